@@ -1,0 +1,38 @@
+# Tasks. Each is also what continuous integration runs.
+GO ?= go
+FUZZTIME ?= 10s
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the static binary, stripped, as ./leyden
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o leyden ./cmd/leyden
+
+demo: ## a whole network in one process
+	$(GO) run ./cmd/leyden demo
+
+test: ## the tests
+	$(GO) test ./...
+
+race: ## the tests under the race detector
+	$(GO) test -race ./...
+
+vet: ## gofmt and go vet
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+lint: ## golangci-lint with .golangci.yml
+	golangci-lint run ./...
+
+generate: ## the queries (internal/store/db), from queries/*.sql and migrations/*.sql
+	cd internal/store && $(GO) tool -modfile=../../tools/go.mod sqlc generate
+
+docs: ## docs/commands, from the table of commands
+	$(GO) run ./cmd/leyden docs docs/commands
+
+fuzz: ## each fuzz target for FUZZTIME
+	./.ci/fuzz $(FUZZTIME)
+
+check: vet lint test race fuzz ## everything that must hold before a change goes in
+
+.PHONY: help build demo test race vet lint generate docs fuzz check

@@ -1,0 +1,286 @@
+// Package leyden_test holds the architecture as a test: the map of
+// docs/architecture.md, executable.
+package leyden_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/leyden-ln/leyden"
+
+// A room may import rooms of its own floor and of those below it.
+var floors = map[string]int{
+	"amount":                   1,
+	"internal/durable":         1,
+	"bolt/tlv":                 1,
+	"bolt/wire":                1,
+	"bolt/noise":               1,
+	"bolt/onion":               1,
+	"bolt/script":              1,
+	"bolt/bolt11":              1,
+	"internal/channel":         3,
+	"internal/channel/open":    3,
+	"internal/channel/closing": 3,
+	"internal/graph":           3,
+	"internal/route":           3,
+	"internal/pay":             3,
+	"internal/invoice":         3,
+	"internal/relay":           3,
+	"internal/chain":           4,
+	"internal/chain/chaintest": 4,
+	"internal/chain/regtest":   4,
+	"internal/chain/bitcoind":  4,
+	"internal/keys":            4,
+	"internal/wallet":          4,
+	"internal/events":          4,
+	"internal/store":           4,
+	"internal/store/db":        4,
+	"internal/peer":            5,
+	"internal/link":            5,
+	"internal/funding":         5,
+	"internal/gossip":          5,
+	"internal/receiver":        5,
+	"internal/sender":          5,
+	"node":                     6,
+	"api":                      7,
+	"cmd/leyden":               9,
+}
+
+// lastPureFloor is the highest floor whose rooms know no disk, net, clock,
+// randomness or goroutine.
+const lastPureFloor = 3
+
+// What a pure room may not import, with the reason.
+var impure = map[string]string{
+	"os":            "protocol rooms know no disk",
+	"io/ioutil":     "protocol rooms know no disk",
+	"database/sql":  "protocol rooms know no disk",
+	"net":           "protocol rooms know no network",
+	"net/http":      "protocol rooms know no network",
+	"math/rand":     "protocol rooms are deterministic",
+	"math/rand/v2":  "protocol rooms are deterministic",
+	"crypto/rand":   "protocol rooms are given their randomness",
+	"log":           "protocol rooms return what happened",
+	"log/slog":      "protocol rooms return what happened",
+	"sync":          "protocol rooms have one caller",
+	"os/exec":       "protocol rooms start nothing",
+	"runtime/debug": "protocol rooms know no runtime",
+}
+
+// A room that is pure but for one import, with the reason.
+var allowed = map[string]string{}
+
+type pkg struct {
+	ImportPath   string
+	Dir          string
+	GoFiles      []string
+	Imports      []string
+	TestGoFiles  []string
+	XTestGoFiles []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestGoFiles,XTestGoFiles", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func room(importPath string) (string, bool) {
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+func TestEveryRoomStandsOnItsFloor(t *testing.T) {
+	for _, p := range packages(t) {
+		name, ok := room(p.ImportPath)
+		if !ok {
+			continue // the root has tests only
+		}
+		floor, ok := floors[name]
+		if !ok {
+			t.Errorf("%s has no floor: add it to the map here and in docs/architecture.md", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			below, ours := room(imp)
+			if ours && floors[below] > floor {
+				t.Errorf("%s (floor %d) imports %s (floor %d): imports go down only", name, floor, below, floors[below])
+			}
+			if why := impure[imp]; why != "" && floor <= lastPureFloor && allowed[name+" "+imp] == "" {
+				t.Errorf("%s (floor %d) imports %s: %s", name, floor, imp, why)
+			}
+		}
+	}
+}
+
+// forEachFile parses the non-test files of each room.
+func forEachFile(t *testing.T, visit func(room string, fset *token.FileSet, f *ast.File)) {
+	t.Helper()
+	for _, p := range packages(t) {
+		name, ok := room(p.ImportPath)
+		if !ok {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			fset := token.NewFileSet()
+			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, file), nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(name, fset, f)
+		}
+	}
+}
+
+func TestPureRoomsHaveNoGoroutineAndNoClock(t *testing.T) {
+	forEachFile(t, func(name string, fset *token.FileSet, f *ast.File) {
+		if floors[name] > lastPureFloor {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			var what string
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				what = "a goroutine"
+			case *ast.ChanType:
+				what = "a channel"
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" &&
+					slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}, n.Sel.Name) {
+					what = "time." + n.Sel.Name
+				}
+			}
+			if what != "" {
+				t.Errorf("%s: %s in a pure room", fset.Position(n.Pos()), what)
+			}
+			return true
+		})
+	})
+}
+
+func TestOnlyTheStoreWritesRows(t *testing.T) {
+	var writers []string
+	forEachFile(t, func(name string, _ *token.FileSet, f *ast.File) {
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil || fn.Name.Name != "Write" {
+				continue
+			}
+			params := fn.Type.Params.List
+			if len(params) == 0 {
+				continue
+			}
+			last, ok := params[len(params)-1].Type.(*ast.Ellipsis)
+			if !ok {
+				continue
+			}
+			if sel, ok := last.Elt.(*ast.SelectorExpr); ok && sel.Sel.Name == "Row" {
+				writers = append(writers, name)
+			}
+		}
+	})
+	if !slices.Equal(writers, []string{"internal/store"}) {
+		t.Errorf("durable.Writer is implemented in %v; only internal/store may", writers)
+	}
+}
+
+// Sizes that ask whether a file is one subject and a room one room.
+const (
+	maxFileLines = 650
+	maxRoomLines = 3300
+)
+
+func TestFilesAndRoomsKeepTheirSize(t *testing.T) {
+	for _, p := range packages(t) {
+		name, ok := room(p.ImportPath)
+		if !ok || name == "internal/store/db" { // generated
+			continue
+		}
+		total := 0
+		for _, file := range p.GoFiles {
+			b, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := bytes.Count(b, []byte("\n"))
+			total += lines
+			if lines > maxFileLines {
+				t.Errorf("%s/%s has %d lines (at most %d): is it one subject?", name, file, lines, maxFileLines)
+			}
+		}
+		if total > maxRoomLines {
+			t.Errorf("%s has %d lines (at most %d): is it one room?", name, total, maxRoomLines)
+		}
+	}
+}
+
+var quote = regexp.MustCompile(`BOLT (\d+): "([^"]+)"`)
+
+// boltText reads the specification from the folder in LEYDEN_BOLTS: a checkout
+// of the BOLTs, with files such as 02-peer-protocol.md.
+func boltText(t *testing.T) map[string]string {
+	t.Helper()
+	dir := os.Getenv("LEYDEN_BOLTS")
+	if dir == "" {
+		t.Skip("LEYDEN_BOLTS does not name a checkout of the BOLTs: quotes are not compared")
+	}
+	texts := map[string]string{}
+	files, err := filepath.Glob(filepath.Join(dir, "[01][0-9]-*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no BOLT text in %s: %v", dir, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[strings.TrimLeft(filepath.Base(file)[:2], "0")] = squeeze(string(b))
+	}
+	return texts
+}
+
+// squeeze makes one line of text, without the marks of Markdown lists.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func TestBOLTQuotesAreExact(t *testing.T) {
+	texts := boltText(t)
+	quotes := 0
+	forEachFile(t, func(_ string, fset *token.FileSet, f *ast.File) {
+		for _, group := range f.Comments {
+			for _, m := range quote.FindAllStringSubmatch(squeeze(group.Text()), -1) {
+				quotes++
+				for part := range strings.SplitSeq(m[2], "...") {
+					if !strings.Contains(texts[m[1]], squeeze(part)) {
+						t.Errorf("%s: BOLT %s does not say %q", fset.Position(group.Pos()), m[1], squeeze(part))
+					}
+				}
+			}
+		}
+	})
+	fmt.Printf("BOLT quotes compared: %d\n", quotes)
+}
