@@ -1,0 +1,130 @@
+package bolt11
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/btcsuite/btcd/address/v2/bech32"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// maxTimestamp is the first second that does not fit in 35 bits.
+const maxTimestamp = 1 << (timestampGroups * groupBits)
+
+// Encode writes the invoice. Sign signs a hash with the payee's key: R, S, 32 bytes
+// each, and the recovery id, 0 to 3. An expiry and a min_final_cltv_expiry_delta of
+// the default values are left out. Errors: those of [Decode] that the invoice would
+// give, [ErrTooLong], and sign's.
+func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err error)) (string, error) {
+	hrp, err := humanReadable(inv.Network, inv.Amount)
+	if err != nil {
+		return "", err
+	}
+	if err := inv.check(); err != nil {
+		return "", err
+	}
+	fields, err := inv.writeFields()
+	if err != nil {
+		return "", err
+	}
+	hash := digest(hrp, fields)
+	sig, err := sign(hash)
+	if err != nil {
+		return "", fmt.Errorf("the invoice could not be signed: %w", err)
+	}
+	payee, err := recoverPayee(hash, wire.Signature(sig[:64]), sig[64])
+	if err != nil {
+		return "", err
+	}
+	if inv.Payee != (wire.NodeID{}) && inv.Payee != payee {
+		return "", fmt.Errorf("%w: signed by %v for %v", ErrSignature, payee, inv.Payee)
+	}
+	return bech32.Encode(hrp, append(fields, groups(sig[:])...))
+}
+
+// writeFields writes the timestamp and the tagged fields. After an error it
+// writes on, and the first one counts.
+func (inv *Invoice) writeFields() ([]byte, error) {
+	if inv.Timestamp >= maxTimestamp {
+		return nil, fmt.Errorf("%w: timestamp %d, at most %d", ErrField, inv.Timestamp, uint64(maxTimestamp)-1)
+	}
+	w := writer{data: fixed(inv.Timestamp, timestampGroups)}
+	w.field(tagPaymentSecret, groups(inv.PaymentSecret[:]))
+	w.field(tagPaymentHash, groups(inv.PaymentHash[:]))
+	if inv.Description != nil {
+		if !utf8.ValidString(*inv.Description) {
+			w.fail(tagDescription, errors.New("not UTF-8"))
+		}
+		w.field(tagDescription, groups([]byte(*inv.Description)))
+	}
+	if inv.DescriptionHash != nil {
+		w.field(tagDescriptionHash, groups(inv.DescriptionHash[:]))
+	}
+	if inv.Metadata != nil {
+		w.field(tagMetadata, groups(inv.Metadata))
+	}
+	if inv.Expiry != DefaultExpiry {
+		w.field(tagExpiry, number(inv.Expiry))
+	}
+	if inv.MinFinalCLTVExpiryDelta != DefaultMinFinalCLTVExpiryDelta {
+		w.field(tagMinFinalCLTV, number(uint64(inv.MinFinalCLTVExpiryDelta)))
+	}
+	for _, f := range inv.Fallbacks {
+		if err := f.check(); err != nil {
+			w.fail(tagFallback, err)
+		}
+		w.field(tagFallback, append([]byte{f.Version}, groups(f.Program)...))
+	}
+	for _, hops := range inv.Hints {
+		w.hint(hops)
+	}
+	if features := bitGroups(inv.Features); len(features) > 0 {
+		w.field(tagFeatures, features)
+	}
+	return w.data, w.err
+}
+
+// writer gathers tagged fields and the first error.
+type writer struct {
+	data []byte
+	err  error
+}
+
+func (w *writer) fail(tag byte, err error) {
+	if w.err == nil {
+		w.err = fmt.Errorf("%w: %q: %w", ErrField, letter(tag), err)
+	}
+}
+
+func (w *writer) field(tag byte, data []byte) {
+	if len(data) > maxDataGroups {
+		if w.err == nil {
+			w.err = fmt.Errorf("%w: %q", ErrTooLong, letter(tag))
+		}
+		return
+	}
+	w.data = append(w.data, tag)
+	w.data = append(w.data, fixed(uint64(len(data)), tagGroups-1)...)
+	w.data = append(w.data, data...)
+}
+
+func (w *writer) hint(hops []HopHint) {
+	if len(hops) == 0 {
+		w.fail(tagHints, errors.New("a way without a hop"))
+	}
+	var b []byte
+	for _, h := range hops {
+		if _, err := h.NodeID.Key(); err != nil {
+			w.fail(tagHints, err)
+		}
+		b = append(b, h.NodeID[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(h.SCID))
+		b = binary.BigEndian.AppendUint32(b, h.FeeBaseMsat)
+		b = binary.BigEndian.AppendUint32(b, h.FeeProportionalMillionths)
+		b = binary.BigEndian.AppendUint16(b, h.CLTVExpiryDelta)
+	}
+	w.field(tagHints, groups(b))
+}

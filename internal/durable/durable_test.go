@@ -1,0 +1,72 @@
+package durable
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type row string
+
+func (row) Table() string { return "rows" }
+
+type disk struct {
+	rows []Row
+	err  error
+}
+
+func (d *disk) Write(_ context.Context, rows ...Row) error {
+	if d.err != nil {
+		return d.err
+	}
+	d.rows = append(d.rows, rows...)
+	return nil
+}
+
+func TestAValueIsSeenOnlyAfterItsRowsAreWritten(t *testing.T) {
+	var d disk
+	got, err := Hold("hello", row("a"), row("b")).With(row("c")).Commit(t.Context(), &d)
+	if err != nil || got != "hello" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if diff := cmp.Diff([]Row{row("a"), row("b"), row("c")}, d.rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAFailedWriteHidesTheValue(t *testing.T) {
+	full := errors.New("disk full")
+	d := disk{err: full}
+	got, err := Hold("hello", row("a")).Commit(t.Context(), &d)
+	if got != "" || !errors.Is(err, full) {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+func TestJoinIsOneWriteOfBoth(t *testing.T) {
+	var d disk
+	got, err := Join(Hold(1, row("a")), Hold("two", row("b"))).Commit(t.Context(), &d)
+	if err != nil || got.A != 1 || got.B != "two" {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if diff := cmp.Diff([]Row{row("a"), row("b")}, d.rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWithDoesNotChangeWhatItWasMadeFrom(t *testing.T) {
+	base := Hold(0, make([]Row, 0, 4)...)
+	a, b := base.With(row("a")), base.With(row("b"))
+	var da, db disk
+	if _, err := a.Commit(t.Context(), &da); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(t.Context(), &db); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Row{row("a")}, da.rows); diff != "" {
+		t.Error(diff)
+	}
+}
