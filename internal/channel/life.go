@@ -1,0 +1,199 @@
+package channel
+
+import (
+	"fmt"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// FundingDepth says how deep the funding output is (1: in the newest block) and
+// where. Once it is as deep as the parameters ask, channel_ready is sent.
+func (c *Channel) FundingDepth(scid wire.ShortChannelID, depth uint32) {
+	if c.status.Status != Open || depth < max(1, c.params.MinimumDepth) {
+		return
+	}
+	if c.status.SCID != scid {
+		c.status.SCID = scid
+		c.pending.status = true
+		if c.status.ReadySent {
+			c.raiseReady()
+		}
+	}
+	if !c.status.ReadySent {
+		c.ready()
+	}
+}
+
+// ready sends our channel_ready, now or at the next channel_reestablish.
+func (c *Channel) ready() {
+	c.status.ReadySent = true
+	c.pending.status = true
+	if c.online() {
+		c.sendReady()
+	}
+	c.raiseReady()
+}
+
+func (c *Channel) sendReady() {
+	m := &wire.ChannelReady{ChannelID: c.params.Channel, SecondPerCommitmentPoint: c.conn.points.PerCommitmentPoint(1)}
+	// BOLT 2: "if `option_scid_alias` was negotiated: - MUST set
+	// `short_channel_id` `alias`."
+	if alias := c.params.LocalAlias; alias != 0 {
+		m.Alias = &alias
+	}
+	c.send(m)
+}
+
+// raiseReady tells that both sides are ready, and again when the SCID is known.
+func (c *Channel) raiseReady() {
+	if c.usable() {
+		c.raise(Ready{SCID: c.status.SCID, RemoteAlias: c.status.RemoteAlias})
+	}
+}
+
+// Blocks before and after an HTLC's cltv_expiry at which something must be done
+// (BOLT 2, "cltv_expiry_delta Selection": 2R+G+S and G).
+const (
+	fulfillDeadline = 18
+	offerGrace      = 2
+	// failBackAhead is how many blocks before fulfillDeadline an HTLC that waits
+	// is failed back, so that no channel has to be closed for it.
+	failBackAhead = 6
+)
+
+// Deadlines is what a new block makes urgent.
+type Deadlines struct {
+	// FailBack are incoming HTLCs that nobody has settled and that come too close
+	// to their expiry: whoever holds them must fail them now, unless they were
+	// forwarded and the outgoing HTLC is not resolved.
+	FailBack []Ref
+}
+
+// Block says that the chain has grown, or shrunk, to a height. An HTLC past its
+// deadline fails the channel.
+func (c *Channel) Block(height uint32) Deadlines {
+	c.height = height
+	var d Deadlines
+	if c.status.Status != Open {
+		return d
+	}
+	now := uint64(height)
+	for _, h := range c.htlcs[Local] {
+		// BOLT 2: "if an HTLC which it offered is in either node's current
+		// commitment transaction, AND is past this timeout deadline"
+		if h.Added[Remote] != 0 && now >= uint64(h.CLTVExpiry)+offerGrace {
+			c.ForceClose(fmt.Sprintf("HTLC %d that we offered expired at block %d", h.ID, h.CLTVExpiry))
+			return d
+		}
+	}
+	for _, h := range c.htlcs[Remote] {
+		claimed := h.Preimage != nil || h.fulfilled()
+		switch {
+		// BOLT 2: "if an HTLC it has fulfilled is in either node's current commitment
+		// transaction, AND is past this fulfillment deadline"
+		case claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry):
+			c.ForceClose(fmt.Sprintf("HTLC %d that we fulfilled expires at block %d", h.ID, h.CLTVExpiry))
+			return d
+		case !claimed && !h.removing() && c.stage(Remote, h.Added) == Irrevocable &&
+			now+fulfillDeadline+failBackAhead >= uint64(h.CLTVExpiry):
+			d.FailBack = append(d.FailBack, h.ref())
+		}
+	}
+	return d
+}
+
+// Height is that of the last [Channel.Block].
+func (c *Channel) Height() uint32 { return c.height }
+
+// ForceClose fails the channel: it must be closed by our latest commitment. A
+// channel that is not open is left as it is.
+func (c *Channel) ForceClose(why string) {
+	if c.status.Status != Open {
+		return
+	}
+	c.end(Failed, why)
+	c.raise(Failure{Why: why})
+	c.sendError()
+}
+
+// failedByPeer takes an error message of the peer.
+func (c *Channel) failedByPeer(text string) {
+	if c.status.Status != Open {
+		return
+	}
+	c.conn.dead = true
+	why := "the peer failed the channel: " + printable(text)
+	c.end(Failed, why)
+	c.raise(Failure{Why: why, ByPeer: true})
+}
+
+// printable is a text that came from the peer, made fit for a log.
+func printable(s string) string {
+	const most = 500
+	out := make([]byte, 0, min(len(s), most))
+	for i := range min(len(s), most) {
+		if b := s[i]; b >= ' ' && b <= '~' {
+			out = append(out, b)
+		} else {
+			out = append(out, '?')
+		}
+	}
+	return string(out)
+}
+
+// SpentOnChain says that the funding output is spent: nothing more is agreed
+// with the peer.
+func (c *Channel) SpentOnChain() {
+	if c.status.Status < Spent {
+		c.end(Spent, c.status.Failure)
+	}
+}
+
+// Unspent undoes [Channel.SpentOnChain] after a reorganization: the channel can
+// only be closed.
+func (c *Channel) Unspent() {
+	if c.status.Status == Spent {
+		c.status.Status, c.pending.status = Failed, true
+		if c.status.Failure == "" {
+			c.status.Failure = "the funding output was spent in a block that is gone"
+		}
+	}
+}
+
+// Done says that all that could be claimed on-chain is claimed for good.
+func (c *Channel) Done() {
+	if c.status.Status < Closed {
+		c.end(Closed, c.status.Failure)
+	}
+}
+
+// end leaves the open status for good; offers at stage 0 come back.
+func (c *Channel) end(s Status, why string) {
+	c.status.Status, c.status.Failure = s, why
+	c.pending.status = true
+	c.forget()
+}
+
+// sendError tells the peer that the channel has failed.
+func (c *Channel) sendError() {
+	if c.conn.points == nil {
+		return
+	}
+	text := c.status.Failure
+	if text == "" {
+		text = "the channel is closed"
+	}
+	c.send(&wire.Error{ChannelID: c.params.Channel, Data: []byte(text)})
+}
+
+// answer answers a violation and stops listening on this connection.
+func (c *Channel) answer(v *Violation) {
+	c.conn.dead = true
+	switch v.Kind {
+	case Warn:
+		c.send(&wire.Warning{ChannelID: c.params.Channel, Data: []byte(v.Text)})
+	case Fail:
+		c.ForceClose(v.Text)
+	}
+	c.pending.disconnect = true
+}

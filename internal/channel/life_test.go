@@ -1,0 +1,146 @@
+package channel
+
+import (
+	"testing"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+func TestHTLCThatExpiresFailsTheChannel(t *testing.T) {
+	p := ready(t, usual())
+	a := p.add(5_000_000)
+	a.CLTVExpiry = 600
+	if _, err := p.a.ch.Offer(a); err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	p.a.ch.Block(601)
+	if p.a.ch.status.Status != Open {
+		t.Fatal("closed within the grace period")
+	}
+	if d := p.b.ch.Block(575); len(d.FailBack) != 0 {
+		t.Errorf("failed back too early: %v", d)
+	}
+	if d := p.b.ch.Block(576); len(d.FailBack) != 1 || d.FailBack[0].ID != 0 {
+		t.Errorf("not failed back in time: %v", d)
+	}
+	p.b.ch.Block(700)
+	if p.b.ch.status.Status != Open {
+		t.Error("the receiver closes for an HTLC that it cannot claim")
+	}
+	p.a.ch.Block(602)
+	p.take(p.a)
+	if p.a.ch.status.Status != Failed || len(raised[Failure](p.a)) != 1 {
+		t.Error("not closed after the grace period")
+	}
+	if _, err := p.a.ch.Offer(p.add(1)); err != ErrClosed {
+		t.Errorf("offer: %v", err)
+	}
+	p.settle()
+	if f := raised[Failure](p.b); len(f) != 1 || !f[0].ByPeer {
+		t.Errorf("the peer has %v", f)
+	}
+}
+
+func TestHTLCWithPreimageIsClaimedBeforeItExpires(t *testing.T) {
+	for _, online := range []bool{true, false} {
+		p := ready(t, usual())
+		a := p.add(5_000_000)
+		a.CLTVExpiry = 600
+		p.a.ch.Offer(a)
+		p.settle()
+		if !online {
+			p.disconnect()
+		}
+		p.fulfill(p.b, 0)
+		p.take(p.b)
+		p.b.ch.Block(581)
+		if p.b.ch.status.Status != Open {
+			t.Fatal("closed too early")
+		}
+		p.b.ch.Block(582)
+		if p.b.ch.status.Status != Failed {
+			t.Fatal("not closed in time")
+		}
+	}
+}
+
+func TestChannelIsReadyWhenBothAre(t *testing.T) {
+	terms := usual()
+	terms.depth, terms.alias = 3, true
+	p := open(t, terms)
+	p.a.ch.FundingDepth(42, 2)
+	p.settle()
+	if p.a.ch.status.ReadySent {
+		t.Fatal("ready before minimum_depth")
+	}
+	if _, err := p.a.ch.Offer(p.add(1)); err != ErrNotReady {
+		t.Errorf("offer: %v", err)
+	}
+	p.a.ch.FundingDepth(42, 3)
+	p.settle()
+	if len(raised[Ready](p.a)) != 0 || p.b.ch.status.RemoteAlias != 'a' {
+		t.Fatalf("ready alone; the alias is %v", p.b.ch.status.RemoteAlias)
+	}
+	p.disconnect()
+	p.b.ch.FundingDepth(42, 4)
+	p.take(p.b)
+	p.connect()
+	p.settle()
+	for _, n := range []*node{p.a, p.b} {
+		if r := raised[Ready](n); len(r) != 1 || r[0].SCID != 42 || n.ch.State() != "CHANNELD_NORMAL" {
+			t.Errorf("%s: ready %v, %s", n.name, r, n.ch.State())
+		}
+		if e := n.disk.events; len(e) != 2 || e[1].State != "CHANNELD_NORMAL" {
+			t.Errorf("%s: events %v", n.name, e)
+		}
+	}
+	// Once more on reconnect, and ignored by a peer that has got it.
+	p.disconnect()
+	p.connect()
+	p.settle()
+	p.sound()
+	p.fulfillNext()
+	p.sound()
+}
+
+func TestZeroConfChannelIsReadyAtOnce(t *testing.T) {
+	terms := usual()
+	terms.depth, terms.alias = 0, true
+	p := open(t, terms)
+	p.settle()
+	p.fulfillNext()
+	p.sound()
+	p.a.ch.FundingDepth(77, 1)
+	p.take(p.a)
+	if r := raised[Ready](p.a); len(r) != 2 || r[0].SCID != 0 || r[1].SCID != 77 {
+		t.Errorf("ready: %+v", r)
+	}
+}
+
+func TestEndsAreFinal(t *testing.T) {
+	p := ready(t, usual())
+	p.a.ch.SpentOnChain()
+	p.take(p.a)
+	if p.a.ch.State() != "FUNDING_SPEND_SEEN" || p.a.ch.Shutdown(nil, 0) != ErrClosed {
+		t.Error("spent")
+	}
+	p.a.ch.Unspent()
+	p.take(p.a)
+	if p.a.ch.State() != "AWAITING_UNILATERAL" {
+		t.Error("unspent")
+	}
+	p.a.ch.Done()
+	p.take(p.a)
+	p.a.ch.SpentOnChain()
+	if p.a.ch.State() != "CLOSED" {
+		t.Error("done")
+	}
+	p.a.out = nil
+	p.disconnect()
+	p.connect()
+	p.take(p.a)
+	if _, ok := p.a.out[0].(*wire.Error); !ok {
+		t.Errorf("on reconnect a closed channel sends %v", p.a.out)
+	}
+}

@@ -1,0 +1,199 @@
+package channel
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// mayUpdate tells whether we may send an update that is not an add.
+func (c *Channel) mayUpdate() error {
+	switch {
+	case c.status.Status != Open:
+		return ErrClosed
+	case !c.online():
+		return ErrOffline
+	case !c.usable():
+		return ErrNotReady
+	}
+	return nil
+}
+
+// Offer proposes an HTLC to the peer and returns its id. It is signed by one of
+// the next [Channel.Take]s; if the connection ends before, the event [Unsent]
+// gives it back and the id is used again. A refusal is one of the errors of this
+// package and changes nothing.
+func (c *Channel) Offer(a Add) (id uint64, err error) {
+	if err := c.mayUpdate(); err != nil {
+		return 0, err
+	}
+	// BOLT 2: "MUST NOT send an `update_add_htlc` after a `shutdown`."
+	if c.shuttingDown() {
+		return 0, ErrShutdown
+	}
+	if err := c.mayAdd(Local, a.Amount, a.CLTVExpiry); err != nil {
+		return 0, err
+	}
+	if err := c.mayOffer(a.Amount); err != nil {
+		return 0, err
+	}
+	h := &htlc{HTLCRow: HTLCRow{
+		Channel: c.params.Channel, ID: c.nextID[Local],
+		Amount: a.Amount, PaymentHash: a.PaymentHash, CLTVExpiry: a.CLTVExpiry,
+		Onion: &a.Onion, PathKey: a.PathKey, Origin: a.Origin,
+	}}
+	c.nextID[Local]++
+	c.htlcs[Local] = append(c.htlcs[Local], h)
+	c.tallyAdd(h)
+	c.send(c.addMessage(h))
+	return h.ID, nil
+}
+
+func (c *Channel) addMessage(h *htlc) *wire.UpdateAddHTLC {
+	return &wire.UpdateAddHTLC{
+		ChannelID: c.params.Channel, ID: h.ID, AmountMsat: h.Amount, PaymentHash: h.PaymentHash,
+		CLTVExpiry: h.CLTVExpiry, OnionRoutingPacket: *h.Onion, PathKey: h.PathKey,
+	}
+}
+
+// Fulfill settles an incoming HTLC by its preimage. It may be called again. While
+// the peer is away, or the channel is being closed by force, the preimage is
+// remembered with the HTLC: it is proposed at each reconnect, and [Channel.Block]
+// sees to it that the HTLC does not expire. Errors: [ErrUnknownHTLC],
+// [ErrPreimage], [ErrRemoved] when the HTLC was failed before.
+func (c *Channel) Fulfill(id uint64, r wire.Preimage) error {
+	h, err := c.settling(id)
+	switch {
+	case err != nil:
+		return err
+	case sha256.Sum256(r[:]) != h.PaymentHash:
+		return ErrPreimage
+	case h.fulfilled():
+		return nil
+	case h.removing():
+		return ErrRemoved
+	case c.mayUpdate() == nil:
+		c.propose(h, removal{Kind: RemovedByPreimage, Preimage: &r})
+	case h.Preimage == nil:
+		h.Preimage = &r
+		c.write(h)
+	}
+	return nil
+}
+
+// Fail settles an incoming HTLC by a failure; reason is encrypted as BOLT 4
+// says. Errors: [ErrUnknownHTLC]; [ErrRemoved] when a removal was proposed or a
+// preimage is known; [ErrOffline], [ErrClosed]: the HTLC is listed by
+// [Channel.Unsettled] later.
+func (c *Channel) Fail(id uint64, reason []byte) error {
+	return c.fail(id, removal{Kind: RemovedByFailure, Reason: reason})
+}
+
+// FailMalformed settles an incoming HTLC whose onion could not be read. Errors
+// are those of [Channel.Fail], and [ErrBadCode].
+func (c *Channel) FailMalformed(id uint64, sha256OfOnion [32]byte, code uint16) error {
+	if code&badOnion == 0 {
+		return ErrBadCode
+	}
+	return c.fail(id, removal{Kind: RemovedAsMalformed, Malformed: &Malformed{sha256OfOnion, code}})
+}
+
+// badOnion is a bit of failure codes (BOLT 4, "Failure Messages").
+const badOnion = 0x8000
+
+func (c *Channel) fail(id uint64, r removal) error {
+	h, err := c.settling(id)
+	if err != nil {
+		return err
+	}
+	if h.removing() || h.Preimage != nil {
+		return ErrRemoved
+	}
+	if err := c.mayUpdate(); err != nil {
+		return err
+	}
+	c.propose(h, r)
+	return nil
+}
+
+// settling finds an incoming HTLC that may be removed.
+//
+// BOLT 2: "until the corresponding HTLC is irrevocably committed in both sides'
+// commitment transactions: - MUST NOT send an `update_fulfill_htlc`,
+// `update_fail_htlc`, or `update_fail_malformed_htlc`."
+func (c *Channel) settling(id uint64) (*htlc, error) {
+	h := c.find(Remote, id)
+	if h == nil || c.stage(Remote, h.Added) != Irrevocable {
+		return nil, ErrUnknownHTLC
+	}
+	return h, nil
+}
+
+// propose removes an incoming HTLC, at stage 0.
+func (c *Channel) propose(h *htlc, r removal) {
+	h.proposed = r
+	c.tallyRemoval(h)
+	c.send(c.removalMessage(h.ID, r))
+}
+
+func (c *Channel) removalMessage(id uint64, r removal) wire.Message {
+	switch r.Kind {
+	case RemovedByPreimage:
+		return &wire.UpdateFulfillHTLC{ChannelID: c.params.Channel, ID: id, PaymentPreimage: *r.Preimage}
+	case RemovedByFailure:
+		return &wire.UpdateFailHTLC{ChannelID: c.params.Channel, ID: id, Reason: r.Reason}
+	default:
+		return &wire.UpdateFailMalformedHTLC{
+			ChannelID: c.params.Channel, ID: id,
+			SHA256OfOnion: r.Malformed.SHA256OfOnion, FailureCode: r.Malformed.Code,
+		}
+	}
+}
+
+// SetFee proposes a feerate, in satoshi per 1000 weight. Errors: [ErrNotOpener],
+// [ErrFeerate], [ErrFee] when we could not pay it, and why no update may be sent.
+func (c *Channel) SetFee(perKw uint32) error {
+	if err := c.mayUpdate(); err != nil {
+		return err
+	}
+	switch {
+	// BOLT 2: "The node _not responsible_ for paying the Bitcoin fee: - MUST NOT
+	// send `update_fee`."
+	case c.opener() != Local:
+		return ErrNotOpener
+	case perKw < minFeePerKw:
+		return ErrFeerate
+	case c.shuttingDown() && c.emptying():
+		return ErrShutdown
+	case perKw == c.fees.from(Proposed):
+		return nil
+	}
+	t := c.tallied()
+	if !c.mayPay(&t.next[Remote], perKw) || !c.mayPay(&t.full[Local], perKw) || !c.mayPay(&t.full[Remote], perKw) {
+		return ErrFee
+	}
+	c.fees[Proposed] = perKw
+	c.limits.valid = false
+	c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: perKw})
+	return nil
+}
+
+// Unsettled lists the incoming HTLCs that are irrevocable and not settled: for
+// the start, and after each reconnect.
+func (c *Channel) Unsettled() []Incoming {
+	var list []Incoming
+	for _, h := range c.htlcs[Remote] {
+		if c.stage(Remote, h.Added) == Irrevocable && !h.removing() && h.Preimage == nil {
+			list = append(list, h.incoming())
+		}
+	}
+	return slices.Clip(list)
+}
+
+func (h *htlc) incoming() Incoming {
+	return Incoming{
+		Ref: h.ref(), Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+		Onion: h.Onion, PathKey: h.PathKey, OverExposed: h.OverExposed,
+	}
+}

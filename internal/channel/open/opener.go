@@ -1,0 +1,213 @@
+package open
+
+import (
+	"errors"
+	"fmt"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/durable"
+)
+
+// Request is the channel that we wish to open.
+type Request struct {
+	TemporaryID wire.ChannelID // random; unique among the peer's channels
+	Funding     amount.Satoshi
+	Push        amount.MilliSatoshi // given to the peer at once
+	FeePerKw    uint32              // of the first commitments, satoshi per 1000 weight
+	Announce    bool
+	UseAlias    bool // option_scid_alias: never tell the real short_channel_id
+	ZeroConf    bool // option_zeroconf: the peer trusts us with an unconfirmed funding
+}
+
+// Output is what the funding transaction must pay.
+type Output struct {
+	Value  amount.Satoshi
+	Script []byte
+}
+
+// stage of a conversation.
+type stage uint8
+
+const (
+	hello   stage = iota // open_channel or accept_channel is on its way
+	agreed               // the opener knows the funding output's script
+	created              // funding_created is on its way
+	over
+)
+
+// Opener is the conversation as its opener sees it.
+type Opener struct {
+	terms
+	stage stage
+	sent  *wire.OpenChannel
+}
+
+// Refusals of a wish of ours, before anything is sent.
+var (
+	ErrRequest = errors.New("channel cannot be opened like this")
+	ErrFeature = errors.New("peer does not support this kind of channel")
+)
+
+// Start begins the conversation: send the message. Errors: [ErrRequest],
+// [ErrFeature].
+func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
+	if r.ZeroConf && cfg.Alias == 0 || r.UseAlias && cfg.Alias == 0 {
+		return nil, nil, fmt.Errorf("%w: it needs an alias", ErrRequest)
+	}
+	limits := cfg.Policy.limits(r.Funding, 0)
+	if err := checkRequest(&cfg, r, limits); err != nil {
+		return nil, nil, err
+	}
+	o := &Opener{terms: terms{cfg: cfg, push: r.Push, feePerKw: r.FeePerKw}}
+	o.ours(limits)
+	p := &o.params
+	p.LocalIsOpener, p.Announce = true, r.Announce
+	p.ChannelType = channelType(r.UseAlias, r.ZeroConf)
+	p.Capacity, p.Pushed = r.Funding, r.Push
+	o.sent = &wire.OpenChannel{
+		ChainHash: cfg.Chain, TemporaryChannelID: r.TemporaryID,
+		FundingSatoshis: r.Funding, PushMsat: r.Push, FeeratePerKw: r.FeePerKw,
+		DustLimitSatoshis: limits.DustLimit, MaxHTLCValueInFlightMsat: limits.MaxHTLCValueInFlight,
+		ChannelReserveSatoshis: limits.ChannelReserve, HTLCMinimumMsat: limits.HTLCMinimum,
+		ToSelfDelay: limits.ToSelfDelay, MaxAcceptedHTLCs: limits.MaxAcceptedHTLCs,
+		FundingPubkey: p.LocalKeys.Funding, RevocationBasepoint: p.LocalKeys.Revocation,
+		PaymentBasepoint: p.LocalKeys.Payment, DelayedPaymentBasepoint: p.LocalKeys.DelayedPayment,
+		HTLCBasepoint: p.LocalKeys.HTLC, FirstPerCommitmentPoint: cfg.Signer.PerCommitmentPoint(0),
+		UpfrontShutdownScript: cfg.upfront(), ChannelType: p.ChannelType,
+	}
+	if r.Announce {
+		o.sent.ChannelFlags = 1
+	}
+	m := *o.sent
+	return o, &m, nil
+}
+
+// checkRequest refuses what the peer would have to refuse.
+func checkRequest(cfg *Config, r Request, l channel.Limits) error {
+	need := []wire.FeatureBit{wire.StaticRemoteKey, wire.AnchorsZeroFeeHTLC}
+	if r.UseAlias {
+		need = append(need, wire.SCIDAlias)
+	}
+	if r.ZeroConf {
+		need = append(need, wire.ZeroConf)
+	}
+	// BOLT 2: "SHOULD NOT set it to a type containing a feature which was not negotiated."
+	for _, b := range need {
+		if !cfg.both(b) {
+			return fmt.Errorf("%w: feature %d is not negotiated", ErrFeature, b)
+		}
+	}
+	// BOLT 2: "MUST set `funding_satoshis` to less than 2^24 satoshi."
+	if r.Funding >= LargeChannel && !cfg.both(wire.LargeChannels) {
+		return fmt.Errorf("%w: a channel of %v needs option_support_large_channel; stay below %v", ErrFeature, r.Funding, LargeChannel)
+	}
+	// BOLT 2: "MUST NOT send `channel_type` with the `option_scid_alias` bit set."
+	if r.Announce && r.UseAlias {
+		return fmt.Errorf("%w: a channel that hides its short_channel_id cannot be announced", ErrRequest)
+	}
+	if r.Funding < cfg.Policy.MinFunding || r.Funding > amount.MaxMoney {
+		return fmt.Errorf("%w: %v is below the minimum of %v", ErrRequest, r.Funding, cfg.Policy.MinFunding)
+	}
+	if err := cfg.Policy.checkFunding(r.Funding, r.Push, r.FeePerKw, l.ChannelReserve); err != nil {
+		return fmt.Errorf("%w: %v", ErrRequest, err)
+	}
+	if err := closing.CheckOurs(cfg.Script, cfg.forms()); err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return nil
+}
+
+// Accepted takes the peer's accept_channel and gives the output that the funding
+// transaction must have. Error: a *channel.Violation.
+func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
+	if o.stage != hello || m.TemporaryChannelID != o.sent.TemporaryChannelID {
+		return Output{}, refusef("accept_channel answers no open_channel of ours")
+	}
+	o.stage = over
+	limits := channel.Limits{
+		DustLimit: m.DustLimitSatoshis, MaxHTLCValueInFlight: m.MaxHTLCValueInFlightMsat,
+		ChannelReserve: m.ChannelReserveSatoshis, HTLCMinimum: m.HTLCMinimumMsat,
+		ToSelfDelay: m.ToSelfDelay, MaxAcceptedHTLCs: m.MaxAcceptedHTLCs,
+	}
+	zeroConf := o.params.ChannelType.Bit(int(wire.ZeroConf))
+	switch {
+	// BOLT 2: "if the message doesn't include a `channel_type`: - MUST fail the channel."
+	case m.ChannelType == nil:
+		return Output{}, refusef("accept_channel has no channel_type")
+	// BOLT 2: "if `channel_type` does not match the `channel_type` from
+	// `open_channel`: - MUST fail the channel."
+	case !m.ChannelType.Equal(o.params.ChannelType):
+		return Output{}, refusef("channel_type is %v, not the %v of open_channel", m.ChannelType, o.params.ChannelType)
+	// BOLT 2: "if `channel_type` includes `option_zeroconf`: - MUST set `minimum_depth` to zero."
+	case zeroConf && m.MinimumDepth != 0:
+		return Output{}, refusef("minimum_depth of %d in a channel of type option_zeroconf", m.MinimumDepth)
+	// BOLT 2: "if `minimum_depth` is unreasonably large: - MAY fail the channel."
+	case m.MinimumDepth > o.cfg.Policy.MaxMinimumDepth:
+		return Output{}, refusef("minimum_depth of %d is more than %d", m.MinimumDepth, o.cfg.Policy.MaxMinimumDepth)
+	}
+	if err := o.cfg.Policy.checkLimits(limits, o.params.Capacity, &o.params.LocalLimits); err != nil {
+		return Output{}, err
+	}
+	keys := script.Basepoints{
+		Funding: m.FundingPubkey, Revocation: m.RevocationBasepoint, Payment: m.PaymentBasepoint,
+		DelayedPayment: m.DelayedPaymentBasepoint, HTLC: m.HTLCBasepoint,
+	}
+	if err := o.peer(keys, m.FirstPerCommitmentPoint, limits, m.UpfrontShutdownScript); err != nil {
+		return Output{}, err
+	}
+	o.params.MinimumDepth = m.MinimumDepth
+	if !zeroConf {
+		o.params.MinimumDepth = max(1, m.MinimumDepth)
+	}
+	o.stage = agreed
+	_, pkScript := script.FundingScript(o.params.LocalKeys.Funding, keys.Funding)
+	return Output{o.params.Capacity, pkScript}, nil
+}
+
+// Funded takes the place of the funding output in a signed transaction that was
+// not broadcast, and signs the peer's first commitment. The message may be sent
+// when the signer's memory of it is durable.
+func (o *Opener) Funded(at btcwire.OutPoint) (durable.Pending[*wire.FundingCreated], error) {
+	none := durable.Pending[*wire.FundingCreated]{}
+	if o.stage != agreed {
+		return none, fmt.Errorf("%w: the peer has not accepted it", ErrRequest)
+	}
+	if at.Index > 0xffff {
+		return none, fmt.Errorf("%w: funding_output_index of %d is more than 65535", ErrRequest, at.Index)
+	}
+	o.fund(at)
+	sig, err := o.sign()
+	if err != nil {
+		return none, err
+	}
+	o.stage = created
+	return durable.Hold(&wire.FundingCreated{
+		TemporaryChannelID: o.sent.TemporaryChannelID,
+		FundingTxid:        at.Hash, FundingOutputIndex: uint16(at.Index),
+		Signature: sig,
+	}, o.cfg.Signer.Memory()), nil
+}
+
+// Signed takes the peer's signature on our first commitment, with which we can
+// have our money back. The funding transaction may be broadcast when the outcome
+// is committed, not before.
+//
+// BOLT 2: "MUST NOT broadcast the funding transaction before receipt of a valid
+// `funding_signed`."
+func (o *Opener) Signed(m *wire.FundingSigned, v channel.Verifier) (durable.Pending[Result], error) {
+	none := durable.Pending[Result]{}
+	if o.stage != created || m.ChannelID != o.params.Channel {
+		return none, refusef("funding_signed answers no funding_created of ours")
+	}
+	o.stage = over
+	if err := o.verify(m.Signature, v); err != nil {
+		return none, err
+	}
+	return o.finish(m.Signature)
+}

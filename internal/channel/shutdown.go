@@ -1,0 +1,275 @@
+package channel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
+)
+
+// Refusals of [Channel.Shutdown].
+var (
+	ErrUpfrontScript = errors.New("channel was opened with a fixed closing script: leave the destination out")
+	ErrClosing       = errors.New("channel is being closed to another script already")
+)
+
+// Shutdown begins a mutual close: our money goes to script, or to the script of
+// the parameters when it is nil. feePerKw is the feerate to aim at, in satoshi
+// per 1000 weight; zero means that of the commitments. The wish is remembered
+// until it is granted. It may be repeated to change the feerate. Errors:
+// [ErrClosed], [ErrUpfrontScript], [ErrClosing] and closing.ErrScript.
+func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
+	if c.status.Status != Open {
+		return ErrClosed
+	}
+	begun := c.status.LocalShutdown
+	if scriptPubKey == nil {
+		scriptPubKey = c.params.LocalScript
+		if begun != nil {
+			scriptPubKey = begun
+		}
+	}
+	// BOLT 2: "if it sent a non-zero-length `shutdown_scriptpubkey` in
+	// `open_channel` or `accept_channel`: - MUST send the same value in
+	// `scriptpubkey`."
+	if c.params.LocalUpfront && !bytes.Equal(scriptPubKey, c.params.LocalScript) {
+		return ErrUpfrontScript
+	}
+	if begun != nil && !bytes.Equal(scriptPubKey, begun) {
+		return ErrClosing
+	}
+	if err := closing.CheckOurs(scriptPubKey, c.forms()); err != nil {
+		return err
+	}
+	c.status.CloseFeePerKw = feePerKw
+	c.pending.status = true
+	if begun == nil {
+		c.status.LocalShutdown = bytes.Clone(scriptPubKey)
+		c.raise(ShutdownStarted{})
+	}
+	return nil
+}
+
+func (c *Channel) forms() closing.Forms { return closing.Forms{AnySegwit: c.params.AnySegwit} }
+
+func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
+	switch {
+	case c.conn.shutdownTheir:
+		return warnf("shutdown twice on one connection")
+	// BOLT 2: "if there are updates pending on the receiving node's commitment
+	// transaction: - MUST NOT send a `shutdown`."
+	case c.uncommitted(Remote):
+		return warnf("shutdown with updates that are not committed")
+	case closing.CheckTheirs(m.ScriptPubkey, c.forms()) != nil:
+		return warnf("shutdown: %v", closing.ErrScript)
+	// BOLT 2: "if both nodes advertised the `option_upfront_shutdown_script`
+	// feature, and the receiving node received a non-zero-length
+	// `shutdown_scriptpubkey` in `open_channel` or `accept_channel`, and that
+	// `shutdown_scriptpubkey` is not equal to `scriptpubkey`: - MAY send a
+	// `warning`. - MUST fail the connection."
+	case len(c.params.RemoteUpfront) > 0 && !bytes.Equal(m.ScriptPubkey, c.params.RemoteUpfront):
+		return warnf("shutdown to another script than upfront_shutdown_script")
+	case c.status.RemoteShutdown != nil && !bytes.Equal(m.ScriptPubkey, c.status.RemoteShutdown):
+		return warnf("shutdown to another script than before")
+	}
+	c.conn.shutdownTheir = true
+	if c.status.RemoteShutdown == nil {
+		c.status.RemoteShutdown = bytes.Clone(m.ScriptPubkey)
+		c.pending.status = true
+	}
+	if c.status.LocalShutdown == nil {
+		c.status.LocalShutdown = c.params.LocalScript
+		c.raise(ShutdownStarted{ByPeer: true})
+	}
+	return nil
+}
+
+// uncommitted tells whether a side has an update at stage 0.
+func (c *Channel) uncommitted(by Side) bool {
+	if c.opener() == by && c.fees[Proposed] != 0 {
+		return true
+	}
+	if n := len(c.htlcs[by]); n > 0 && c.stage(by, c.htlcs[by][n-1].Added) == Proposed {
+		return true
+	}
+	for _, h := range c.htlcs[by.other()] {
+		if h.proposed.Kind != NotRemoved {
+			return true
+		}
+	}
+	return false
+}
+
+// clean tells whether no HTLC is left, no update is on its way and no revocation
+// is owed.
+func (c *Channel) clean() bool {
+	return len(c.htlcs[Local])+len(c.htlcs[Remote]) == 0 && !c.awaiting(Remote) &&
+		c.fees == feerates{Irrevocable: c.fees[Irrevocable]}
+}
+
+// emptying tells whether every HTLC is being removed, so that the peer may see a
+// clean channel before we do.
+//
+// BOLT 2: "if no HTLCs remain in either commitment transaction (including dust
+// HTLCs) and neither side has a pending `revoke_and_ack` to send: - MUST NOT send
+// any `update` message after that point."
+func (c *Channel) emptying() bool {
+	for _, list := range c.htlcs {
+		for _, h := range list {
+			if !h.removing() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// closing tells whether only the fee of the closing transaction is open.
+func (c *Channel) closing() bool {
+	return c.conn.shutdownSent && c.conn.shutdownTheir && c.clean()
+}
+
+// shutdown sends our shutdown as soon as it may be sent, and begins to negotiate
+// as soon as that may begin.
+func (c *Channel) shutdown() {
+	if !c.online() || c.status.LocalShutdown == nil {
+		return
+	}
+	// BOLT 2: "if it has sent a previous `shutdown`: - MUST retransmit `shutdown`."
+	if !c.conn.shutdownSent && !c.uncommitted(Local) {
+		c.conn.shutdownSent = true
+		c.send(&wire.Shutdown{ChannelID: c.params.Channel, ScriptPubkey: c.status.LocalShutdown})
+	}
+	// BOLT 2: "after `shutdown` has been received, AND no HTLCs remain in either
+	// commitment transaction: - SHOULD send a `closing_signed` message."
+	if c.params.LocalIsOpener && c.closing() && c.conn.negotiation == nil {
+		c.negotiate()
+	}
+}
+
+// negotiate begins the negotiation of the closing transaction's fee.
+//
+// BOLT 2: "SHOULD set `fee_range` according to the minimum and maximum fees it
+// is prepared to pay for a close transaction."
+func (c *Channel) negotiate() {
+	toLocal := c.fundings[0].toLocal
+	feePerKw := c.status.CloseFeePerKw
+	if feePerKw == 0 {
+		feePerKw = c.fees[Irrevocable]
+	}
+	weight := closing.Weight(c.status.LocalShutdown, c.status.RemoteShutdown)
+	ideal, least := closing.Fee(feePerKw, weight), closing.Fee(minFeePerKw, weight)
+	terms := closing.Terms{
+		Local:         closing.Side{Balance: toLocal, Script: c.status.LocalShutdown, DustLimit: c.params.LocalLimits.DustLimit},
+		Remote:        closing.Side{Balance: c.params.Capacity.Msat() - toLocal, Script: c.status.RemoteShutdown, DustLimit: c.params.RemoteLimits.DustLimit},
+		LocalIsOpener: c.params.LocalIsOpener,
+		Min:           min(least, ideal), Ideal: ideal, Max: 2 * ideal,
+	}
+	if !terms.LocalIsOpener {
+		terms.Max = max(terms.Max, c.params.Capacity) // it is not we who pay
+	}
+	n, offer := closing.Start(terms)
+	c.conn.negotiation, c.conn.terms = &n, terms
+	if offer != nil {
+		if outs, err := terms.Offered(offer.Fee); err == nil {
+			c.sendClosing(*offer, outs)
+		} else {
+			c.ForceClose(fmt.Sprintf("no closing transaction: %v", err))
+		}
+	}
+}
+
+func (c *Channel) sendClosing(o closing.Offer, outs closing.Outputs) {
+	m := &wire.ClosingSigned{ChannelID: c.params.Channel, FeeSatoshis: o.Fee, FeeRange: o.Range}
+	tx := c.closingTx(outs.Local, outs.Remote)
+	c.sendWith(m, func(s Signer) (err error) {
+		m.Signature, err = s.SignClosing(tx, c.params.Capacity, c.fundingScript())
+		return err
+	})
+}
+
+func (c *Channel) fundingScript() []byte {
+	witnessScript, _ := script.FundingScript(c.params.LocalKeys.Funding, c.params.RemoteKeys.Funding)
+	return witnessScript
+}
+
+// closingTx is the transaction with these outputs; zero leaves one out.
+func (c *Channel) closingTx(local, remote amount.Satoshi) *btcwire.MsgTx {
+	out := func(v amount.Satoshi, pkScript []byte) *btcwire.TxOut {
+		return btcwire.NewTxOut(int64(v), pkScript) //nolint:gosec // below the capacity
+	}
+	return script.Closing(c.params.Funding, out(local, c.status.LocalShutdown), out(remote, c.status.RemoteShutdown))
+}
+
+func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
+	if !c.closing() {
+		return warnf("closing_signed before both shutdown, or with updates on their way")
+	}
+	if c.conn.negotiation == nil {
+		c.negotiate()
+	}
+	if c.status.Status != Open {
+		return nil // there is no closing transaction
+	}
+	outs, ok := c.signedOutputs(m, v)
+	// BOLT 2: "if the `signature` is not valid for either variant of closing
+	// transaction specified in [BOLT #3](03-transactions.md#closing-transaction)
+	// OR non-compliant with LOW-S-standard rule"
+	if !ok {
+		return failf("closing_signed with an invalid signature")
+	}
+	next, step, err := c.conn.negotiation.Receive(closing.Offer{Fee: m.FeeSatoshis, Range: m.FeeRange})
+	if err != nil {
+		var b *closing.Breach
+		if errors.As(err, &b) && !b.Fail {
+			return warnf("closing_signed: %s", b.Text)
+		}
+		return failf("closing_signed: %v", err)
+	}
+	c.conn.negotiation = &next
+	if step.Send != nil {
+		if !step.Agreed {
+			if outs, err = c.conn.terms.Offered(step.Send.Fee); err != nil {
+				return failf("no closing transaction: %v", err)
+			}
+		}
+		c.sendClosing(*step.Send, outs)
+	}
+	if step.Agreed {
+		c.status.Closing = &Agreement{Local: outs.Local, Remote: outs.Remote, Signature: m.Signature}
+		c.pending.status, c.pending.agreed = true, true
+	}
+	return nil
+}
+
+// signedOutputs finds out which transaction the peer signed.
+func (c *Channel) signedOutputs(m *wire.ClosingSigned, v Verifier) (closing.Outputs, bool) {
+	for _, outs := range c.conn.terms.Acceptable(m.FeeSatoshis) {
+		hash := script.ClosingSigHash(c.closingTx(outs.Local, outs.Remote), c.fundingScript(), c.params.Capacity)
+		if v.Verify([]Check{{Key: c.params.RemoteKeys.Funding, Hash: hash, Sig: m.Signature}}) {
+			return outs, true
+		}
+	}
+	return closing.Outputs{}, false
+}
+
+// ClosingTx is the closing transaction that both sides agreed on, fully signed,
+// to be broadcast again; nil when there is none. Errors are the signer's.
+func (c *Channel) ClosingTx(s Signer) (*btcwire.MsgTx, error) {
+	a := c.status.Closing
+	if a == nil {
+		return nil, nil
+	}
+	tx := c.closingTx(a.Local, a.Remote)
+	sig, err := s.SignClosing(tx, c.params.Capacity, c.fundingScript())
+	if err != nil {
+		return nil, fmt.Errorf("channel %s: closing transaction: %w", c.params.Channel, err)
+	}
+	return script.SignedClosing(tx, c.params.LocalKeys.Funding, c.params.RemoteKeys.Funding, sig, a.Signature), nil
+}

@@ -1,0 +1,170 @@
+package channel
+
+import (
+	"errors"
+	"fmt"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// State is the channel's state by the names of Core Lightning.
+func (c *Channel) State() string {
+	switch s := c.status; {
+	case s.Status == Closed:
+		return "CLOSED"
+	case s.Status == Spent:
+		return "FUNDING_SPEND_SEEN"
+	case s.Status == Failed, s.Status == Lost:
+		return "AWAITING_UNILATERAL"
+	case s.Closing != nil:
+		return "CLOSINGD_COMPLETE"
+	case s.LocalShutdown != nil && s.RemoteShutdown != nil && c.clean():
+		return "CLOSINGD_SIGEXCHANGE"
+	case c.shuttingDown():
+		return "CHANNELD_SHUTTING_DOWN"
+	case !c.usable():
+		return "CHANNELD_AWAITING_LOCKIN"
+	}
+	return "CHANNELD_NORMAL"
+}
+
+// View is what lists show of a channel. It is made from a machine or, for those
+// who read rows, from a machine that was just loaded.
+type View struct {
+	State               string
+	Connected           bool                // channel_reestablish has gone both ways
+	ToLocal, ToRemote   amount.MilliSatoshi // balances without what is in HTLCs, before fees
+	Spendable           amount.MilliSatoshi // the largest HTLC that can be offered now, or could once connected
+	Receivable          amount.MilliSatoshi // the largest HTLC that the peer can offer
+	ReserveLocal        amount.Satoshi      // what we must keep
+	ReserveRemote       amount.Satoshi      // what the peer must keep
+	FeePerKw            uint32              // of our latest commitment
+	LastFee             amount.Satoshi      // fee that our latest commitment takes from the opener, anchors not included
+	HTLCs               []HTLCView          // in flight: ours by id, then theirs
+	NumberOfCommitments [2]uint64           // numbers of the latest commitments, by side
+}
+
+// HTLCView is an HTLC in flight.
+type HTLCView struct {
+	Incoming     bool
+	ID           uint64
+	Amount       amount.MilliSatoshi
+	PaymentHash  wire.PaymentHash
+	CLTVExpiry   uint32
+	Added        Stage
+	Removing     bool
+	Removed      Stage // when Removing
+	LocalTrimmed bool  // has no output in our commitment
+}
+
+// View shows the channel.
+func (c *Channel) View() View {
+	t := c.tallied()
+	fee := c.fees.signed(Local, c.opener())
+	v := View{
+		State: c.State(), Connected: c.online(),
+		ToLocal: amountOf(t.full[Local].balance[Local]), ToRemote: amountOf(t.full[Local].balance[Remote]),
+		Spendable: c.Spendable(), Receivable: c.receivable(),
+		ReserveLocal:        c.params.RemoteLimits.ChannelReserve,
+		ReserveRemote:       c.params.LocalLimits.ChannelReserve,
+		FeePerKw:            fee,
+		LastFee:             script.CommitFee(c.params.Format, fee, t.full[Local].untrimmed),
+		NumberOfCommitments: c.signed,
+	}
+	c.each(func(h *htlc) {
+		v.HTLCs = append(v.HTLCs, HTLCView{
+			Incoming: h.Incoming, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+			Added: c.stage(h.by(), h.Added), Removing: h.removing(), Removed: c.stage(h.by().other(), h.Removed),
+			LocalTrimmed: c.trimmed(Local, h.by(), h.Amount, fee),
+		})
+	})
+	return v
+}
+
+// Spendable is the largest amount that [Channel.Offer] takes now, or would take
+// if the peer were connected; zero when it takes none.
+func (c *Channel) Spendable() amount.MilliSatoshi {
+	return c.largest(Local, func(a amount.MilliSatoshi) bool { return c.mayOffer(a) == nil })
+}
+
+// receivable is the largest amount that the peer can offer, as far as we can
+// tell: its own reserve for a rise of the feerate is its own affair.
+func (c *Channel) receivable() amount.MilliSatoshi {
+	return c.largest(Remote, func(amount.MilliSatoshi) bool { return true })
+}
+
+// largest is the largest amount that a side may add and that is also ok. Both
+// conditions hold up to some amount, with one jump where HTLCs begin to have an
+// output, which costs a fee, and one where they stop to be dust.
+func (c *Channel) largest(by Side, ok func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
+	if c.status.Status != Open || !c.usable() || c.shuttingDown() {
+		return 0
+	}
+	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(by, a, 0) == nil && ok(a) }
+	dust := (max(c.params.LocalLimits.DustLimit, c.params.RemoteLimits.DustLimit) +
+		script.HTLCFee(c.params.Format, false, c.spiked())).Msat()
+	low := c.announced(by.other()).HTLCMinimum
+	if high := c.params.Capacity.Msat(); high >= dust && may(max(dust, low, 1)) {
+		return search(max(dust, low, 1), high, may)
+	}
+	if low = max(low, 1); low < dust && may(low) {
+		return search(low, dust-1, may)
+	}
+	return 0
+}
+
+// search is the largest amount from low to high that may be; low may.
+func search(low, high amount.MilliSatoshi, may func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
+	for low < high {
+		if mid := high - (high-low)/2; may(mid) {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return low
+}
+
+// ErrLost is the refusal to broadcast a commitment after a loss of state.
+var ErrLost = errors.New("state was lost: our commitment may be revoked and must never be broadcast")
+
+// OurCommitment is our latest commitment, to be broadcast when the channel has
+// failed, with the peer's signatures on its HTLC transactions. Errors: [ErrLost]
+// and the signer's.
+func (c *Channel) OurCommitment(s Signer) (*script.Commitment, *btcwire.MsgTx, []wire.Signature, error) {
+	if c.status.Status == Lost {
+		return nil, nil, nil, ErrLost
+	}
+	f := &c.fundings[0]
+	commitment, err := c.buildLatest(f, Local, s.PerCommitmentPoint(c.signed[Local]))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	sig, err := s.SignOurs(commitment)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("channel %s: commitment %d: %w", c.params.Channel, commitment.Number, err)
+	}
+	return commitment, commitment.Signed(sig, f.ours.Signature), f.ours.HTLCSignatures, nil
+}
+
+// TheirCommitments are the peer's commitments that are not revoked and that it
+// may broadcast: the one that it holds for sure, and the one that we signed
+// after it, if its revocation is still awaited.
+func (c *Channel) TheirCommitments() ([]*script.Commitment, error) {
+	f := &c.fundings[0]
+	n := c.revoked[Remote]
+	held, err := c.build(f, Remote, n, c.points[current], c.fees.held(Remote, c.opener()),
+		func(_ Side, u Numbers) bool { return at(Remote, n, u) })
+	if err != nil || !c.awaiting(Remote) {
+		return []*script.Commitment{held}, err
+	}
+	latest, err := c.buildLatest(f, Remote, c.points[following])
+	return []*script.Commitment{held, latest}, err
+}
+
+// Secret is the secret of a commitment that the peer has revoked.
+func (c *Channel) Secret(number uint64) ([32]byte, bool) { return c.secrets.Get(number) }

@@ -1,0 +1,96 @@
+package invoice
+
+import (
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+)
+
+// Status is where an invoice is in its life. It only goes from Unpaid to one of
+// the others.
+type Status string
+
+// The statuses of an invoice, in the words of listinvoices.
+const (
+	Unpaid  Status = "unpaid"
+	Paid    Status = "paid"
+	Expired Status = "expired"
+)
+
+// Row is an invoice of ours. Written, it is a new one: the label and the payment
+// hash must not be taken (the store has a unique index on each). Later changes
+// are [PaidRow], [ExpiredRow] and [DeletedRow]; read, it has them all.
+type Row struct {
+	Label               string
+	PaymentHash         wire.PaymentHash
+	Preimage            wire.Preimage
+	Secret              [32]byte // payment_secret
+	Amount              amount.OrAny
+	Description         string
+	DescriptionHashOnly bool   // the invoice carries the description's SHA256 only
+	Bolt11              string // as given to the payer
+	CreatedAt           uint64 // unix seconds
+	ExpiresAt           uint64 // unix seconds; from then on no HTLC is accepted
+
+	// MinFinalCLTVExpiryDelta is how many blocks an HTLC must have left when it
+	// arrives.
+	MinFinalCLTVExpiryDelta uint32
+
+	Status   Status
+	Received amount.MilliSatoshi // when Paid: the sum of the HTLCs
+	PaidAt   uint64              // when Paid: unix seconds
+
+	// What the store assigns: places in the order of creation, of change (zero:
+	// never changed) and of payment (zero: not paid), each from 1 up.
+	CreatedIndex uint64
+	UpdatedIndex uint64
+	PayIndex     uint64
+}
+
+// Table implements durable.Row.
+func (Row) Table() string { return "invoices" }
+
+// ExpiredAt says whether an unpaid invoice can no longer be paid at now, in unix
+// seconds.
+func (r Row) ExpiredAt(now uint64) bool { return now >= r.ExpiresAt }
+
+// Creation is what must be written, in one transaction, for r to exist.
+func (r Row) Creation() []durable.Row { return []durable.Row{r, changed(r, Unpaid)} }
+
+// Expiry is what must be written when r, which is unpaid, has expired.
+func (r Row) Expiry() []durable.Row {
+	return []durable.Row{ExpiredRow{r.PaymentHash}, changed(r, Expired)}
+}
+
+// Deletion is what must be written to delete r.
+func (r Row) Deletion() []durable.Row {
+	return []durable.Row{DeletedRow{r.PaymentHash}, changed(r, "deleted")}
+}
+
+func changed(r Row, to Status) durable.Event {
+	return durable.Event{Kind: "invoice", Key: r.Label, State: string(to)}
+}
+
+// PaidRow changes an unpaid invoice to Paid and gives it the next pay_index. The
+// store refuses it when the invoice is not there or not unpaid.
+type PaidRow struct {
+	PaymentHash wire.PaymentHash
+	Received    amount.MilliSatoshi
+	PaidAt      uint64 // unix seconds
+}
+
+// Table implements durable.Row.
+func (PaidRow) Table() string { return "invoices" }
+
+// ExpiredRow changes an unpaid invoice to Expired. The store refuses it when the
+// invoice is not there or not unpaid.
+type ExpiredRow struct{ PaymentHash wire.PaymentHash }
+
+// Table implements durable.Row.
+func (ExpiredRow) Table() string { return "invoices" }
+
+// DeletedRow takes an invoice away.
+type DeletedRow struct{ PaymentHash wire.PaymentHash }
+
+// Table implements durable.Row.
+func (DeletedRow) Table() string { return "invoices" }

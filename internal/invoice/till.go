@@ -1,0 +1,248 @@
+package invoice
+
+import (
+	"crypto/subtle"
+	"slices"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/relay"
+)
+
+// SetTimeout is how long the parts of a set wait for the rest.
+//
+// BOLT 4: "SHOULD wait for at least 60 seconds after the initial HTLC."
+const SetTimeout = 60 * time.Second
+
+// Part is an incoming HTLC for us, compared with its payload already
+// (relay.Receive).
+type Part struct {
+	In          channel.Ref
+	PaymentHash wire.PaymentHash
+	Amount      amount.MilliSatoshi // of the HTLC; at least AmtToForward
+	CLTVExpiry  uint32              // of the HTLC: a block height
+
+	AmtToForward amount.MilliSatoshi
+	Total        amount.MilliSatoshi // total_msat
+	Secret       *[32]byte           // payment_secret; nil: none
+}
+
+// PartOf is the part that in and its payload make.
+func PartOf(in channel.Incoming, p onion.Payload) Part {
+	part := Part{
+		In: in.Ref, PaymentHash: in.PaymentHash, Amount: in.Amount, CLTVExpiry: in.CLTVExpiry,
+		AmtToForward: p.AmtToForward, Total: p.TotalMsat, Secret: p.PaymentSecret,
+	}
+	if p.PaymentSecret == nil {
+		// BOLT 4: "MUST treat `total_msat` as if it were equal to `amt_to_forward` if it is not present."
+		part.Total = p.AmtToForward
+	}
+	return part
+}
+
+// Till collects parts. Not safe for concurrent use. The zero Till is empty.
+type Till struct {
+	sets map[wire.PaymentHash]*set
+	due  []due // in order of time; some for sets that are gone
+
+	rows    []durable.Row
+	outcome Outcome
+}
+
+type set struct {
+	invoice Row
+	total   amount.MilliSatoshi
+	parts   []Part
+	since   time.Time
+	paid    bool // complete, in the outcome that is not yet taken
+}
+
+type due struct {
+	hash wire.PaymentHash
+	at   time.Time
+}
+
+// Outcome is what to tell the channels, and whoever waits, once the rows are on
+// disk.
+type Outcome struct {
+	Fulfil []Fulfilment
+	Fail   []Refusal
+	Paid   []wire.PaymentHash // in the order of their pay_index
+}
+
+// Fulfilment is a part to fulfil.
+type Fulfilment struct {
+	In       channel.Ref
+	Preimage wire.Preimage
+}
+
+// Refusal is a part to fail.
+type Refusal struct {
+	In      channel.Ref
+	Failure onion.Failure
+}
+
+// Accept takes a part that arrived at now and height. The invoice is what is
+// stored under the part's payment hash, nil when there is none. A part that is
+// held already is not taken twice.
+func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
+	s := t.sets[p.PaymentHash]
+	if s == nil {
+		if invoice == nil {
+			t.refuse(p, height)
+			return
+		}
+		s = &set{invoice: *invoice, total: p.Total, since: now}
+	}
+	if slices.ContainsFunc(s.parts, func(held Part) bool { return held.In == p.In }) {
+		return
+	}
+	if s.paid || !s.invoice.takes(p, now, height) {
+		t.refuse(p, height)
+		return
+	}
+	if p.Total != s.total {
+		// BOLT 4: "SHOULD fail the entire HTLC set if `total_msat` is not the same for all HTLCs in the set."
+		t.refuse(p, height)
+		for _, held := range s.parts {
+			t.refuse(held, height)
+		}
+		delete(t.sets, p.PaymentHash)
+		return
+	}
+	if len(s.parts) == 0 {
+		t.hold(s, p.PaymentHash)
+	}
+	s.parts = append(s.parts, p)
+	// BOLT 4: "if the total `amt_to_forward` of this HTLC set is equal to or greater than `total_msat`:"
+	// BOLT 4: "SHOULD fulfill all HTLCs in the HTLC set"
+	if s.arrived() >= s.total {
+		t.complete(s, now)
+	}
+}
+
+// takes says whether p may pay the invoice.
+func (r Row) takes(p Part, now time.Time, height uint32) bool {
+	switch {
+	// BOLT 4: "if the payment hash has already been paid:"
+	// BOLT 4: "MAY treat the payment hash as unknown."
+	case r.Status != Unpaid:
+	// BOLT 11: "after the `timestamp` plus `expiry` has passed:"
+	// BOLT 11: "SHOULD NOT accept a payment."
+	case r.ExpiredAt(uint64(now.Unix())): //nolint:gosec // after 1970
+	// BOLT 4: "if the `payment_secret` doesn't match the expected value for that `payment_hash`, or the `payment_secret` is required and is not present:"
+	// BOLT 4: "MUST fail the HTLC."
+	case p.Secret == nil || subtle.ConstantTimeCompare(p.Secret[:], r.Secret[:]) != 1:
+	// BOLT 4: "incoming `cltv_expiry` < `current_block_height` + `min_final_cltv_expiry_delta`."
+	case uint64(p.CLTVExpiry) < uint64(height)+uint64(r.MinFinalCLTVExpiryDelta):
+	case p.Total == 0 || p.Total > amount.Max || p.AmtToForward > amount.Max || p.Amount > amount.Max:
+	// BOLT 4: "if the amount paid is less than the amount expected:"
+	// BOLT 4: "MUST fail the HTLC."
+	case !r.Amount.Any && p.Total < r.Amount.Msat:
+	// BOLT 4: "if the amount paid is more than twice the amount expected:"
+	// BOLT 4: "SHOULD fail the HTLC."
+	case !r.Amount.Any && p.Total > 2*r.Amount.Msat:
+	default:
+		return true
+	}
+	return false
+}
+
+// refuse fails a part without telling why.
+func (t *Till) refuse(p Part, height uint32) {
+	t.outcome.Fail = append(t.outcome.Fail, Refusal{p.In, onion.IncorrectOrUnknownPaymentDetails(p.Amount, height)})
+}
+
+func (t *Till) hold(s *set, hash wire.PaymentHash) {
+	if t.sets == nil {
+		t.sets = make(map[wire.PaymentHash]*set)
+	}
+	t.sets[hash] = s
+	t.due = append(t.due, due{hash, s.since.Add(SetTimeout)})
+}
+
+// arrived is the sum of amt_to_forward. It cannot overflow: all parts but the
+// last are below amount.Max together.
+func (s *set) arrived() (sum amount.MilliSatoshi) {
+	for _, p := range s.parts {
+		sum += p.AmtToForward
+	}
+	return sum
+}
+
+// complete decides to fulfil all parts.
+func (t *Till) complete(s *set, now time.Time) {
+	s.paid = true
+	paid := PaidRow{PaymentHash: s.invoice.PaymentHash, PaidAt: uint64(now.Unix())} //nolint:gosec // after 1970
+	for _, p := range s.parts {
+		paid.Received += p.Amount
+		t.outcome.Fulfil = append(t.outcome.Fulfil, Fulfilment{p.In, s.invoice.Preimage})
+	}
+	t.rows = append(t.rows, paid, changed(s.invoice, Paid))
+	// BOLT 4: "if it fulfills any HTLCs in the HTLC set:"
+	// BOLT 4: "MUST fulfill the entire HTLC set."
+	for _, p := range s.parts {
+		t.rows = append(t.rows, relay.DecisionRow{In: p.In, Kind: relay.Fulfil, Preimage: s.invoice.Preimage})
+	}
+	t.outcome.Paid = append(t.outcome.Paid, s.invoice.PaymentHash)
+}
+
+// Held says whether parts of the payment hash wait for the rest.
+func (t *Till) Held(hash wire.PaymentHash) bool { return t.sets[hash] != nil }
+
+// Expire says that the invoice is Expired on disk: nothing may complete it any
+// more, even if the clock is set back. Its parts wait for the timeout.
+func (t *Till) Expire(hash wire.PaymentHash) {
+	if s := t.sets[hash]; s != nil {
+		s.invoice.Status = Expired
+	}
+}
+
+// Next is when the next set times out; false: none waits.
+func (t *Till) Next() (time.Time, bool) {
+	for len(t.due) > 0 {
+		if t.current(t.due[0]) {
+			return t.due[0].at, true
+		}
+		t.due = t.due[1:]
+	}
+	return time.Time{}, false
+}
+
+// current says whether d is about a set that still waits.
+func (t *Till) current(d due) bool {
+	s := t.sets[d.hash]
+	return s != nil && !s.paid && s.since.Add(SetTimeout).Equal(d.at)
+}
+
+// Tick fails the sets that have waited too long.
+//
+// BOLT 4: "MUST fail all HTLCs in the HTLC set after some reasonable timeout."
+// BOLT 4: "SHOULD use `mpp_timeout` for the failure message."
+func (t *Till) Tick(now time.Time) {
+	for {
+		at, ok := t.Next()
+		if !ok || at.After(now) {
+			return
+		}
+		hash := t.due[0].hash
+		for _, p := range t.sets[hash].parts {
+			t.outcome.Fail = append(t.outcome.Fail, Refusal{p.In, onion.MPPTimeout()})
+		}
+		delete(t.sets, hash)
+	}
+}
+
+// Take gives the outcome of all inputs since the last Take.
+func (t *Till) Take() durable.Pending[Outcome] {
+	for _, hash := range t.outcome.Paid {
+		delete(t.sets, hash)
+	}
+	out := durable.Hold(t.outcome, t.rows...)
+	t.outcome, t.rows = Outcome{}, nil
+	return out
+}

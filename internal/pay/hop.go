@@ -1,0 +1,104 @@
+package pay
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// Hop is one HTLC of a route, seen from the node that receives it.
+type Hop struct {
+	NodeID     wire.NodeID         // the receiving node
+	SCID       wire.ShortChannelID // the channel that carries the HTLC to it
+	Amount     amount.MilliSatoshi // of the HTLC
+	CLTVExpiry uint32              // of the HTLC: a block height
+}
+
+// Route is the HTLCs of one attempt in order: the first is offered by us, the
+// last arrives at the destination.
+type Route []Hop
+
+// Sent is the amount of the HTLC that we offer.
+func (r Route) Sent() amount.MilliSatoshi { return r[0].Amount }
+
+// Delivered is the amount that arrives.
+func (r Route) Delivered() amount.MilliSatoshi { return r[len(r)-1].Amount }
+
+const hopSize = 33 + 8 + 8 + 4
+
+// AppendHops appends the compact form of a route: for each hop the node id, the
+// channel, the amount in millisatoshi and the expiry, big-endian.
+func AppendHops(b []byte, hops []Hop) []byte {
+	for _, h := range hops {
+		b = append(b, h.NodeID[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(h.SCID))
+		b = binary.BigEndian.AppendUint64(b, uint64(h.Amount))
+		b = binary.BigEndian.AppendUint32(b, h.CLTVExpiry)
+	}
+	return b
+}
+
+var errHops = errors.New("a stored route ends in the middle of a hop")
+
+// DecodeHops reads what [AppendHops] wrote.
+func DecodeHops(b []byte) ([]Hop, error) {
+	if len(b)%hopSize != 0 {
+		return nil, errHops
+	}
+	hops := make([]Hop, 0, len(b)/hopSize)
+	for ; len(b) > 0; b = b[hopSize:] {
+		hops = append(hops, Hop{
+			NodeID:     wire.NodeID(b[:33]),
+			SCID:       wire.ShortChannelID(binary.BigEndian.Uint64(b[33:])),
+			Amount:     amount.MilliSatoshi(binary.BigEndian.Uint64(b[41:])),
+			CLTVExpiry: binary.BigEndian.Uint32(b[49:]),
+		})
+	}
+	return hops, nil
+}
+
+// Exclusion is a node, or one direction of a channel, that a route must not use.
+type Exclusion struct {
+	Node      wire.NodeID // zero: the channel counts
+	SCID      wire.ShortChannelID
+	Direction uint8 // 0 or 1, as in channel_update's channel_flags
+}
+
+const exclusionSize = 33 + 8 + 1
+
+func appendExclusions(b []byte, list []Exclusion) []byte {
+	for _, e := range list {
+		b = append(b, e.Node[:]...)
+		b = binary.BigEndian.AppendUint64(b, uint64(e.SCID))
+		b = append(b, e.Direction)
+	}
+	return b
+}
+
+var errExclusions = errors.New("a stored list of exclusions ends in the middle")
+
+func decodeExclusions(b []byte) ([]Exclusion, error) {
+	if len(b)%exclusionSize != 0 {
+		return nil, errExclusions
+	}
+	var list []Exclusion
+	for ; len(b) > 0; b = b[exclusionSize:] {
+		list = append(list, Exclusion{
+			Node:      wire.NodeID(b[:33]),
+			SCID:      wire.ShortChannelID(binary.BigEndian.Uint64(b[33:])),
+			Direction: b[41],
+		})
+	}
+	return list, nil
+}
+
+// direction is the bit of channel_flags for the way from one node to the other
+// (BOLT 7): 0 from the lesser node id.
+func direction(from, to wire.NodeID) uint8 {
+	if string(from[:]) < string(to[:]) {
+		return 0
+	}
+	return 1
+}

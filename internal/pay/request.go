@@ -1,0 +1,158 @@
+package pay
+
+import (
+	"math/bits"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// What a payment does unless it is told otherwise, as CLN's pay does.
+const (
+	DefaultMaxFeePPM uint32              = 5000 // 0.5 %
+	DefaultExemptFee amount.MilliSatoshi = 5000
+	DefaultRetryFor  uint64              = 60   // seconds
+	DefaultMaxDelay  uint32              = 2016 // blocks: max_htlc_cltv of BOLT 4
+)
+
+// Request is a wish to pay an invoice.
+type Request struct {
+	Bolt11      string
+	Invoice     *bolt11.Invoice      // Bolt11, decoded
+	Amount      *amount.MilliSatoshi // when the invoice has none; else nil, or the same
+	Label       string
+	Description string // whose hash the invoice has; empty: not compared
+	Exclude     []Exclusion
+
+	MaxFee    *amount.MilliSatoshi // overrides the next two
+	MaxFeePPM *uint32              // of the amount; nil: the default
+	ExemptFee *amount.MilliSatoshi // a fee that is always allowed; nil: the default
+	MaxDelay  uint32               // blocks; zero: the default
+	RetryFor  *uint64              // seconds; nil: the default
+}
+
+// Node is what a payment must know of us.
+type Node struct {
+	ID      wire.NodeID
+	Network bolt11.Network
+}
+
+// maxParts bounds the HTLCs of one payment in flight.
+const maxParts = 16
+
+// maxExpiry is above every block height (BOLT 2): a larger delta asks for the
+// impossible, and must not overflow.
+const maxExpiry = 500_000_000
+
+// New begins a payment; group is one more than that of the last payment of the
+// same hash. Errors are of type [*Error]: [CodeInvalid] and
+// [CodeInvoiceExpired].
+func New(r Request, us Node, group, now uint64) (*Payment, error) {
+	inv := r.Invoice
+	amt, err := r.Pays()
+	switch {
+	case err != nil:
+		return nil, err
+	case inv.Network != us.Network:
+		return nil, refuse(CodeInvalid, "the invoice is for another network (%v, not %v)", inv.Network, us.Network)
+	case inv.Payee == us.ID:
+		return nil, refuse(CodeInvalid, "Self-payment: the invoice is our own")
+	case now >= inv.ExpiresAt():
+		// BOLT 11: "after the `timestamp` plus `expiry` has passed:"
+		// BOLT 11: "SHOULD NOT attempt a payment."
+		return nil, refuse(CodeInvoiceExpired, "invoice expired at %d, it is %d now", inv.ExpiresAt(), now)
+	}
+	if inv.DescriptionHash != nil && r.Description != "" {
+		if err := inv.CheckDescription(r.Description); err != nil {
+			return nil, refuse(CodeInvalid, "%v", err)
+		}
+	}
+	maxDelay, retryFor := DefaultMaxDelay, DefaultRetryFor
+	if r.MaxDelay != 0 {
+		maxDelay = r.MaxDelay
+	}
+	if r.RetryFor != nil {
+		retryFor = *r.RetryFor
+	}
+	p := &Payment{us: us.ID, row: PaymentRow{
+		PaymentHash: inv.PaymentHash,
+		Destination: inv.Payee,
+		Amount:      amt,
+		Bolt11:      r.Bolt11,
+		Label:       r.Label,
+		Description: r.Description,
+		Group:       group,
+		CreatedAt:   now,
+		MaxFee:      r.maxFee(amt),
+		MaxDelay:    maxDelay,
+		RetryUntil:  now + min(retryFor, 1<<32),
+		Exclude:     appendExclusions(nil, r.Exclude),
+		Result:      PaymentResultRow{Status: Pending},
+	}}
+	p.setTerms(inv)
+	p.exclude = r.Exclude
+	p.begin(now)
+	return p, nil
+}
+
+// Pays is the amount that the request is for. The error is of type [*Error].
+func (r Request) Pays() (amount.MilliSatoshi, error) {
+	switch asked := r.Invoice.Amount; {
+	case asked == nil && r.Amount == nil:
+		return 0, refuse(CodeInvalid, "the invoice has no amount: say how much to pay")
+	case asked == nil && (*r.Amount == 0 || *r.Amount > amount.Max):
+		return 0, refuse(CodeInvalid, "%s cannot be paid", *r.Amount)
+	case asked == nil:
+		return *r.Amount, nil
+	case r.Amount != nil && *r.Amount != *asked:
+		return 0, refuse(CodeInvalid, "the invoice is for %s: leave the amount out", *asked)
+	case *asked == 0 || *asked > amount.Max:
+		return 0, refuse(CodeInvalid, "the invoice is for %s, which cannot be paid", *asked)
+	default:
+		return *asked, nil
+	}
+}
+
+func (r Request) maxFee(amt amount.MilliSatoshi) amount.MilliSatoshi {
+	if r.MaxFee != nil {
+		return *r.MaxFee
+	}
+	ppm, exempt := DefaultMaxFeePPM, DefaultExemptFee
+	if r.MaxFeePPM != nil {
+		ppm = *r.MaxFeePPM
+	}
+	if r.ExemptFee != nil {
+		exempt = *r.ExemptFee
+	}
+	const million = 1_000_000
+	hi, lo := bits.Mul64(uint64(amt), uint64(min(ppm, million))) // 100 % at most, so hi is below a million
+	fee, _ := bits.Div64(hi, lo, million)
+	return max(amount.MilliSatoshi(fee), exempt)
+}
+
+// terms is what the invoice asks of the HTLCs.
+type terms struct {
+	secret     [32]byte
+	metadata   []byte
+	finalDelta uint32
+	expiresAt  uint64
+	hints      [][]bolt11.HopHint
+	maxParts   int
+}
+
+func (p *Payment) setTerms(inv *bolt11.Invoice) {
+	p.terms = terms{
+		secret:     inv.PaymentSecret,
+		metadata:   inv.Metadata,
+		finalDelta: min(inv.MinFinalCLTVExpiryDelta, maxExpiry),
+		expiresAt:  inv.ExpiresAt(),
+		hints:      inv.Hints,
+		maxParts:   1,
+	}
+	// BOLT 11: "if the `basic_mpp` feature is offered in the invoice:"
+	// BOLT 11: "MAY pay using [Basic multi-part payments](04-onion-routing.md#basic-multi-part-payments)."
+	if inv.Features.Has(wire.BasicMPP) {
+		p.terms.maxParts = maxParts
+	}
+}

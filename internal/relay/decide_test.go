@@ -1,0 +1,222 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+)
+
+const height = 800_000
+
+// scene is an HTLC that may be forwarded, for tests to spoil.
+type scene struct {
+	in      channel.Incoming
+	peeled  onion.Peeled
+	peelErr error
+	out     Channel
+	known   bool
+	scid    wire.ShortChannelID
+}
+
+func forwardable() *scene {
+	s := &scene{known: true, scid: 7}
+	s.in = channel.Incoming{
+		Ref: channel.Ref{ID: 3}, Amount: 101_001, CLTVExpiry: height + 140, PaymentHash: wire.PaymentHash{8},
+		Onion: new([wire.OnionPacketSize]byte),
+	}
+	s.peeled = onion.Peeled{
+		Payload: onion.Payload{AmtToForward: 100_000, OutgoingCLTV: height + 60, ShortChannelID: &s.scid},
+		Next:    &[wire.OnionPacketSize]byte{9},
+	}
+	s.out = Channel{Policy: DefaultPolicy(), Usable: true, Update: &wire.ChannelUpdate{ShortChannelID: 7}}
+	return s
+}
+
+func (s *scene) decide() Decision {
+	return Decide(s.in, s.peeled, s.peelErr, Facts{Height: height, Outgoing: func(scid wire.ShortChannelID) (Channel, bool) {
+		if !s.known {
+			return Channel{}, false
+		}
+		return s.out, scid == 7
+	}})
+}
+
+func TestAnHTLCThatPaysIsForwardedAsTheOnionSays(t *testing.T) {
+	s := forwardable()
+	f, ok := s.decide().(Forward)
+	if !ok {
+		t.Fatalf("%+v", s.decide())
+	}
+	if f.SCID != 7 || f.Add.Amount != 100_000 || f.Add.CLTVExpiry != height+60 || f.Add.Onion[0] != 9 ||
+		f.Add.PaymentHash != s.in.PaymentHash || *f.Add.Origin.In != s.in.Ref || f.Add.Origin.Attempt != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestEachBrokenRuleHasItsFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(s *scene)
+		want  onion.Code
+	}{
+		"unusable":             {func(s *scene) { s.out.Usable = false }, onion.CodeTemporaryChannelFailure},
+		"above the maximum":    {func(s *scene) { s.out.Policy.HTLCMaximum = 99_999 }, onion.CodeTemporaryChannelFailure},
+		"over exposed":         {func(s *scene) { s.in.OverExposed = true }, onion.CodeTemporaryChannelFailure},
+		"gone":                 {func(s *scene) { s.out.Gone = true }, onion.CodePermanentChannelFailure},
+		"unknown":              {func(s *scene) { s.known = false }, onion.CodeUnknownNextPeer},
+		"below the minimum":    {func(s *scene) { s.out.Policy.HTLCMinimum = 100_001 }, onion.CodeAmountBelowMinimum},
+		"zero":                 {func(s *scene) { s.peeled.Payload.AmtToForward = 0; s.out.Policy.HTLCMinimum = 0 }, onion.CodeAmountBelowMinimum},
+		"one msat of fee less": {func(s *scene) { s.in.Amount = 101_000 }, onion.CodeFeeInsufficient},
+		"more than came":       {func(s *scene) { s.peeled.Payload.AmtToForward = math.MaxUint64 }, onion.CodeFeeInsufficient},
+		"one block less":       {func(s *scene) { s.in.CLTVExpiry-- }, onion.CodeIncorrectCLTVExpiry},
+		"expiry overflows":     {func(s *scene) { s.peeled.Payload.OutgoingCLTV = math.MaxUint32 }, onion.CodeIncorrectCLTVExpiry},
+		"too soon":             {func(s *scene) { s.peeled.Payload.OutgoingCLTV = height + MinExpiry }, onion.CodeExpiryTooSoon},
+		"disabled":             {func(s *scene) { s.out.Disabled = true }, onion.CodeChannelDisabled},
+		"too far":              {func(s *scene) { s.in.CLTVExpiry = height + 2017 }, onion.CodeExpiryTooFar},
+		"bad payload":          {func(s *scene) { s.peeled.PayloadErr = &onion.PayloadError{Failure: onion.InvalidOnionPayload(4, 2)} }, onion.CodeInvalidOnionPayload},
+		"no channel named":     {func(s *scene) { s.peeled.Payload.ShortChannelID = nil }, onion.CodeInvalidOnionPayload},
+		"the first of several": {func(s *scene) { s.out.Disabled = true; s.in.Amount = 1 }, onion.CodeFeeInsufficient},
+		"unexplained":          {func(s *scene) { s.peelErr = errors.New("key is away") }, onion.CodeTemporaryNodeFailure},
+	} {
+		s := forwardable()
+		c.spoil(s)
+		f, ok := s.decide().(Fail)
+		if !ok || f.Failure.Code != c.want {
+			t.Errorf("%s: %+v, want %v", name, s.decide(), c.want)
+		}
+	}
+}
+
+func TestFailuresTellWhatBOLT4Asks(t *testing.T) {
+	s := forwardable()
+	s.in.CLTVExpiry--
+	if f := s.decide().(Fail).Failure; f.CLTVExpiry != height+60 || len(f.ChannelUpdate) == 0 {
+		t.Errorf("%+v", f)
+	}
+	s = forwardable()
+	s.in.Amount--
+	if f := s.decide().(Fail).Failure; f.HTLCMsat != s.in.Amount || len(f.ChannelUpdate) == 0 {
+		t.Errorf("%+v", f)
+	}
+	s.out.Update = &wire.ChannelUpdate{ShortChannelID: 8} // of another alias: it would give the alias away
+	if f := s.decide().(Fail).Failure; len(f.ChannelUpdate) != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestOlderTermsAreHonoured(t *testing.T) {
+	s := forwardable()
+	s.out.Older = []Policy{s.out.Policy}
+	s.out.Policy.FeeBaseMsat = 1_000_000
+	s.out.Policy.CLTVExpiryDelta = 1000
+	if _, ok := s.decide().(Forward); !ok {
+		t.Errorf("%+v", s.decide())
+	}
+}
+
+func TestAnHTLCInABlindedRouteOrUnreadableGoesBackMalformed(t *testing.T) {
+	s := forwardable()
+	s.in.PathKey = &wire.Point{2}
+	if d, ok := s.decide().(FailMalformed); !ok || onion.Code(d.Malformed.Code) != onion.CodeInvalidOnionBlinding {
+		t.Errorf("%+v", s.decide())
+	}
+	s = forwardable()
+	s.peelErr = &onion.Malformed{Code: uint16(onion.CodeInvalidOnionHMAC), SHA256OfOnion: [32]byte{4}}
+	if d, ok := s.decide().(FailMalformed); !ok || d.Malformed != (channel.Malformed{SHA256OfOnion: [32]byte{4}, Code: uint16(onion.CodeInvalidOnionHMAC)}) {
+		t.Errorf("%+v", s.decide())
+	}
+}
+
+func TestAnHTLCForUsIsComparedWithItsPayload(t *testing.T) {
+	final := func() *scene {
+		s := forwardable()
+		s.peeled.Next = nil
+		s.peeled.Payload = onion.Payload{AmtToForward: s.in.Amount, OutgoingCLTV: s.in.CLTVExpiry}
+		return s
+	}
+	if _, ok := final().decide().(Receive); !ok {
+		t.Error("not received")
+	}
+	s := final()
+	s.in.CLTVExpiry--
+	if f := s.decide().(Fail).Failure; f.Code != onion.CodeFinalIncorrectCLTVExpiry || f.CLTVExpiry != s.in.CLTVExpiry {
+		t.Errorf("%+v", f)
+	}
+	s = final()
+	s.in.Amount--
+	if f := s.decide().(Fail).Failure; f.Code != onion.CodeFinalIncorrectHTLCAmount || f.HTLCMsat != s.in.Amount {
+		t.Errorf("%+v", f)
+	}
+	s = final()
+	s.in.CLTVExpiry = height + 2017
+	if f := s.decide().(Fail).Failure; f.Code != onion.CodeIncorrectOrUnknownPaymentDetails {
+		t.Errorf("a last hop said %v", f)
+	}
+}
+
+func TestNoForwardLosesMoneyOrTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := forwardable()
+		s.in.Amount = amount.MilliSatoshi(rapid.Uint64().Draw(t, "in"))
+		s.peeled.Payload.AmtToForward = amount.MilliSatoshi(rapid.Uint64Range(0, uint64(s.in.Amount)).Draw(t, "out"))
+		s.in.CLTVExpiry = rapid.Uint32().Draw(t, "expiry in")
+		s.peeled.Payload.OutgoingCLTV = rapid.Uint32Range(0, s.in.CLTVExpiry).Draw(t, "expiry out")
+		s.out.Policy = Policy{
+			FeeBaseMsat: rapid.Uint32().Draw(t, "base"), FeeProportionalMillionths: rapid.Uint32().Draw(t, "ppm"),
+			CLTVExpiryDelta: rapid.Uint16().Draw(t, "delta"),
+		}
+		f, ok := s.decide().(Forward)
+		if !ok {
+			return
+		}
+		if s.in.Amount-f.Add.Amount < amount.MilliSatoshi(s.out.Policy.FeeBaseMsat) || f.Add.Amount > s.in.Amount {
+			t.Fatal("it loses money")
+		}
+		if s.in.CLTVExpiry-f.Add.CLTVExpiry < uint32(s.out.Policy.CLTVExpiryDelta) || f.Add.CLTVExpiry > s.in.CLTVExpiry {
+			t.Fatal("it loses time")
+		}
+	})
+}
+
+func TestTheEndBelowIsTheEndAbove(t *testing.T) {
+	secret, below := [32]byte{1}, [32]byte{2}
+	in := channel.Ref{ID: 5}
+	if d := Answer(in, channel.Resolved{Preimage: &wire.Preimage{3}}, secret); d.Kind != Fulfil || d.Preimage != (wire.Preimage{3}) || d.In != in {
+		t.Errorf("%+v", d)
+	}
+	for name, c := range map[string]struct {
+		r    channel.Resolved
+		hop  int
+		want onion.Failure
+	}{
+		"a failure from further on": {channel.Resolved{Reason: onion.NewFailure(below, onion.UnknownNextPeer())}, 1, onion.UnknownNextPeer()},
+		"an onion that the peer could not read": {
+			channel.Resolved{Malformed: &channel.Malformed{SHA256OfOnion: [32]byte{6}, Code: uint16(onion.CodeInvalidOnionHMAC)}}, 0,
+			onion.Failure{Code: onion.CodeInvalidOnionHMAC, SHA256OfOnion: [32]byte{6}},
+		},
+		"a timeout on-chain": {channel.Resolved{}, 0, onion.PermanentChannelFailure()},
+	} {
+		d := Answer(in, c.r, secret)
+		hop, f, err := onion.DecodeReason([][32]byte{secret, below}, d.Reason)
+		if err != nil || d.Kind != Failed || hop != c.hop || !bytes.Equal(f.Encode(), c.want.Encode()) {
+			t.Errorf("%s: hop %d, %v, %v", name, hop, f, err)
+		}
+	}
+}
+
+func TestAFeeThatOverflowsIsMoreThanAnybodyPays(t *testing.T) {
+	p := Policy{FeeBaseMsat: math.MaxUint32, FeeProportionalMillionths: math.MaxUint32}
+	if p.Fee(math.MaxUint64) != math.MaxUint64 {
+		t.Error(p.Fee(math.MaxUint64))
+	}
+	if fee := DefaultPolicy().Fee(1_000_000); fee != 1010 {
+		t.Error(fee)
+	}
+}

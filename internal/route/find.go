@@ -1,0 +1,143 @@
+package route
+
+import (
+	"fmt"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/relay"
+)
+
+type msat = amount.MilliSatoshi
+
+// Own is a channel of ours that can carry HTLCs now.
+type Own struct {
+	SCID      wire.ShortChannelID // or the alias by which the link knows it
+	Peer      wire.NodeID
+	Spendable msat // at the most, in one HTLC or several
+	Minimum   msat // the peer's htlc_minimum_msat
+	Maximum   msat // of one HTLC
+}
+
+// Query is a question for routes.
+type Query struct {
+	Us     wire.NodeID
+	Height uint32 // of the best block
+	Find   *pay.Find
+	Own    []Own
+	Memory *Memory // nil: nothing was learnt
+	Now    uint64  // unix seconds
+}
+
+// MaxHops is how many hops an onion has room for with ordinary payloads.
+const MaxHops = 20
+
+// smallestPart is below what an amount is not split further.
+const smallestPart msat = 10_000_000
+
+// Find answers a query: routes that deliver the amount together, at most
+// Find.MaxParts of them, within the limits of fee and delay. The error is a
+// [*pay.Error] with the code 205 (no way, or not enough balance) or 206 (above a
+// limit), in words that say which.
+func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
+	f := q.Find
+	if f.Destination == q.Us {
+		return nil, fail(pay.CodeRouteNotFound, "the destination is this node")
+	}
+	if err := q.affordable(); err != nil {
+		return nil, err
+	}
+	s := newSearch(g, q)
+	routes, err := s.split(f.Amount, f.MaxFee, max(f.MaxParts, 1))
+	if err == nil {
+		return routes, nil
+	}
+	// Say what a limit of ours rules out.
+	s = newSearch(g, q)
+	s.maxDelay = ^uint32(0)
+	if routes, free := s.split(f.Amount, f.Amount, max(f.MaxParts, 1)); free == nil {
+		return nil, tooCostly(q, routes)
+	}
+	return nil, err
+}
+
+func fail(code pay.Code, format string, args ...any) *pay.Error {
+	return &pay.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func (q *Query) affordable() error {
+	if len(q.Own) == 0 {
+		return fail(pay.CodeRouteNotFound, "no channel of this node can carry a payment now")
+	}
+	var sum msat
+	for _, o := range q.Own {
+		sum += o.Spendable
+	}
+	if sum < q.Find.Amount {
+		return fail(pay.CodeRouteNotFound, "not enough balance: %s can be spent, %s are asked for", sum, q.Find.Amount)
+	}
+	return nil
+}
+
+func tooCostly(q Query, routes []pay.Route) *pay.Error {
+	var fee msat
+	var delay uint32
+	for _, r := range routes {
+		fee += r.Sent() - r.Delivered()
+		delay = max(delay, r[0].CLTVExpiry-q.Height)
+	}
+	if fee > q.Find.MaxFee {
+		return fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", fee, q.Find.MaxFee)
+	}
+	return fail(pay.CodeRouteTooCostly, "the way takes up to %d blocks, the limit is %d", delay, q.Find.MaxDelay)
+}
+
+// split finds routes for amt with at most fee in fees and at most parts of them.
+func (s *search) split(amt, fee msat, parts int) ([]pay.Route, error) {
+	var routes []pay.Route
+	var last error
+	for part := amt; ; {
+		r, err := s.path(part, fee)
+		if err == nil {
+			routes = append(routes, r)
+			s.charge(r)
+			amt, fee = amt-part, fee-(r.Sent()-r.Delivered())
+			if amt == 0 {
+				return routes, nil
+			}
+			part = min(part, amt)
+		} else {
+			last = err
+			if part <= smallestPart {
+				return nil, last
+			}
+			part = (part + 1) / 2
+		}
+		// What is left must fit in the parts that are left.
+		if left := parts - len(routes); left <= 0 || part < (amt+msat(left)-1)/msat(left) { //nolint:gosec // positive
+			if last == nil {
+				last = s.none(amt)
+			}
+			return nil, last
+		}
+	}
+}
+
+func (s *search) none(amt msat) error {
+	return fail(pay.CodeRouteNotFound, "no way to %s for %s is known", s.q.Find.Destination, amt)
+}
+
+// direction of the channel from one node to another, as in channel_flags.
+func direction(from, to wire.NodeID) uint8 {
+	if string(from[:]) < string(to[:]) {
+		return 0
+	}
+	return 1
+}
+
+// fee is what a hop takes for passing on amt; the largest value when it overflows.
+func fee(base, ppm uint32, amt msat) msat {
+	return relay.Policy{FeeBaseMsat: base, FeeProportionalMillionths: ppm}.Fee(amt)
+}
