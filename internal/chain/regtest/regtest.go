@@ -1,0 +1,358 @@
+package regtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/btcsuite/btcd/address/v2"
+	"github.com/btcsuite/btcd/blockchain"
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcutil/v2"
+	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/database"
+	_ "github.com/btcsuite/btcd/database/ffldb" // the driver of the block database
+	"github.com/btcsuite/btcd/mempool"
+	"github.com/btcsuite/btcd/mining"
+	"github.com/btcsuite/btcd/txscript/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain"
+)
+
+// FeePerKw is the feerate that the chain estimates: blocks are never full.
+const FeePerKw = 1000
+
+// Chain is a regtest chain. It is safe for concurrent use.
+type Chain struct {
+	params    *chaincfg.Params
+	db        database.DB
+	blocks    *blockchain.BlockChain
+	pool      *mempool.TxPool
+	templates *mining.BlkTmplGenerator
+	scratch   string // a folder to remove at the end
+	miner     *btcec.PrivateKey
+	minerAddr address.Address
+
+	mu      sync.Mutex    // one block or transaction at a time
+	coins   []coin        // of the miner
+	changed chan struct{} // closed at the next change of the tip
+}
+
+// Open opens the chain in the folder dir, or begins one there. With an empty dir
+// it is kept in a temporary folder and forgotten by Close.
+func Open(dir string) (*Chain, error) {
+	c := &Chain{params: &chaincfg.RegressionNetParams, changed: make(chan struct{})}
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "leyden-regtest"); err != nil {
+			return nil, err
+		}
+		c.scratch = dir
+	}
+	if err := c.open(dir); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Chain) open(dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "blocks")
+	c.db, err = database.Open("ffldb", path, c.params.Net)
+	if isMissing(err) {
+		c.db, err = database.Create("ffldb", path, c.params.Net)
+	}
+	if err != nil {
+		return fmt.Errorf("block database: %w", err)
+	}
+	sigs, hashes := txscript.NewSigCache(10_000), txscript.NewHashCache(10_000)
+	clock := blockchain.NewMedianTime()
+	if c.blocks, err = blockchain.New(&blockchain.Config{
+		DB: c.db, ChainParams: c.params, TimeSource: clock, SigCache: sigs, HashCache: hashes,
+		UtxoCacheMaxSize: 16 << 20,
+	}); err != nil {
+		return fmt.Errorf("block chain: %w", err)
+	}
+	c.blocks.Subscribe(c.notified)
+	c.pool = mempool.New(&mempool.Config{
+		Policy: mempool.Policy{
+			MaxTxVersion: 2, DisableRelayPriority: true, FreeTxRelayLimit: 15,
+			MaxSigOpCostPerTx: blockchain.MaxBlockSigOpsCost / 4, MinRelayTxFee: mempool.DefaultMinRelayTxFee,
+		},
+		ChainParams: c.params, FetchUtxoView: c.blocks.FetchUtxoView,
+		BestHeight:     func() int32 { return c.blocks.BestSnapshot().Height },
+		MedianTimePast: func() time.Time { return c.blocks.BestSnapshot().MedianTime },
+		CalcSequenceLock: func(tx *btcutil.Tx, view *blockchain.UtxoViewpoint) (*blockchain.SequenceLock, error) {
+			return c.blocks.CalcSequenceLock(tx, view, true)
+		},
+		IsDeploymentActive: c.blocks.IsDeploymentActive, SigCache: sigs, HashCache: hashes,
+	})
+	c.templates = mining.NewBlkTmplGenerator(&mining.Policy{
+		BlockMaxWeight: blockchain.MaxBlockWeight - 4000, BlockMaxSize: blockchain.MaxBlockBaseSize - 1000,
+		TxMinFreeFee: mempool.DefaultMinRelayTxFee,
+	}, c.params, c.pool, c.blocks, clock, sigs, hashes)
+	return c.openMiner()
+}
+
+func isMissing(err error) bool {
+	dbErr, ok := errors.AsType[database.Error](err)
+	return ok && dbErr.ErrorCode == database.ErrDbDoesNotExist
+}
+
+// Params are the network's parameters.
+func (c *Chain) Params() *chaincfg.Params { return c.params }
+
+// Close writes what is in memory and closes the chain.
+func (c *Chain) Close() (err error) {
+	if c.blocks != nil {
+		err = c.blocks.FlushUtxoCache(blockchain.FlushRequired)
+	}
+	if c.db != nil {
+		err = errors.Join(err, c.db.Close())
+	}
+	if c.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(c.scratch))
+	}
+	return err
+}
+
+// notified keeps the mempool in step with the chain.
+func (c *Chain) notified(n *blockchain.Notification) {
+	b, ok := n.Data.(*btcutil.Block)
+	if !ok {
+		return
+	}
+	switch n.Type {
+	case blockchain.NTBlockConnected:
+		for _, tx := range b.Transactions()[1:] {
+			c.pool.RemoveTransaction(tx, false)
+			c.pool.RemoveDoubleSpends(tx)
+		}
+	case blockchain.NTBlockDisconnected:
+		for _, tx := range b.Transactions()[1:] {
+			if _, _, err := c.pool.MaybeAcceptTransaction(tx, false, false); err != nil {
+				c.pool.RemoveTransaction(tx, true)
+			}
+		}
+	}
+}
+
+// Mine adds n blocks whose coins go to script, or to the chain's own miner when it
+// is nil, each with what the mempool holds.
+func (c *Chain) Mine(n int, script []byte) ([]chainhash.Hash, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hashes := make([]chainhash.Hash, 0, n)
+	for range n {
+		t, err := c.templates.NewBlockTemplate(c.minerAddr)
+		if err != nil {
+			return hashes, fmt.Errorf("block template: %w", err)
+		}
+		if script != nil {
+			t.Block.Transactions[0].TxOut[0].PkScript = script
+			refreshMerkleRoot(t.Block)
+		}
+		if err := c.add(t.Block); err != nil {
+			return hashes, err
+		}
+		hashes = append(hashes, t.Block.BlockHash())
+	}
+	return hashes, nil
+}
+
+func refreshMerkleRoot(b *btcwire.MsgBlock) {
+	b.Header.MerkleRoot = blockchain.CalcMerkleRoot(btcutil.NewBlock(b).Transactions(), false)
+}
+
+// add solves a block and connects it.
+func (c *Chain) add(b *btcwire.MsgBlock) error {
+	target := blockchain.CompactToBig(b.Header.Bits)
+	for {
+		hash := b.Header.BlockHash()
+		if blockchain.HashToBig(&hash).Cmp(target) <= 0 {
+			break
+		}
+		b.Header.Nonce++
+	}
+	if _, orphan, err := c.blocks.ProcessBlock(btcutil.NewBlock(b), blockchain.BFNone); err != nil {
+		return fmt.Errorf("block refused: %w", err)
+	} else if orphan {
+		return errors.New("block refused: its parent is unknown")
+	}
+	c.minerBlock(b)
+	close(c.changed)
+	c.changed = make(chan struct{})
+	return nil
+}
+
+// Reorg replaces the last depth blocks with depth+1 empty ones. Their
+// transactions go back to the mempool.
+func (c *Chain) Reorg(depth int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	best := c.blocks.BestSnapshot()
+	if depth < 1 || int32(depth) > best.Height { //nolint:gosec // compared before
+		return fmt.Errorf("cannot replace %d of %d blocks", depth, best.Height)
+	}
+	parent, err := c.blocks.BlockByHeight(best.Height - int32(depth)) //nolint:gosec // checked
+	if err != nil {
+		return err
+	}
+	height, header := parent.Height(), parent.MsgBlock().Header
+	for range depth + 1 {
+		height++
+		b, err := c.empty(height, header)
+		if err != nil {
+			return err
+		}
+		if err := c.add(b); err != nil {
+			return err
+		}
+		header = b.Header
+	}
+	return nil
+}
+
+// empty is a block without transactions after the block prev. Its coins are burnt
+// to a script that differs from the miner's, so that it is not the block that it
+// replaces.
+func (c *Chain) empty(height int32, prev btcwire.BlockHeader) (*btcwire.MsgBlock, error) {
+	coinbase := btcwire.NewMsgTx(1)
+	tag, err := txscript.NewScriptBuilder().AddInt64(int64(height)).AddInt64(time.Now().UnixNano()).Script()
+	if err != nil {
+		return nil, err
+	}
+	coinbase.AddTxIn(btcwire.NewTxIn(&btcwire.OutPoint{Index: btcwire.MaxPrevOutIndex}, tag, nil))
+	coinbase.AddTxOut(btcwire.NewTxOut(blockchain.CalcBlockSubsidy(height, c.params), []byte{txscript.OP_TRUE}))
+	b := btcwire.NewMsgBlock(&btcwire.BlockHeader{
+		Version: prev.Version, PrevBlock: prev.BlockHash(), Timestamp: prev.Timestamp.Add(time.Second), Bits: c.params.PowLimitBits,
+	})
+	if err := b.AddTransaction(coinbase); err != nil {
+		return nil, err
+	}
+	refreshMerkleRoot(b)
+	return b, nil
+}
+
+// Tip implements [chain.Source].
+func (c *Chain) Tip(context.Context) (chain.BlockRef, error) {
+	best := c.blocks.BestSnapshot()
+	return chain.BlockRef{Height: uint32(best.Height), Hash: best.Hash}, nil //nolint:gosec // not negative
+}
+
+// Parent implements [chain.Reader].
+func (c *Chain) Parent(_ context.Context, hash chainhash.Hash) (chainhash.Hash, bool, error) {
+	h, err := c.blocks.HeaderByHash(&hash)
+	return h.PrevBlock, err == nil && c.blocks.MainChainHasBlock(&hash), err
+}
+
+// BlockAt implements [chain.Reader].
+func (c *Chain) BlockAt(_ context.Context, height uint32) (chain.Block, bool, error) {
+	if int64(height) > int64(c.blocks.BestSnapshot().Height) {
+		return chain.Block{}, false, nil
+	}
+	b, err := c.blocks.BlockByHeight(int32(height)) //nolint:gosec // at most the best height
+	if err != nil {
+		return chain.Block{}, false, nil // disconnected meanwhile
+	}
+	return chain.NewBlock(height, b.MsgBlock()), true, nil
+}
+
+// Changed implements [chain.Reader].
+func (c *Chain) Changed(ctx context.Context, tip chain.BlockRef) error {
+	c.mu.Lock()
+	changed := c.changed
+	c.mu.Unlock()
+	if now, _ := c.Tip(ctx); now != tip {
+		return nil
+	}
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Follow implements [chain.Source].
+func (c *Chain) Follow(ctx context.Context, from chain.BlockRef, each func(chain.Event) error) error {
+	return chain.Walk(ctx, c, from, each)
+}
+
+// Watch implements [chain.Source]: every block is given whole.
+func (c *Chain) Watch(...[]byte) {}
+
+// Broadcast implements [chain.Source].
+func (c *Chain) Broadcast(_ context.Context, tx *btcwire.MsgTx) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.accept(tx)
+}
+
+func (c *Chain) accept(tx *btcwire.MsgTx) error {
+	hash := tx.TxHash()
+	if c.pool.IsTransactionInPool(&hash) || c.confirmed(tx) {
+		return nil
+	}
+	missing, _, err := c.pool.MaybeAcceptTransaction(btcutil.NewTx(tx.Copy()), true, false)
+	if err != nil {
+		return fmt.Errorf("%w: %w", chain.ErrRejected, err)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: inputs are missing or spent", chain.ErrRejected)
+	}
+	return nil
+}
+
+// confirmed says whether an output of tx is unspent in the chain.
+func (c *Chain) confirmed(tx *btcwire.MsgTx) bool {
+	hash := tx.TxHash()
+	for i := range tx.TxOut {
+		e, err := c.blocks.FetchUtxoEntry(btcwire.OutPoint{Hash: hash, Index: uint32(i)}) //nolint:gosec // few outputs
+		if err == nil && e != nil && !e.IsSpent() {
+			return true
+		}
+	}
+	return false
+}
+
+// FeeRate implements [chain.Source].
+func (c *Chain) FeeRate(context.Context, uint32) (uint32, error) { return FeePerKw, nil }
+
+// Output implements [chain.Source].
+func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error) {
+	b, ok, err := c.BlockAt(ctx, scid.Height())
+	if err != nil {
+		return nil, btcwire.OutPoint{}, err
+	}
+	if !ok || int(scid.Index()) >= len(b.Txs) {
+		return nil, btcwire.OutPoint{}, chain.ErrNoOutput
+	}
+	op := btcwire.OutPoint{Hash: b.Txs[scid.Index()].TxHash(), Index: uint32(scid.Output())}
+	e, err := c.blocks.FetchUtxoEntry(op)
+	if err != nil || e == nil || e.IsSpent() {
+		return nil, op, chain.ErrNoOutput
+	}
+	return btcwire.NewTxOut(e.Amount(), e.PkScript()), op, nil
+}
+
+// ErrNoTransaction means that a transaction is not in the mempool.
+var ErrNoTransaction = errors.New("no such transaction in the mempool")
+
+// Transaction is a transaction of the mempool. Error: [ErrNoTransaction].
+func (c *Chain) Transaction(txid chainhash.Hash) (*btcwire.MsgTx, error) {
+	tx, err := c.pool.FetchTransaction(&txid)
+	if err != nil {
+		return nil, ErrNoTransaction
+	}
+	return tx.MsgTx(), nil
+}

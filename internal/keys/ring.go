@@ -1,0 +1,151 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
+	"github.com/btcsuite/btcd/btcutil/v2/hdkeychain"
+	"github.com/btcsuite/btcd/chaincfg/v2"
+
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+// Ring derives every key of a node. It is safe for concurrent use.
+type Ring struct {
+	lightning *hdkeychain.ExtendedKey // m/1017'/c'
+	p2wpkh    *hdkeychain.ExtendedKey // m/84'/c'/0'
+	p2tr      *hdkeychain.ExtendedKey // m/86'/c'/0'
+	node      *NodeKey
+}
+
+const hard = hdkeychain.HardenedKeyStart
+
+// The families of keys below m/1017'/c'.
+const (
+	funding = iota
+	revocation
+	htlc
+	payment
+	delayedPayment
+	commitments
+	node
+)
+
+// NewRing derives the accounts of a network from the seed.
+func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
+	root, err := hdkeychain.NewMaster(seed.master(), network)
+	if err != nil {
+		return nil, err
+	}
+	r := &Ring{}
+	coin := hard + network.HDCoinType
+	if r.lightning, err = below(root, hard+1017, coin); err != nil {
+		return nil, err
+	}
+	if r.p2wpkh, err = below(root, hard+84, coin, hard); err != nil {
+		return nil, err
+	}
+	if r.p2tr, err = below(root, hard+86, coin, hard); err != nil {
+		return nil, err
+	}
+	key, err := r.family(node, 0)
+	if err != nil {
+		return nil, err
+	}
+	r.node = &NodeKey{key}
+	return r, nil
+}
+
+func below(k *hdkeychain.ExtendedKey, path ...uint32) (_ *hdkeychain.ExtendedKey, err error) {
+	for _, i := range path {
+		if k, err = k.Derive(i); err != nil {
+			return nil, fmt.Errorf("key derivation: %w", err)
+		}
+	}
+	return k, nil
+}
+
+func private(k *hdkeychain.ExtendedKey, path ...uint32) (*btcec.PrivateKey, error) {
+	k, err := below(k, path...)
+	if err != nil {
+		return nil, err
+	}
+	return k.ECPrivKey()
+}
+
+func (r *Ring) family(family, index uint32) (*btcec.PrivateKey, error) {
+	return private(r.lightning, hard+family, 0, index)
+}
+
+// Node is the node's key.
+func (r *Ring) Node() *NodeKey { return r.node }
+
+// WalletKey is a key of the on-chain wallet: purpose 84 is P2WPKH (BIP 84), 86 the
+// internal key of P2TR (BIP 86); branch 1 is change.
+func (r *Ring) WalletKey(purpose, branch, index uint32) (*btcec.PrivateKey, error) {
+	switch purpose {
+	case 84:
+		return private(r.p2wpkh, branch, index)
+	case 86:
+		return private(r.p2tr, branch, index)
+	}
+	return nil, fmt.Errorf("no account of purpose %d", purpose)
+}
+
+// Channel derives the keys of a channel, with an empty memory.
+func (r *Ring) Channel(index uint32) (*Channel, error) {
+	c := &Channel{memory: SignerRow{KeyIndex: index}}
+	for family, to := range map[uint32]**btcec.PrivateKey{
+		funding: &c.funding, revocation: &c.revocation, htlc: &c.htlc, payment: &c.payment, delayedPayment: &c.delayed,
+	} {
+		k, err := r.family(family, index)
+		if err != nil {
+			return nil, err
+		}
+		*to = k
+	}
+	secret, err := r.family(commitments, index)
+	if err != nil {
+		return nil, err
+	}
+	c.seed = sha256.Sum256(secret.Serialize())
+	c.points = script.Basepoints{
+		Funding: wire.PointOf(c.funding.PubKey()), Revocation: wire.PointOf(c.revocation.PubKey()),
+		Payment: wire.PointOf(c.payment.PubKey()), DelayedPayment: wire.PointOf(c.delayed.PubKey()),
+		HTLC: wire.PointOf(c.htlc.PubKey()),
+	}
+	return c, nil
+}
+
+// NodeKey is the node's identity.
+type NodeKey struct{ key *btcec.PrivateKey }
+
+// PublicKey is the node id as a key.
+func (n *NodeKey) PublicKey() *btcec.PublicKey { return n.key.PubKey() }
+
+// ID is the node id.
+func (n *NodeKey) ID() wire.NodeID { return wire.PointOf(n.key.PubKey()) }
+
+// ECDH is SHA256 of the compressed shared point (BOLT 4, BOLT 8).
+func (n *NodeKey) ECDH(p *btcec.PublicKey) [32]byte {
+	var point, shared btcec.JacobianPoint
+	p.AsJacobian(&point)
+	btcec.ScalarMultNonConst(&n.key.Key, &point, &shared)
+	shared.ToAffine()
+	return sha256.Sum256(btcec.NewPublicKey(&shared.X, &shared.Y).SerializeCompressed())
+}
+
+// Sign signs a digest, such as that of a node_announcement.
+func (n *NodeKey) Sign(digest [32]byte) wire.Signature { return script.Sign(n.key, digest) }
+
+// SignRecoverable signs a digest so that the node id can be recovered: r, s and
+// the recovery id, as BOLT 11 has it.
+func (n *NodeKey) SignRecoverable(digest [32]byte) (out [65]byte, err error) {
+	compact := ecdsa.SignCompact(n.key, digest[:], true)
+	copy(out[:], compact[1:])
+	out[64] = (compact[0] - 27) & 3
+	return out, nil
+}

@@ -1,0 +1,296 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/relay"
+)
+
+// Peer is the connection to the channel's other side.
+type Peer interface {
+	ID() wire.NodeID
+	Send(msgs ...wire.Message) error
+	Disconnect(reason error)
+}
+
+// Receiver takes the HTLCs that end here. Its decisions come back as
+// [Links.Fulfil] and [Links.Fail].
+type Receiver interface {
+	Offer(in channel.Incoming, payload onion.Payload)
+}
+
+// Sender hears how the HTLCs of its payments ended.
+type Sender interface {
+	Resolved(r channel.Resolved)
+	// Refused says that the attempt's HTLC was never signed, and never will be.
+	Refused(attempt uint64, why error)
+}
+
+// Above hears of a channel's own life: it announces channels, watches outputs,
+// broadcasts transactions. Its methods are called from the link's goroutine and
+// must not wait for it.
+type Above interface {
+	// Raised is called for every event that is not about an HTLC.
+	Raised(l *Link, e channel.Event)
+	// Signatures is called for announcement_signatures of the peer.
+	Signatures(l *Link, m *wire.AnnouncementSignatures)
+	// Reestablished is called when channel_reestablish has gone both ways.
+	Reestablished(l *Link)
+}
+
+// Config is what all links of a node share.
+type Config struct {
+	Store    durable.Writer
+	Verifier channel.Verifier
+	Key      onion.ECDHer // the node's
+	Receiver Receiver
+	Sender   Sender
+	Above    Above
+	Policy   func(l *Link) (relay.Policy, *wire.ChannelUpdate) // the terms of a channel, and their channel_update; nil: none yet
+	Height   func() uint32
+	Traces   *events.Traces
+	Log      *slog.Logger
+	Fatal    func(error) // a write failed or the signer refused: must end the process
+}
+
+// Link drives one channel.
+type Link struct {
+	cfg    *Config
+	links  *Links
+	signer channel.Signer
+	in     *inbox
+	params channel.ParamsRow
+	log    *slog.Logger
+	done   chan struct{}
+
+	mu sync.Mutex // held while the machine is used, never while the disk is
+	ch *channel.Channel
+
+	// What follows belongs to the goroutine of run.
+	peer    Peer
+	trace   *tracer
+	secrets map[uint64][32]byte          // shared secrets of incoming HTLCs that were peeled
+	decided map[uint64]relay.DecisionRow // settlements to propose until they are irrevocable
+	asked   map[uint64]bool              // incoming HTLCs that were handed on and are not settled
+	after   []func()                     // to run once the outcome is visible, without the lock
+}
+
+// ID is the channel's id.
+func (l *Link) ID() wire.ChannelID { return l.params.Channel }
+
+// Params are the channel's parameters, which never change.
+func (l *Link) Params() channel.ParamsRow { return l.params }
+
+// Signer signs with the channel's keys.
+func (l *Link) Signer() channel.Signer { return l.signer }
+
+// Status is the channel's status as the machine has it.
+func (l *Link) Status() channel.StatusRow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ch.Status()
+}
+
+// Capacity is what a route may ask of the channel now: the largest HTLC, and
+// whether it takes one at all.
+func (l *Link) Capacity() (spendable amount.MilliSatoshi, usable bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spendable = l.ch.Spendable()
+	return spendable, spendable > 0
+}
+
+// View is the channel as lists show it. What it shows may be on its way to the
+// disk; commands read rows instead.
+func (l *Link) View() channel.View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ch.View()
+}
+
+// input is something that happens to the channel. It runs with the lock held, so
+// it must not call other rooms that may ask the link in turn: see Link.after.
+type input func(l *Link)
+
+// Do runs f in the link's goroutine, between two outcomes: what f asks of the
+// channel is part of the next one. It returns false when the link has stopped.
+func (l *Link) Do(f func(ch *channel.Channel)) bool {
+	return l.in.put(func(l *Link) { f(l.ch) })
+}
+
+// Sync waits until everything that was given to the link so far is durable.
+func (l *Link) Sync(ctx context.Context) {
+	reached := make(chan struct{})
+	// The first input marks a batch; the second runs after that batch's write.
+	if !l.in.put(func(l *Link) { l.in.put(func(*Link) { close(reached) }) }) {
+		return
+	}
+	select {
+	case <-reached:
+	case <-l.done:
+	case <-ctx.Done():
+	}
+}
+
+// Message hands the link a message of its peer. It waits while the link is far
+// behind: that is the back-pressure to the peer's socket.
+func (l *Link) Message(p Peer, m wire.Message) {
+	l.in.putWhenRoom(func(l *Link) {
+		if l.peer == p { // not of a connection that is gone
+			l.receive(m)
+		}
+	})
+}
+
+func (l *Link) receive(m wire.Message) {
+	if sigs, ok := m.(*wire.AnnouncementSignatures); ok {
+		l.cfg.Above.Signatures(l, sigs)
+		return
+	}
+	l.emit(m, false)
+	if err := l.ch.Receive(m, l.cfg.Verifier); err != nil {
+		l.log.Warn("the peer broke a rule", "message", wire.Name(m), "rule", err)
+		return
+	}
+	if _, ok := m.(*wire.ChannelReestablish); ok {
+		l.after = append(l.after, l.resume, func() { l.cfg.Above.Reestablished(l) })
+	}
+}
+
+// Up says that the peer is connected.
+func (l *Link) Up(p Peer) {
+	l.in.put(func(l *Link) {
+		l.trace.disconnected()
+		l.peer = p
+		l.ch.Connected(l.signer)
+	})
+}
+
+// Down says that the connection p is gone.
+func (l *Link) Down(p Peer) {
+	l.in.put(func(l *Link) {
+		if l.peer == p {
+			l.peer = nil
+			l.ch.Disconnected()
+			l.trace.disconnected()
+		}
+	})
+}
+
+// Send sends messages to the peer that are not the channel's own business, such
+// as a channel_update.
+func (l *Link) Send(msgs ...wire.Message) {
+	l.in.put(func(l *Link) { l.send(msgs) })
+}
+
+func (l *Link) send(msgs []wire.Message) {
+	if l.peer == nil || len(msgs) == 0 {
+		return
+	}
+	if err := l.peer.Send(msgs...); err != nil {
+		l.log.Debug("not sent", "why", err) // the end of the connection is on its way to us
+	}
+}
+
+// run is the link's loop; it ends with ctx.
+func (l *Link) run(ctx context.Context) {
+	defer close(l.done)
+	defer l.in.close()
+	for {
+		inputs, err := l.in.take(ctx)
+		if err != nil {
+			return
+		}
+		if err := l.turn(ctx, inputs); err != nil {
+			if ctx.Err() == nil {
+				l.cfg.Fatal(fmt.Errorf("channel %s: %w", l.ID(), err))
+			}
+			return
+		}
+	}
+}
+
+// turn feeds a batch of inputs to the channel, makes the outcome durable, and
+// then visible.
+func (l *Link) turn(ctx context.Context, inputs []input) error {
+	l.mu.Lock()
+	for _, apply := range inputs {
+		apply(l)
+	}
+	pending, err := l.ch.Take(l.signer)
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	visible, err := pending.Commit(ctx, l.cfg.Store)
+	if err != nil {
+		return err
+	}
+	for _, m := range visible.Send {
+		l.emit(m, true)
+	}
+	l.send(visible.Send)
+	for _, e := range visible.Raise {
+		l.raise(e)
+	}
+	after := l.after
+	l.after = nil
+	for _, f := range after {
+		f()
+	}
+	if visible.Disconnect && l.peer != nil {
+		l.peer.Disconnect(errors.New("the channel's rules were broken"))
+	}
+	return nil
+}
+
+func (l *Link) emit(m wire.Message, sent bool) {
+	l.cfg.Traces.Emit(l.trace.observe(time.Now(), m, sent)...)
+}
+
+// raise passes on what the channel raised.
+func (l *Link) raise(e channel.Event) {
+	switch e := e.(type) {
+	case channel.Incoming:
+		l.decide(e)
+	case channel.Resolved:
+		if e.Origin.In != nil {
+			l.links.resolved(e)
+		} else {
+			l.cfg.Sender.Resolved(e)
+		}
+	case channel.Unsent:
+		l.refuse(e.Add.Origin, channel.ErrOffline)
+	case channel.Settled:
+		delete(l.decided, e.Ref.ID)
+		delete(l.secrets, e.Ref.ID)
+		delete(l.asked, e.Ref.ID)
+	case channel.Ready:
+		l.links.name(l, e.SCID, l.params.LocalAlias)
+		l.trace.scid = e.SCID
+		l.cfg.Above.Raised(l, e)
+	default:
+		l.cfg.Above.Raised(l, e)
+	}
+}
+
+// refuse tells the origin of an HTLC that it was not and will not be signed here.
+func (l *Link) refuse(o channel.Origin, why error) {
+	if o.In != nil {
+		_, update := l.cfg.Policy(l)
+		l.links.Fail(*o.In, onion.TemporaryChannelFailure(update))
+		return
+	}
+	l.cfg.Sender.Refused(o.Attempt, why)
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// PeerRow is where a peer with a channel was last reached. An empty address
+// forgets it.
+type PeerRow struct {
+	ID      wire.NodeID
+	Address string // host and port
+}
+
+// Table implements [durable.Row].
+func (PeerRow) Table() string { return "peers" }
+
+func (w *writing) gossipRow(r any) (bool, error) {
+	switch r := r.(type) {
+	case graph.AnnouncementRow:
+		return true, w.q.PutAnnouncement(w.ctx, db.PutAnnouncementParams{
+			Scid: integer(r.SCID), CapacitySat: integer(r.Capacity), Raw: r.Raw,
+		})
+	case graph.UpdateRow:
+		return true, w.q.PutUpdate(w.ctx, db.PutUpdateParams{Scid: integer(r.SCID), Direction: integer(r.Direction), Raw: r.Raw})
+	case graph.NodeRow:
+		return true, w.q.PutNode(w.ctx, db.PutNodeParams{ID: r.Node[:], Raw: r.Raw})
+	case graph.GoneRow:
+		if err := w.q.DeleteAnnouncement(w.ctx, integer(r.SCID)); err != nil {
+			return true, err
+		}
+		return true, w.q.DeleteUpdates(w.ctx, integer(r.SCID))
+	case PeerRow:
+		if r.Address == "" {
+			return true, w.q.DeletePeer(w.ctx, r.ID[:])
+		}
+		return true, w.q.PutPeer(w.ctx, db.PutPeerParams{ID: r.ID[:], Address: r.Address})
+	}
+	return false, nil
+}
+
+// Gossip reads all gossip in the order in which a graph loads it.
+func (s *Store) Gossip(ctx context.Context) ([]durable.Row, error) {
+	var out []durable.Row
+	err := s.view(ctx, func(q *db.Queries) error {
+		announcements, err := q.Announcements(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range announcements {
+			out = append(out, graph.AnnouncementRow{
+				SCID: unsigned[wire.ShortChannelID](a.Scid), Capacity: unsigned[amount.Satoshi](a.CapacitySat), Raw: a.Raw,
+			})
+		}
+		updates, err := q.Updates(ctx)
+		if err != nil {
+			return err
+		}
+		for _, u := range updates {
+			out = append(out, graph.UpdateRow{
+				SCID: unsigned[wire.ShortChannelID](u.Scid), Direction: unsigned[uint8](u.Direction), Raw: u.Raw,
+			})
+		}
+		nodes, err := q.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		var c columns
+		for _, n := range nodes {
+			row := graph.NodeRow{Raw: n.Raw}
+			c.fixed(row.Node[:], n.ID)
+			out = append(out, row)
+		}
+		return c.err
+	})
+	return out, err
+}
+
+// Peers reads where peers with channels were last reached.
+func (s *Store) Peers(ctx context.Context) ([]PeerRow, error) {
+	r, err := s.q.Peers(ctx)
+	return all(r, err, func(p db.Peer) (PeerRow, error) {
+		var c columns
+		out := PeerRow{Address: p.Address}
+		c.fixed(out.ID[:], p.ID)
+		return out, c.err
+	})
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// ErrGone is the refusal of a change to an invoice that is not there or is not
+// unpaid any more, or to a payment that is complete.
+var ErrGone = errors.New("it is not there, or has changed meanwhile")
+
+// Counters of the invoices' indexes.
+const (
+	invoiceUpdates = "invoices.updated_index"
+	invoicePays    = "invoices.pay_index"
+)
+
+func (w *writing) invoiceRow(r any) (bool, error) {
+	switch r := r.(type) {
+	case invoice.Row:
+		return true, w.q.InsertInvoice(w.ctx, db.InsertInvoiceParams{
+			Label: r.Label, PaymentHash: r.PaymentHash[:], Preimage: r.Preimage[:], PaymentSecret: r.Secret[:],
+			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
+			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.Bolt11,
+			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
+		})
+	case invoice.PaidRow:
+		updated, err := w.next(invoiceUpdates)
+		if err != nil {
+			return true, err
+		}
+		paid, err := w.next(invoicePays)
+		if err != nil {
+			return true, err
+		}
+		return true, found(w.q.PayInvoice(w.ctx, db.PayInvoiceParams{
+			ReceivedMsat: integer(r.Received), PaidAt: integer(r.PaidAt), PayIndex: optional(paid, true),
+			UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
+		}))
+	case invoice.ExpiredRow:
+		updated, err := w.next(invoiceUpdates)
+		if err != nil {
+			return true, err
+		}
+		return true, found(w.q.ExpireInvoice(w.ctx, db.ExpireInvoiceParams{UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
+	case invoice.DeletedRow:
+		return true, found(w.q.DeleteInvoice(w.ctx, r.PaymentHash[:]))
+	}
+	return false, nil
+}
+
+// found is for a change that somebody else may have overtaken.
+func found(rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return ErrGone
+	}
+	return err
+}
+
+func readInvoice(r db.Invoice) (invoice.Row, error) {
+	var c columns
+	out := invoice.Row{
+		Label: r.Label, Amount: amount.OrAny{Msat: unsigned[amount.MilliSatoshi](r.AmountMsat.Int64), Any: !r.AmountMsat.Valid},
+		Description: r.Description, DescriptionHashOnly: r.DescHashOnly != 0, Bolt11: r.Bolt11,
+		CreatedAt: unsigned[uint64](r.CreatedAt), ExpiresAt: unsigned[uint64](r.ExpiresAt),
+		MinFinalCLTVExpiryDelta: unsigned[uint32](r.MinFinalCltv),
+		Status:                  invoice.Status(r.Status), Received: unsigned[amount.MilliSatoshi](r.ReceivedMsat),
+		PaidAt: unsigned[uint64](r.PaidAt), CreatedIndex: unsigned[uint64](r.CreatedIndex),
+		UpdatedIndex: unsigned[uint64](r.UpdatedIndex), PayIndex: unsigned[uint64](r.PayIndex.Int64),
+	}
+	c.fixed(out.PaymentHash[:], r.PaymentHash)
+	c.fixed(out.Preimage[:], r.Preimage)
+	c.fixed(out.Secret[:], r.PaymentSecret)
+	return out, c.err
+}
+
+// maybe turns "no such row" into false.
+func maybe[In, Out any](in In, err error, read func(In) (Out, error)) (out Out, ok bool, _ error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return out, false, nil
+	}
+	if err != nil {
+		return out, false, err
+	}
+	out, err = read(in)
+	return out, err == nil, err
+}
+
+func all[In, Out any](in []In, err error, read func(In) (Out, error)) ([]Out, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Out, 0, len(in))
+	for _, r := range in {
+		o, err := read(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// InvoiceByHash finds an invoice by payment hash.
+func (s *Store) InvoiceByHash(ctx context.Context, hash wire.PaymentHash) (invoice.Row, bool, error) {
+	r, err := s.q.InvoiceByHash(ctx, hash[:])
+	return maybe(r, err, readInvoice)
+}
+
+// InvoiceByLabel finds an invoice by label.
+func (s *Store) InvoiceByLabel(ctx context.Context, label string) (invoice.Row, bool, error) {
+	r, err := s.q.InvoiceByLabel(ctx, label)
+	return maybe(r, err, readInvoice)
+}
+
+// Invoices lists up to limit invoices with a created_index of at least start, in
+// that order.
+func (s *Store) Invoices(ctx context.Context, start uint64, limit int) ([]invoice.Row, error) {
+	r, err := s.q.InvoicesByCreated(ctx, db.InvoicesByCreatedParams{CreatedIndex: integer(start), Limit: int64(limit)})
+	return all(r, err, readInvoice)
+}
+
+// InvoicesUpdated lists up to limit invoices with an updated_index of at least
+// start, in that order.
+func (s *Store) InvoicesUpdated(ctx context.Context, start uint64, limit int) ([]invoice.Row, error) {
+	r, err := s.q.InvoicesByUpdated(ctx, db.InvoicesByUpdatedParams{UpdatedIndex: integer(start), Limit: int64(limit)})
+	return all(r, err, readInvoice)
+}
+
+// InvoicePaidAfter finds the first invoice with a pay_index above after.
+func (s *Store) InvoicePaidAfter(ctx context.Context, after uint64) (invoice.Row, bool, error) {
+	r, err := s.q.InvoiceByPayIndex(ctx, optional(integer(after), true))
+	return maybe(r, err, readInvoice)
+}
+
+// InvoicesToExpire lists up to limit unpaid invoices whose time is over at now, in
+// unix seconds.
+func (s *Store) InvoicesToExpire(ctx context.Context, now uint64, limit int) ([]invoice.Row, error) {
+	r, err := s.q.InvoicesToExpire(ctx, db.InvoicesToExpireParams{ExpiresAt: integer(now), Limit: int64(limit)})
+	return all(r, err, readInvoice)
+}
+
+// NextInvoiceExpiry is when the next unpaid invoice expires, in unix seconds.
+func (s *Store) NextInvoiceExpiry(ctx context.Context) (at uint64, ok bool, err error) {
+	t, err := s.q.NextInvoiceExpiry(ctx)
+	return maybe(t, err, func(t int64) (uint64, error) { return unsigned[uint64](t), nil })
+}

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// Fact is a row of the node's own, by name; a later one replaces it.
+type Fact struct {
+	Name  string
+	Value []byte
+}
+
+// Table implements [durable.Row].
+func (Fact) Table() string { return "facts" }
+
+func (w *writing) nodeRow(r any) (bool, error) {
+	switch r := r.(type) {
+	case durable.Event:
+		w.event = true
+		return true, w.q.InsertEvent(w.ctx, db.InsertEventParams{
+			Time: w.now, Kind: r.Kind, Key: r.Key, State: r.State, Data: r.Data,
+		})
+	case Fact:
+		return true, w.q.PutFact(w.ctx, db.PutFactParams{Name: r.Name, Value: r.Value})
+	}
+	return false, nil
+}
+
+// Fact reads a fact by name.
+func (s *Store) Fact(ctx context.Context, name string) ([]byte, bool, error) {
+	v, err := s.q.Fact(ctx, name)
+	return maybe(v, err, func(v []byte) ([]byte, error) { return v, nil })
+}
+
+// Events implements [events.Reader].
+func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]events.Entry, error) {
+	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{ID: integer(after), Limit: int64(limit)})
+	return all(rows, err, func(r db.Event) (events.Entry, error) {
+		return events.Entry{
+			Index: unsigned[uint64](r.ID), Time: r.Time,
+			Event: durable.Event{Kind: r.Kind, Key: r.Key, State: r.State, Data: r.Data},
+		}, nil
+	})
+}

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// Counters of the payments' and attempts' indexes.
+const (
+	paymentUpdates = "payments.updated_index"
+	attemptUpdates = "attempts.updated_index"
+)
+
+func (w *writing) paymentRow(r any) (bool, error) {
+	switch r := r.(type) {
+	case pay.PaymentRow:
+		return true, found(w.q.PutPayment(w.ctx, db.PutPaymentParams{
+			PaymentHash: r.PaymentHash[:], Manual: boolean(r.Manual), Destination: r.Destination[:],
+			AmountMsat: integer(r.Amount), Bolt11: r.Bolt11, Label: r.Label, Description: r.Description,
+			Groupid: integer(r.Group), CreatedAt: integer(r.CreatedAt), MaxFeeMsat: integer(r.MaxFee),
+			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil), Exclude: r.Exclude,
+		}))
+	case pay.PaymentResultRow:
+		return true, w.paymentResult(r)
+	case pay.AttemptRow:
+		return true, w.q.InsertAttempt(w.ctx, db.InsertAttemptParams{
+			ID: integer(r.ID), PaymentHash: r.PaymentHash[:], Groupid: integer(r.Group), Partid: integer(r.Part),
+			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: pay.AppendHops(nil, r.Hops),
+			Session: r.Session[:], CreatedAt: integer(r.CreatedAt),
+		})
+	case pay.AttemptResultRow:
+		return true, w.attemptResult(r)
+	}
+	return false, nil
+}
+
+func (w *writing) paymentResult(r pay.PaymentResultRow) error {
+	updated, err := w.next(paymentUpdates)
+	if err != nil {
+		return err
+	}
+	p := db.EndPaymentParams{
+		Status: string(r.Status), SentMsat: integer(r.AmountSent), Parts: integer(r.Parts),
+		CompletedAt: integer(r.CompletedAt), Code: int64(r.Code), Message: r.Message,
+		UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
+	}
+	if r.Status == pay.Complete {
+		p.Preimage = r.Preimage[:]
+	}
+	return found(w.q.EndPayment(w.ctx, p))
+}
+
+func (w *writing) attemptResult(r pay.AttemptResultRow) error {
+	updated, err := w.next(attemptUpdates)
+	if err != nil {
+		return err
+	}
+	p := db.EndAttemptParams{
+		Status: string(r.Status), CompletedAt: integer(r.CompletedAt), UpdatedIndex: updated, ID: integer(r.ID),
+	}
+	if r.Status == pay.Complete {
+		p.Preimage = r.Preimage[:]
+	}
+	if r.Failure != nil {
+		if p.Failure, err = json.Marshal(r.Failure); err != nil {
+			return err
+		}
+	}
+	if err := found(w.q.EndAttempt(w.ctx, p)); err != nil {
+		return err
+	}
+	return w.q.DeleteAttemptSettlement(w.ctx, optional(integer(r.ID), true))
+}
+
+func readPayment(r db.Payment) (pay.PaymentRow, error) {
+	var c columns
+	out := pay.PaymentRow{
+		Manual: r.Manual != 0, Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Bolt11: r.Bolt11, Label: r.Label,
+		Description: r.Description, Group: unsigned[uint64](r.Groupid), CreatedAt: unsigned[uint64](r.CreatedAt),
+		MaxFee: unsigned[amount.MilliSatoshi](r.MaxFeeMsat), MaxDelay: unsigned[uint32](r.MaxDelay),
+		RetryUntil: unsigned[uint64](r.RetryUntil), Exclude: r.Exclude,
+		Result: pay.PaymentResultRow{
+			Status: pay.Status(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat),
+			Parts: unsigned[uint32](r.Parts), CompletedAt: unsigned[uint64](r.CompletedAt),
+			Code: pay.Code(r.Code), Message: r.Message,
+		},
+		CreatedIndex: unsigned[uint64](r.CreatedIndex), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
+	}
+	c.fixed(out.PaymentHash[:], r.PaymentHash)
+	c.fixed(out.Destination[:], r.Destination)
+	out.Result.PaymentHash = out.PaymentHash
+	if r.Preimage != nil {
+		c.fixed(out.Result.Preimage[:], r.Preimage)
+	}
+	return out, c.err
+}
+
+func readAttempt(r db.Attempt) (pay.AttemptRow, error) {
+	var c columns
+	out := pay.AttemptRow{
+		ID: unsigned[uint64](r.ID), Group: unsigned[uint64](r.Groupid), Part: unsigned[uint64](r.Partid),
+		Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Sent: unsigned[amount.MilliSatoshi](r.SentMsat),
+		CreatedAt: unsigned[uint64](r.CreatedAt), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
+		Result: pay.AttemptResultRow{
+			ID: unsigned[uint64](r.ID), Status: pay.Status(r.Status), CompletedAt: unsigned[uint64](r.CompletedAt),
+		},
+	}
+	c.fixed(out.PaymentHash[:], r.PaymentHash)
+	if r.Session != nil {
+		c.fixed(out.Session[:], r.Session)
+	}
+	if r.Preimage != nil {
+		c.fixed(out.Result.Preimage[:], r.Preimage)
+	}
+	if r.Failure != nil {
+		out.Result.Failure = new(pay.Failure)
+		if err := json.Unmarshal(r.Failure, out.Result.Failure); err != nil {
+			c.fail("failure of an attempt: %v", err)
+		}
+	}
+	hops, err := pay.DecodeHops(r.Hops)
+	if err != nil {
+		c.fail("%v", err)
+	}
+	out.Hops = hops
+	return out, c.err
+}
+
+// PaymentByHash finds a payment.
+func (s *Store) PaymentByHash(ctx context.Context, hash wire.PaymentHash) (pay.PaymentRow, bool, error) {
+	r, err := s.q.PaymentByHash(ctx, hash[:])
+	return maybe(r, err, readPayment)
+}
+
+// Payments lists up to limit payments with a created_index of at least start, in
+// that order.
+func (s *Store) Payments(ctx context.Context, start uint64, limit int) ([]pay.PaymentRow, error) {
+	r, err := s.q.PaymentsByCreated(ctx, db.PaymentsByCreatedParams{CreatedIndex: integer(start), Limit: int64(limit)})
+	return all(r, err, readPayment)
+}
+
+// PaymentsUnfinished lists the payments that have not ended, or of which an
+// attempt has not.
+func (s *Store) PaymentsUnfinished(ctx context.Context) ([]pay.PaymentRow, error) {
+	r, err := s.q.PaymentsUnfinished(ctx)
+	return all(r, err, readPayment)
+}
+
+// AttemptsOf lists the attempts of a payment in order.
+func (s *Store) AttemptsOf(ctx context.Context, hash wire.PaymentHash) ([]pay.AttemptRow, error) {
+	r, err := s.q.AttemptsOfPayment(ctx, hash[:])
+	return all(r, err, readAttempt)
+}
+
+// Attempts lists up to limit attempts with an id of at least start, in order.
+func (s *Store) Attempts(ctx context.Context, start uint64, limit int) ([]pay.AttemptRow, error) {
+	r, err := s.q.AttemptsByID(ctx, db.AttemptsByIDParams{ID: integer(start), Limit: int64(limit)})
+	return all(r, err, readAttempt)
+}
+
+// LastAttempt is the highest id of an attempt; zero when there is none.
+func (s *Store) LastAttempt(ctx context.Context) (uint64, error) {
+	n, err := s.q.LastAttempt(ctx)
+	return unsigned[uint64](n), err
+}

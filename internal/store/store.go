@@ -1,0 +1,309 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// ErrExists is the refusal of a row whose key is taken, such as an invoice's
+// label. Nothing of the Write that held it was written.
+var ErrExists = errors.New("a row with this key exists already")
+
+// ErrClosed is returned by a Write after Close.
+var ErrClosed = errors.New("the store is closed")
+
+// ErrLocked is returned by Open when another process owns the database.
+var ErrLocked = errors.New("another process is using this data folder: stop it first")
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+	q     *db.Queries // over read
+	lock  *os.File
+	now   func() time.Time
+	keys  map[wire.ChannelID]int64 // of the writer: the key index of each channel
+
+	mu      sync.Mutex
+	closed  bool
+	waiting []*batch
+	wake    chan struct{} // holds a token when something is waiting
+	stopped chan struct{} // closed when the writer has ended
+
+	onEvent func() // called after a commit that held an event
+}
+
+// batch is one Write.
+type batch struct {
+	rows []durable.Row
+	done chan error
+}
+
+// Open opens the database in the folder dir, which it makes when missing, and
+// brings its tables up to date. Errors: [ErrLocked], and what the disk says.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(filepath.Join(dir, "leyden.lock"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		lock: lock, now: time.Now,
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}
+	if err := s.open(ctx, filepath.Join(dir, "leyden.sqlite3")); err != nil {
+		s.closeFiles()
+		return nil, fmt.Errorf("database in %s: %w", dir, err)
+	}
+	go s.writer()
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	// The file holds secrets of channels: nobody else may read it.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if s.write, err = connect(path, "immediate"); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	tables, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	up, err := goose.NewProvider(goose.DialectSQLite3, s.write, tables)
+	if err != nil {
+		return err
+	}
+	if _, err := up.Up(ctx); err != nil {
+		return err
+	}
+	if s.read, err = connect(path, "deferred"); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(8)
+	if s.q, err = db.Prepare(ctx, s.read); err != nil {
+		return err
+	}
+	known, err := s.q.ChannelKeys(ctx)
+	if err != nil {
+		return err
+	}
+	s.keys = make(map[wire.ChannelID]int64, len(known))
+	for _, k := range known {
+		s.keys[wire.ChannelID(k.ID)] = k.KeyIndex
+	}
+	return nil
+}
+
+// view runs f over one state of the database.
+func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	return f(s.q.WithTx(tx))
+}
+
+// connect opens path with the pragmas that durability and speed ask for.
+func connect(path, txlock string) (*sql.DB, error) {
+	v := url.Values{"_txlock": {txlock}}
+	for _, pragma := range []string{
+		"busy_timeout(5000)",
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(ON)",
+		"auto_vacuum(INCREMENTAL)",
+		"temp_store(MEMORY)",
+		"cache_size(-8192)", // KiB, a connection
+	} {
+		v.Add("_pragma", pragma)
+	}
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+v.Encode())
+}
+
+// OnEvent sets what is called after each commit that held a [durable.Event]. Set
+// it before the first Write.
+func (s *Store) OnEvent(f func()) { s.onEvent = f }
+
+// Close writes what is waiting and closes the database.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	already := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if already {
+		return nil
+	}
+	s.signal()
+	<-s.stopped
+	return s.closeFiles()
+}
+
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.q != nil {
+		errs = append(errs, s.q.Close())
+	}
+	for _, d := range []*sql.DB{s.read, s.write} {
+		if d != nil {
+			errs = append(errs, d.Close())
+		}
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// Write puts rows on disk, all or none. It returns when they are synced. Once
+// the rows are handed over, the end of ctx no longer matters: nobody could say
+// whether they were written.
+func (s *Store) Write(ctx context.Context, rows ...durable.Row) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b := &batch{rows: rows, done: make(chan error, 1)}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.waiting = append(s.waiting, b)
+	s.mu.Unlock()
+	s.signal()
+	return <-b.done
+}
+
+func (s *Store) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// writer is the one goroutine that writes: it takes all that waits, and while
+// the disk is busy with it, more gathers. The disk is the timer.
+func (s *Store) writer() {
+	defer close(s.stopped)
+	w, err := db.Prepare(context.Background(), s.write)
+	if err == nil {
+		defer w.Close()
+	}
+	for range s.wake {
+		s.mu.Lock()
+		group, closed := s.waiting, s.closed
+		s.waiting = nil
+		s.mu.Unlock()
+		if err != nil {
+			finish(group, err)
+		} else if len(group) > 0 {
+			s.commit(w, group)
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+func finish(group []*batch, err error) {
+	for _, b := range group {
+		b.done <- err
+	}
+}
+
+// commit writes a group in one transaction. When that fails for a reason that
+// may lie in one of them, each is written alone.
+func (s *Store) commit(w *db.Queries, group []*batch) {
+	err := s.transaction(w, group)
+	if err != nil && len(group) > 1 {
+		for _, b := range group {
+			b.done <- s.transaction(w, []*batch{b})
+		}
+		return
+	}
+	finish(group, err)
+}
+
+// attempts at a transaction that meets a busy database, each after the busy
+// timeout.
+const attempts = 5
+
+func (s *Store) transaction(w *db.Queries, group []*batch) (err error) {
+	for range attempts {
+		if err = s.once(w, group); !transient(err) {
+			break
+		}
+	}
+	return explain(err)
+}
+
+func (s *Store) once(w *db.Queries, group []*batch) error {
+	ctx := context.Background()
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	put := writing{ctx: ctx, q: w.WithTx(tx), now: s.now().Unix(), keys: s.keys}
+	for _, b := range group {
+		for _, r := range b.rows {
+			if err := put.row(r); err != nil {
+				return fmt.Errorf("%s: %w", r.Table(), err)
+			}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if put.event && s.onEvent != nil {
+		s.onEvent()
+	}
+	return nil
+}
+
+func code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// transient says whether the same write may go through later. The low byte of a
+// code is its class.
+func transient(err error) bool {
+	c := code(err) & 0xff
+	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
+}
+
+func explain(err error) error {
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return fmt.Errorf("%w (%w)", ErrExists, err)
+	}
+	return err
+}

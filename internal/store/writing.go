@@ -1,0 +1,32 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// writing is one transaction of the writer.
+type writing struct {
+	ctx   context.Context
+	q     *db.Queries
+	now   int64
+	keys  map[wire.ChannelID]int64
+	event bool // an event was written
+}
+
+// row writes one row with the statement of its type.
+func (w *writing) row(r durable.Row) error {
+	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow} {
+		if mine, err := room(r); mine {
+			return err
+		}
+	}
+	return fmt.Errorf("no statement for a %T", r)
+}
+
+// next draws the next number of a counter, from 1 up.
+func (w *writing) next(counter string) (int64, error) { return w.q.NextCounter(w.ctx, counter) }

@@ -1,0 +1,324 @@
+package wallet
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/btcsuite/btcd/btcutil/v2"
+	"github.com/btcsuite/btcd/mempool"
+	"github.com/btcsuite/btcd/txscript/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+	"github.com/btcsuite/btcwallet/wallet/txauthor"
+	"github.com/btcsuite/btcwallet/wallet/txrules"
+	"github.com/btcsuite/btcwallet/wallet/txsizes"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/durable"
+)
+
+// The feerates that Fund takes, in satoshi per 1000 weight: from what nodes
+// relay (1 satoshi per virtual byte, rounded up) to 1000 satoshi per virtual
+// byte, above which it is a mistake.
+const (
+	MinFeePerKw = 253
+	MaxFeePerKw = 250_000
+)
+
+// reservedBlocks is how long a reservation holds when the request does not say.
+const reservedBlocks = 72
+
+// Errors of [Wallet.Fund], beside [*InsufficientError].
+var (
+	ErrFeeRate  = fmt.Errorf("feerate must be from %d to %d satoshi per 1000 weight", MinFeePerKw, MaxFeePerKw)
+	ErrOutput   = errors.New("output is refused by the network")
+	ErrNotFree  = errors.New("coin is not the wallet's, or spent, reserved or too young")
+	ErrNoOutput = errors.New("a transaction needs an output")
+)
+
+// InsufficientError says how much the wallet lacks for what was asked.
+type InsufficientError struct {
+	Missing   amount.Satoshi // with the fee at the feerate asked for, but not that of the inputs to come
+	Available amount.Satoshi // free to spend at the minimum confirmations asked for
+}
+
+// Error says both.
+func (e *InsufficientError) Error() string {
+	return fmt.Sprintf("%v missing: %v are free to spend", e.Missing, e.Available)
+}
+
+// InputSourceError implements txauthor.InputSourceError.
+func (e *InsufficientError) InputSourceError() {}
+
+// All as an output's value stands for all that is left.
+const All amount.Satoshi = 1<<64 - 1
+
+// Output is what a transaction is to pay.
+type Output struct {
+	Value  amount.Satoshi // or All, for one output at most
+	Script []byte
+}
+
+// Request asks for a transaction.
+type Request struct {
+	Outputs  []Output
+	FeePerKw uint32             // satoshi per 1000 weight
+	MinConf  uint32             // confirmations of the coins to spend; 0: unconfirmed change too
+	Coins    []btcwire.OutPoint // spend just these; empty: the wallet chooses
+	For      string             // what the coins are reserved for; not empty
+	Until    uint32             // height at which the reservation ends; 0: 72 blocks from now
+}
+
+// Funded is a signed transaction that was not broadcast. All its inputs are
+// segwit, so its txid is final.
+type Funded struct {
+	Tx     *btcwire.MsgTx
+	Index  []uint32 // of each output asked for
+	Fee    amount.Satoshi
+	Change amount.Satoshi // to ourselves; 0: none
+}
+
+// Fund chooses coins, signs a transaction and reserves what it spends until it
+// is published or [Wallet.Release] is called. Errors: [ErrFeeRate],
+// [ErrOutput], [ErrNoOutput], [ErrNotFree], *[InsufficientError], or that of the
+// keys.
+func (w *Wallet) Fund(r Request) (durable.Pending[Funded], error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	none := durable.Pending[Funded]{}
+	if r.FeePerKw < MinFeePerKw || r.FeePerKw > MaxFeePerKw {
+		return none, fmt.Errorf("%w, not %d", ErrFeeRate, r.FeePerKw)
+	}
+	if r.For == "" {
+		return none, errors.New("reservation without a purpose: say what the coins are for")
+	}
+	free, err := w.free(r)
+	if err != nil {
+		return none, err
+	}
+	outs, all, err := outputs(r.Outputs)
+	if err != nil {
+		return none, err
+	}
+	c := newChanges()
+	var made *txauthor.AuthoredTx
+	if all >= 0 {
+		made, err = spendAll(free, outs, all, feePerKb(r.FeePerKw))
+	} else {
+		made, err = w.author(free, outs, feePerKb(r.FeePerKw), c)
+	}
+	if err != nil {
+		return none, err
+	}
+	f, err := w.finish(made, outs)
+	if err != nil {
+		return none, err
+	}
+	until := r.Until
+	if until == 0 {
+		until = w.tip.Height + reservedBlocks
+	}
+	for _, in := range f.Tx.TxIn {
+		coin := w.coins[in.PreviousOutPoint]
+		coin.ReservedFor, coin.ReservedUntil = r.For, until
+		c.coin(coin)
+	}
+	return durable.Hold(f, c.all()...), nil
+}
+
+// feePerKb is the feerate in satoshi per 1000 virtual bytes.
+func feePerKb(perKw uint32) btcutil.Amount { return btcutil.Amount(perKw) * 4 }
+
+// outputs are those asked for, and the index of the one that takes all; -1: none.
+func outputs(asked []Output) (outs []*btcwire.TxOut, all int, err error) {
+	if len(asked) == 0 {
+		return nil, -1, ErrNoOutput
+	}
+	all = -1
+	for i, o := range asked {
+		if o.Value == All {
+			if all >= 0 {
+				return nil, -1, fmt.Errorf("%w: two of them take all", ErrOutput)
+			}
+			all = i
+			outs = append(outs, btcwire.NewTxOut(0, o.Script))
+			continue
+		}
+		if o.Value > amount.MaxMoney {
+			return nil, -1, fmt.Errorf("%w: %v", ErrOutput, amount.ErrRange)
+		}
+		out := btcwire.NewTxOut(int64(o.Value), o.Script)
+		if err := txrules.CheckOutput(out, txrules.DefaultRelayFeePerKb); err != nil {
+			return nil, -1, fmt.Errorf("%w: %v: %w", ErrOutput, o.Value, err)
+		}
+		outs = append(outs, out)
+	}
+	return outs, all, nil
+}
+
+// free are the coins that a request may spend, those worth most first. Coins
+// that cost more than they bring are left where they are, unless asked for.
+func (w *Wallet) free(r Request) ([]*CoinRow, error) {
+	var free []*CoinRow
+	if len(r.Coins) > 0 {
+		for _, at := range r.Coins {
+			c := w.coins[at]
+			if c == nil || !w.spendable(c, r.MinConf) {
+				return nil, fmt.Errorf("%w: %v", ErrNotFree, at)
+			}
+			if !slices.Contains(free, c) {
+				free = append(free, c)
+			}
+		}
+		return free, nil
+	}
+	for _, c := range w.coins {
+		cost := txrules.FeeForSerializeSize(feePerKb(r.FeePerKw), txsizes.GetMinInputVirtualSize(c.Script))
+		if w.spendable(c, r.MinConf) && c.Value > amount.Satoshi(cost) {
+			free = append(free, c)
+		}
+	}
+	slices.SortFunc(free, func(a, b *CoinRow) int {
+		return cmp.Or(cmp.Compare(b.Value, a.Value), byOutPoint(a.OutPoint, b.OutPoint))
+	})
+	return free, nil
+}
+
+func (w *Wallet) spendable(c *CoinRow, minConf uint32) bool {
+	s, ok := w.status(c)
+	return ok && (s == Confirmed || s == Unconfirmed) && w.confirmations(c) >= minConf
+}
+
+// source feeds coins to txauthor: all of them when they were asked for, else as
+// many as the target needs.
+type source struct{ free []*CoinRow }
+
+func (s source) take(target btcutil.Amount) (total btcutil.Amount, ins []*btcwire.TxIn,
+	values []btcutil.Amount, scripts [][]byte, err error,
+) {
+	for _, c := range s.free {
+		if total >= target {
+			break
+		}
+		in := btcwire.NewTxIn(&c.OutPoint, nil, nil)
+		in.Sequence = btcwire.MaxTxInSequenceNum - 2 // BIP 125: replaceable
+		ins = append(ins, in)
+		values = append(values, btcutil.Amount(c.Value))
+		scripts = append(scripts, c.Script)
+		total += btcutil.Amount(c.Value)
+	}
+	if total < target {
+		err = &InsufficientError{Missing: amount.Satoshi(target - total), Available: amount.Satoshi(total)}
+	}
+	return total, ins, values, scripts, err
+}
+
+// author lets txauthor choose coins and add change where it is not dust.
+func (w *Wallet) author(free []*CoinRow, outs []*btcwire.TxOut, perKb btcutil.Amount, c *changes) (*txauthor.AuthoredTx, error) {
+	var change *AddressRow
+	return txauthor.NewUnsignedTransaction(outs, perKb, source{free}.take, &txauthor.ChangeSource{
+		ScriptSize: txsizes.P2WPKHPkScriptSize,
+		NewScript: func() ([]byte, error) {
+			if change == nil {
+				a, err := w.newAddress(P2WPKH, Change)
+				if err != nil {
+					return nil, err
+				}
+				change, c.rows = &a, append(c.rows, a)
+			}
+			return change.Script, nil
+		},
+	})
+}
+
+// spendAll spends all that is free; outs[all] gets what the others and the fee
+// leave.
+func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amount) (*txauthor.AuthoredTx, error) {
+	total, ins, values, scripts, _ := source{free}.take(btcutil.MaxSatoshi)
+	var taproot, v0 int
+	for _, s := range scripts {
+		if txscript.IsPayToTaproot(s) {
+			taproot++
+		} else {
+			v0++
+		}
+	}
+	fee := txrules.FeeForSerializeSize(perKb, txsizes.EstimateVirtualSize(0, taproot, v0, 0, outs, 0))
+	needs := txauthor.SumOutputValues(outs) + fee
+	rest := btcwire.NewTxOut(int64(total-needs), outs[all].PkScript)
+	if rest.Value <= 0 || txrules.IsDustOutput(rest, txrules.DefaultRelayFeePerKb) {
+		least := needs + btcutil.Amount(mempool.GetDustThreshold(rest))
+		return nil, &InsufficientError{
+			Missing:   amount.Satoshi(max(0, least-total)),
+			Available: amount.Satoshi(total),
+		}
+	}
+	outs[all] = rest
+	tx := btcwire.NewMsgTx(2)
+	tx.TxIn, tx.TxOut = ins, outs
+	return &txauthor.AuthoredTx{Tx: tx, PrevScripts: scripts, PrevInputValues: values, TotalInput: total, ChangeIndex: -1}, nil
+}
+
+// finish orders the outputs (by value and script, so that the order does not
+// tell change from payment), signs, and finds out what is where.
+func (w *Wallet) finish(made *txauthor.AuthoredTx, asked []*btcwire.TxOut) (Funded, error) {
+	f := Funded{Tx: made.Tx, Fee: amount.Satoshi(made.TotalInput)}
+	f.Tx.Version = 2
+	var change *btcwire.TxOut
+	if made.ChangeIndex >= 0 {
+		change = f.Tx.TxOut[made.ChangeIndex]
+		f.Change = amount.Satoshi(change.Value)
+	}
+	f.Tx.TxOut = slices.Clone(f.Tx.TxOut)
+	slices.SortStableFunc(f.Tx.TxOut, func(a, b *btcwire.TxOut) int {
+		return cmp.Or(cmp.Compare(a.Value, b.Value), bytes.Compare(a.PkScript, b.PkScript))
+	})
+	for _, o := range f.Tx.TxOut {
+		f.Fee -= amount.Satoshi(o.Value)
+	}
+	for _, o := range asked {
+		f.Index = append(f.Index, uint32(slices.Index(f.Tx.TxOut, o))) //nolint:gosec // a transaction has fewer outputs
+	}
+	return f, w.sign(f.Tx, made.PrevScripts, made.PrevInputValues)
+}
+
+// sign gives every input its witness.
+func (w *Wallet) sign(tx *btcwire.MsgTx, scripts [][]byte, values []btcutil.Amount) error {
+	spent, err := txauthor.TXPrevOutFetcher(tx, scripts, values)
+	if err != nil {
+		return err
+	}
+	hashes := txscript.NewTxSigHashes(tx, spent)
+	for i, in := range tx.TxIn {
+		a := w.addresses[string(scripts[i])]
+		key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
+		if err != nil {
+			return fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+		}
+		if a.Kind == P2TR {
+			in.Witness, err = txscript.TaprootWitnessSignature(tx, hashes, i, int64(values[i]), scripts[i], txscript.SigHashDefault, key)
+		} else {
+			in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(values[i]), scripts[i], txscript.SigHashAll, key, true)
+		}
+		if err != nil {
+			return fmt.Errorf("sign input %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// Release ends all reservations for what; the number of coins set free is given.
+func (w *Wallet) Release(what string) durable.Pending[int] {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := newChanges()
+	for _, coin := range w.coins {
+		if coin.ReservedFor == what && what != "" {
+			coin.ReservedFor, coin.ReservedUntil = "", 0
+			c.coin(coin)
+		}
+	}
+	return durable.Hold(len(c.coins), c.all()...)
+}

@@ -1,0 +1,149 @@
+package wallet
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/btcsuite/btcd/address/v2"
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/internal/durable"
+)
+
+// Depth is how many blocks a reorg may undo.
+const Depth = 100
+
+// Keys gives the private keys of the wallet's account: for purpose 84 or 86,
+// m/purpose'/coin'/0'/branch/index. A P2TR key is the internal one (BIP 86).
+type Keys interface {
+	WalletKey(purpose, branch, index uint32) (*btcec.PrivateKey, error)
+}
+
+// Config is what a wallet needs beside its rows.
+type Config struct {
+	Network *chaincfg.Params
+	Keys    Keys
+}
+
+// Wallet is the on-chain wallet. It is made by [Load].
+type Wallet struct {
+	cfg Config
+
+	mu        sync.Mutex
+	tip       TipRow
+	addresses map[string]AddressRow // by script
+	next      map[branch]uint32     // index of the next address
+	coins     map[btcwire.OutPoint]*CoinRow
+	txs       map[chainhash.Hash]*ownTx
+	number    uint64 // of the last transaction published
+}
+
+type branch struct {
+	kind   Kind
+	branch uint32
+}
+
+// ownTx is a transaction of ours, parsed.
+type ownTx struct {
+	TxRow
+	tx *btcwire.MsgTx
+}
+
+// ErrKind is a kind of address that there is not.
+var ErrKind = errors.New("no such kind of address: use P2WPKH or P2TR")
+
+// Load makes the wallet from its rows; from none, an empty one.
+func Load(cfg Config, rows Rows) (*Wallet, error) {
+	w := &Wallet{
+		cfg:       cfg,
+		tip:       rows.Tip,
+		addresses: make(map[string]AddressRow, len(rows.Addresses)),
+		next:      make(map[branch]uint32),
+		coins:     make(map[btcwire.OutPoint]*CoinRow, len(rows.Coins)),
+		txs:       make(map[chainhash.Hash]*ownTx, len(rows.Txs)),
+	}
+	for _, a := range rows.Addresses {
+		w.remember(a)
+	}
+	for _, c := range rows.Coins {
+		w.coins[c.OutPoint] = &c
+	}
+	for _, t := range rows.Txs {
+		tx, err := parse(t.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("stored transaction %v cannot be read: %w", t.Txid, err)
+		}
+		w.txs[t.Txid] = &ownTx{t, tx}
+		w.number = max(w.number, t.Number)
+	}
+	w.forget()
+	return w, nil
+}
+
+func (w *Wallet) remember(a AddressRow) {
+	w.addresses[string(a.Script)] = a
+	b := branch{a.Kind, a.Branch}
+	w.next[b] = max(w.next[b], a.Index+1)
+}
+
+// NewAddress makes an address that was never given out. Error: [ErrKind], or
+// that of the keys.
+func (w *Wallet) NewAddress(k Kind) (durable.Pending[AddressRow], error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a, err := w.newAddress(k, Receive)
+	if err != nil {
+		return durable.Pending[AddressRow]{}, err
+	}
+	return durable.Hold(a, a), nil
+}
+
+func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
+	if k != P2WPKH && k != P2TR {
+		return AddressRow{}, ErrKind
+	}
+	a := AddressRow{Kind: k, Branch: on, Index: w.next[branch{k, on}]}
+	key, err := w.cfg.Keys.WalletKey(uint32(k), a.Branch, a.Index)
+	if err != nil {
+		return AddressRow{}, fmt.Errorf("wallet key %d/%d/%d: %w", k, a.Branch, a.Index, err)
+	}
+	var to address.Address
+	if k == P2TR {
+		output := txscript.ComputeTaprootKeyNoScript(key.PubKey())
+		to, err = address.NewAddressTaproot(output.SerializeCompressed()[1:], w.cfg.Network)
+	} else {
+		to, err = address.NewAddressWitnessPubKeyHash(address.Hash160(key.PubKey().SerializeCompressed()), w.cfg.Network)
+	}
+	if err != nil {
+		return AddressRow{}, err
+	}
+	if a.Script, err = txscript.PayToAddrScript(to); err != nil {
+		return AddressRow{}, err
+	}
+	a.Address = to.EncodeAddress()
+	w.remember(a)
+	return a, nil
+}
+
+// Scripts are those of all addresses given out, for a chain source to watch.
+func (w *Wallet) Scripts() [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([][]byte, 0, len(w.addresses))
+	for _, a := range w.addresses {
+		all = append(all, a.Script)
+	}
+	return all
+}
+
+// Height is that of the last block connected.
+func (w *Wallet) Height() uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tip.Height
+}
