@@ -1,0 +1,305 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/store"
+)
+
+// forgetDepth is how deep a spend is when nothing more is done about it.
+const forgetDepth = 100
+
+// loadTip is the last block that was processed; for a new node, the chain's tip.
+func (n *Node) loadTip(ctx context.Context) (chain.BlockRef, error) {
+	b, ok, err := n.store.Fact(ctx, factTip)
+	if err != nil {
+		return chain.BlockRef{}, err
+	}
+	if ok {
+		if len(b) != 36 {
+			return chain.BlockRef{}, errors.New("the stored tip is damaged")
+		}
+		return chain.BlockRef{Height: binary.BigEndian.Uint32(b), Hash: chainhash.Hash(b[4:])}, nil
+	}
+	tip, err := n.cfg.Source.Tip(ctx)
+	if err != nil {
+		return tip, fmt.Errorf("the chain's tip: %w", err)
+	}
+	return tip, n.store.Write(ctx, tipFact(tip))
+}
+
+func tipFact(tip chain.BlockRef) store.Fact {
+	return store.Fact{Name: factTip, Value: append(binary.BigEndian.AppendUint32(nil, tip.Height), tip.Hash[:]...)}
+}
+
+// The places of funding outputs, and the heights at which they were spent, are
+// facts by channel.
+func placeFact(id wire.ChannelID, scid wire.ShortChannelID) store.Fact {
+	return store.Fact{Name: "place/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(scid))}
+}
+
+func spentFact(id wire.ChannelID, height uint32) store.Fact {
+	return store.Fact{Name: "spent/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(height))}
+}
+
+func (n *Node) number(ctx context.Context, name string) (uint64, error) {
+	b, ok, err := n.store.Fact(ctx, name)
+	if err != nil || !ok || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// loadPlace reads where a channel's funding output is and when it was spent.
+func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
+	id := rows.Params.Channel
+	scid, err := n.number(ctx, placeFact(id, 0).Name)
+	if err != nil {
+		return err
+	}
+	height, err := n.number(ctx, spentFact(id, 0).Name)
+	if err != nil {
+		return err
+	}
+	n.chainMu.Lock()
+	defer n.chainMu.Unlock()
+	if scid != 0 {
+		n.places[id] = wire.ShortChannelID(scid)
+	}
+	if height != 0 {
+		n.spent[id] = uint32(height) //nolint:gosec // written from 32 bits
+	}
+	return nil
+}
+
+// watchFunding asks the source for what concerns a funding output, and gives a
+// confirmed channel its place in the graph.
+func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
+	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	n.cfg.Source.Watch(pkScript)
+	if s.SCID != 0 && s.Status < channel.Spent {
+		n.book.Local(s.SCID, n.ID(), p.Peer, p.Capacity)
+	}
+}
+
+// follow processes the chain until the node stops. A source that fails is asked
+// again.
+func (n *Node) follow(at chain.BlockRef) {
+	for n.ctx.Err() == nil {
+		err := n.cfg.Source.Follow(n.ctx, at, func(e chain.Event) error {
+			if err := n.block(e, &at); err != nil {
+				if n.ctx.Err() == nil {
+					n.fatal(err)
+				}
+				return err
+			}
+			return nil
+		})
+		if n.ctx.Err() != nil {
+			return
+		}
+		n.log.Warn("the chain cannot be read, trying again", "why", err)
+		select {
+		case <-time.After(time.Second):
+		case <-n.ctx.Done():
+		}
+	}
+}
+
+// block processes one change of the chain. The tip is written last: after a crash
+// the same change comes again, and every room takes it again.
+func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
+	var rows []durable.Row
+	switch e := e.(type) {
+	case chain.Connected:
+		txs := make([]*btcwire.MsgTx, len(e.Txs))
+		for i, tx := range e.Txs {
+			txs[i] = tx.MsgTx
+		}
+		pending, err := n.wallet.Connect(e.Height, txs)
+		if err != nil {
+			return err
+		}
+		if _, err := pending.Commit(n.ctx, n.store); err != nil {
+			return err
+		}
+		*at = e.Ref()
+		rows = n.inspect(e.Block)
+	case chain.Disconnected:
+		pending, err := n.wallet.Disconnect(e.Height)
+		if err != nil {
+			return err
+		}
+		if _, err := pending.Commit(n.ctx, n.store); err != nil {
+			return err
+		}
+		*at = e.Parent()
+		rows = n.undo(e.Height)
+	}
+	n.height.Store(at.Height)
+	n.tellLinks(at.Height)
+	if err := n.store.Write(n.ctx, append(rows, tipFact(*at))...); err != nil {
+		return err
+	}
+	n.rebroadcast()
+	for _, l := range n.links.All() {
+		n.announce(l)
+	}
+	return nil
+}
+
+// inspect finds in a block what concerns our channels.
+func (n *Node) inspect(b chain.Block) (rows []durable.Row) {
+	links := n.links.All()
+	if len(links) == 0 {
+		return nil
+	}
+	n.chainMu.Lock()
+	defer n.chainMu.Unlock()
+	byTx := make(map[chainhash.Hash][]*link.Link, len(links))
+	for _, l := range links {
+		h := l.Params().Funding.Hash
+		byTx[h] = append(byTx[h], l)
+	}
+	for _, tx := range b.Txs {
+		for _, l := range byTx[tx.TxHash()] {
+			p := l.Params()
+			if !pays(tx.MsgTx, p) {
+				n.log.Error("the funding transaction does not pay the channel", "channel", p.Channel)
+				continue
+			}
+			scid := wire.NewShortChannelID(b.Height, tx.Index, uint16(p.Funding.Index)) //nolint:gosec // of 16 bits in BOLT 2
+			n.places[p.Channel] = scid
+			rows = append(rows, placeFact(p.Channel, scid))
+		}
+		for _, in := range tx.TxIn {
+			for _, l := range byTx[in.PreviousOutPoint.Hash] {
+				if p := l.Params(); p.Funding == in.PreviousOutPoint {
+					n.spent[p.Channel] = b.Height
+					rows = append(rows, spentFact(p.Channel, b.Height))
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// pays says whether a transaction has the funding output that was agreed on: its
+// script and its amount.
+func pays(tx *btcwire.MsgTx, p channel.ParamsRow) bool {
+	if int(p.Funding.Index) >= len(tx.TxOut) {
+		return false
+	}
+	out := tx.TxOut[p.Funding.Index]
+	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	return string(out.PkScript) == string(pkScript) && out.Value == int64(p.Capacity) //nolint:gosec // below MaxMoney
+}
+
+// undo forgets what was seen in a block that is gone.
+func (n *Node) undo(height uint32) (rows []durable.Row) {
+	n.chainMu.Lock()
+	defer n.chainMu.Unlock()
+	for id, scid := range n.places {
+		if scid.Height() >= height {
+			delete(n.places, id)
+			rows = append(rows, placeFact(id, 0))
+		}
+	}
+	for id, at := range n.spent {
+		if at >= height {
+			delete(n.spent, id)
+			rows = append(rows, spentFact(id, 0))
+			if l, ok := n.links.Get(id); ok {
+				l.Do(func(ch *channel.Channel) { ch.Unspent() })
+			}
+		}
+	}
+	return rows
+}
+
+// tellLinks tells every channel of the new height and waits until what follows
+// from it is on disk.
+func (n *Node) tellLinks(height uint32) {
+	links := n.links.All()
+	for _, l := range links {
+		n.chainMu.Lock()
+		scid, placed := n.places[l.ID()]
+		spentAt, spent := n.spent[l.ID()]
+		n.chainMu.Unlock()
+		l.Do(func(ch *channel.Channel) {
+			if placed && height >= scid.Height() {
+				ch.FundingDepth(scid, height-scid.Height()+1)
+			}
+			if spent {
+				ch.SpentOnChain()
+				if height >= spentAt+forgetDepth {
+					ch.Done()
+				}
+			}
+			ch.Block(height)
+		})
+		if spent && placed {
+			if err := n.book.Gone(n.ctx, scid); err != nil {
+				n.fatal(err)
+			}
+		}
+	}
+	for _, l := range links {
+		l.Sync(n.ctx)
+		if l.Status().Status == channel.Closed {
+			n.links.Remove(l)
+		}
+	}
+}
+
+// rebroadcast offers every transaction of ours that is in no block again.
+func (n *Node) rebroadcast() {
+	for _, tx := range n.wallet.Unconfirmed() {
+		n.broadcast(tx)
+	}
+	for _, l := range n.links.All() {
+		n.reviveOnChain(l)
+	}
+}
+
+func (n *Node) broadcast(tx *btcwire.MsgTx) {
+	if err := n.cfg.Source.Broadcast(n.ctx, tx); err != nil {
+		n.log.Debug("not broadcast", "tx", tx.TxHash(), "why", err)
+	}
+}
+
+// reviveOnChain broadcasts what closes a channel, until it is in a block.
+func (n *Node) reviveOnChain(l *link.Link) {
+	l.Do(func(ch *channel.Channel) {
+		status := ch.Status()
+		switch {
+		case status.Status == channel.Failed:
+			_, tx, _, err := ch.OurCommitment(l.Signer())
+			if err != nil {
+				n.log.Error("our commitment cannot be broadcast", "channel", l.ID(), "why", err)
+				return
+			}
+			n.wg.Go(func() { n.broadcast(tx) })
+		case status.Status == channel.Open && status.Closing != nil:
+			tx, err := ch.ClosingTx(l.Signer())
+			if err != nil {
+				n.log.Error("the closing transaction cannot be made", "channel", l.ID(), "why", err)
+				return
+			}
+			n.wg.Go(func() { n.broadcast(tx) })
+		}
+	})
+}

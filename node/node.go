@@ -1,0 +1,358 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/btcsuite/btcd/chaincfg/v2"
+
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/open"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/gossip"
+	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/receiver"
+	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/route"
+	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/wallet"
+)
+
+// Config is what a node needs.
+type Config struct {
+	Dir     string // the data folder
+	Network *chaincfg.Params
+	Source  chain.Source
+	Alias   string       // at most 32 bytes; empty: the first bytes of the node id
+	Color   [3]byte      // red, green, blue
+	Listen  string       // host and port for BOLT 8; empty: none
+	Relay   relay.Policy // zero: the default
+	Random  io.Reader    // nil: the operating system's
+	Log     *slog.Logger
+	Fatal   func(error) // ends the process; nil: logs and exits
+}
+
+// Node is a running node. It is safe for concurrent use.
+type Node struct {
+	cfg    Config
+	log    *slog.Logger
+	ring   *keys.Ring
+	prefix bolt11.Network
+
+	store    *store.Store
+	events   *events.Log
+	traces   events.Traces
+	wallet   *wallet.Wallet
+	book     *gossip.Book
+	links    *link.Links
+	receiver *receiver.Receiver
+	sender   *sender.Sender
+	funding  *funding.Manager
+	peers    *peer.Set
+	addr     net.Addr
+
+	height atomic.Uint32
+
+	memoryMu sync.Mutex
+	memory   route.Memory
+
+	announceMu sync.Mutex
+	announcing map[wire.ChannelID]*announcing
+
+	chainMu sync.Mutex
+	places  map[wire.ChannelID]wire.ShortChannelID // of funding outputs that are in a block
+	spent   map[wire.ChannelID]uint32              // height at which a funding output was spent
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	closed sync.Once
+
+	stopOnce sync.Once
+	stopping chan struct{}
+}
+
+// Open starts a node on its data folder. Errors: [store.ErrLocked], a seed that
+// does not fit the database, and what disk and chain say.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Relay == (relay.Policy{}) {
+		cfg.Relay = relay.DefaultPolicy()
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Log, announcing: map[wire.ChannelID]*announcing{},
+		places: map[wire.ChannelID]wire.ShortChannelID{}, spent: map[wire.ChannelID]uint32{},
+		stopping: make(chan struct{}),
+	}
+	if n.cfg.Fatal == nil {
+		n.cfg.Fatal = func(err error) {
+			n.log.Error("the node ends, so that nothing is said that is not on disk", "why", err)
+			os.Exit(1)
+		}
+	}
+	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+var prefixes = map[string]bolt11.Network{
+	chaincfg.MainNetParams.Name: bolt11.Mainnet, chaincfg.TestNet3Params.Name: bolt11.Testnet,
+	chaincfg.SigNetParams.Name: bolt11.Signet, chaincfg.RegressionNetParams.Name: bolt11.Regtest,
+}
+
+func (n *Node) open(ctx context.Context) (err error) {
+	var known bool
+	if n.prefix, known = prefixes[n.cfg.Network.Name]; !known {
+		return fmt.Errorf("network %q is not supported", n.cfg.Network.Name)
+	}
+	if n.store, err = store.Open(ctx, n.cfg.Dir); err != nil {
+		return err
+	}
+	n.events = events.NewLog(n.store)
+	n.store.OnEvent(n.events.Written)
+	seed, created, err := keys.LoadOrCreate(filepath.Join(n.cfg.Dir, "seed"), n.cfg.Random)
+	if err != nil {
+		return err
+	}
+	if n.ring, err = keys.NewRing(seed, n.cfg.Network); err != nil {
+		return err
+	}
+	if err := n.identify(ctx, created); err != nil {
+		return err
+	}
+	if err := n.build(ctx); err != nil {
+		return err
+	}
+	return n.start(ctx)
+}
+
+// The facts that a node stores of itself.
+const (
+	factID  = "node_id"
+	factTip = "tip"
+)
+
+// identify binds the database to the seed.
+func (n *Node) identify(ctx context.Context, created bool) error {
+	id := n.ID()
+	stored, ok, err := n.store.Fact(ctx, factID)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return n.store.Write(ctx, store.Fact{Name: factID, Value: id[:]})
+	case string(stored) == string(id[:]):
+		return nil
+	case created:
+		return errors.New("the seed file is missing: put it back beside the database, or the channels' money is lost")
+	}
+	return errors.New("the seed file belongs to another node than the database")
+}
+
+// build makes every room from what is stored.
+func (n *Node) build(ctx context.Context) error {
+	rows, err := n.store.Wallet(ctx)
+	if err != nil {
+		return err
+	}
+	if n.wallet, err = wallet.Load(wallet.Config{Network: n.cfg.Network, Keys: n.ring}, rows); err != nil {
+		return err
+	}
+	gossiped, err := n.store.Gossip(ctx)
+	if err != nil {
+		return err
+	}
+	if n.book, err = gossip.New(gossip.Config{
+		Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Height: n.Height, Store: n.store, Log: n.log, Fatal: n.fatal,
+	}, gossiped); err != nil {
+		return err
+	}
+	n.links = link.New(link.Config{
+		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
+		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
+	})
+	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height})
+	n.sender = sender.New(sender.Config{
+		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
+		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Rand: n.cfg.Random, Fatal: n.fatal,
+	})
+	next, err := n.store.NextKeyIndex(ctx)
+	if err != nil {
+		return err
+	}
+	n.funding = funding.New(funding.Config{
+		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
+		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: verifier{}, Random: n.cfg.Random,
+		Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
+	})
+	n.peers = peer.New(peer.Config{
+		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
+		Random: n.cfg.Random, Log: n.log,
+	})
+	return n.load(ctx)
+}
+
+func (n *Node) newSigner(index uint32) (channel.Signer, error) { return n.ring.Channel(index) }
+
+// load makes the links of the stored channels.
+func (n *Node) load(ctx context.Context) error {
+	if err := n.sender.Load(ctx); err != nil {
+		return err
+	}
+	channels, err := n.store.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	unfinished, err := n.store.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	begins := map[wire.ChannelID]*link.Begin{}
+	at := func(id wire.ChannelID) *link.Begin {
+		if begins[id] == nil {
+			begins[id] = &link.Begin{}
+		}
+		return begins[id]
+	}
+	for _, d := range unfinished.Decisions {
+		b := at(d.In.Channel)
+		b.Decided = append(b.Decided, d)
+	}
+	for _, s := range unfinished.Settlements {
+		if in := s.Origin.In; in != nil {
+			b := at(in.Channel)
+			b.Ended = append(b.Ended, channel.Resolved{
+				Out: s.HTLC, Origin: s.Origin, Amount: s.Amount, Preimage: s.Preimage, Reason: s.Reason, Malformed: s.Malformed,
+			})
+		}
+	}
+	for in := range unfinished.Forwarded {
+		b := at(in.Channel)
+		b.Asked = append(b.Asked, in.ID)
+	}
+	for _, rows := range channels {
+		if rows.Status.Status == channel.Closed {
+			continue
+		}
+		if err := n.loadChannel(ctx, rows, *at(rows.Params.Channel)); err != nil {
+			return fmt.Errorf("channel %s: %w", rows.Params.Channel, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) loadChannel(ctx context.Context, rows channel.Rows, begin link.Begin) error {
+	signer, err := n.ring.Channel(rows.Params.KeyIndex)
+	if err != nil {
+		return err
+	}
+	memory, ok, err := n.store.Signer(ctx, rows.Params.KeyIndex)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errors.New("the signer's memory is missing: the database is damaged")
+	}
+	signer.Remember(memory)
+	ch, err := channel.Load(rows)
+	if err != nil {
+		return err
+	}
+	n.links.Add(ch, signer, begin)
+	n.watchFunding(rows.Params, rows.Status)
+	return n.loadPlace(ctx, rows)
+}
+
+// start begins the loops.
+func (n *Node) start(ctx context.Context) error {
+	tip, err := n.loadTip(ctx)
+	if err != nil {
+		return err
+	}
+	n.height.Store(tip.Height)
+	for _, l := range n.links.All() {
+		l.Start()
+		n.reviveOnChain(l)
+	}
+	n.wg.Go(func() {
+		if err := n.receiver.Run(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.fatal(err)
+		}
+	})
+	n.sender.Start()
+	n.wg.Go(func() { n.follow(tip) })
+	if n.cfg.Listen != "" {
+		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
+			return err
+		}
+	}
+	stored, err := n.store.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range stored {
+		n.peers.Keep(p.ID, p.Address)
+	}
+	return nil
+}
+
+// fatal ends the process, unless the node is stopping anyway.
+func (n *Node) fatal(err error) {
+	if n.ctx.Err() == nil {
+		n.cfg.Fatal(err)
+	}
+}
+
+// Close stops the node: connections first, then payments, channels and the disk.
+func (n *Node) Close() (err error) {
+	n.closed.Do(func() {
+		if n.peers != nil {
+			n.peers.Close()
+		}
+		if n.sender != nil {
+			n.sender.Close()
+		}
+		n.cancel()
+		if n.links != nil {
+			n.links.Close()
+		}
+		n.wg.Wait()
+		if n.store != nil {
+			err = n.store.Close()
+		}
+	})
+	return err
+}
+
+// ID is the node id.
+func (n *Node) ID() wire.NodeID { return n.ring.Node().ID() }
+
+// Height is that of the last block that was processed.
+func (n *Node) Height() uint32 { return n.height.Load() }
+
+// Addr is where the node listens; nil: nowhere.
+func (n *Node) Addr() net.Addr { return n.addr }

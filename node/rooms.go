@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/route"
+	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/store"
+)
+
+// The types below show one room to another through the interface that the other
+// owns.
+
+// offering shows the receiver to the links.
+type offering struct{ n *Node }
+
+func (o offering) Offer(in channel.Incoming, p onion.Payload) { o.n.receiver.Offer(in, p) }
+
+// results shows the sender to the links.
+type results struct{ n *Node }
+
+func (r results) Resolved(x channel.Resolved)       { r.n.sender.Resolved(x) }
+func (r results) Refused(attempt uint64, why error) { r.n.sender.Refused(attempt, why) }
+
+// invoices shows the store to the receiver.
+type invoices struct{ s *store.Store }
+
+func (i invoices) ByHash(ctx context.Context, hash wire.PaymentHash) (invoice.Row, bool, error) {
+	return i.s.InvoiceByHash(ctx, hash)
+}
+
+func (i invoices) ByLabel(ctx context.Context, label string) (invoice.Row, bool, error) {
+	return i.s.InvoiceByLabel(ctx, label)
+}
+
+func (i invoices) NextPaid(ctx context.Context, after uint64) (invoice.Row, bool, error) {
+	return i.s.InvoicePaidAfter(ctx, after)
+}
+
+func (i invoices) Expiring(ctx context.Context, now uint64, limit int) ([]invoice.Row, error) {
+	return i.s.InvoicesToExpire(ctx, now, limit)
+}
+
+func (i invoices) NextExpiry(ctx context.Context) (uint64, bool, error) {
+	return i.s.NextInvoiceExpiry(ctx)
+}
+
+func (i invoices) Decision(ctx context.Context, in channel.Ref) (relay.DecisionRow, bool, error) {
+	return i.s.Decision(ctx, in)
+}
+
+// payments shows the store to the sender.
+type payments struct{ s *store.Store }
+
+func (p payments) ByHash(ctx context.Context, hash wire.PaymentHash) (pay.PaymentRow, bool, error) {
+	return p.s.PaymentByHash(ctx, hash)
+}
+
+func (p payments) Attempts(ctx context.Context, hash wire.PaymentHash) ([]pay.AttemptRow, error) {
+	return p.s.AttemptsOf(ctx, hash)
+}
+
+func (p payments) LastAttempt(ctx context.Context) (uint64, error) { return p.s.LastAttempt(ctx) }
+
+func (p payments) Unfinished(ctx context.Context) ([]sender.Unfinished, error) {
+	rows, err := p.s.PaymentsUnfinished(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	u, err := p.s.Unfinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settled := map[uint64]channel.SettlementRow{}
+	for _, s := range u.Settlements {
+		if s.Origin.Attempt != 0 {
+			settled[s.Origin.Attempt] = s
+		}
+	}
+	var out []sender.Unfinished
+	for _, row := range rows {
+		attempts, err := p.s.AttemptsOf(ctx, row.PaymentHash)
+		if err != nil {
+			return nil, err
+		}
+		one := sender.Unfinished{Payment: row, Settled: settled, Alive: u.Attempts}
+		for _, a := range attempts {
+			if a.Group == row.Group {
+				one.Attempts = append(one.Attempts, a)
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// network shows the graph and our channels to the sender.
+type network struct{ n *Node }
+
+func (w network) Height() uint32 { return w.n.Height() }
+
+func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gosec // not negative
+
+// Routes implements [sender.Network].
+func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
+	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Own: w.n.own(), Memory: &w.n.memory, Now: unixNow()}
+	w.n.book.Read(func(g *graph.Graph) {
+		w.n.memoryMu.Lock()
+		defer w.n.memoryMu.Unlock()
+		routes, err = route.Find(g, q)
+	})
+	if err == nil {
+		w.n.traces.Emit(events.Trace{
+			Time: time.Now(), Step: events.FindPath, Amount: f.Amount, Note: describe(routes),
+		})
+	}
+	return routes, err
+}
+
+// own are our channels that can carry an HTLC now.
+func (n *Node) own() []route.Own {
+	var out []route.Own
+	for _, l := range n.links.All() {
+		spendable, usable := l.Capacity()
+		if !usable {
+			continue
+		}
+		scid := l.Status().SCID
+		if scid == 0 {
+			continue
+		}
+		p := l.Params()
+		out = append(out, route.Own{
+			SCID: scid, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,
+			Maximum: min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
+		})
+	}
+	return out
+}
+
+// Learn implements [sender.Network].
+func (w network) Learn(lessons []pay.Lesson) {
+	w.n.memoryMu.Lock()
+	defer w.n.memoryMu.Unlock()
+	for _, l := range lessons {
+		w.n.memory.Learn(l, unixNow())
+	}
+}
+
+// handler shows the node to its connections.
+type handler struct{ n *Node }
+
+func (h handler) PeerUp(p *peer.Peer) {
+	h.n.book.Up(p)
+	for _, l := range h.n.linksOf(p.ID()) {
+		l.Up(p)
+	}
+}
+
+func (h handler) PeerDown(p *peer.Peer, reason error) {
+	h.n.log.Debug("disconnected", "peer", p.ID(), "why", reason)
+	h.n.book.Down(p)
+	h.n.funding.Down(p)
+	for _, l := range h.n.linksOf(p.ID()) {
+		l.Down(p)
+	}
+	h.n.forgetConnection(p.ID())
+}
+
+func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
+	n := h.n
+	if n.book.Message(n.ctx, p, m) || n.funding.Message(n.ctx, p, m) {
+		return
+	}
+	id, all := channelOf(m)
+	if all {
+		for _, l := range n.linksOf(p.ID()) {
+			l.Message(p, m)
+		}
+		return
+	}
+	if l, ok := n.links.Get(id); ok && l.Params().Peer == p.ID() {
+		l.Message(p, m)
+		return
+	}
+	// An error about no channel of ours is ignored (BOLT 1).
+	switch m.(type) {
+	case *wire.Error, *wire.Warning:
+		n.log.Info("peer says", "peer", p.ID(), "message", wire.Fields(m))
+	case *wire.ChannelReestablish:
+		if err := p.Send(&wire.Error{ChannelID: id, Data: []byte("unknown channel")}); err != nil {
+			n.log.Debug("not sent", "peer", p.ID(), "why", err)
+		}
+	default:
+		n.log.Debug("message of an unknown channel", "peer", p.ID(), "message", wire.Name(m))
+	}
+}
+
+func (n *Node) linksOf(id wire.NodeID) []*link.Link {
+	var out []*link.Link
+	for _, l := range n.links.All() {
+		if l.Params().Peer == id {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// channelOf is the channel that a message is about; all says that it is about
+// every channel with the peer.
+func channelOf(m wire.Message) (id wire.ChannelID, all bool) {
+	switch m := m.(type) {
+	case *wire.Error:
+		return m.ChannelID, m.ChannelID == wire.ChannelID{}
+	case *wire.Warning:
+		return m.ChannelID, false
+	case *wire.ChannelReady:
+		return m.ChannelID, false
+	case *wire.Shutdown:
+		return m.ChannelID, false
+	case *wire.ClosingSigned:
+		return m.ChannelID, false
+	case *wire.UpdateAddHTLC:
+		return m.ChannelID, false
+	case *wire.UpdateFulfillHTLC:
+		return m.ChannelID, false
+	case *wire.UpdateFailHTLC:
+		return m.ChannelID, false
+	case *wire.UpdateFailMalformedHTLC:
+		return m.ChannelID, false
+	case *wire.CommitmentSigned:
+		return m.ChannelID, false
+	case *wire.RevokeAndAck:
+		return m.ChannelID, false
+	case *wire.UpdateFee:
+		return m.ChannelID, false
+	case *wire.ChannelReestablish:
+		return m.ChannelID, false
+	case *wire.AnnouncementSignatures:
+		return m.ChannelID, false
+	}
+	return wire.ChannelID{}, false
+}

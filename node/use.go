@@ -1,0 +1,244 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/gossip"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/receiver"
+	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/wallet"
+)
+
+// The rooms, for whoever reads rows or builds commands.
+
+// Store has the rows.
+func (n *Node) Store() *store.Store { return n.store }
+
+// Events is the durable log.
+func (n *Node) Events() *events.Log { return n.events }
+
+// Wallet has the coins on-chain.
+func (n *Node) Wallet() *wallet.Wallet { return n.wallet }
+
+// Receiver has the invoices.
+func (n *Node) Receiver() *receiver.Receiver { return n.receiver }
+
+// Sender makes payments.
+func (n *Node) Sender() *sender.Sender { return n.sender }
+
+// Links has the channels.
+func (n *Node) Links() *link.Links { return n.links }
+
+// Book has the graph.
+func (n *Node) Book() *gossip.Book { return n.book }
+
+// Peers has the connections.
+func (n *Node) Peers() *peer.Set { return n.peers }
+
+// Network is the chain's name, such as "regtest".
+func (n *Node) Network() string { return n.cfg.Network.Name }
+
+// Prefix is the network as invoices write it.
+func (n *Node) Prefix() bolt11.Network { return n.prefix }
+
+// Dir is the data folder.
+func (n *Node) Dir() string { return n.cfg.Dir }
+
+// Color is the node's colour in its node_announcement.
+func (n *Node) Color() [3]byte { return n.cfg.Color }
+
+// Alias is the node's name in its node_announcement, at most 32 bytes.
+func (n *Node) Alias() string {
+	if n.cfg.Alias == "" {
+		return n.ID().String()[:16]
+	}
+	return n.cfg.Alias[:min(len(n.cfg.Alias), 32)]
+}
+
+// FeeRate estimates the feerate to confirm within so many blocks, in satoshi for
+// 1000 units of weight.
+func (n *Node) FeeRate(ctx context.Context, blocks uint32) (uint32, error) {
+	return n.cfg.Source.FeeRate(ctx, blocks)
+}
+
+// Connect connects to a node. An empty address is looked up among the peers that
+// have channels with us and in the graph.
+func (n *Node) Connect(ctx context.Context, id wire.NodeID, addr string) (*peer.Peer, error) {
+	if addr == "" {
+		stored, err := n.store.Peers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range stored {
+			if p.ID == id {
+				addr = p.Address
+			}
+		}
+		if p, ok := n.peers.Get(id); ok {
+			return p, nil
+		}
+		if addr == "" {
+			return nil, ErrNoAddress
+		}
+	}
+	return n.peers.Connect(ctx, id, addr)
+}
+
+// Errors of the commands below.
+var (
+	ErrNoAddress    = errors.New("no address of this node is known: give one as id@host:port")
+	ErrNotConnected = errors.New("the peer is not connected: connect first")
+	ErrNoChannel    = errors.New("no such channel")
+)
+
+// OpenChannel opens a channel with a connected peer and keeps the connection from
+// then on.
+func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Request) (funding.Opened, error) {
+	p, ok := n.peers.Get(id)
+	if !ok {
+		return funding.Opened{}, ErrNotConnected
+	}
+	opened, err := n.funding.Open(ctx, p, r)
+	if err != nil {
+		return opened, err
+	}
+	if p.Outbound() {
+		if err := n.store.Write(ctx, store.PeerRow{ID: id, Address: p.Addr()}); err != nil {
+			n.fatal(err)
+			return opened, err
+		}
+		n.peers.Keep(id, p.Addr())
+	}
+	return opened, nil
+}
+
+// CloseChannel begins a mutual close. A nil script is one of ours.
+func (n *Node) CloseChannel(ctx context.Context, id wire.ChannelID, script []byte, feePerKw uint32) error {
+	return n.ask(ctx, id, func(ch *channel.Channel) error {
+		if script == nil {
+			script = ch.Params().LocalScript
+		}
+		return ch.Shutdown(script, feePerKw)
+	})
+}
+
+// ForceClose closes a channel by our latest commitment.
+func (n *Node) ForceClose(ctx context.Context, id wire.ChannelID) error {
+	return n.ask(ctx, id, func(ch *channel.Channel) error {
+		ch.ForceClose("closed by its owner")
+		return nil
+	})
+}
+
+// ask runs f on a channel, in the link's goroutine, and waits until what follows
+// is durable.
+func (n *Node) ask(ctx context.Context, id wire.ChannelID, f func(ch *channel.Channel) error) error {
+	l, ok := n.links.Get(id)
+	if !ok {
+		return ErrNoChannel
+	}
+	answer := make(chan error, 1)
+	if !l.Do(func(ch *channel.Channel) { answer <- f(ch) }) {
+		return ErrNoChannel
+	}
+	select {
+	case err := <-answer:
+		if err == nil {
+			l.Sync(ctx)
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// NewInvoice makes and stores an invoice. A zero preimage or secret is drawn at
+// random; hints through our unannounced channels are added when there are none.
+// Errors: those of package invoice.
+func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, error) {
+	for _, b := range [][]byte{r.Preimage[:], r.Secret[:]} {
+		if zero(b) {
+			if _, err := io.ReadFull(n.cfg.Random, b); err != nil {
+				return invoice.Row{}, err
+			}
+		}
+	}
+	if r.Hints == nil {
+		r.Hints = n.hints()
+	}
+	row, err := invoice.New(r, invoice.Issuer{Network: n.prefix, ID: n.ID(), Sign: n.ring.Node().SignRecoverable}, unixNow())
+	if err != nil {
+		return row, err
+	}
+	return row, n.receiver.Create(ctx, row)
+}
+
+func zero(b []byte) bool {
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// maxHints is how many unannounced channels an invoice names.
+const maxHints = 4
+
+// hints are our unannounced channels whose peers told us their terms.
+func (n *Node) hints() [][]bolt11.HopHint {
+	var out [][]bolt11.HopHint
+	for _, l := range n.links.All() {
+		p, status := l.Params(), l.Status()
+		if p.Announce || status.SCID == 0 || status.Status != channel.Open || len(out) == maxHints {
+			continue
+		}
+		if u := n.book.Update(status.SCID, p.Peer); u != nil {
+			out = append(out, []bolt11.HopHint{{
+				NodeID: p.Peer, SCID: status.SCID, FeeBaseMsat: u.FeeBaseMsat,
+				FeeProportionalMillionths: u.FeeProportionalMillionths, CLTVExpiryDelta: u.CLTVExpiryDelta,
+			}})
+		}
+	}
+	return out
+}
+
+// Graph gives the graph to f, which must not keep it.
+func (n *Node) Graph(f func(g *graph.Graph)) { n.book.Read(f) }
+
+// describe says in words which way a payment goes.
+func describe(routes []pay.Route) string {
+	var b strings.Builder
+	for i, r := range routes {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s over", r.Delivered())
+		for _, h := range r {
+			fmt.Fprintf(&b, " %s", h.SCID)
+		}
+		fmt.Fprintf(&b, ", fee %s, %d hops", r.Sent()-r.Delivered(), len(r))
+	}
+	return b.String()
+}
+
+// Stop asks whoever runs the node to end it: see [Node.Stopping].
+func (n *Node) Stop() { n.stopOnce.Do(func() { close(n.stopping) }) }
+
+// Stopping is closed when somebody asked the node to stop.
+func (n *Node) Stopping() <-chan struct{} { return n.stopping }
