@@ -88,8 +88,11 @@ type Refusal struct {
 
 // Accept takes a part that arrived at now and height. The invoice is what is
 // stored under the part's payment hash, nil when there is none. A part that is
-// held already is not taken twice.
+// held already is not taken twice, nor one that this outcome fails already.
 func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
+	if slices.ContainsFunc(t.outcome.Fail, func(f Refusal) bool { return f.In == p.In }) {
+		return
+	}
 	s := t.sets[p.PaymentHash]
 	if s == nil {
 		if invoice == nil {

@@ -211,11 +211,31 @@ func TestPartsWaitSixtySecondsForTheRest(t *testing.T) {
 	}
 }
 
+func TestOneMillisatoshiLessIsNotComplete(t *testing.T) {
+	var till Till
+	row := unpaid(t)
+	till.Accept(&row, partOf(row, 1, 999, 1000), epoch, height)
+	if out, written := take(t, &till); len(out.Fulfil) != 0 || len(written) != 0 || !till.Held(row.PaymentHash) {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestAnotherTotalFailsTheWholeSet(t *testing.T) {
 	var till Till
 	row := unpaid(t)
 	till.Accept(&row, partOf(row, 1, 400, 1000), epoch, height)
 	till.Accept(&row, partOf(row, 2, 400, 1001), epoch, height)
+	if out, _ := take(t, &till); len(out.Fail) != 2 || till.Held(row.PaymentHash) {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestAPartThatIsBeingFailedIsNotTakenAgain(t *testing.T) {
+	var till Till
+	row := unpaid(t)
+	till.Accept(&row, partOf(row, 1, 400, 1000), epoch, height)
+	till.Accept(&row, partOf(row, 2, 400, 1001), epoch, height) // fails both
+	till.Accept(&row, partOf(row, 1, 400, 1000), epoch, height)
 	if out, _ := take(t, &till); len(out.Fail) != 2 || till.Held(row.PaymentHash) {
 		t.Errorf("%+v", out)
 	}

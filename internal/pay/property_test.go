@@ -154,6 +154,11 @@ func (w *world) crash(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, a := range attempts {
+		if _, waits := p.Attempted(a.Row.ID); a.Alive && a.Row.Result.Status == Pending && !waits {
+			t.Fatal("an attempt whose HTLC is alive is given up")
+		}
+	}
 	w.p, w.find = p, nil
 	w.raw = map[uint64]*Result{}
 	w.act(t, true)

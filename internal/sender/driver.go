@@ -119,7 +119,7 @@ func (d *driver) run() {
 		}
 		fed, open := d.apply()
 		if !open {
-			// from now on a new payment of the hash may begin
+			d.s.remove(d) // from now on a new payment of the hash may begin
 			if failed != nil {
 				d.end(failed.Row, failed.Err)
 			}

@@ -43,6 +43,8 @@ type Chain struct {
 	mu      sync.Mutex    // one block or transaction at a time
 	coins   []coin        // of the miner
 	changed chan struct{} // closed at the next change of the tip
+
+	closers []func() // of RPC servers
 }
 
 // Open opens the chain in the folder dir, or begins one there. With an empty dir
@@ -113,6 +115,9 @@ func (c *Chain) Params() *chaincfg.Params { return c.params }
 
 // Close writes what is in memory and closes the chain.
 func (c *Chain) Close() (err error) {
+	for _, f := range c.closers {
+		f()
+	}
 	if c.blocks != nil {
 		err = c.blocks.FlushUtxoCache(blockchain.FlushRequired)
 	}
@@ -303,7 +308,7 @@ func (c *Chain) accept(tx *btcwire.MsgTx) error {
 	if c.pool.IsTransactionInPool(&hash) || c.confirmed(tx) {
 		return nil
 	}
-	missing, _, err := c.pool.MaybeAcceptTransaction(btcutil.NewTx(tx.Copy()), true, false)
+	missing, _, err := c.pool.MaybeAcceptTransaction(newTx(tx), true, false)
 	if err != nil {
 		return fmt.Errorf("%w: %w", chain.ErrRejected, err)
 	}
@@ -312,6 +317,8 @@ func (c *Chain) accept(tx *btcwire.MsgTx) error {
 	}
 	return nil
 }
+
+func newTx(tx *btcwire.MsgTx) *btcutil.Tx { return btcutil.NewTx(tx.Copy()) }
 
 // confirmed says whether an output of tx is unspent in the chain.
 func (c *Chain) confirmed(tx *btcwire.MsgTx) bool {
