@@ -155,6 +155,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 		return err
 	}
 	n.rebroadcast()
+	n.book.Block(n.ctx)
 	for _, l := range n.links.All() {
 		n.announce(l)
 	}

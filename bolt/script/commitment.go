@@ -95,6 +95,10 @@ type Commitment struct {
 // ErrSum means that balances and HTLCs do not add up to the capacity.
 var ErrSum = errors.New("balances and HTLCs do not add up to the channel's capacity")
 
+// ErrAnchors means that the opener has less than its anchors cost: the outputs
+// would be worth more than the channel.
+var ErrAnchors = errors.New("the opener cannot pay for the anchors")
+
 // Weights of BOLT 3, Appendix A.
 const (
 	baseWeight        = 724
@@ -171,7 +175,7 @@ func keysFor(p *Params, point wire.Point) (k Keys, err error) {
 }
 
 // Build makes the broadcaster's commitment transaction with its HTLC
-// transactions. Errors: [ErrSum] and [ErrNoKey].
+// transactions. Errors: [ErrSum], [ErrAnchors] and [ErrNoKey].
 func Build(p *Params, perCommitmentPoint wire.Point, s Spec) (*Commitment, error) {
 	keys, err := keysFor(p, perCommitmentPoint)
 	if err != nil {
@@ -179,20 +183,24 @@ func Build(p *Params, perCommitmentPoint wire.Point, s Spec) (*Commitment, error
 	}
 	c := &Commitment{Number: s.Number, Format: p.Format, Capacity: p.Capacity, Keys: keys, owner: *p}
 	c.Funding, _ = FundingScript(p.Broadcaster.Funding, p.Countersignatory.Funding)
-	total := s.ToBroadcaster + s.ToCountersignatory
+	total, ok := s.ToBroadcaster.Add(s.ToCountersignatory)
 	var kept []HTLC
 	for _, h := range s.HTLCs {
-		total += h.Amount
+		var fits bool
+		total, fits = total.Add(h.Amount)
+		ok = ok && fits
 		if IsTrimmed(p.Format, h.Offered, h.Amount, s.FeePerKw, p.DustLimit) {
 			c.Trimmed = append(c.Trimmed, h)
 		} else {
 			kept = append(kept, h)
 		}
 	}
-	if total != p.Capacity.Msat() {
+	if !ok || total != p.Capacity.Msat() {
 		return nil, fmt.Errorf("%w: %d msat of %d", ErrSum, total, p.Capacity.Msat())
 	}
-	c.build(p, s, kept)
+	if err := c.build(p, s, kept); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -204,7 +212,7 @@ type candidate struct {
 	placed   func(index uint32)
 }
 
-func (c *Commitment) build(p *Params, s Spec, kept []HTLC) {
+func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 	toBroadcaster, toOther := s.ToBroadcaster.Sat(), s.ToCountersignatory.Sat()
 	opener := &toOther
 	if p.BroadcasterIsOpener {
@@ -269,6 +277,9 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) {
 	c.Tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: p.Funding, Sequence: 0x80000000 | uint32(obscured>>24)})
 	c.Fee = p.Capacity
 	for i, o := range outs {
+		if o.value > c.Fee {
+			return ErrAnchors
+		}
 		c.Tx.AddTxOut(btcwire.NewTxOut(int64(o.value), o.pkScript)) //nolint:gosec // below MaxMoney
 		c.Fee -= o.value
 		o.placed(uint32(i)) //nolint:gosec // at most 970
@@ -281,6 +292,7 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) {
 		h.Tx = htlcTx(p.Format, btcwire.OutPoint{Hash: txid, Index: h.Index}, h.HTLC, s.FeePerKw, local)
 		h.sigHashes = witnessHashes(h.Tx)
 	}
+	return nil
 }
 
 func compare[T uint32 | amount.Satoshi](a, b T) int {

@@ -39,15 +39,12 @@ const (
 )
 
 // requires lists, for each feature, the features without which it means nothing
-// (BOLT 9, column "Dependencies").
+// (BOLT 9, column "Dependencies"). A peer need not set what is ASSUMED there, so
+// nothing else is asked for.
 var requires = map[FeatureBit][]FeatureBit{
-	GossipQueriesEx:    {GossipQueries},
-	PaymentSecret:      {VarOnion},
-	BasicMPP:           {PaymentSecret},
-	AnchorsZeroFeeHTLC: {StaticRemoteKey},
-	RouteBlinding:      {VarOnion},
-	ZeroConf:           {SCIDAlias},
-	SimpleClose:        {ShutdownAnySegwit},
+	BasicMPP:    {PaymentSecret},
+	ZeroConf:    {SCIDAlias},
+	SimpleClose: {ShutdownAnySegwit},
 }
 
 // Features is a feature bit field as on the wire: big-endian, bit 0 is the lowest

@@ -10,7 +10,7 @@ func (m *Init) fields(c *codec) {
 	c.features("features", &m.Features)
 	c.extension(&m.Extra,
 		record{1, "networks", m.Networks == nil, func(c *codec) { c.chains("networks", &m.Networks) }},
-		record{3, "remote_addr", m.RemoteAddr == nil, func(c *codec) { c.rest("remote_addr", &m.RemoteAddr) }},
+		record{3, "remote_addr", m.RemoteAddr == nil, func(c *codec) { c.present("remote_addr", &m.RemoteAddr) }},
 	)
 }
 

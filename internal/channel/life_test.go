@@ -43,24 +43,26 @@ func TestHTLCThatExpiresFailsTheChannel(t *testing.T) {
 }
 
 func TestHTLCWithPreimageIsClaimedBeforeItExpires(t *testing.T) {
-	for _, online := range []bool{true, false} {
+	for _, how := range []string{"signed", "proposed", "offline"} {
 		p := ready(t, usual())
 		a := p.add(5_000_000)
 		a.CLTVExpiry = 600
 		p.a.ch.Offer(a)
 		p.settle()
-		if !online {
+		if how == "offline" {
 			p.disconnect()
 		}
 		p.fulfill(p.b, 0)
-		p.take(p.b)
+		if how != "proposed" {
+			p.take(p.b)
+		}
 		p.b.ch.Block(581)
 		if p.b.ch.status.Status != Open {
-			t.Fatal("closed too early")
+			t.Fatalf("%s: closed too early", how)
 		}
 		p.b.ch.Block(582)
 		if p.b.ch.status.Status != Failed {
-			t.Fatal("not closed in time")
+			t.Fatalf("%s: not closed in time", how)
 		}
 	}
 }

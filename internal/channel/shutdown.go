@@ -106,11 +106,11 @@ func (c *Channel) uncommitted(by Side) bool {
 	return false
 }
 
-// clean tells whether no HTLC is left, no update is on its way and no revocation
-// is owed.
+// clean tells whether no HTLC is left and no update is on its way; then no
+// revocation is owed either, since every commitment that is signed moves an
+// update.
 func (c *Channel) clean() bool {
-	return len(c.htlcs[Local])+len(c.htlcs[Remote]) == 0 && !c.awaiting(Remote) &&
-		c.fees == feerates{Irrevocable: c.fees[Irrevocable]}
+	return len(c.htlcs[Local])+len(c.htlcs[Remote]) == 0 && c.fees == feerates{Irrevocable: c.fees[Irrevocable]}
 }
 
 // emptying tells whether every HTLC is being removed, so that the peer may see a

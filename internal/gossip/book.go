@@ -44,8 +44,7 @@ type Config struct {
 // (BOLT 7).
 const announceDepth = 6
 
-// maxOrphans bounds the updates and node announcements that came before their
-// channel.
+// maxOrphans bounds the messages that came before their time.
 const maxOrphans = 1000
 
 // Book is the graph with its readers and writers. It is safe for concurrent use.
@@ -55,6 +54,7 @@ type Book struct {
 	mu      sync.RWMutex
 	graph   *graph.Graph
 	orphans []wire.Message
+	young   []wire.Message // announcements of channels that are not deep enough yet
 
 	peersMu sync.Mutex
 	peers   map[Peer]*listener
@@ -84,6 +84,17 @@ func (b *Book) Read(f func(g *graph.Graph)) {
 }
 
 func now() uint32 { return uint32(time.Now().Unix()) } //nolint:gosec // until 2106
+
+// Block says that the chain has grown: announcements that came too early are taken.
+func (b *Book) Block(ctx context.Context) {
+	b.mu.Lock()
+	young := b.young
+	b.young = nil
+	b.mu.Unlock()
+	for _, m := range young {
+		b.Message(ctx, nil, m)
+	}
+}
 
 // Up begins the exchange with a peer: it is asked for everything.
 func (b *Book) Up(p Peer) {
@@ -144,8 +155,8 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 		b.blame(p, err)
 		return
 	}
-	if m.ShortChannelID.Height()+announceDepth > b.cfg.Height()+1 {
-		return // too young; the peer will tell again
+	if b.early(m) {
+		return
 	}
 	out, _, err := b.cfg.Source.Output(ctx, m.ShortChannelID)
 	if err != nil {
@@ -158,6 +169,21 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 	}
 	capacity := amount.Satoshi(out.Value) //nolint:gosec // an output's value is not negative
 	b.take(ctx, p, m, func(g *graph.Graph) graph.Verdict { return g.Channel(m, capacity) })
+}
+
+// early keeps an announcement for a later block when the peer that told us is a
+// block ahead. The height is read with the lock held: either [Book.Block] sees the
+// announcement, or we see the block.
+func (b *Book) early(m *wire.ChannelAnnouncement) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m.ShortChannelID.Height()+announceDepth <= b.cfg.Height()+1 {
+		return false
+	}
+	if len(b.young) < maxOrphans {
+		b.young = append(b.young, m)
+	}
+	return true
 }
 
 // take applies a message, writes what it changed, and passes it on. from is nil
@@ -256,8 +282,30 @@ func (b *Book) Own(ctx context.Context, capacity amount.Satoshi, msgs ...wire.Me
 		if v.Kind == graph.Orphan {
 			return errors.New("own " + wire.Name(m) + " has no channel")
 		}
+		if a, ok := m.(*wire.ChannelAnnouncement); ok && v.Kind == graph.Accepted {
+			b.published(a.ShortChannelID)
+		}
 	}
 	return nil
+}
+
+// published tells the terms of a channel that was private until now.
+func (b *Book) published(scid wire.ShortChannelID) {
+	var raw [][]byte
+	b.Read(func(g *graph.Graph) {
+		if c, ok := g.ByID(scid); ok {
+			for d := range c.Policies {
+				if p := &c.Policies[d]; p.Known() {
+					raw = append(raw, p.Raw)
+				}
+			}
+		}
+	})
+	for _, r := range raw {
+		if m, err := wire.Decode(r); err == nil {
+			b.relay(nil, m)
+		}
+	}
 }
 
 // Local adds a channel of ours that is not announced, or not yet.

@@ -44,6 +44,11 @@ func (l *Link) failed(id uint64, f onion.Failure) relay.DecisionRow {
 	return relay.DecisionRow{In: channel.Ref{Channel: l.ID(), ID: id}, Kind: relay.Failed, Reason: onion.NewFailure(l.secret(id), f)}
 }
 
+// answer is the decision that follows from the end of the outgoing HTLC.
+func (l *Link) answer(r channel.Resolved) relay.DecisionRow {
+	return relay.Answer(*r.Origin.In, r, l.secret(r.Origin.In.ID))
+}
+
 // secret is the shared secret of an incoming HTLC's onion, which is peeled again
 // after a restart.
 func (l *Link) secret(id uint64) [32]byte {
@@ -96,21 +101,6 @@ func (l *Link) resume() {
 	for _, in := range unsettled {
 		l.decide(in)
 	}
-}
-
-// outcome is the decision that follows from the end of the outgoing HTLC.
-func (l *Link) outcome(r channel.Resolved) relay.DecisionRow {
-	d := relay.DecisionRow{In: *r.Origin.In, Kind: relay.Failed}
-	switch {
-	case r.Preimage != nil:
-		d.Kind, d.Preimage = relay.Fulfil, *r.Preimage
-	case r.Malformed != nil:
-		m := onion.Malformed{Code: r.Malformed.Code, SHA256OfOnion: r.Malformed.SHA256OfOnion}
-		d.Reason = onion.NewFailure(l.secret(d.In.ID), m.Failure())
-	default:
-		d.Reason = onion.Obfuscate(l.secret(d.In.ID), r.Reason)
-	}
-	return d
 }
 
 // offer asks the channel to carry an HTLC; a refusal goes back to its origin.

@@ -52,7 +52,7 @@ func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link 
 	}
 	for _, r := range b.Ended {
 		if _, ok := l.decided[r.Origin.In.ID]; !ok {
-			l.decided[r.Origin.In.ID] = l.outcome(r)
+			l.decided[r.Origin.In.ID] = l.answer(r)
 		}
 	}
 	for _, id := range b.Asked {
@@ -172,7 +172,7 @@ func (ls *Links) Fail(in channel.Ref, f onion.Failure) {
 // is on disk with the end itself.
 func (ls *Links) resolved(r channel.Resolved) {
 	if l, ok := ls.Get(r.Origin.In.Channel); ok {
-		l.in.put(func(l *Link) { l.settle(l.outcome(r)) })
+		l.in.put(func(l *Link) { l.settle(l.answer(r)) })
 	}
 }
 
