@@ -165,7 +165,7 @@ func TestAlicePaysBobThroughCarol(t *testing.T) {
 		}
 	}
 	until(t, "both closing transactions are in the mempool", func() bool {
-		return len(alice.Wallet().Unconfirmed()) == 1 && len(bob.Wallet().Unconfirmed()) == 1
+		return len(alice.Wallet().Unconfirmed()) == 1 && len(bob.Wallet().Unconfirmed()) == 1 && c.Waiting() == 2
 	})
 	mine(t, c, 1, all...)
 	if b := bob.Wallet().Balance(); b.Confirmed != 25_000 {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -145,6 +147,34 @@ func (n *Node) ForceClose(ctx context.Context, id wire.ChannelID) error {
 	})
 }
 
+// ClosingTx is the transaction that closes a channel by agreement, fully signed.
+// It fails while there is no agreement.
+func (n *Node) ClosingTx(ctx context.Context, id wire.ChannelID) (tx *btcwire.MsgTx, err error) {
+	l, ok := n.links.Get(id)
+	if !ok {
+		return nil, ErrNoChannel
+	}
+	err = n.ask(ctx, id, func(ch *channel.Channel) (err error) {
+		tx, err = ch.ClosingTx(l.Signer())
+		return err
+	})
+	return tx, err
+}
+
+// NewAddress makes an address of the wallet, on disk before it is shown.
+func (n *Node) NewAddress(ctx context.Context, kind wallet.Kind) (string, error) {
+	pending, err := n.wallet.NewAddress(kind)
+	if err != nil {
+		return "", err
+	}
+	row, err := pending.Commit(ctx, n.store)
+	if err != nil {
+		n.fatal(err)
+	}
+	n.cfg.Source.Watch(row.Script)
+	return row.Address, err
+}
+
 // ask runs f on a channel, in the link's goroutine, and waits until what follows
 // is durable.
 func (n *Node) ask(ctx context.Context, id wire.ChannelID, f func(ch *channel.Channel) error) error {
@@ -217,6 +247,9 @@ func (n *Node) hints() [][]bolt11.HopHint {
 	}
 	return out
 }
+
+// Routes finds routes without paying. The error is a [*pay.Error].
+func (n *Node) Routes(f *pay.Find) ([]pay.Route, error) { return network{n}.Routes(n.Height(), f) }
 
 // Graph gives the graph to f, which must not keep it.
 func (n *Node) Graph(f func(g *graph.Graph)) { n.book.Read(f) }

@@ -210,6 +210,9 @@ func (b *Book) take(ctx context.Context, from Peer, m wire.Message, apply func(g
 			return
 		}
 		b.relay(from, m)
+		if a, ok := m.(*wire.ChannelAnnouncement); ok {
+			b.published(a.ShortChannelID)
+		}
 	}
 	for _, o := range orphans {
 		b.Message(ctx, from, o)
@@ -281,9 +284,6 @@ func (b *Book) Own(ctx context.Context, capacity amount.Satoshi, msgs ...wire.Me
 		}
 		if v.Kind == graph.Orphan {
 			return errors.New("own " + wire.Name(m) + " has no channel")
-		}
-		if a, ok := m.(*wire.ChannelAnnouncement); ok && v.Kind == graph.Accepted {
-			b.published(a.ShortChannelID)
 		}
 	}
 	return nil

@@ -42,13 +42,13 @@ func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
 	}
 	r := &Ring{}
 	coin := hard + network.HDCoinType
-	if r.lightning, err = below(root, hard+1017, coin); err != nil {
+	if r.lightning, err = account(root, hard+1017, coin); err != nil {
 		return nil, err
 	}
-	if r.p2wpkh, err = below(root, hard+84, coin, hard); err != nil {
+	if r.p2wpkh, err = account(root, hard+84, coin, hard); err != nil {
 		return nil, err
 	}
-	if r.p2tr, err = below(root, hard+86, coin, hard); err != nil {
+	if r.p2tr, err = account(root, hard+86, coin, hard); err != nil {
 		return nil, err
 	}
 	key, err := r.family(node, 0)
@@ -66,6 +66,17 @@ func below(k *hdkeychain.ExtendedKey, path ...uint32) (_ *hdkeychain.ExtendedKey
 		}
 	}
 	return k, nil
+}
+
+// account is a key from which others are derived at any time. An extended key
+// computes its public key when it is first needed, without a lock: so here.
+func account(root *hdkeychain.ExtendedKey, path ...uint32) (*hdkeychain.ExtendedKey, error) {
+	k, err := below(root, path...)
+	if err != nil {
+		return nil, err
+	}
+	_, err = k.ECPubKey()
+	return k, err
 }
 
 func private(k *hdkeychain.ExtendedKey, path ...uint32) (*btcec.PrivateKey, error) {

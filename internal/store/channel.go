@@ -412,6 +412,13 @@ func (c *columns) origin(inChannel, inHTLC, attempt sql.NullInt64, ids map[int64
 	return channel.Origin{In: &channel.Ref{Channel: in, ID: unsigned[uint64](inHTLC.Int64)}}
 }
 
+// FeesCollected is what was earned by forwarding, in millisatoshi, of HTLCs that
+// have ended.
+func (s *Store) FeesCollected(ctx context.Context) (uint64, error) {
+	v, err := s.q.FeesCollected(ctx)
+	return unsigned[uint64](v), err
+}
+
 // Unfinished is what was decided or resolved and may not have been acted on when
 // the process ended: the input to every link and payment at start.
 type Unfinished struct {

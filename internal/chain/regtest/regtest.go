@@ -352,6 +352,9 @@ func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.
 	return btcwire.NewTxOut(e.Amount(), e.PkScript()), op, nil
 }
 
+// Waiting is how many transactions the mempool holds.
+func (c *Chain) Waiting() int { return c.pool.Count() }
+
 // ErrNoTransaction means that a transaction is not in the mempool.
 var ErrNoTransaction = errors.New("no such transaction in the mempool")
 

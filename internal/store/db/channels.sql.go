@@ -238,6 +238,19 @@ func (q *Queries) DeleteOnion(ctx context.Context, arg DeleteOnionParams) error 
 	return err
 }
 
+const feesCollected = `-- name: FeesCollected :one
+SELECT CAST(COALESCE(SUM(i.amount - o.amount), 0) AS INTEGER) FROM htlcs o
+JOIN htlcs i ON i.channel = o.in_channel AND i.incoming = 1 AND i.id = o.in_htlc
+WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1
+`
+
+func (q *Queries) FeesCollected(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.feesCollectedStmt, feesCollected)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const finishHTLC = `-- name: FinishHTLC :exec
 UPDATE htlcs SET path_key = NULL WHERE channel = ? AND incoming = ? AND id = ? AND path_key IS NOT NULL
 `

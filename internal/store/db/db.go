@@ -99,6 +99,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.factStmt, err = db.PrepareContext(ctx, fact); err != nil {
 		return nil, fmt.Errorf("error preparing query Fact: %w", err)
 	}
+	if q.feesCollectedStmt, err = db.PrepareContext(ctx, feesCollected); err != nil {
+		return nil, fmt.Errorf("error preparing query FeesCollected: %w", err)
+	}
 	if q.finishHTLCStmt, err = db.PrepareContext(ctx, finishHTLC); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishHTLC: %w", err)
 	}
@@ -383,6 +386,11 @@ func (q *Queries) Close() error {
 	if q.factStmt != nil {
 		if cerr := q.factStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing factStmt: %w", cerr)
+		}
+	}
+	if q.feesCollectedStmt != nil {
+		if cerr := q.feesCollectedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing feesCollectedStmt: %w", cerr)
 		}
 	}
 	if q.finishHTLCStmt != nil {
@@ -709,6 +717,7 @@ type Queries struct {
 	eventsAfterStmt             *sql.Stmt
 	expireInvoiceStmt           *sql.Stmt
 	factStmt                    *sql.Stmt
+	feesCollectedStmt           *sql.Stmt
 	finishHTLCStmt              *sql.Stmt
 	forwardedStmt               *sql.Stmt
 	forwardsLiveStmt            *sql.Stmt
@@ -792,6 +801,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		eventsAfterStmt:             q.eventsAfterStmt,
 		expireInvoiceStmt:           q.expireInvoiceStmt,
 		factStmt:                    q.factStmt,
+		feesCollectedStmt:           q.feesCollectedStmt,
 		finishHTLCStmt:              q.finishHTLCStmt,
 		forwardedStmt:               q.forwardedStmt,
 		forwardsLiveStmt:            q.forwardsLiveStmt,

@@ -144,3 +144,8 @@ SELECT * FROM decisions;
 
 -- name: Decision :one
 SELECT * FROM decisions WHERE channel = (SELECT key_index FROM channels WHERE channels.id = ?) AND htlc = ?;
+
+-- name: FeesCollected :one
+SELECT CAST(COALESCE(SUM(i.amount - o.amount), 0) AS INTEGER) FROM htlcs o
+JOIN htlcs i ON i.channel = o.in_channel AND i.incoming = 1 AND i.id = o.in_htlc
+WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1;
