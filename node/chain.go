@@ -159,6 +159,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	for _, l := range n.links.All() {
 		n.announce(l)
 	}
+	n.synced.Store(at.Height)
 	return nil
 }
 

@@ -69,6 +69,7 @@ type Node struct {
 	addr     net.Addr
 
 	height atomic.Uint32
+	synced atomic.Uint32
 
 	memoryMu sync.Mutex
 	memory   route.Memory
@@ -294,6 +295,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.height.Store(tip.Height)
+	n.synced.Store(tip.Height)
 	for _, l := range n.links.All() {
 		l.Start()
 		n.reviveOnChain(l)
@@ -351,8 +353,12 @@ func (n *Node) Close() (err error) {
 // ID is the node id.
 func (n *Node) ID() wire.NodeID { return n.ring.Node().ID() }
 
-// Height is that of the last block that was processed.
+// Height is that of the last block that was seen.
 func (n *Node) Height() uint32 { return n.height.Load() }
+
+// Synced is the height of the last block of which everything that follows from it
+// is done and on disk.
+func (n *Node) Synced() uint32 { return n.synced.Load() }
 
 // Addr is where the node listens; nil: nowhere.
 func (n *Node) Addr() net.Addr { return n.addr }

@@ -56,7 +56,7 @@ func mine(t *testing.T, c *regtest.Chain, blocks int, nodes ...*node.Node) {
 	tip, _ := c.Tip(t.Context())
 	until(t, "every node has seen the block", func() bool {
 		for _, n := range nodes {
-			if n.Height() != tip.Height {
+			if n.Synced() != tip.Height {
 				return false
 			}
 		}

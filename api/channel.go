@@ -1,0 +1,320 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type htlcRow struct {
+	Direction   string              `json:"direction"`
+	ID          uint64              `json:"id"`
+	Amount      amount.MilliSatoshi `json:"amount_msat"`
+	Expiry      uint32              `json:"expiry"`
+	PaymentHash wire.PaymentHash    `json:"payment_hash"`
+}
+
+type channelRow struct {
+	PeerID          wire.NodeID         `json:"peer_id" doc:"the other side"`
+	PeerConnected   bool                `json:"peer_connected" doc:"whether it is connected"`
+	State           string              `json:"state" doc:"such as CHANNELD_NORMAL"`
+	ChannelID       wire.ChannelID      `json:"channel_id" doc:"BOLT 2's id"`
+	SCID            string              `json:"short_channel_id,omitempty" doc:"place of the funding output in the chain"`
+	FundingTxid     string              `json:"funding_txid" doc:"of the funding transaction"`
+	FundingOutnum   uint32              `json:"funding_outnum" doc:"its output"`
+	Opener          string              `json:"opener" doc:"local or remote"`
+	Private         bool                `json:"private" doc:"whether it is not announced"`
+	ToUs            amount.MilliSatoshi `json:"to_us_msat" doc:"our balance"`
+	Total           amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
+	Spendable       amount.MilliSatoshi `json:"spendable_msat" doc:"the largest HTLC that we can offer"`
+	Receivable      amount.MilliSatoshi `json:"receivable_msat" doc:"the largest HTLC that the peer can offer"`
+	OurReserve      amount.MilliSatoshi `json:"our_reserve_msat" doc:"what we must keep"`
+	TheirReserve    amount.MilliSatoshi `json:"their_reserve_msat" doc:"what the peer must keep"`
+	DustLimit       amount.MilliSatoshi `json:"dust_limit_msat" doc:"below which our commitment has no output"`
+	OurToSelfDelay  uint16              `json:"our_to_self_delay" doc:"blocks that we wait for our money after a unilateral close"`
+	MaxAcceptedHTLC uint16              `json:"max_accepted_htlcs" doc:"how many HTLCs we take at once"`
+	FeeBase         uint32              `json:"fee_base_msat" doc:"our fee for forwarding over it"`
+	FeePPM          uint32              `json:"fee_proportional_millionths" doc:"the part of it that grows with the amount"`
+	CLTVDelta       uint16              `json:"cltv_expiry_delta" doc:"blocks that we ask for"`
+	FeePerKw        uint32              `json:"feerate_perkw" doc:"of our commitment"`
+	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
+	Status          []string            `json:"status" doc:"in words"`
+}
+
+type peerRequest struct {
+	ID *wire.NodeID `json:"id" doc:"only of this peer"`
+}
+
+type listChannelsOfPeers struct {
+	Channels []channelRow `json:"channels" doc:"in the order of opening"`
+}
+
+func listPeerChannels(ctx context.Context, n *node.Node, r peerRequest) (listChannelsOfPeers, error) {
+	out := listChannelsOfPeers{Channels: []channelRow{}}
+	rows, err := n.Store().Channels(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, c := range rows {
+		if r.ID != nil && *r.ID != c.Params.Peer || c.Status.Status == channel.Closed {
+			continue
+		}
+		row, err := showChannel(n, c)
+		if err != nil {
+			return out, err
+		}
+		out.Channels = append(out.Channels, row)
+	}
+	return out, nil
+}
+
+// showChannel makes a row's view: of what is on disk, with the connection as it is.
+func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
+	ch, err := channel.Load(rows)
+	if err != nil {
+		return channelRow{}, err
+	}
+	p, v := rows.Params, ch.View()
+	_, connected := n.Peers().Get(p.Peer)
+	out := channelRow{
+		PeerID: p.Peer, PeerConnected: connected, State: v.State, ChannelID: p.Channel, FundingTxid: p.Funding.Hash.String(),
+		FundingOutnum: p.Funding.Index, Opener: "remote", Private: !p.Announce, ToUs: v.ToLocal, Total: p.Capacity.Msat(),
+		Spendable: v.Spendable, Receivable: v.Receivable, OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
+		DustLimit: p.LocalLimits.DustLimit.Msat(), OurToSelfDelay: p.RemoteLimits.ToSelfDelay,
+		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeePerKw: v.FeePerKw, HTLCs: []htlcRow{}, Status: []string{v.State},
+	}
+	if l, ok := n.Links().Get(p.Channel); ok && connected {
+		// What can move now depends on the connection, which rows do not know.
+		live := l.View()
+		out.Spendable, out.Receivable = live.Spendable, live.Receivable
+	}
+	if p.LocalIsOpener {
+		out.Opener = "local"
+	}
+	if rows.Status.SCID != 0 {
+		out.SCID = rows.Status.SCID.String()
+		if u := n.Book().Update(rows.Status.SCID, n.ID()); u != nil {
+			out.FeeBase, out.FeePPM, out.CLTVDelta = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta
+		}
+	}
+	if rows.Status.Failure != "" {
+		out.Status = append(out.Status, rows.Status.Failure)
+	}
+	for _, h := range v.HTLCs {
+		direction := "out"
+		if h.Incoming {
+			direction = "in"
+		}
+		out.HTLCs = append(out.HTLCs, htlcRow{direction, h.ID, h.Amount, h.CLTVExpiry, h.PaymentHash})
+	}
+	return out, nil
+}
+
+type fundChannelRequest struct {
+	ID       wire.NodeID          `json:"id" doc:"the peer, which must be connected"`
+	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, or with the suffix sat or btc"`
+	FeeRate  *uint32              `json:"feerate" doc:"of the funding transaction, in satoshi for 1000 weight; an estimate when not given"`
+	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
+	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
+	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once"`
+}
+
+type fundChannelResponse struct {
+	Tx          string         `json:"tx" doc:"the funding transaction in hexadecimal"`
+	Txid        string         `json:"txid" doc:"its id"`
+	Outnum      uint32         `json:"outnum" doc:"its output"`
+	ChannelID   wire.ChannelID `json:"channel_id" doc:"BOLT 2's id"`
+	ChannelType []int          `json:"channel_type" doc:"feature bits"`
+	MinDepth    uint32         `json:"mindepth" doc:"confirmations until it can be used"`
+}
+
+// satoshi reads an amount whose bare number is in satoshi.
+func satoshi(text string) (amount.Satoshi, error) {
+	if !strings.HasSuffix(text, "btc") && !strings.HasSuffix(text, "sat") {
+		text += "sat"
+	}
+	m, err := amount.Parse(text)
+	if err != nil {
+		return 0, err
+	}
+	if m%1000 != 0 {
+		return 0, amount.ErrFraction
+	}
+	return m.Sat(), nil
+}
+
+// confirmTarget is within how many blocks transactions of ours should confirm.
+const confirmTarget = 6
+
+func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out fundChannelResponse, err error) {
+	sat, err := satoshi(r.Amount)
+	if err != nil {
+		return out, refuse(InvalidParams, "amount: %v", err)
+	}
+	estimate, err := n.FeeRate(ctx, confirmTarget)
+	if err != nil {
+		return out, err
+	}
+	req := funding.Request{Amount: sat, FeePerKw: estimate, Commit: estimate, Announce: r.Announce == nil || *r.Announce, MinConf: 1}
+	if r.FeeRate != nil {
+		req.FeePerKw = *r.FeeRate
+	}
+	if r.MinConf != nil {
+		req.MinConf = *r.MinConf
+	}
+	if r.Push != nil {
+		req.Push = *r.Push
+	}
+	opened, err := n.OpenChannel(ctx, r.ID, req)
+	if err != nil {
+		var poor *wallet.InsufficientError
+		switch {
+		case errors.As(err, &poor):
+			return out, refuse(FundCannotAfford, "%v", err)
+		case errors.Is(err, node.ErrNotConnected):
+			return out, refuse(FundPeerNotConnected, "%v", err)
+		}
+		return out, err
+	}
+	raw, err := hexTx(opened.Tx)
+	return fundChannelResponse{
+		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
+		ChannelType: opened.Params.ChannelType.Bits(), MinDepth: opened.Params.MinimumDepth,
+	}, err
+}
+
+func hexTx(tx *btcwire.MsgTx) (string, error) {
+	var b strings.Builder
+	err := tx.Serialize(hex.NewEncoder(&b))
+	return b.String(), err
+}
+
+type closeRequest struct {
+	ID                string  `json:"id" doc:"channel_id, short_channel_id, or the id of a peer with one channel"`
+	UnilateralTimeout *uint64 `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
+	FeeRate           *uint32 `json:"feerate" doc:"of the closing transaction, in satoshi for 1000 weight; an estimate when not given"`
+}
+
+type closeResponse struct {
+	Type string `json:"type" doc:"mutual, unilateral or unopened"`
+	Tx   string `json:"tx,omitempty" doc:"the closing transaction in hexadecimal"`
+	Txid string `json:"txid,omitempty" doc:"its id"`
+}
+
+const defaultUnilateral = 172_800
+
+// closeEvery is how often a close looks whether it is done; the change itself
+// comes from the peer.
+const closeEvery = 20 * time.Millisecond
+
+func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeResponse, err error) {
+	id, err := findChannel(ctx, n, r.ID)
+	if err != nil {
+		return out, err
+	}
+	rate, err := n.FeeRate(ctx, confirmTarget)
+	if err != nil {
+		return out, err
+	}
+	if r.FeeRate != nil {
+		rate = *r.FeeRate
+	}
+	l, ok := n.Links().Get(id)
+	if !ok {
+		return out, refuse(Failed, "the channel is closed already")
+	}
+	seconds := uint64(defaultUnilateral)
+	if r.UnilateralTimeout != nil {
+		seconds = *r.UnilateralTimeout
+	}
+	deadline := time.Duration(min(seconds, 1<<31)) * time.Second //nolint:gosec // bounded
+	if err := n.CloseChannel(ctx, id, nil, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
+		return out, err
+	}
+	var late <-chan time.Time
+	if seconds > 0 {
+		t := time.NewTimer(deadline)
+		defer t.Stop()
+		late = t.C
+	}
+	look := time.NewTicker(closeEvery)
+	defer look.Stop()
+	for {
+		if l.Status().Closing != nil {
+			tx, err := n.ClosingTx(ctx, id)
+			if err != nil {
+				return out, err
+			}
+			raw, err := hexTx(tx)
+			return closeResponse{Type: "mutual", Tx: raw, Txid: tx.TxHash().String()}, err
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			return closeResponse{Type: "unilateral"}, n.ForceClose(ctx, id)
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+	}
+}
+
+// findChannel finds the one channel that a text means.
+func findChannel(ctx context.Context, n *node.Node, text string) (wire.ChannelID, error) {
+	rows, err := n.Store().Channels(ctx)
+	if err != nil {
+		return wire.ChannelID{}, err
+	}
+	var found []wire.ChannelID
+	for _, c := range rows {
+		if c.Status.Status == channel.Closed {
+			continue
+		}
+		names := []string{c.Params.Channel.String(), c.Params.Peer.String()}
+		if c.Status.SCID != 0 {
+			names = append(names, c.Status.SCID.String())
+		}
+		if slices.Contains(names, text) {
+			found = append(found, c.Params.Channel)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return wire.ChannelID{}, refuse(InvalidParams, "id: no open channel is named %q", clip([]byte(text)))
+	case 1:
+		return found[0], nil
+	}
+	return wire.ChannelID{}, refuse(Failed, "the peer has %d channels: name one by its channel_id", len(found))
+}
+
+var channelCommands = []Command{
+	define(Spec{
+		Name: "fundchannel", Group: "channels", Short: "open a channel",
+		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
+			"when the transaction has enough confirmations.",
+		Errors:   []Code{FundCannotAfford, FundPeerNotConnected, Failed},
+		Examples: []string{"fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
+	}, fundChannel),
+	define(Spec{
+		Name: "listpeerchannels", Group: "channels", Short: "list our channels",
+		Long: "Lists the channels that are not closed for good, with their balances.", Errors: []Code{Failed},
+		Examples: []string{"listpeerchannels"},
+	}, listPeerChannels),
+	define(Spec{
+		Name: "close", Group: "channels", Short: "close a channel",
+		Long: "Closes a channel by agreement with the peer, and when that does not come about in time, by our latest " +
+			"commitment.",
+		Errors: []Code{Failed}, Examples: []string{"close 103x1x0", "close 103x1x0 60"},
+	}, closeChannel),
+}

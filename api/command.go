@@ -1,0 +1,118 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/leyden-ln/leyden/node"
+)
+
+// Spec is what a command says of itself beside its types.
+type Spec struct {
+	Name     string
+	Aliases  []string // other names under which it is found
+	Group    string   // the heading under which help lists it
+	Short    string   // one line
+	Long     string   // what it does, in Markdown
+	Errors   []Code   // beside InvalidParams, every code that it can give
+	Examples []string // command lines, without the program's name
+}
+
+// Param is one parameter of a command.
+type Param struct {
+	Name     string
+	Alias    string
+	Type     string // in words
+	Optional bool
+	Doc      string
+	index    int
+}
+
+// Command is one entry of the table.
+type Command struct {
+	Spec
+	Params []Param
+	Result reflect.Type
+	run    func(ctx context.Context, n *node.Node, params json.RawMessage) (any, error)
+}
+
+// define makes a command of a function from request to response. It panics when
+// the request type is not a struct of fields that parameters can be: that is a
+// mistake in the table, found by any test.
+func define[Req, Res any](s Spec, run func(ctx context.Context, n *node.Node, r Req) (Res, error)) Command {
+	params := paramsOf(reflect.TypeFor[Req]())
+	return Command{
+		Spec: s, Params: params, Result: reflect.TypeFor[Res](),
+		run: func(ctx context.Context, n *node.Node, raw json.RawMessage) (any, error) {
+			var r Req
+			if err := bind(params, raw, reflect.ValueOf(&r).Elem()); err != nil {
+				return nil, err
+			}
+			return run(ctx, n, r)
+		},
+	}
+}
+
+func paramsOf(t reflect.Type) []Param {
+	var out []Param
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			panic("api: a field without a json name: " + t.Name() + "." + f.Name)
+		}
+		ft, optional := f.Type, false
+		if ft.Kind() == reflect.Pointer {
+			ft, optional = ft.Elem(), true
+		}
+		out = append(out, Param{
+			Name: name, Alias: f.Tag.Get("alias"), Type: typeName(ft), Optional: optional,
+			Doc: f.Tag.Get("doc"), index: i,
+		})
+	}
+	return out
+}
+
+// Usage is the command with its parameters, the optional ones in brackets.
+func (c *Command) Usage() string {
+	var b strings.Builder
+	b.WriteString(c.Name)
+	for _, p := range c.Params {
+		if p.Optional {
+			b.WriteString(" [" + p.Name + "]")
+		} else {
+			b.WriteString(" " + p.Name)
+		}
+	}
+	return b.String()
+}
+
+// Table is every command, in the order of help.
+func Table() []Command { return table }
+
+// Find returns the command of a name or alias.
+func Find(name string) (*Command, bool) {
+	for i := range table {
+		if table[i].Name == name || slices.Contains(table[i].Aliases, name) {
+			return &table[i], true
+		}
+	}
+	return nil, false
+}
+
+// Call runs a command with parameters as JSON: an array, by position, or an
+// object, by name. Every error is an [*Error].
+func Call(ctx context.Context, n *node.Node, method string, params json.RawMessage) (any, error) {
+	c, ok := Find(method)
+	if !ok {
+		return nil, refuse(UnknownMethod, "unknown command %q: see help", method)
+	}
+	res, err := c.run(ctx, n, params)
+	if err != nil {
+		return nil, asError(err)
+	}
+	return res, nil
+}

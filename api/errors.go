@@ -1,0 +1,113 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a numeric error code, as Core Lightning gives it.
+type Code int
+
+// The codes, by the command that gives them.
+const (
+	ParseError     Code = -32700
+	InvalidRequest Code = -32600
+	UnknownMethod  Code = -32601
+	InvalidParams  Code = -32602
+	Internal       Code = -32603
+	Failed         Code = -1
+
+	PayInProgress          Code = 200
+	PayRHashAlreadyUsed    Code = 201
+	PayUnparseableOnion    Code = 202
+	PayDestinationFailed   Code = 203
+	PayTryOtherRoute       Code = 204
+	PayRouteNotFound       Code = 205
+	PayRouteTooExpensive   Code = 206
+	PayInvoiceExpired      Code = 207
+	PayNoSuchPayment       Code = 208
+	PayUnspecifiedError    Code = 209
+	PayStoppedRetrying     Code = 210
+	PayStatusUnexpected    Code = 211
+	PayInvoiceRequestWrong Code = 212
+
+	FundMaxExceeded      Code = 300
+	FundCannotAfford     Code = 301
+	FundOutputIsDust     Code = 302
+	FundBroadcastFail    Code = 303
+	FundStillSyncing     Code = 304
+	FundPeerNotConnected Code = 305
+	FundUnknownPeer      Code = 306
+
+	ConnectNoKnownAddress Code = 400
+	ConnectAllFailed      Code = 401
+
+	InvoiceLabelExists      Code = 900
+	InvoicePreimageExists   Code = 901
+	InvoiceHintsGaveNone    Code = 902
+	InvoiceExpiredDuring    Code = 903
+	InvoiceWaitTimedOut     Code = 904
+	InvoiceNotFound         Code = 905
+	InvoiceStatusUnexpected Code = 906
+)
+
+// Text says in words what a code means; generated pages show it.
+var codeText = map[Code]string{
+	ParseError:              "the request is not JSON",
+	InvalidRequest:          "the request is not JSON-RPC",
+	UnknownMethod:           "there is no such command",
+	InvalidParams:           "a parameter is missing, unknown, or not of its type or range",
+	Internal:                "a fault of the node's own; its log says more",
+	Failed:                  "the request could not be done, for the reason in the message",
+	PayInProgress:           "this payment is already under way",
+	PayRHashAlreadyUsed:     "this payment hash was paid before, with another amount or to another node",
+	PayUnparseableOnion:     "a failure came back that cannot be read",
+	PayDestinationFailed:    "the payee refused the payment for good",
+	PayTryOtherRoute:        "a node on the route failed; another route may do",
+	PayRouteNotFound:        "no route with enough capacity is known",
+	PayRouteTooExpensive:    "the cheapest route costs more in fee or delay than is allowed",
+	PayInvoiceExpired:       "the invoice has expired",
+	PayNoSuchPayment:        "there is no such payment",
+	PayUnspecifiedError:     "the payment failed",
+	PayStoppedRetrying:      "the time for retries is over",
+	PayStatusUnexpected:     "the payment is not in the status that was asked for",
+	PayInvoiceRequestWrong:  "the invoice cannot be paid as asked",
+	FundMaxExceeded:         "the channel would be larger than both sides allow",
+	FundCannotAfford:        "there is too little on-chain to pay for this",
+	FundOutputIsDust:        "an output would be dust",
+	FundBroadcastFail:       "the transaction could not be broadcast",
+	FundStillSyncing:        "the chain is still being read",
+	FundPeerNotConnected:    "the peer is not connected",
+	FundUnknownPeer:         "there is no such peer",
+	ConnectNoKnownAddress:   "no address of this node is known",
+	ConnectAllFailed:        "none of the addresses answered",
+	InvoiceLabelExists:      "an invoice with this label exists already; nothing was created",
+	InvoicePreimageExists:   "an invoice with this preimage exists already; nothing was created",
+	InvoiceHintsGaveNone:    "no channel can be named in the route hints",
+	InvoiceExpiredDuring:    "the invoice expired while it was waited for",
+	InvoiceWaitTimedOut:     "the time to wait is over",
+	InvoiceNotFound:         "there is no such invoice",
+	InvoiceStatusUnexpected: "the invoice is not in the status that was given",
+}
+
+// Error is a command's refusal: it has a code for programs, a message for people
+// and, for some, data.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Message, e.Code) }
+
+func refuse(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// asError gives any error its code: what carries none is a plain failure.
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Code: Failed, Message: err.Error()}
+}

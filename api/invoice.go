@@ -1,0 +1,254 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/receiver"
+	"github.com/leyden-ln/leyden/node"
+)
+
+// defaultExpiry is that of the invoice command, in seconds.
+const defaultExpiry = 3600
+
+type invoiceRequest struct {
+	Amount       amount.OrAny   `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
+	Label        string         `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
+	Description  string         `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
+	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 3600 when not given"`
+	Preimage     *wire.Preimage `json:"preimage" doc:"the secret that a payment reveals; random when not given. Never use one twice"`
+	CLTV         *uint32        `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 18 to 2016; 40 when not given"`
+	DescHashOnly *bool          `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice"`
+	Private      *bool          `json:"exposeprivatechannels" doc:"whether unannounced channels may be named in route hints; true when not given"`
+}
+
+type invoiceResponse struct {
+	PaymentHash     wire.PaymentHash `json:"payment_hash" doc:"SHA256 of the preimage"`
+	ExpiresAt       uint64           `json:"expires_at" doc:"unix seconds from which on it cannot be paid"`
+	ExpiryTime      uint64           `json:"expiry_time" doc:"the same as expires_at, under its older name"`
+	Bolt11          string           `json:"bolt11" doc:"the invoice, for the payer"`
+	PaymentSecret   string           `json:"payment_secret" doc:"the secret in the invoice that shows that who pays has read it"`
+	CreatedIndex    uint64           `json:"created_index" doc:"its place in the order of creation, from 1 up"`
+	WarningCapacity string           `json:"warning_capacity,omitempty" doc:"no channel can receive this amount now"`
+}
+
+// invoiceRow is an invoice as listed.
+type invoiceRow struct {
+	Label           string               `json:"label" doc:"unique name"`
+	Bolt11          string               `json:"bolt11" doc:"the invoice"`
+	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
+	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
+	Status          string               `json:"status" doc:"unpaid, paid or expired"`
+	Description     string               `json:"description" doc:"what is paid for"`
+	ExpiresAt       uint64               `json:"expires_at" doc:"unix seconds"`
+	ExpiryTime      uint64               `json:"expiry_time" doc:"the same as expires_at"`
+	CreatedIndex    uint64               `json:"created_index" doc:"place in the order of creation"`
+	UpdatedIndex    uint64               `json:"updated_index,omitempty" doc:"place in the order of changes"`
+	PayIndex        uint64               `json:"pay_index,omitempty" doc:"place in the order of payment"`
+	Received        amount.MilliSatoshi  `json:"amount_received_msat,omitempty" doc:"what arrived"`
+	PaidAt          uint64               `json:"paid_at,omitempty" doc:"unix seconds"`
+	PaymentPreimage string               `json:"payment_preimage,omitempty" doc:"the proof of payment"`
+}
+
+func showInvoice(r invoice.Row) invoiceRow {
+	out := invoiceRow{
+		Label: r.Label, Bolt11: r.Bolt11, PaymentHash: r.PaymentHash, Status: string(r.Status), Description: r.Description,
+		ExpiresAt: r.ExpiresAt, ExpiryTime: r.ExpiresAt, CreatedIndex: r.CreatedIndex, UpdatedIndex: r.UpdatedIndex,
+	}
+	if !r.Amount.Any {
+		out.Amount = &r.Amount.Msat
+	}
+	if r.Status == invoice.Paid {
+		out.PayIndex, out.Received, out.PaidAt, out.PaymentPreimage = r.PayIndex, r.Received, r.PaidAt, r.Preimage.String()
+	}
+	return out
+}
+
+// invoiceError gives the errors of invoices their codes.
+func invoiceError(err error) error {
+	switch {
+	case errors.Is(err, invoice.ErrLabelExists):
+		return refuse(InvoiceLabelExists, "duplicate label: %v", err)
+	case errors.Is(err, invoice.ErrPreimageUsed):
+		return refuse(InvoicePreimageExists, "%v", err)
+	case errors.Is(err, receiver.ErrNotFound):
+		return refuse(InvoiceNotFound, "unknown invoice")
+	case errors.Is(err, receiver.ErrStatus):
+		return refuse(InvoiceStatusUnexpected, "%v", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return refuse(InvoiceWaitTimedOut, "timed out while waiting")
+	}
+	for _, bad := range []error{
+		invoice.ErrLabel, invoice.ErrAmount, invoice.ErrDescription, invoice.ErrDescriptionTooLong, invoice.ErrExpiry, invoice.ErrCLTV,
+	} {
+		if errors.Is(err, bad) {
+			return refuse(InvalidParams, "%v", err)
+		}
+	}
+	return err
+}
+
+func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceResponse, error) {
+	req := invoice.Request{Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: defaultExpiry}
+	if r.Expiry != nil {
+		req.Expiry = *r.Expiry
+	}
+	if r.Preimage != nil {
+		req.Preimage = *r.Preimage
+	}
+	if r.CLTV != nil {
+		req.CLTV = *r.CLTV
+	}
+	req.DescriptionHashOnly = r.DescHashOnly != nil && *r.DescHashOnly
+	if r.Private != nil && !*r.Private {
+		req.Hints = [][]bolt11.HopHint{}
+	}
+	row, err := n.NewInvoice(ctx, req)
+	if err != nil {
+		return invoiceResponse{}, invoiceError(err)
+	}
+	if stored, ok, err := n.Store().InvoiceByHash(ctx, row.PaymentHash); err == nil && ok {
+		row = stored
+	}
+	out := invoiceResponse{
+		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
+		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex,
+	}
+	var receivable amount.MilliSatoshi
+	for _, l := range n.Links().All() {
+		receivable += l.View().Receivable
+	}
+	if receivable < row.Amount.Msat || receivable == 0 {
+		out.WarningCapacity = fmt.Sprintf("channels can receive %s now: the payer will find no way", receivable)
+	}
+	return out, nil
+}
+
+type listInvoicesRequest struct {
+	Label       *string           `json:"label" doc:"the invoice of this label"`
+	InvString   *string           `json:"invstring" doc:"the invoice of this bolt11 string"`
+	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the invoice of this payment hash"`
+	OfferID     *string           `json:"offer_id" doc:"invoices of an offer: there are none yet"`
+	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
+	Start       *uint64           `json:"start" doc:"list from this index on"`
+	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+}
+
+type listInvoicesResponse struct {
+	Invoices []invoiceRow `json:"invoices" doc:"in the order of the index"`
+}
+
+// longestList is how many rows a list has when no limit is given.
+const longestList = 10_000
+
+func listInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) (listInvoicesResponse, error) {
+	rows, err := findInvoices(ctx, n, r)
+	out := listInvoicesResponse{Invoices: make([]invoiceRow, 0, len(rows))}
+	for _, row := range rows {
+		out.Invoices = append(out.Invoices, showInvoice(row))
+	}
+	return out, err
+}
+
+func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]invoice.Row, error) {
+	var row invoice.Row
+	var ok bool
+	var err error
+	switch {
+	case r.OfferID != nil:
+		return nil, nil
+	case r.Label != nil:
+		row, ok, err = n.Store().InvoiceByLabel(ctx, *r.Label)
+	case r.PaymentHash != nil:
+		row, ok, err = n.Store().InvoiceByHash(ctx, *r.PaymentHash)
+	case r.InvString != nil:
+		inv, decodeErr := bolt11.Decode(*r.InvString)
+		if decodeErr != nil {
+			return nil, refuse(InvalidParams, "invstring: %v", decodeErr)
+		}
+		row, ok, err = n.Store().InvoiceByHash(ctx, inv.PaymentHash)
+	default:
+		start, limit := uint64(0), longestList
+		if r.Start != nil {
+			start = *r.Start
+		}
+		if r.Limit != nil {
+			limit = int(*r.Limit)
+		}
+		switch {
+		case r.Index == nil, *r.Index == "created":
+			return n.Store().Invoices(ctx, start, limit)
+		case *r.Index == "updated":
+			return n.Store().InvoicesUpdated(ctx, start, limit)
+		}
+		return nil, refuse(InvalidParams, "index: should be created or updated, not %q", *r.Index)
+	}
+	if err != nil || !ok {
+		return nil, err
+	}
+	return []invoice.Row{row}, nil
+}
+
+type delInvoiceRequest struct {
+	Label  string `json:"label" doc:"of the invoice to delete"`
+	Status string `json:"status" doc:"the status that it must have: unpaid, paid or expired"`
+}
+
+type labelRequest struct {
+	Label   string  `json:"label" doc:"of the invoice to wait for"`
+	Timeout *uint64 `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
+}
+
+// within bounds a wait.
+func within(ctx context.Context, seconds *uint64) (context.Context, context.CancelFunc) {
+	if seconds == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Duration(min(*seconds, 1<<31))*time.Second) //nolint:gosec // bounded
+}
+
+var invoiceCommands = []Command{
+	define(Spec{
+		Name: "invoice", Group: "payments", Short: "make an invoice",
+		Long: "Makes an invoice and writes it. Its string, `bolt11`, is for the payer; when a payment of the amount has " +
+			"arrived, the invoice is paid, once and for all. On failure nothing is created; after a crash, `listinvoices` tells.",
+		Errors:   []Code{InvoiceLabelExists, InvoicePreimageExists, Failed},
+		Examples: []string{`invoice 250000sat t-shirt "1 t-shirt, size M" 3600`, `invoice any donations "Thank you"`},
+	}, makeInvoice),
+	define(Spec{
+		Name: "listinvoices", Aliases: []string{"listinvoice"}, Group: "payments", Short: "list invoices, or find one",
+		Long:     "Lists the invoices in the order of creation, or of their last change, or finds one.",
+		Errors:   []Code{Failed},
+		Examples: []string{"listinvoices", "listinvoices t-shirt"},
+	}, listInvoices),
+	define(Spec{
+		Name: "delinvoice", Group: "payments", Short: "delete an invoice",
+		Long:     "Deletes an invoice that has the status given, and shows what it was.",
+		Errors:   []Code{InvoiceNotFound, InvoiceStatusUnexpected, Failed},
+		Examples: []string{"delinvoice t-shirt paid"},
+	}, func(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoiceRow, error) {
+		row, err := n.Receiver().Delete(ctx, r.Label, invoice.Status(r.Status))
+		return showInvoice(row), invoiceError(err)
+	}),
+	define(Spec{
+		Name: "waitinvoice", Group: "payments", Short: "wait until an invoice is paid",
+		Long:     "Waits until the invoice is paid, which it may be already, or has expired.",
+		Errors:   []Code{InvoiceExpiredDuring, InvoiceWaitTimedOut, InvoiceNotFound, Failed},
+		Examples: []string{"waitinvoice t-shirt"},
+	}, func(ctx context.Context, n *node.Node, r labelRequest) (invoiceRow, error) {
+		ctx, cancel := within(ctx, r.Timeout)
+		defer cancel()
+		row, err := n.Receiver().Wait(ctx, r.Label)
+		if err == nil && row.Status == invoice.Expired {
+			err = &Error{Code: InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(row)}
+		}
+		return showInvoice(row), invoiceError(err)
+	}),
+}

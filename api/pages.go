@@ -1,0 +1,89 @@
+package api
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Page is a command's page in Markdown: usage, parameters, result, every error
+// that it can give, examples.
+func (c *Command) Page() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n    leyden %s\n\n%s\n", c.Name, c.Short, c.Usage(), c.Long)
+	if len(c.Aliases) > 0 {
+		fmt.Fprintf(&b, "\nAlso found as %s.\n", strings.Join(c.Aliases, ", "))
+	}
+	if len(c.Params) > 0 {
+		b.WriteString("\n## Parameters\n\n| name | takes | needed | what it is |\n|---|---|---|---|\n")
+		for _, p := range c.Params {
+			name, needed := p.Name, "yes"
+			if p.Alias != "" {
+				name += " (or " + p.Alias + ")"
+			}
+			if p.Optional {
+				needed = "no"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, p.Type, needed, p.Doc)
+		}
+	}
+	b.WriteString("\n## Result\n\n| field | what it is |\n|---|---|\n")
+	fields(&b, c.Result, "")
+	b.WriteString("\n## Errors\n\n| code | what it means |\n|---|---|\n")
+	codes := append([]Code{InvalidParams}, c.Errors...)
+	slices.Sort(codes)
+	for _, code := range slices.Compact(codes) {
+		fmt.Fprintf(&b, "| %d | %s |\n", code, codeText[code])
+	}
+	b.WriteString("\n## Examples\n\n")
+	for _, e := range c.Examples {
+		fmt.Fprintf(&b, "    leyden %s\n", e)
+	}
+	return b.String()
+}
+
+// fields lists a result's fields, those of rows behind the list's name.
+func fields(b *strings.Builder, t reflect.Type, prefix string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		doc := f.Tag.Get("doc")
+		if strings.Contains(options, "omitempty") {
+			doc = strings.TrimSpace(doc + " (when there is one)")
+		}
+		fmt.Fprintf(b, "| %s%s | %s |\n", prefix, name, doc)
+		ft, suffix := f.Type, "."
+		for ft.Kind() == reflect.Slice || ft.Kind() == reflect.Pointer {
+			if ft.Kind() == reflect.Slice {
+				suffix = "[]" + suffix
+			}
+			ft = ft.Elem()
+		}
+		if ft.Kind() == reflect.Struct && ft.PkgPath() == t.PkgPath() {
+			fields(b, ft, prefix+name+suffix)
+		}
+	}
+}
+
+// Pages are the commands' pages and their index by file name.
+func Pages() map[string]string {
+	pages := map[string]string{}
+	groups := map[string][]string{}
+	var order []string
+	for i := range table {
+		c := &table[i]
+		pages[c.Name+".md"] = c.Page()
+		if _, known := groups[c.Group]; !known {
+			order = append(order, c.Group)
+		}
+		groups[c.Group] = append(groups[c.Group], fmt.Sprintf("- [%s](%s.md): %s", c.Name, c.Name, c.Short))
+	}
+	var b strings.Builder
+	b.WriteString("# Commands\n\nMade from the table of commands by `make docs`. Each works on the command line, and over the JSON-RPC socket.\n")
+	for _, g := range order {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g, strings.Join(groups[g], "\n"))
+	}
+	pages["README.md"] = b.String()
+	return pages
+}

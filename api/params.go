@@ -1,0 +1,168 @@
+package api
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// bind reads parameters, by position or by name, into the fields of v. As in
+// Core Lightning, null stands for a parameter that is not given, a number may
+// come as a string, and a string as a number.
+func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
+	values := make([]json.RawMessage, len(params))
+	switch raw = bytes.TrimSpace(raw); {
+	case len(raw) == 0 || string(raw) == "null":
+	case raw[0] == '[':
+		var given []json.RawMessage
+		if err := json.Unmarshal(raw, &given); err != nil {
+			return refuse(InvalidParams, "params: %v", err)
+		}
+		if len(given) > len(params) {
+			return refuse(InvalidParams, "too many parameters: got %d, expected at most %d", len(given), len(params))
+		}
+		copy(values, given)
+	case raw[0] == '{':
+		var given map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &given); err != nil {
+			return refuse(InvalidParams, "params: %v", err)
+		}
+		for name, value := range given {
+			i := position(params, name)
+			if i < 0 {
+				return refuse(InvalidParams, "unknown parameter: %s", name)
+			}
+			if values[i] != nil {
+				return refuse(InvalidParams, "%s is given twice", params[i].Name)
+			}
+			values[i] = value
+		}
+	default:
+		return refuse(InvalidParams, "params must be an array or an object")
+	}
+	for i, p := range params {
+		value := bytes.TrimSpace(values[i])
+		if len(value) == 0 || string(value) == "null" {
+			if !p.Optional {
+				return refuse(InvalidParams, "missing required parameter: %s", p.Name)
+			}
+			continue
+		}
+		field := v.Field(p.index)
+		if p.Optional {
+			field.Set(reflect.New(field.Type().Elem()))
+			field = field.Elem()
+		}
+		if err := decode(value, field); err != nil {
+			return refuse(InvalidParams, "%s: should be %s: invalid token '%s'%s", p.Name, p.Type, clip(value), because(err))
+		}
+	}
+	return nil
+}
+
+func position(params []Param, name string) int {
+	for i, p := range params {
+		if p.Name == name || p.Alias != "" && p.Alias == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func because(err error) string {
+	if _, isSyntax := err.(*strconv.NumError); isSyntax {
+		return ""
+	}
+	return " (" + err.Error() + ")"
+}
+
+// clip keeps an error's text short however long the value was.
+func clip(b []byte) string {
+	const most = 60
+	if len(b) > most {
+		return strings.ToValidUTF8(string(b[:most]), "") + "…"
+	}
+	return string(b)
+}
+
+// decode reads one JSON value into v.
+func decode(raw json.RawMessage, v reflect.Value) error {
+	if _, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+		return json.Unmarshal(raw, v.Addr().Interface())
+	}
+	text := string(raw)
+	if raw[0] == '"' {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return err
+		}
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return u.UnmarshalText([]byte(text))
+	}
+	switch v.Kind() {
+	case reflect.String:
+		if raw[0] != '"' && !number(raw) {
+			return &json.UnmarshalTypeError{Value: "this", Type: v.Type()}
+		}
+		v.SetString(text)
+	case reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		n, err := strconv.ParseUint(text, 10, v.Type().Bits())
+		if err != nil {
+			return err
+		}
+		v.SetUint(n)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
+		if err != nil {
+			return err
+		}
+		v.SetInt(n)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return err
+		}
+		v.SetBool(b)
+	default:
+		if raw[0] == '"' && (v.Kind() == reflect.Slice || v.Kind() == reflect.Struct) {
+			raw = json.RawMessage(text) // a shell gives arrays as strings
+		}
+		return json.Unmarshal(raw, v.Addr().Interface())
+	}
+	return nil
+}
+
+func number(raw json.RawMessage) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
+
+// typeName says in words what a parameter takes.
+func typeName(t reflect.Type) string {
+	switch t.Name() {
+	case "MilliSatoshi":
+		return "an amount (msat, or with the suffix msat, sat or btc)"
+	case "OrAny":
+		return "an amount (msat, or with the suffix msat, sat or btc) or \"any\""
+	case "OrAll":
+		return "an amount in satoshi or \"all\""
+	case "PaymentHash", "Preimage":
+		return "64 hexadecimal digits"
+	case "Point":
+		return "a node id (66 hexadecimal digits)"
+	case "ShortChannelID":
+		return "a short_channel_id (BLOCKxTXxOUTPUT)"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Int, reflect.Int64:
+		return "an integer"
+	case reflect.Slice:
+		return "an array"
+	default:
+		return "an object"
+	}
+}

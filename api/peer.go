@@ -1,0 +1,143 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type connectRequest struct {
+	ID   string  `json:"id" doc:"the node id, or id@host:port"`
+	Host *string `json:"host" doc:"a name or address"`
+	Port *uint16 `json:"port" doc:"9735 when not given"`
+}
+
+type address struct {
+	Type    string `json:"type"`
+	Address string `json:"address"`
+	Port    int    `json:"port"`
+}
+
+type connectResponse struct {
+	ID        wire.NodeID `json:"id" doc:"the node"`
+	Features  string      `json:"features" doc:"its feature bits in hexadecimal"`
+	Direction string      `json:"direction" doc:"out: we called; in: it did"`
+	Address   address     `json:"address" doc:"where it is"`
+}
+
+func connect(ctx context.Context, n *node.Node, r connectRequest) (out connectResponse, err error) {
+	text, addr, at := strings.Cut(r.ID, "@")
+	if err := out.ID.UnmarshalText([]byte(text)); err != nil {
+		return out, refuse(InvalidParams, "id: %v", err)
+	}
+	const port = "9735"
+	switch {
+	case at && r.Host != nil:
+		return out, refuse(InvalidParams, "host is given twice")
+	case at:
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			addr = net.JoinHostPort(strings.Trim(addr, "[]"), port)
+		}
+	case r.Host != nil:
+		p := port
+		if r.Port != nil {
+			p = strconv.Itoa(int(*r.Port))
+		}
+		addr = net.JoinHostPort(*r.Host, p)
+	}
+	p, err := n.Connect(ctx, out.ID, addr)
+	switch {
+	case errors.Is(err, node.ErrNoAddress):
+		return out, refuse(ConnectNoKnownAddress, "%v", err)
+	case err != nil:
+		return out, refuse(ConnectAllFailed, "cannot connect to %s: %v", addr, err)
+	}
+	out.Features, out.Direction, out.Address = hex.EncodeToString(p.Features()), direction(p.Outbound()), addressOf(p.Addr())
+	return out, nil
+}
+
+func direction(outbound bool) string {
+	if outbound {
+		return "out"
+	}
+	return "in"
+}
+
+func addressOf(hostport string) address {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return address{Type: "local socket", Address: hostport}
+	}
+	a := address{Type: "dns", Address: host}
+	a.Port, _ = strconv.Atoi(port)
+	if ip := net.ParseIP(host); ip != nil {
+		a.Type = "ipv6"
+		if ip.To4() != nil {
+			a.Type = "ipv4"
+		}
+	}
+	return a
+}
+
+type peerRow struct {
+	ID        wire.NodeID `json:"id" doc:"the node"`
+	Connected bool        `json:"connected" doc:"whether it is connected now"`
+	Channels  int         `json:"num_channels" doc:"how many channels we have with it"`
+	Netaddr   []string    `json:"netaddr" doc:"where it is"`
+	Features  string      `json:"features,omitempty" doc:"its feature bits in hexadecimal"`
+}
+
+type listPeersResponse struct {
+	Peers []peerRow `json:"peers" doc:"those that are connected, and those with channels"`
+}
+
+func listPeers(ctx context.Context, n *node.Node, r peerRequest) (listPeersResponse, error) {
+	out := listPeersResponse{Peers: []peerRow{}}
+	rows, err := n.Store().Channels(ctx)
+	if err != nil {
+		return out, err
+	}
+	index := map[wire.NodeID]int{}
+	add := func(id wire.NodeID) *peerRow {
+		i, ok := index[id]
+		if !ok {
+			i = len(out.Peers)
+			index[id] = i
+			out.Peers = append(out.Peers, peerRow{ID: id, Netaddr: []string{}})
+		}
+		return &out.Peers[i]
+	}
+	for _, c := range rows {
+		if r.ID == nil || *r.ID == c.Params.Peer {
+			add(c.Params.Peer).Channels++
+		}
+	}
+	for _, p := range n.Peers().All() {
+		if r.ID == nil || *r.ID == p.ID() {
+			row := add(p.ID())
+			row.Connected, row.Netaddr, row.Features = true, []string{p.Addr()}, hex.EncodeToString(p.Features())
+		}
+	}
+	return out, nil
+}
+
+var peerCommands = []Command{
+	define(Spec{
+		Name: "connect", Group: "network", Short: "connect to a node",
+		Long:   "Connects to a node, or says that it is connected already.",
+		Errors: []Code{ConnectNoKnownAddress, ConnectAllFailed, Failed},
+		Examples: []string{
+			"connect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619@127.0.0.1:9735",
+		},
+	}, connect),
+	define(Spec{
+		Name: "listpeers", Group: "network", Short: "list peers",
+		Long: "Lists the nodes that are connected or have channels with us.", Errors: []Code{Failed}, Examples: []string{"listpeers"},
+	}, listPeers),
+}

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type newAddrRequest struct {
+	Type *string `json:"addresstype" doc:"bech32 (P2WPKH), p2tr or all; bech32 when not given"`
+}
+
+type newAddrResponse struct {
+	Bech32 string `json:"bech32,omitempty" doc:"a P2WPKH address"`
+	P2TR   string `json:"p2tr,omitempty" doc:"a P2TR address"`
+}
+
+func newAddr(ctx context.Context, n *node.Node, r newAddrRequest) (out newAddrResponse, err error) {
+	kinds := map[wallet.Kind]*string{}
+	switch {
+	case r.Type == nil, *r.Type == "bech32":
+		kinds[wallet.P2WPKH] = &out.Bech32
+	case *r.Type == "p2tr":
+		kinds[wallet.P2TR] = &out.P2TR
+	case *r.Type == "all":
+		kinds[wallet.P2WPKH], kinds[wallet.P2TR] = &out.Bech32, &out.P2TR
+	default:
+		return out, refuse(InvalidParams, "addresstype: should be bech32, p2tr or all, not %q", clip([]byte(*r.Type)))
+	}
+	for kind, to := range kinds {
+		if *to, err = n.NewAddress(ctx, kind); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+type listFundsRequest struct {
+	Spent *bool `json:"spent" doc:"also coins that an unconfirmed transaction of ours spends; false when not given"`
+}
+
+type outputRow struct {
+	Txid         string              `json:"txid"`
+	Output       uint32              `json:"output"`
+	Amount       amount.MilliSatoshi `json:"amount_msat"`
+	Scriptpubkey string              `json:"scriptpubkey"`
+	Address      string              `json:"address"`
+	Status       string              `json:"status"`
+	BlockHeight  uint32              `json:"blockheight,omitempty"`
+	Reserved     bool                `json:"reserved"`
+}
+
+type fundsRow struct {
+	PeerID        wire.NodeID         `json:"peer_id"`
+	Connected     bool                `json:"connected"`
+	State         string              `json:"state"`
+	ChannelID     wire.ChannelID      `json:"channel_id"`
+	SCID          string              `json:"short_channel_id,omitempty"`
+	OurAmount     amount.MilliSatoshi `json:"our_amount_msat"`
+	Amount        amount.MilliSatoshi `json:"amount_msat"`
+	FundingTxid   string              `json:"funding_txid"`
+	FundingOutput uint32              `json:"funding_output"`
+}
+
+type listFundsResponse struct {
+	Outputs  []outputRow `json:"outputs" doc:"coins on-chain"`
+	Channels []fundsRow  `json:"channels" doc:"balances in channels"`
+}
+
+func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFundsResponse, error) {
+	out := listFundsResponse{Outputs: []outputRow{}, Channels: []fundsRow{}}
+	for _, c := range n.Wallet().Coins() {
+		if c.Status == wallet.Spent && (r.Spent == nil || !*r.Spent) {
+			continue
+		}
+		row := outputRow{
+			Txid: c.OutPoint.Hash.String(), Output: c.OutPoint.Index, Amount: c.Value.Msat(),
+			Scriptpubkey: hex.EncodeToString(c.Script), Address: c.Address, Status: string(c.Status), BlockHeight: c.Height,
+		}
+		if c.Status == wallet.Reserved {
+			row.Reserved, row.Status = true, string(wallet.Confirmed)
+			if c.Height == 0 {
+				row.Status = string(wallet.Unconfirmed)
+			}
+		}
+		out.Outputs = append(out.Outputs, row)
+	}
+	rows, err := n.Store().Channels(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, c := range rows {
+		if c.Status.Status == channel.Closed {
+			continue
+		}
+		row, err := showChannel(n, c)
+		if err != nil {
+			return out, err
+		}
+		out.Channels = append(out.Channels, fundsRow{
+			PeerID: row.PeerID, Connected: row.PeerConnected, State: row.State, ChannelID: row.ChannelID, SCID: row.SCID,
+			OurAmount: row.ToUs, Amount: row.Total, FundingTxid: row.FundingTxid, FundingOutput: row.FundingOutnum,
+		})
+	}
+	return out, nil
+}
+
+var walletCommands = []Command{
+	define(Spec{
+		Name: "newaddr", Group: "bitcoin", Short: "make an address for bitcoin on-chain",
+		Long: "Makes a new address of the wallet. It is on disk before it is shown.", Errors: []Code{Failed},
+		Examples: []string{"newaddr", "newaddr p2tr"},
+	}, newAddr),
+	define(Spec{
+		Name: "listfunds", Group: "bitcoin", Short: "list coins and channel balances",
+		Long: "Lists the coins of the wallet, and what is ours in channels.", Errors: []Code{Failed}, Examples: []string{"listfunds"},
+	}, listFunds),
+}

@@ -1,0 +1,69 @@
+// Command leyden is a Lightning node: the daemon, its command line, and a
+// demonstration of a whole network.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leyden-ln/leyden/api"
+)
+
+func main() {
+	if err := root().ExecuteContext(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "leyden:", message(err))
+		os.Exit(1)
+	}
+}
+
+func message(err error) string {
+	if e, ok := errors.AsType[*api.Error](err); ok {
+		return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
+	}
+	return err.Error()
+}
+
+func root() *cobra.Command {
+	var dir, demoNode string
+	c := &cobra.Command{
+		Use:           "leyden",
+		Short:         "a Lightning node",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.PersistentFlags().StringVar(&dir, "dir", defaultDir(), "the data folder of the node")
+	c.PersistentFlags().StringVar(&demoNode, "node", "", "a node of the running demo: alice, bob or carol")
+	c.PersistentPreRun = func(*cobra.Command, []string) {
+		if demoNode != "" {
+			dir = filepath.Join(demoDir(), demoNode)
+		}
+	}
+	c.AddCommand(demoCommand(), startCommand(&dir), docsCommand())
+	for _, command := range api.Table() {
+		c.AddCommand(rpcCommand(command, &dir))
+	}
+	c.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // help is one of the node's commands
+	return c
+}
+
+func docsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "docs DIR",
+		Short:  "write a page a command",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			for name, page := range api.Pages() {
+				if err := os.WriteFile(filepath.Join(args[0], name), []byte(page), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
