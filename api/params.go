@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func position(params []Param, name string) int {
 }
 
 func because(err error) string {
-	if _, isSyntax := err.(*strconv.NumError); isSyntax {
+	if _, isSyntax := errors.AsType[*strconv.NumError](err); isSyntax {
 		return ""
 	}
 	return " (" + err.Error() + ")"

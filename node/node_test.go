@@ -79,6 +79,18 @@ func fund(t *testing.T, c *regtest.Chain, n *node.Node, sat amount.Satoshi) {
 	}
 }
 
+// known is how many public channels a node knows with the terms of both directions.
+func known(n *node.Node) (count int) {
+	n.Graph(func(g *graph.Graph) {
+		for i := range g.Channels() {
+			if c := &g.Channels()[i]; c.Public() && c.Policies[0].Known() && c.Policies[1].Known() {
+				count++
+			}
+		}
+	})
+	return count
+}
+
 func openChannel(t *testing.T, from, to *node.Node, sat amount.Satoshi, push amount.MilliSatoshi) wire.ChannelID {
 	t.Helper()
 	if _, err := from.Connect(t.Context(), to.ID(), to.Addr().String()); err != nil {
@@ -114,16 +126,7 @@ func TestAlicePaysBobThroughCarol(t *testing.T) {
 	cb := openChannel(t, carol, bob, 1_000_000, 0)
 	mine(t, c, 6, all...)
 	until(t, "alice knows both channels and both directions", func() bool {
-		known := 0
-		alice.Graph(func(g *graph.Graph) {
-			for i := range g.Channels() {
-				ch := &g.Channels()[i]
-				if ch.Public() && ch.Policies[0].Known() && ch.Policies[1].Known() {
-					known++
-				}
-			}
-		})
-		return known == 2
+		return known(alice) == 2
 	})
 	row, err := bob.NewInvoice(t.Context(), invoice.Request{
 		Label: "coffee", Amount: amount.OrAny{Msat: 25_000_000}, Description: "one coffee", Expiry: 3600,

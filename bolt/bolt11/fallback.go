@@ -53,12 +53,12 @@ const (
 // Script is the output script of the address.
 func (f Fallback) Script() []byte {
 	push := append([]byte{byte(len(f.Program))}, f.Program...) //nolint:gosec // at most 40
-	switch {
-	case f.Version == PubKeyHash:
+	switch f.Version {
+	case PubKeyHash:
 		return append(append([]byte{opDup, opHash160}, push...), opEqualVerify, opCheckSig)
-	case f.Version == ScriptHash:
+	case ScriptHash:
 		return append(append([]byte{opHash160}, push...), opEqual)
-	case f.Version == 0:
+	case 0:
 		return append([]byte{0}, push...)
 	default:
 		return append([]byte{op1 - 1 + f.Version}, push...)

@@ -18,7 +18,7 @@ const macSize = chacha20poly1305.Overhead
 
 // rotateAfter is how often a key is used.
 //
-// BOLT 8: "a key is to be rotated after a party encrypts or decrypts 1000 times with it"
+// BOLT 8: "is to be rotated after a party encrypts or decrypts 1000 times with it"
 const rotateAfter = 1000
 
 // cipherState is one direction's key with its nonce and its chaining key.

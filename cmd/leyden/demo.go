@@ -73,7 +73,7 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	d := &demo{o: o, dir: o.dir, names: []string{"alice", "carol", "bob"}, nodes: map[string]*node.Node{}, out: newPrinter(os.Stdout)}
 	if d.dir == "" {
 		d.dir = demoDir()
-		if c, dialErr := net.Dial("unix", filepath.Join(d.dir, "alice", socketName)); dialErr == nil {
+		if c, dialErr := (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(d.dir, "alice", socketName)); dialErr == nil {
 			c.Close()
 			return fmt.Errorf("a demo is running already in %s: stop it, or give this one a --dir", d.dir)
 		}

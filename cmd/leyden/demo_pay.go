@@ -153,7 +153,9 @@ type printer struct{ w io.Writer }
 
 func newPrinter(w io.Writer) *printer { return &printer{w} }
 
-func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+func (p *printer) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.w, format+"\n", args...) // a terminal that has gone is not our fault
+}
 
 func (p *printer) title(text string) { p.line("\n%s", text) }
 

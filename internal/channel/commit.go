@@ -89,7 +89,7 @@ func (c *Channel) step(s step) {
 // BOLT 2: "MUST NOT send a `commitment_signed` message that does not include any
 // updates."
 func (c *Channel) maySign() bool {
-	if !c.online() || !c.usable() || c.awaiting(Remote) {
+	if !c.online() || !c.usable() || c.awaiting() {
 		return false
 	}
 	if c.fees[arrows[sendCommit][c.opener()]] != 0 {
@@ -180,7 +180,7 @@ func (c *Channel) sendRevocation(n uint64) {
 }
 
 func (c *Channel) receiveRevocation(m *wire.RevokeAndAck) *Violation {
-	if !c.awaiting(Remote) {
+	if !c.awaiting() {
 		return failf("revoke_and_ack without a commitment to acknowledge")
 	}
 	n := c.revoked[Remote]

@@ -84,8 +84,8 @@ func (d *dance) next(side, by Side, u Numbers) bool {
 // at tells whether an update is reflected in side's commitment number n.
 func at(side Side, n uint64, u Numbers) bool { return u[side] != 0 && u[side] <= n }
 
-// awaiting tells whether a side owes the revocation of its previous commitment.
-func (d *dance) awaiting(side Side) bool { return d.signed[side] > d.revoked[side] }
+// awaiting tells whether the peer owes the revocation of its previous commitment.
+func (d *dance) awaiting() bool { return d.signed[Remote] > d.revoked[Remote] }
 
 // revocationFirst is the order in which a lost revocation and a lost commitment
 // of ours are sent again: the one in which they were sent at first.

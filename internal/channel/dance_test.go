@@ -96,7 +96,7 @@ func (y *toy) sign(t *testing.T) {
 }
 
 func (y *toy) maySign() bool {
-	if y.awaiting(Remote) {
+	if y.awaiting() {
 		return false
 	}
 	for by, us := range y.updates {
@@ -122,7 +122,7 @@ func (y *toy) receive(t *testing.T, m any) bool {
 		y.step(t, sendRevoke)
 		y.wire = append(y.wire, toyRevoke{})
 	case toyRevoke:
-		if !y.awaiting(Remote) {
+		if !y.awaiting() {
 			return false
 		}
 		y.step(t, receiveRevoke)

@@ -103,7 +103,7 @@ func (c *Channel) reestablish(m *wire.ChannelReestablish) *Violation {
 		return failf("channel_reestablish expects revocation %d, the last was %d", revocations, sent-1)
 	}
 	// They have got our latest commitment, or are to get it again.
-	again := m.NextCommitmentNumber == c.signed[Remote] && c.awaiting(Remote)
+	again := m.NextCommitmentNumber == c.signed[Remote] && c.awaiting()
 	if !again && m.NextCommitmentNumber != c.signed[Remote]+1 {
 		return failf("channel_reestablish expects commitment %d, the next is %d", m.NextCommitmentNumber, c.signed[Remote]+1)
 	}

@@ -159,7 +159,7 @@ func (c *Channel) TheirCommitments() ([]*script.Commitment, error) {
 	n := c.revoked[Remote]
 	held, err := c.build(f, Remote, n, c.points[current], c.fees.held(Remote, c.opener()),
 		func(_ Side, u Numbers) bool { return at(Remote, n, u) })
-	if err != nil || !c.awaiting(Remote) {
+	if err != nil || !c.awaiting() {
 		return []*script.Commitment{held}, err
 	}
 	latest, err := c.buildLatest(f, Remote, c.points[following])

@@ -216,6 +216,7 @@ func (s *Set) serveUp(p *Peer, up func()) {
 	}
 	stop := context.AfterFunc(s.ctx, func() { p.close(ErrClosed, false) })
 	defer stop()
+	defer p.close(ErrClosed, false)
 	var writing sync.WaitGroup
 	writing.Go(p.writer)
 	writing.Go(p.keepAlive)

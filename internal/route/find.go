@@ -54,6 +54,11 @@ func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	if err == nil {
 		return routes, nil
 	}
+	if q.Memory != nil && q.Memory.Any() {
+		// What failed an hour ago may work now: better a doubtful way than none.
+		q.Memory = nil
+		return Find(g, q)
+	}
 	// Say what a limit of ours rules out.
 	s = newSearch(g, q)
 	s.maxDelay = ^uint32(0)

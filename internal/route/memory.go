@@ -37,6 +37,9 @@ func (m *Memory) Learn(l pay.Lesson, now uint64) {
 	}
 }
 
+// Any says whether anything counts at all.
+func (m *Memory) Any() bool { return len(m.failed) > 0 }
+
 // Limits lists what counts at the time now, and drops the rest.
 func (m *Memory) Limits(now uint64) []pay.Limit {
 	out := make([]pay.Limit, 0, len(m.failed))

@@ -51,6 +51,24 @@ type Store struct {
 	stopped chan struct{} // closed when the writer has ended
 
 	onEvent func() // called after a commit that held an event
+
+	fault  Fault
+	writes uint64 // how many Writes the fault has seen
+	broken error  // the fault struck: nothing is written any more
+}
+
+// Fault says what becomes of the n-th Write, from 1 up, for tests that let the
+// process die there: before its rows are on disk, or after, with nobody told.
+type Fault func(n uint64) (before, after bool)
+
+// ErrFault is what a Write returns at a [Fault] and ever after.
+var ErrFault = errors.New("the disk is gone, as the test asked")
+
+// SetFault arms a fault; the count begins anew.
+func (s *Store) SetFault(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault, s.writes = f, 0
 }
 
 // batch is one Write.
@@ -74,8 +92,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	if err := s.open(ctx, filepath.Join(dir, "leyden.sqlite3")); err != nil {
-		s.closeFiles()
-		return nil, fmt.Errorf("database in %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("database in %s: %w", dir, err), s.closeFiles())
 	}
 	go s.writer()
 	return s, nil
@@ -192,10 +209,32 @@ func (s *Store) Write(ctx context.Context, rows ...durable.Row) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
+	after := s.strikes()
+	if s.broken != nil && !after {
+		s.mu.Unlock()
+		return s.broken
+	}
 	s.waiting = append(s.waiting, b)
 	s.mu.Unlock()
 	s.signal()
-	return <-b.done
+	err := <-b.done
+	if after {
+		return ErrFault
+	}
+	return err
+}
+
+// strikes asks the fault about one more Write. It is called with mu held.
+func (s *Store) strikes() (after bool) {
+	if s.fault == nil || s.broken != nil {
+		return false
+	}
+	s.writes++
+	before, after := s.fault(s.writes)
+	if before || after {
+		s.broken = ErrFault
+	}
+	return after
 }
 
 func (s *Store) signal() {

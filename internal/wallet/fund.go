@@ -147,7 +147,7 @@ func outputs(asked []Output) (outs []*btcwire.TxOut, all int, err error) {
 			continue
 		}
 		if o.Value > amount.MaxMoney {
-			return nil, -1, fmt.Errorf("%w: %v", ErrOutput, amount.ErrRange)
+			return nil, -1, fmt.Errorf("%w: %w", ErrOutput, amount.ErrRange)
 		}
 		out := btcwire.NewTxOut(int64(o.Value), o.Script)
 		if err := txrules.CheckOutput(out, txrules.DefaultRelayFeePerKb); err != nil {

@@ -267,7 +267,7 @@ func (c *Chain) BlockAt(_ context.Context, height uint32) (chain.Block, bool, er
 	}
 	b, err := c.blocks.BlockByHeight(int32(height)) //nolint:gosec // at most the best height
 	if err != nil {
-		return chain.Block{}, false, nil // disconnected meanwhile
+		return chain.Block{}, false, nil //nolint:nilerr // disconnected meanwhile
 	}
 	return chain.NewBlock(height, b.MsgBlock()), true, nil
 }

@@ -165,14 +165,14 @@ func (a arguments) get(i int, v any) error {
 	return nil
 }
 
-func (a arguments) hash(i int) (chainhash.Hash, error) {
+func (a arguments) hash() (chainhash.Hash, error) {
 	var text string
-	if err := a.get(i, &text); err != nil {
+	if err := a.get(0, &text); err != nil {
 		return chainhash.Hash{}, err
 	}
 	h, err := chainhash.NewHashFromStr(text)
 	if err != nil || len(text) != 64 {
-		return chainhash.Hash{}, rpcError(codeParameter, "parameter %d must be a hash of 64 digits", i+1)
+		return chainhash.Hash{}, rpcError(codeParameter, "parameter 1 must be a hash of 64 digits")
 	}
 	return *h, nil
 }
@@ -194,8 +194,12 @@ var methods = map[string]method{
 		}
 		return ids, nil
 	},
-	"getblockcount":      func(c *Chain, _ context.Context, _ arguments) (any, error) { return c.blocks.BestSnapshot().Height, nil },
-	"getbestblockhash":   func(c *Chain, _ context.Context, _ arguments) (any, error) { return c.blocks.BestSnapshot().Hash.String(), nil },
+	"getblockcount": func(c *Chain, _ context.Context, _ arguments) (any, error) {
+		return c.blocks.BestSnapshot().Height, nil
+	},
+	"getbestblockhash": func(c *Chain, _ context.Context, _ arguments) (any, error) {
+		return c.blocks.BestSnapshot().Hash.String(), nil
+	},
 	"getblockhash":       (*Chain).rpcBlockHash,
 	"getblockheader":     (*Chain).rpcHeader,
 	"getblock":           (*Chain).rpcBlock,
@@ -236,7 +240,7 @@ func (c *Chain) rpcBlockHash(_ context.Context, a arguments) (any, error) {
 }
 
 func (c *Chain) rpcHeader(_ context.Context, a arguments) (any, error) {
-	hash, err := a.hash(0)
+	hash, err := a.hash()
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +279,7 @@ func (c *Chain) describe(hash chainhash.Hash, h *btcwire.BlockHeader) map[string
 }
 
 func (c *Chain) rpcBlock(_ context.Context, a arguments) (any, error) {
-	hash, err := a.hash(0)
+	hash, err := a.hash()
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +324,7 @@ func bitcoin(sat int64) json.Number {
 }
 
 func (c *Chain) rpcTxOut(_ context.Context, a arguments) (any, error) {
-	hash, err := a.hash(0)
+	hash, err := a.hash()
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +342,7 @@ func (c *Chain) rpcTxOut(_ context.Context, a arguments) (any, error) {
 	}
 	e, err := c.blocks.FetchUtxoEntry(op)
 	if err != nil || e == nil || e.IsSpent() {
-		return nil, nil
+		return nil, nil //nolint:nilerr // bitcoind answers null for what is not there
 	}
 	best := c.blocks.BestSnapshot()
 	return map[string]any{
@@ -348,7 +352,7 @@ func (c *Chain) rpcTxOut(_ context.Context, a arguments) (any, error) {
 }
 
 func (c *Chain) rpcRawTx(_ context.Context, a arguments) (any, error) {
-	hash, err := a.hash(0)
+	hash, err := a.hash()
 	if err != nil {
 		return nil, err
 	}

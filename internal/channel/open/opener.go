@@ -115,7 +115,7 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 		return fmt.Errorf("%w: %v is below the minimum of %v", ErrRequest, r.Funding, cfg.Policy.MinFunding)
 	}
 	if err := cfg.Policy.checkFunding(r.Funding, r.Push, r.FeePerKw, l.ChannelReserve); err != nil {
-		return fmt.Errorf("%w: %v", ErrRequest, err)
+		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	if err := closing.CheckOurs(cfg.Script, cfg.forms()); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
