@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -46,7 +48,7 @@ func (m *mortal) start() {
 	m.once, m.died = once, died
 	n, err := node.Open(m.t.Context(), node.Config{
 		Dir: m.dir, Network: m.chain.Params(), Source: m.chain, Alias: m.alias, Listen: m.addr,
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), SetTimeout: 100 * time.Millisecond,
 		Fatal: func(error) {
 			once.Do(func() { close(died) })
 			runtime.Goexit() // the process is dead: nothing runs on
@@ -107,6 +109,11 @@ func (w *world) nodes() []*node.Node {
 // settled waits until every link is connected and no HTLC is left.
 func (w *world) settled() {
 	w.t.Helper()
+	defer func() {
+		if w.t.Failed() {
+			w.describe()
+		}
+	}()
 	until(w.t, "no HTLC is left", func() bool {
 		for _, n := range w.nodes() {
 			for _, l := range n.Links().All() {
@@ -117,6 +124,16 @@ func (w *world) settled() {
 		}
 		return true
 	})
+}
+
+// describe logs what is in flight, once a test has failed.
+func (w *world) describe() {
+	for _, n := range w.nodes() {
+		for _, l := range n.Links().All() {
+			v := l.View()
+			w.t.Logf("%s %s connected %v: %+v", n.Alias(), l.ID().String()[:6], v.Connected, v.HTLCs)
+		}
+	}
 }
 
 // reconnect calls the peers whose connection was lost, as they would do by
@@ -165,6 +182,10 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 		}
 		if err == nil {
 			return false
+		}
+		if errors.Is(err, store.ErrFault) {
+			<-victim.died // the write that the fault struck is about to say so
+			return true
 		}
 		w.reconnect()
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
@@ -44,9 +45,12 @@ type Config struct {
 	Color   [3]byte      // red, green, blue
 	Listen  string       // host and port for BOLT 8; empty: none
 	Relay   relay.Policy // zero: the default
-	Random  io.Reader    // nil: the operating system's
-	Log     *slog.Logger
-	Fatal   func(error) // ends the process; nil: logs and exits
+	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
+	// seconds, as BOLT 4 asks.
+	SetTimeout time.Duration
+	Random     io.Reader // nil: the operating system's
+	Log        *slog.Logger
+	Fatal      func(error) // ends the process; nil: logs and exits
 }
 
 // Node is a running node. It is safe for concurrent use.
@@ -196,7 +200,7 @@ func (n *Node) build(ctx context.Context) error {
 		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
 		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
 	})
-	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height})
+	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
 	n.sender = sender.New(sender.Config{
 		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
 		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Rand: n.cfg.Random, Fatal: n.fatal,

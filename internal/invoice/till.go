@@ -46,11 +46,20 @@ func PartOf(in channel.Incoming, p onion.Payload) Part {
 
 // Till collects parts. Not safe for concurrent use. The zero Till is empty.
 type Till struct {
+	Timeout time.Duration // of a set; zero: SetTimeout
+
 	sets map[wire.PaymentHash]*set
 	due  []due // in order of time; some for sets that are gone
 
 	rows    []durable.Row
 	outcome Outcome
+}
+
+func (t *Till) timeout() time.Duration {
+	if t.Timeout == 0 {
+		return SetTimeout
+	}
+	return t.Timeout
 }
 
 type set struct {
@@ -165,7 +174,7 @@ func (t *Till) hold(s *set, hash wire.PaymentHash) {
 		t.sets = make(map[wire.PaymentHash]*set)
 	}
 	t.sets[hash] = s
-	t.due = append(t.due, due{hash, s.since.Add(SetTimeout)})
+	t.due = append(t.due, due{hash, s.since.Add(t.timeout())})
 }
 
 // arrived is the sum of amt_to_forward. It cannot overflow: all parts but the
@@ -219,7 +228,7 @@ func (t *Till) Next() (time.Time, bool) {
 // current says whether d is about a set that still waits.
 func (t *Till) current(d due) bool {
 	s := t.sets[d.hash]
-	return s != nil && !s.paid && s.since.Add(SetTimeout).Equal(d.at)
+	return s != nil && !s.paid && s.since.Add(t.timeout()).Equal(d.at)
 }
 
 // Tick fails the sets that have waited too long.

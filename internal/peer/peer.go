@@ -48,7 +48,8 @@ type Peer struct {
 	wake    chan struct{}
 	reason  error // why it was closed; nil while open
 	closed  chan struct{}
-	drained bool // close once the queue is written
+	gone    chan struct{} // closed when the handler has heard of the end
+	drained bool          // close once the queue is written
 }
 
 // ID is the peer's node id.

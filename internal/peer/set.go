@@ -147,7 +147,7 @@ func (s *Set) handshake(c net.Conn, remote *btcec.PublicKey) (*Peer, error) {
 	}
 	p := &Peer{
 		id: wire.PointOf(n.Remote()), addr: c.RemoteAddr().String(), outbound: remote != nil, conn: c, noise: n,
-		wake: make(chan struct{}, 1), closed: make(chan struct{}),
+		wake: make(chan struct{}, 1), closed: make(chan struct{}), gone: make(chan struct{}),
 	}
 	if err := s.init(p); err != nil {
 		return nil, err
@@ -211,8 +211,12 @@ func (s *Set) serveUp(p *Peer, up func()) {
 	old := s.peers[p.id]
 	s.peers[p.id] = p
 	s.mu.Unlock()
+	defer close(p.gone)
 	if old != nil {
+		// The handler hears of one connection after the other: else what belongs
+		// to the new one could be taken for the old one's.
 		old.close(ErrReplaced, false)
+		<-old.gone
 	}
 	stop := context.AfterFunc(s.ctx, func() { p.close(ErrClosed, false) })
 	defer stop()
@@ -225,12 +229,12 @@ func (s *Set) serveUp(p *Peer, up func()) {
 	err := p.reader(func(m wire.Message) { s.cfg.Handler.PeerMessage(p, m) })
 	p.close(err, false)
 	writing.Wait()
+	s.cfg.Handler.PeerDown(p, p.Reason())
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.peers[p.id] == p {
 		delete(s.peers, p.id)
 	}
-	s.mu.Unlock()
-	s.cfg.Handler.PeerDown(p, p.Reason())
 }
 
 // Get is the connection to a node.
@@ -247,7 +251,9 @@ func (s *Set) All() []*Peer {
 	defer s.mu.Unlock()
 	out := make([]*Peer, 0, len(s.peers))
 	for _, p := range s.peers {
-		out = append(out, p)
+		if p.Reason() == nil {
+			out = append(out, p)
+		}
 	}
 	return out
 }

@@ -44,6 +44,7 @@ type Config struct {
 	Invoices Invoices
 	Settler  Settler
 	Height   func() uint32 // of the best block
+	Timeout  time.Duration // of a set of parts; zero: invoice.SetTimeout
 }
 
 // Receiver is the loop. It is safe for concurrent use.
@@ -73,7 +74,7 @@ type task struct {
 func New(c Config) *Receiver {
 	return &Receiver{
 		Config: c, labels: make(map[string][]chan struct{}),
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}), till: invoice.Till{Timeout: c.Timeout},
 	}
 }
 
