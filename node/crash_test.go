@@ -184,8 +184,7 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 			return false
 		}
 		if errors.Is(err, store.ErrFault) {
-			<-victim.died // the write that the fault struck is about to say so
-			return true
+			return true // the write that the fault struck is about to say so
 		}
 		w.reconnect()
 	}
