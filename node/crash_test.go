@@ -171,7 +171,7 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 		go func() {
 			err := fmt.Errorf("the payer died")
 			defer func() { done <- err }()
-			ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(w.t.Context(), 60*time.Second)
 			defer cancel()
 			_, err = alice.Sender().Pay(ctx, pay.Request{Bolt11: bolt, Invoice: inv})
 		}()
@@ -216,19 +216,14 @@ func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deat
 					return w.quiet()
 				}
 			})
-			select {
-			case <-victim.died:
-				died = true
-			default:
-			}
 		}
-		if died {
+		if victim.Store().SetFault(nil) {
+			died = true
 			deaths++
 			victim.restart()
 			w.reconnect()
 			w.pay(row.Bolt11, victim)
 		}
-		victim.Store().SetFault(nil)
 		w.settled()
 		w.judge(row.Label, amt)
 		if w.paid > 400_000_000 {
@@ -405,7 +400,7 @@ func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 		go func() {
 			err := fmt.Errorf("the opener died")
 			defer func() { ended <- err }()
-			ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(w.t.Context(), 60*time.Second)
 			defer cancel()
 			_, err = alice.OpenChannel(ctx, to, funding.Request{Amount: 100_000, FeePerKw: 1000, Commit: 1000, MinConf: 1})
 		}()
@@ -418,12 +413,12 @@ func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 				w.t.Fatalf("opening failed without a death: %v", err)
 			}
 		}
-		if died {
+		if victim.Store().SetFault(nil) {
+			died = true
 			deaths++
 			victim.restart()
 			w.dial()
 		}
-		victim.Store().SetFault(nil)
 		mine(w.t, w.chain, 1, w.alice.Node, w.carol.Node)
 		mine(w.t, w.chain, 5, w.alice.Node, w.carol.Node)
 		w.dial()
@@ -501,7 +496,8 @@ func closeOnce(t *testing.T, who string, after bool, k uint64) (died bool) {
 		}
 		return died || closed()
 	})
-	if died {
+	if victim.Store().SetFault(nil) {
+		died = true
 		victim.restart()
 		w.dial()
 		until(t, "the channel is closed after the restart", func() bool {
@@ -513,7 +509,6 @@ func closeOnce(t *testing.T, who string, after bool, k uint64) (died bool) {
 			return false
 		})
 	}
-	victim.Store().SetFault(nil)
 	mine(t, c, 1, alice.Node, carol.Node)
 	if a, b := alice.Wallet().Balance().Confirmed, carol.Wallet().Balance().Confirmed; a < 700_000 || b != 300_000 {
 		t.Fatalf("after a death of the %s at write %d (after: %v), alice has %v and carol %v", who, k, after, a, b)

@@ -55,8 +55,9 @@ func raceDetector() bool {
 	return false
 }
 
-// longest is how long a test waits for anything that the daemons do.
-const longest = 60 * time.Second
+// longest is how long a test waits for anything that the daemons do: more than the
+// 60 seconds for which parts of a payment are held.
+const longest = 150 * time.Second
 
 // eventually looks again and again until something is so.
 func eventually(tb testing.TB, what string, ok func() bool) {

@@ -67,7 +67,7 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 		p.Preimage = r.Preimage[:]
 	}
 	if r.Failure != nil {
-		if p.Failure, err = json.Marshal(r.Failure); err != nil {
+		if p.Failure, err = json.Marshal(columnOf(r.Failure)); err != nil {
 			return err
 		}
 	}
@@ -75,6 +75,36 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 		return err
 	}
 	return w.q.DeleteAttemptSettlement(w.ctx, optional(integer(r.ID), true))
+}
+
+// failureColumn is the JSON of a failure. The node is bytes: it may be unknown, and
+// then it is no point of the curve.
+type failureColumn struct {
+	Index     int                 `json:"i"`
+	Node      []byte              `json:"n,omitempty"`
+	Channel   wire.ShortChannelID `json:"c,omitempty"`
+	Direction uint8               `json:"d,omitempty"`
+	Code      uint16              `json:"f,omitempty"`
+	Message   []byte              `json:"m,omitempty"`
+	Text      string              `json:"t,omitempty"`
+}
+
+func columnOf(f *pay.Failure) failureColumn {
+	out := failureColumn{
+		Index: f.ErringIndex, Channel: f.ErringChannel, Direction: f.ErringDirection, Code: f.FailCode, Message: f.Message, Text: f.Text,
+	}
+	if f.ErringNode != (wire.NodeID{}) {
+		out.Node = f.ErringNode[:]
+	}
+	return out
+}
+
+func (f failureColumn) failure() *pay.Failure {
+	out := &pay.Failure{
+		ErringIndex: f.Index, ErringChannel: f.Channel, ErringDirection: f.Direction, FailCode: f.Code, Message: f.Message, Text: f.Text,
+	}
+	copy(out.ErringNode[:], f.Node)
+	return out
 }
 
 func readPayment(r db.Payment) (pay.PaymentRow, error) {
@@ -118,10 +148,11 @@ func readAttempt(r db.Attempt) (pay.AttemptRow, error) {
 		c.fixed(out.Result.Preimage[:], r.Preimage)
 	}
 	if r.Failure != nil {
-		out.Result.Failure = new(pay.Failure)
-		if err := json.Unmarshal(r.Failure, out.Result.Failure); err != nil {
+		var f failureColumn
+		if err := json.Unmarshal(r.Failure, &f); err != nil {
 			c.fail("failure of an attempt: %v", err)
 		}
+		out.Result.Failure = f.failure()
 	}
 	hops, err := pay.DecodeHops(r.Hops)
 	if err != nil {

@@ -64,11 +64,13 @@ type Fault func(n uint64) (before, after bool)
 // ErrFault is what a Write returns at a [Fault] and ever after.
 var ErrFault = errors.New("the disk is gone, as the test asked")
 
-// SetFault arms a fault; the count begins anew.
-func (s *Store) SetFault(f Fault) {
+// SetFault arms a fault; the count begins anew. It says whether the one before has
+// struck.
+func (s *Store) SetFault(f Fault) (struck bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault, s.writes = f, 0
+	return s.broken != nil
 }
 
 // batch is one Write.

@@ -37,7 +37,7 @@ type Source struct {
 	url    string
 	client *http.Client
 	auth   atomic.Pointer[[2]string]
-	noWait atomic.Bool // the server has no waitfornewblock
+	noWait atomic.Bool // the server has no waitforblockheight
 	down   atomic.Bool // the server did not answer the last time
 }
 
@@ -275,7 +275,8 @@ func (s *Source) Changed(ctx context.Context, tip chain.BlockRef) error {
 		}
 		var said *Error
 		var ignored json.RawMessage
-		err := s.call(ctx, &ignored, "waitfornewblock", waitTimeout.Milliseconds())
+		// Not waitfornewblock: it misses a block that came since the tip was asked for.
+		err := s.call(ctx, &ignored, "waitforblockheight", tip.Height+1, waitTimeout.Milliseconds())
 		switch {
 		case errors.As(err, &said) && said.Code == codeNoMethod:
 			s.noWait.Store(true)

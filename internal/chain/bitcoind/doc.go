@@ -4,7 +4,7 @@
 //	s, err := bitcoind.New(bitcoind.Config{URL: "http://user:password@127.0.0.1:18443", Log: log})
 //	err = s.Ready(ctx) // waits for a server that is late
 //
-// New blocks are waited for with waitfornewblock where the server has it, and
+// New blocks are waited for with waitforblockheight where the server has it, and
 // asked for every second where not. A server that is late, restarts or reindexes
 // is waited for, with a line in the log when it goes and when it is back: the node
 // goes on with what it knows. The cookie file is read again when the server says

@@ -211,9 +211,9 @@ var methods = map[string]method{
 		// FeePerKw satoshi for 1000 weight, in bitcoin for 1000 virtual bytes.
 		return map[string]any{"feerate": json.Number(fmt.Sprintf("0.%08d", FeePerKw*4)), "blocks": 2}, nil
 	},
-	"waitfornewblock":   (*Chain).rpcWait,
-	"generatetoaddress": (*Chain).rpcGenerate,
-	"sendtoaddress":     (*Chain).rpcPay,
+	"waitforblockheight": (*Chain).rpcWait,
+	"generatetoaddress":  (*Chain).rpcGenerate,
+	"sendtoaddress":      (*Chain).rpcPay,
 }
 
 func (c *Chain) rpcInfo(context.Context, arguments) (any, error) {
@@ -418,8 +418,8 @@ func (c *Chain) rpcTest(_ context.Context, a arguments) (any, error) {
 }
 
 func (c *Chain) rpcWait(ctx context.Context, a arguments) (any, error) {
-	millis := int64(0)
-	if err := a.get(0, &millis); err != nil {
+	height, millis := int64(0), int64(0)
+	if err := errors.Join(a.get(0, &height), a.get(1, &millis)); err != nil {
 		return nil, err
 	}
 	wait := longestWait
@@ -428,17 +428,15 @@ func (c *Chain) rpcWait(ctx context.Context, a arguments) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	tip, err := c.Tip(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Changed(ctx, tip); err == nil {
-		tip, err = c.Tip(ctx)
+	for {
+		tip, err := c.Tip(ctx)
 		if err != nil {
 			return nil, err
 		}
+		if int64(tip.Height) >= height || c.Changed(ctx, tip) != nil { // the time is over
+			return map[string]any{"hash": tip.Hash.String(), "height": tip.Height}, nil
+		}
 	}
-	return map[string]any{"hash": tip.Hash.String(), "height": tip.Height}, nil
 }
 
 func (c *Chain) script(text string) ([]byte, error) {

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/leyden-ln/leyden/amount"
+)
+
+func bound(raw string) (invoiceRequest, error) {
+	var r invoiceRequest
+	err := bind(paramsOf(reflect.TypeFor[invoiceRequest]()), json.RawMessage(raw), reflect.ValueOf(&r).Elem())
+	return r, err
+}
+
+func TestParametersByPositionAndByNameAreTheSame(t *testing.T) {
+	for _, raw := range []string{
+		`[25000, "tea", "one tea", 60]`,
+		`["25sat", "tea", "one tea", "60", null, null]`,
+		`{"amount_msat": 25000, "label": "tea", "description": "one tea", "expiry": 60}`,
+		`{"msatoshi": "25000msat", "label": "tea", "description": "one tea", "expiry": "60"}`,
+	} {
+		r, err := bound(raw)
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
+			continue
+		}
+		if r.Amount != (amount.OrAny{Msat: 25_000}) || r.Label != "tea" || r.Description != "one tea" || r.Expiry == nil || *r.Expiry != 60 || r.Preimage != nil {
+			t.Errorf("%s gave %+v", raw, r)
+		}
+	}
+	if r, err := bound(`["any", 7, "a label may be a number"]`); err != nil || !r.Amount.Any || r.Label != "7" {
+		t.Errorf("any: %+v, %v", r, err)
+	}
+}
+
+func TestWrongParametersAreRefused(t *testing.T) {
+	for raw, want := range map[string]string{
+		`[1, "a"]`:                             "missing required parameter: description",
+		`{"label": "a", "description": "b"}`:   "missing required parameter: amount_msat",
+		`[1, "a", "b", 1, null, 1, 1, 1, 1]`:   "too many parameters",
+		`{"amount": 1}`:                        "unknown parameter: amount",
+		`{"msatoshi": 1, "amount_msat": 1}`:    "given twice",
+		`[1, "a", "b", -1]`:                    "expiry: should be an integer",
+		`[1, "a", "b", 18446744073709551616]`:  "expiry: should be an integer",
+		`[1, "a", "b", 1.5]`:                   "expiry: should be an integer",
+		`[-1, "a", "b"]`:                       "amount_msat: should be",
+		`[1, ["a"], "b"]`:                      "label: should be a string",
+		`[1, "a", "b", 1, "00"]`:               "preimage: should be 64 hexadecimal digits",
+		`[1, "a", "b", 1, null, 1, "perhaps"]`: "deschashonly: should be true or false",
+		`"text"`:                               "params must be",
+		`7`:                                    "params must be",
+	} {
+		_, err := bound(raw)
+		e, ok := err.(*Error)
+		if !ok || e.Code != InvalidParams || !strings.Contains(e.Message, want) {
+			t.Errorf("%s: %v, want %q", raw, err, want)
+		}
+	}
+}
+
+func TestALongValueIsNotRepeatedInItsRefusal(t *testing.T) {
+	_, err := bound(`[1, "a", "b", "` + strings.Repeat("x", 100_000) + `"]`)
+	if err == nil || len(err.Error()) > 300 {
+		t.Errorf("the refusal has %d bytes", len(err.Error()))
+	}
+}
+
+func TestEveryCommandIsDescribed(t *testing.T) {
+	for _, c := range Table() {
+		if c.Short == "" || c.Long == "" || c.Group == "" || len(c.Examples) == 0 {
+			t.Errorf("%s lacks a text or an example", c.Name)
+		}
+		for _, p := range c.Params {
+			if p.Doc == "" {
+				t.Errorf("%s: parameter %s is not described", c.Name, p.Name)
+			}
+		}
+		for _, code := range c.Errors {
+			if codeText[code] == "" {
+				t.Errorf("%s: code %d has no text", c.Name, code)
+			}
+		}
+	}
+	// A client looks for this word to know what the invoice command can do.
+	if c, _ := Find("invoice"); !strings.Contains(c.Usage(), "deschashonly") {
+		t.Error("help does not show that invoice takes deschashonly")
+	}
+	if _, ok := Find("listinvoice"); !ok {
+		t.Error("listinvoices is not found under its older name")
+	}
+}
+
+func FuzzBind(f *testing.F) {
+	f.Add(`[1,"a","b"]`)
+	f.Add(`{"amount_msat":"any","label":1}`)
+	f.Fuzz(func(t *testing.T, raw string) {
+		if r, err := bound(raw); err == nil && r.Label == "" && !strings.Contains(raw, `""`) {
+			t.Errorf("%q was taken without a label", raw)
+		}
+	})
+}
