@@ -21,12 +21,14 @@ const macSize = chacha20poly1305.Overhead
 // BOLT 8: "is to be rotated after a party encrypts or decrypts 1000 times with it"
 const rotateAfter = 1000
 
-// cipherState is one direction's key with its nonce and its chaining key.
+// cipherState is one direction's key with its chaining key and how often the key
+// has been used. Neither is ever set back.
 type cipherState struct {
 	aead  cipher.AEAD
 	key   [32]byte
 	chain [32]byte
-	nonce uint64
+	used  uint64
+	nonce [chacha20poly1305.NonceSize]byte // room for the next nonce
 }
 
 func newCipherState(chain, key [32]byte) *cipherState {
@@ -40,21 +42,19 @@ func (c *cipherState) setKey(key [32]byte) {
 	if err != nil {
 		panic(err) // the key has 32 bytes
 	}
-	c.aead, c.key, c.nonce = aead, key, 0
+	c.aead, c.key, c.used = aead, key, 0
 }
 
 // seal appends the encryption of plain to dst.
 func (c *cipherState) seal(dst, plain, ad []byte) []byte {
-	nonce := c.next()
-	dst = c.aead.Seal(dst, nonce[:], plain, ad)
+	dst = c.aead.Seal(dst, c.next(), plain, ad)
 	c.rotate()
 	return dst
 }
 
 // open appends the decryption of sealed to dst.
 func (c *cipherState) open(dst, sealed, ad []byte) ([]byte, error) {
-	nonce := c.next()
-	dst, err := c.aead.Open(dst, nonce[:], sealed, ad)
+	dst, err := c.aead.Open(dst, c.next(), sealed, ad)
 	if err != nil {
 		return nil, ErrMAC
 	}
@@ -62,17 +62,19 @@ func (c *cipherState) open(dst, sealed, ad []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// next is the nonce: 32 zero bits, then the counter little-endian.
-func (c *cipherState) next() (n [chacha20poly1305.NonceSize]byte) {
-	binary.LittleEndian.PutUint64(n[4:], c.nonce)
-	c.nonce++
-	return n
+// next is the next nonce.
+//
+// BOLT 8: "encoding the nonce as 32 zero bits, followed by a *little-endian* 64-bit value"
+func (c *cipherState) next() []byte {
+	binary.LittleEndian.PutUint64(c.nonce[4:], c.used)
+	c.used++
+	return c.nonce[:]
 }
 
 // rotate replaces the key when it has been used enough (BOLT 8, "Lightning
 // Message Key Rotation").
 func (c *cipherState) rotate() {
-	if c.nonce == rotateAfter {
+	if c.used == rotateAfter {
 		var key [32]byte
 		c.chain, key = expand(c.chain, c.key[:])
 		c.setKey(key)

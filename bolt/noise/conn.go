@@ -9,7 +9,9 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2"
 )
 
-// MaxMessage is the length of the longest message.
+// MaxMessage is the length of the longest message, in bytes.
+//
+// BOLT 8: "The *maximum* size of _any_ Lightning message MUST NOT exceed `65535` bytes."
 const MaxMessage = 65535
 
 // headerSize is the encrypted length and its tag.
@@ -25,9 +27,13 @@ type Conn struct {
 	remote  *btcec.PublicKey
 	send    *cipherState
 	receive *cipherState
-	out     []byte // reused by WriteMessage
-	in      []byte // reused by ReadMessage
-	dead    error  // why nothing can be read any more
+	dead    error // why nothing can be read any more
+
+	// Memory that is used again, so that a message costs none.
+	length [2]byte          // of AppendEncrypted
+	out    []byte           // of WriteMessage
+	header [headerSize]byte // of ReadMessage
+	in     []byte           // of ReadMessage
 }
 
 func newConn(rw io.ReadWriter, remote *btcec.PublicKey, send, receive *cipherState) *Conn {
@@ -44,9 +50,8 @@ func (c *Conn) AppendEncrypted(dst, message []byte) ([]byte, error) {
 	if len(message) > MaxMessage {
 		return dst, ErrTooLong
 	}
-	var length [2]byte
-	binary.BigEndian.PutUint16(length[:], uint16(len(message))) //nolint:gosec // checked
-	dst = c.send.seal(dst, length[:], nil)
+	binary.BigEndian.PutUint16(c.length[:], uint16(len(message))) //nolint:gosec // checked
+	dst = c.send.seal(dst, c.length[:], nil)
 	return c.send.seal(dst, message, nil), nil
 }
 
@@ -73,12 +78,10 @@ func (c *Conn) ReadMessage() ([]byte, error) {
 }
 
 func (c *Conn) read() ([]byte, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(c.rw, header[:]); err != nil {
+	if _, err := io.ReadFull(c.rw, c.header[:]); err != nil {
 		return nil, err
 	}
-	var room [2]byte
-	length, err := c.receive.open(room[:0], header[:], nil)
+	length, err := c.receive.open(c.header[:0], c.header[:], nil)
 	if err != nil {
 		return nil, fmt.Errorf("length: %w", err)
 	}

@@ -16,6 +16,8 @@ type Key interface {
 }
 
 // ErrVersion means that the other side speaks an unknown version of the handshake.
+//
+// BOLT 8: "Clients MUST reject handshake attempts initiated with an unknown version."
 var ErrVersion = errors.New("noise: unknown handshake version")
 
 // Lengths of the acts: version, key (encrypted in act three), tag.
@@ -91,6 +93,9 @@ func (h *handshake) ephemeralAct(secret func() [32]byte) []byte {
 }
 
 // readEphemeral reads act one or two.
+//
+// BOLT 8: "If `v` is an unrecognized handshake version, then the responder MUST abort the connection attempt."
+// BOLT 8: "If the MAC check in this operation fails, then the initiator MUST terminate the connection without any further messages."
 func (h *handshake) readEphemeral(act []byte, secret func() [32]byte) (err error) {
 	if act[0] != 0 {
 		return ErrVersion
@@ -118,9 +123,8 @@ func Initiate(rw io.ReadWriter, local Key, ephemeral *btcec.PrivateKey, remote *
 	if err := h.readEphemeral(two[:], func() [32]byte { return ecdh(h.own, h.peerE) }); err != nil {
 		return nil, fmt.Errorf("act two: %w", err)
 	}
-	// Act three: our static key under the key of act two, then a tag under the
-	// secret of our static and their ephemeral key.
-	h.temp.nonce = 1
+	// Act three: our static key under the key of act two, which has been used once,
+	// then a tag under the secret of our static and their ephemeral key.
 	three := h.seal([]byte{0}, local.PublicKey().SerializeCompressed())
 	h.key(local.ECDH(h.peerE))
 	three = h.seal(three, nil)
@@ -157,11 +161,13 @@ func Respond(rw io.ReadWriter, local Key, ephemeral *btcec.PrivateKey) (*Conn, e
 	return newConn(rw, remote, newCipherState(h.chain, send), newCipherState(h.chain, receive)), nil
 }
 
+// readActThree returns the static key of who called.
+//
+// BOLT 8: "If the MAC check in this operation fails, then the responder MUST terminate the connection without any further messages."
 func (h *handshake) readActThree(act []byte) (*btcec.PublicKey, error) {
 	if act[0] != 0 {
 		return nil, ErrVersion
 	}
-	h.temp.nonce = 1
 	static, err := h.open(act[1 : 1+33+macSize])
 	if err != nil {
 		return nil, err
