@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,16 +16,46 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
 
 type htlcRow struct {
-	Direction   string              `json:"direction"`
-	ID          uint64              `json:"id"`
-	Amount      amount.MilliSatoshi `json:"amount_msat"`
-	Expiry      uint32              `json:"expiry"`
-	PaymentHash wire.PaymentHash    `json:"payment_hash"`
+	Direction   string              `json:"direction" doc:"out: we offered it; in: the peer did"`
+	ID          uint64              `json:"id" doc:"its number in this direction"`
+	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"what it carries"`
+	Expiry      uint32              `json:"expiry" doc:"the height at which it times out"`
+	PaymentHash wire.PaymentHash    `json:"payment_hash" doc:"whose preimage settles it"`
+	State       string              `json:"state" doc:"how far its addition or removal has come, such as SENT_ADD_ACK_REVOCATION"`
+	Trimmed     bool                `json:"local_trimmed,omitempty" doc:"true when it is too small for an output of our commitment"`
+}
+
+// htlcStates are Core Lightning's names of the stages of an update: by who
+// offered it, ours and theirs.
+var htlcStates = [2][5]string{
+	{"SENT_%s_HTLC", "SENT_%s_COMMIT", "RCVD_%s_REVOCATION", "RCVD_%s_ACK_COMMIT", "SENT_%s_ACK_REVOCATION"},
+	{"RCVD_%s_HTLC", "RCVD_%s_COMMIT", "SENT_%s_REVOCATION", "SENT_%s_ACK_COMMIT", "RCVD_%s_ACK_REVOCATION"},
+}
+
+func htlcState(h channel.HTLCView) string {
+	by := 0
+	if h.Incoming {
+		by = 1
+	}
+	if h.Removing { // by the other side than it was added
+		return fmt.Sprintf(htlcStates[1-by][h.Removed], "REMOVE")
+	}
+	return fmt.Sprintf(htlcStates[by][h.Added], "ADD")
+}
+
+type channelType struct {
+	Bits []int `json:"bits" doc:"feature bits"`
+}
+
+type feeRates struct {
+	PerKw uint32 `json:"perkw" doc:"in satoshi for 1000 weight"`
+	PerKb uint32 `json:"perkb" doc:"in satoshi for 1000 virtual bytes"`
 }
 
 type channelRow struct {
@@ -36,6 +68,8 @@ type channelRow struct {
 	FundingOutnum   uint32              `json:"funding_outnum" doc:"its output"`
 	Opener          string              `json:"opener" doc:"local or remote"`
 	Private         bool                `json:"private" doc:"whether it is not announced"`
+	Type            channelType         `json:"channel_type" doc:"what both sides agreed on"`
+	FeeRate         feeRates            `json:"feerate" doc:"of our commitment"`
 	ToUs            amount.MilliSatoshi `json:"to_us_msat" doc:"our balance"`
 	Total           amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
 	Spendable       amount.MilliSatoshi `json:"spendable_msat" doc:"the largest HTLC that we can offer"`
@@ -43,12 +77,16 @@ type channelRow struct {
 	OurReserve      amount.MilliSatoshi `json:"our_reserve_msat" doc:"what we must keep"`
 	TheirReserve    amount.MilliSatoshi `json:"their_reserve_msat" doc:"what the peer must keep"`
 	DustLimit       amount.MilliSatoshi `json:"dust_limit_msat" doc:"below which our commitment has no output"`
-	OurToSelfDelay  uint16              `json:"our_to_self_delay" doc:"blocks that we wait for our money after a unilateral close"`
+	OurToSelfDelay  uint16              `json:"our_to_self_delay" doc:"blocks that we wait for our money after our unilateral close"`
+	PeerToSelfDelay uint16              `json:"their_to_self_delay" doc:"blocks that the peer waits after its own"`
+	MinHTLCIn       amount.MilliSatoshi `json:"minimum_htlc_in_msat" doc:"the smallest HTLC that we take"`
+	MinHTLCOut      amount.MilliSatoshi `json:"minimum_htlc_out_msat" doc:"the smallest HTLC that the peer takes"`
+	MaxTotalIn      amount.MilliSatoshi `json:"max_total_htlc_in_msat" doc:"what the HTLCs that we take may carry together"`
+	MaxTotalOut     amount.MilliSatoshi `json:"max_total_htlc_out_msat" doc:"what the HTLCs that the peer takes may carry together"`
 	MaxAcceptedHTLC uint16              `json:"max_accepted_htlcs" doc:"how many HTLCs we take at once"`
 	FeeBase         uint32              `json:"fee_base_msat" doc:"our fee for forwarding over it"`
 	FeePPM          uint32              `json:"fee_proportional_millionths" doc:"the part of it that grows with the amount"`
 	CLTVDelta       uint16              `json:"cltv_expiry_delta" doc:"blocks that we ask for"`
-	FeePerKw        uint32              `json:"feerate_perkw" doc:"of our commitment"`
 	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
 	Status          []string            `json:"status" doc:"in words"`
 }
@@ -93,7 +131,10 @@ func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
 		FundingOutnum: p.Funding.Index, Opener: "remote", Private: !p.Announce, ToUs: v.ToLocal, Total: p.Capacity.Msat(),
 		Spendable: v.Spendable, Receivable: v.Receivable, OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
 		DustLimit: p.LocalLimits.DustLimit.Msat(), OurToSelfDelay: p.RemoteLimits.ToSelfDelay,
-		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeePerKw: v.FeePerKw, HTLCs: []htlcRow{}, Status: []string{v.State},
+		PeerToSelfDelay: p.LocalLimits.ToSelfDelay, MinHTLCIn: p.LocalLimits.HTLCMinimum, MinHTLCOut: p.RemoteLimits.HTLCMinimum,
+		MaxTotalIn: p.LocalLimits.MaxHTLCValueInFlight, MaxTotalOut: p.RemoteLimits.MaxHTLCValueInFlight,
+		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeeRate: feeRates{v.FeePerKw, 4 * v.FeePerKw},
+		Type: channelType{p.ChannelType.Bits()}, HTLCs: []htlcRow{}, Status: []string{v.State},
 	}
 	if l, ok := n.Links().Get(p.Channel); ok && connected {
 		// What can move now depends on the connection, which rows do not know.
@@ -117,18 +158,21 @@ func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
 		if h.Incoming {
 			direction = "in"
 		}
-		out.HTLCs = append(out.HTLCs, htlcRow{direction, h.ID, h.Amount, h.CLTVExpiry, h.PaymentHash})
+		out.HTLCs = append(out.HTLCs, htlcRow{
+			Direction: direction, ID: h.ID, Amount: h.Amount, Expiry: h.CLTVExpiry, PaymentHash: h.PaymentHash,
+			State: htlcState(h), Trimmed: h.LocalTrimmed,
+		})
 	}
 	return out, nil
 }
 
 type fundChannelRequest struct {
 	ID       wire.NodeID          `json:"id" doc:"the peer, which must be connected"`
-	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, or with the suffix sat or btc"`
-	FeeRate  *uint32              `json:"feerate" doc:"of the funding transaction, in satoshi for 1000 weight; an estimate when not given"`
+	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
+	FeeRate  *feeRate             `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
 	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
 	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
-	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once"`
+	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once; 0 when not given"`
 }
 
 type fundChannelResponse struct {
@@ -136,12 +180,15 @@ type fundChannelResponse struct {
 	Txid        string         `json:"txid" doc:"its id"`
 	Outnum      uint32         `json:"outnum" doc:"its output"`
 	ChannelID   wire.ChannelID `json:"channel_id" doc:"BOLT 2's id"`
-	ChannelType []int          `json:"channel_type" doc:"feature bits"`
+	ChannelType channelType    `json:"channel_type" doc:"what both sides agreed on"`
 	MinDepth    uint32         `json:"mindepth" doc:"confirmations until it can be used"`
 }
 
 // satoshi reads an amount whose bare number is in satoshi.
 func satoshi(text string) (amount.Satoshi, error) {
+	if text == "all" {
+		return wallet.All, nil
+	}
 	if !strings.HasSuffix(text, "btc") && !strings.HasSuffix(text, "sat") {
 		text += "sat"
 	}
@@ -158,6 +205,56 @@ func satoshi(text string) (amount.Satoshi, error) {
 // confirmTarget is within how many blocks transactions of ours should confirm.
 const confirmTarget = 6
 
+// leastFeeRate is below what no node relays, in satoshi for 1000 weight.
+const leastFeeRate = 253
+
+// feeRate is a wish: a number for 1000 weight, or within how many blocks to
+// confirm.
+type feeRate struct{ perKw, blocks uint32 }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (f *feeRate) UnmarshalText(b []byte) error {
+	text := string(b)
+	switch text {
+	case "slow":
+		f.blocks = 100
+		return nil
+	case "normal":
+		f.blocks = confirmTarget
+		return nil
+	case "urgent":
+		f.blocks = 2
+		return nil
+	}
+	number, perKw := strings.CutSuffix(text, "perkw")
+	if !perKw {
+		number = strings.TrimSuffix(text, "perkb")
+	}
+	v, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return err
+	}
+	if !perKw {
+		v = (v + 3) / 4
+	}
+	if v < leastFeeRate {
+		return fmt.Errorf("the least is %dperkw", leastFeeRate)
+	}
+	f.perKw = uint32(v) //nolint:gosec // 32 bits were read
+	return nil
+}
+
+// of is the feerate in satoshi for 1000 weight.
+func (f *feeRate) of(ctx context.Context, n *node.Node) (uint32, error) {
+	switch {
+	case f == nil:
+		return n.FeeRate(ctx, confirmTarget)
+	case f.perKw != 0:
+		return f.perKw, nil
+	}
+	return n.FeeRate(ctx, f.blocks)
+}
+
 func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out fundChannelResponse, err error) {
 	sat, err := satoshi(r.Amount)
 	if err != nil {
@@ -167,10 +264,11 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	if err != nil {
 		return out, err
 	}
-	req := funding.Request{Amount: sat, FeePerKw: estimate, Commit: estimate, Announce: r.Announce == nil || *r.Announce, MinConf: 1}
-	if r.FeeRate != nil {
-		req.FeePerKw = *r.FeeRate
+	rate, err := r.FeeRate.of(ctx, n)
+	if err != nil {
+		return out, err
 	}
+	req := funding.Request{Amount: sat, FeePerKw: rate, Commit: estimate, Announce: r.Announce == nil || *r.Announce, MinConf: 1}
 	if r.MinConf != nil {
 		req.MinConf = *r.MinConf
 	}
@@ -191,7 +289,7 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	raw, err := hexTx(opened.Tx)
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
-		ChannelType: opened.Params.ChannelType.Bits(), MinDepth: opened.Params.MinimumDepth,
+		ChannelType: channelType{opened.Params.ChannelType.Bits()}, MinDepth: opened.Params.MinimumDepth,
 	}, err
 }
 
@@ -202,15 +300,28 @@ func hexTx(tx *btcwire.MsgTx) (string, error) {
 }
 
 type closeRequest struct {
-	ID                string  `json:"id" doc:"channel_id, short_channel_id, or the id of a peer with one channel"`
-	UnilateralTimeout *uint64 `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
-	FeeRate           *uint32 `json:"feerate" doc:"of the closing transaction, in satoshi for 1000 weight; an estimate when not given"`
+	ID                string       `json:"id" doc:"channel_id, short_channel_id, or the id of a peer with one channel"`
+	UnilateralTimeout *uint64      `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
+	Destination       *string      `json:"destination" doc:"the address for our money; one of the wallet's when not given"`
+	FeeStep           *unsupported `json:"fee_negotiation_step" doc:"the fee is agreed on by ranges, without steps"`
+	WrongFunding      *unsupported `json:"wrong_funding" doc:"only the funding output of the channel is spent"`
+	ForceLease        *unsupported `json:"force_lease_closed" doc:"there are no leases"`
+	FeeRange          *unsupported `json:"feerange" doc:"see feerate"`
+	FeeRate           *feeRate     `json:"feerate" doc:"of the closing transaction: where our fee range begins; normal when not given"`
 }
 
 type closeResponse struct {
-	Type string `json:"type" doc:"mutual, unilateral or unopened"`
-	Tx   string `json:"tx,omitempty" doc:"the closing transaction in hexadecimal"`
-	Txid string `json:"txid,omitempty" doc:"its id"`
+	Type  string   `json:"type" doc:"mutual or unilateral"`
+	Tx    string   `json:"tx" doc:"the closing transaction in hexadecimal"`
+	Txid  string   `json:"txid" doc:"its id"`
+	Txs   []string `json:"txs" doc:"the same as tx, in a list"`
+	Txids []string `json:"txids" doc:"the same as txid, in a list"`
+}
+
+func closedBy(kind string, tx *btcwire.MsgTx) (closeResponse, error) {
+	raw, err := hexTx(tx)
+	id := tx.TxHash().String()
+	return closeResponse{Type: kind, Tx: raw, Txid: id, Txs: []string{raw}, Txids: []string{id}}, err
 }
 
 const defaultUnilateral = 172_800
@@ -224,12 +335,15 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	if err != nil {
 		return out, err
 	}
-	rate, err := n.FeeRate(ctx, confirmTarget)
+	rate, err := r.FeeRate.of(ctx, n)
 	if err != nil {
 		return out, err
 	}
-	if r.FeeRate != nil {
-		rate = *r.FeeRate
+	var script []byte
+	if r.Destination != nil {
+		if script, err = scriptOf(n, *r.Destination); err != nil {
+			return out, refuse(InvalidParams, "destination: %v", err)
+		}
 	}
 	l, ok := n.Links().Get(id)
 	if !ok {
@@ -240,7 +354,7 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 		seconds = *r.UnilateralTimeout
 	}
 	deadline := time.Duration(min(seconds, 1<<31)) * time.Second //nolint:gosec // bounded
-	if err := n.CloseChannel(ctx, id, nil, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
+	if err := n.CloseChannel(ctx, id, script, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
 		return out, err
 	}
 	var late <-chan time.Time
@@ -252,21 +366,52 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	look := time.NewTicker(closeEvery)
 	defer look.Stop()
 	for {
-		if l.Status().Closing != nil {
+		switch s := l.Status(); {
+		case s.Closing != nil:
 			tx, err := n.ClosingTx(ctx, id)
 			if err != nil {
 				return out, err
 			}
-			raw, err := hexTx(tx)
-			return closeResponse{Type: "mutual", Tx: raw, Txid: tx.TxHash().String()}, err
+			return closedBy("mutual", tx)
+		case s.Status == channel.Failed:
+			return closedAlone(ctx, l)
+		case s.Status != channel.Open:
+			return out, refuse(Failed, "the funding output was spent meanwhile")
 		}
 		select {
 		case <-look.C:
 		case <-late:
-			return closeResponse{Type: "unilateral"}, n.ForceClose(ctx, id)
+			if err := n.ForceClose(ctx, id); err != nil {
+				return out, err
+			}
+			return closedAlone(ctx, l)
 		case <-ctx.Done():
 			return out, ctx.Err()
 		}
+	}
+}
+
+// closedAlone is the answer of a close by our latest commitment.
+func closedAlone(ctx context.Context, l *link.Link) (out closeResponse, err error) {
+	type answer struct {
+		tx  *btcwire.MsgTx
+		err error
+	}
+	got := make(chan answer, 1)
+	if !l.Do(func(ch *channel.Channel) {
+		_, tx, _, err := ch.OurCommitment(l.Signer())
+		got <- answer{tx, err}
+	}) {
+		return out, node.ErrNoChannel
+	}
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return out, a.err
+		}
+		return closedBy("unilateral", a.tx)
+	case <-ctx.Done():
+		return out, ctx.Err()
 	}
 }
 
@@ -304,7 +449,7 @@ var channelCommands = []Command{
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
 			"when the transaction has enough confirmations.",
 		Errors:   []Code{FundCannotAfford, FundPeerNotConnected, Failed},
-		Examples: []string{"fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
+		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
 	define(Spec{
 		Name: "listpeerchannels", Group: "channels", Short: "list our channels",

@@ -28,8 +28,14 @@ type Param struct {
 	Type     string // in words
 	Optional bool
 	Doc      string
+	Text     bool // it takes any text
+	Refused  bool // it only keeps the place of a parameter that is not supported
 	index    int
 }
+
+// unsupported is the type of a parameter that Core Lightning has at this place
+// and this node does not honour: to give it is an error, never a silent nothing.
+type unsupported struct{}
 
 // Command is one entry of the table.
 type Command struct {
@@ -70,10 +76,19 @@ func paramsOf(t reflect.Type) []Param {
 		}
 		out = append(out, Param{
 			Name: name, Alias: f.Tag.Get("alias"), Type: typeName(ft), Optional: optional,
-			Doc: f.Tag.Get("doc"), index: i,
+			Doc: f.Tag.Get("doc"), Text: ft.Kind() == reflect.String, Refused: ft == reflect.TypeFor[unsupported](), index: i,
 		})
 	}
 	return out
+}
+
+// Param finds a parameter by its name or alias.
+func (c *Command) Param(name string) (Param, bool) {
+	i := position(c.Params, name)
+	if i < 0 {
+		return Param{}, false
+	}
+	return c.Params[i], true
 }
 
 // Usage is the command with its parameters, the optional ones in brackets.

@@ -23,10 +23,11 @@ type invoiceRequest struct {
 	Label        string         `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string         `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
 	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 3600 when not given"`
+	Fallbacks    *[]string      `json:"fallbacks" doc:"addresses on-chain, most preferred first, for a payer who finds no way"`
 	Preimage     *wire.Preimage `json:"preimage" doc:"the secret that a payment reveals; random when not given. Never use one twice"`
-	CLTV         *uint32        `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 18 to 2016; 40 when not given"`
-	DescHashOnly *bool          `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice"`
 	Private      *bool          `json:"exposeprivatechannels" doc:"whether unannounced channels may be named in route hints; true when not given"`
+	CLTV         *uint32        `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 18 to 2016; 40 when not given"`
+	DescHashOnly *bool          `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice; false when not given"`
 }
 
 type invoiceResponse struct {
@@ -36,7 +37,9 @@ type invoiceResponse struct {
 	Bolt11          string           `json:"bolt11" doc:"the invoice, for the payer"`
 	PaymentSecret   string           `json:"payment_secret" doc:"the secret in the invoice that shows that who pays has read it"`
 	CreatedIndex    uint64           `json:"created_index" doc:"its place in the order of creation, from 1 up"`
-	WarningCapacity string           `json:"warning_capacity,omitempty" doc:"no channel can receive this amount now"`
+	WarningCapacity string           `json:"warning_capacity,omitempty" doc:"all channels together cannot receive this amount"`
+	WarningOffline  string           `json:"warning_offline,omitempty" doc:"they could if their peers were connected"`
+	WarningPrivate  string           `json:"warning_private_unused,omitempty" doc:"they could if unannounced channels were named in the invoice"`
 }
 
 // invoiceRow is an invoice as listed.
@@ -80,8 +83,6 @@ func invoiceError(err error) error {
 		return refuse(InvoicePreimageExists, "%v", err)
 	case errors.Is(err, receiver.ErrNotFound):
 		return refuse(InvoiceNotFound, "unknown invoice")
-	case errors.Is(err, receiver.ErrStatus):
-		return refuse(InvoiceStatusUnexpected, "%v", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(InvoiceWaitTimedOut, "timed out while waiting")
 	}
@@ -110,32 +111,68 @@ func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceRe
 	if r.Private != nil && !*r.Private {
 		req.Hints = [][]bolt11.HopHint{}
 	}
+	if r.Fallbacks != nil {
+		for _, text := range *r.Fallbacks {
+			script, err := scriptOf(n, text)
+			if err != nil {
+				return invoiceResponse{}, refuse(InvalidParams, "fallbacks: %v", err)
+			}
+			f, ok := bolt11.FallbackOf(script)
+			if !ok {
+				return invoiceResponse{}, refuse(InvalidParams, "fallbacks: an invoice cannot hold %q", clip([]byte(text)))
+			}
+			req.Fallbacks = append(req.Fallbacks, f)
+		}
+	}
 	row, err := n.NewInvoice(ctx, req)
 	if err != nil {
 		return invoiceResponse{}, invoiceError(err)
 	}
-	if stored, ok, err := n.Store().InvoiceByHash(ctx, row.PaymentHash); err == nil && ok {
+	stored, ok, err := n.Store().InvoiceByHash(ctx, row.PaymentHash)
+	if err != nil {
+		return invoiceResponse{}, err
+	}
+	if ok { // else it was deleted at once
 		row = stored
 	}
 	out := invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
 		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex,
 	}
-	var receivable amount.MilliSatoshi
-	for _, l := range n.Links().All() {
-		receivable += l.View().Receivable
-	}
-	if receivable < row.Amount.Msat || receivable == 0 {
-		out.WarningCapacity = fmt.Sprintf("channels can receive %s now: the payer will find no way", receivable)
-	}
+	out.warn(n, row.Amount, req.Hints == nil)
 	return out, nil
+}
+
+// warn says why a payer may find no way: which of all channels, those that are
+// connected and those that the payer can know of have too little to receive.
+func (r *invoiceResponse) warn(n *node.Node, asked amount.OrAny, private bool) {
+	var all, connected, named amount.MilliSatoshi
+	for _, l := range n.Links().All() {
+		v := l.View()
+		all += v.Receivable
+		if _, up := n.Peers().Get(l.Params().Peer); up {
+			connected += v.Receivable
+		}
+		if private || l.Params().Announce {
+			named += v.Receivable
+		}
+	}
+	needed := max(asked.Msat, 1)
+	switch {
+	case all < needed:
+		r.WarningCapacity = fmt.Sprintf("all channels together can receive %s: the payer will find no way", all)
+	case connected < needed:
+		r.WarningOffline = fmt.Sprintf("channels whose peers are connected can receive %s: the payer will find no way now", connected)
+	case named < needed:
+		r.WarningPrivate = fmt.Sprintf("announced channels can receive %s: the payer will find no way without exposeprivatechannels", named)
+	}
 }
 
 type listInvoicesRequest struct {
 	Label       *string           `json:"label" doc:"the invoice of this label"`
 	InvString   *string           `json:"invstring" doc:"the invoice of this bolt11 string"`
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the invoice of this payment hash"`
-	OfferID     *string           `json:"offer_id" doc:"invoices of an offer: there are none yet"`
+	OfferID     *unsupported      `json:"offer_id" doc:"there are no offers yet"`
 	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
 	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
@@ -161,9 +198,17 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 	var row invoice.Row
 	var ok bool
 	var err error
+	given := 0
+	for _, is := range []bool{r.Label != nil, r.InvString != nil, r.PaymentHash != nil} {
+		if is {
+			given++
+		}
+	}
 	switch {
-	case r.OfferID != nil:
-		return nil, nil
+	case given > 1:
+		return nil, refuse(InvalidParams, "give only one of label, invstring and payment_hash")
+	case given == 1 && (r.Index != nil || r.Start != nil || r.Limit != nil):
+		return nil, refuse(InvalidParams, "index, start and limit are for lists of all invoices")
 	case r.Label != nil:
 		row, ok, err = n.Store().InvoiceByLabel(ctx, *r.Label)
 	case r.PaymentHash != nil:
@@ -188,7 +233,7 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 		case *r.Index == "updated":
 			return n.Store().InvoicesUpdated(ctx, start, limit)
 		}
-		return nil, refuse(InvalidParams, "index: should be created or updated, not %q", *r.Index)
+		return nil, refuse(InvalidParams, "index: should be created or updated, not %q", clip([]byte(*r.Index)))
 	}
 	if err != nil || !ok {
 		return nil, err
@@ -199,6 +244,27 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 type delInvoiceRequest struct {
 	Label  string `json:"label" doc:"of the invoice to delete"`
 	Status string `json:"status" doc:"the status that it must have: unpaid, paid or expired"`
+}
+
+// statusMismatch is the data of a refusal to delete.
+type statusMismatch struct {
+	Current  string `json:"current_status"`
+	Expected string `json:"expected_status"`
+}
+
+func delInvoice(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoiceRow, error) {
+	status := invoice.Status(r.Status)
+	if status != invoice.Unpaid && status != invoice.Paid && status != invoice.Expired {
+		return invoiceRow{}, refuse(InvalidParams, "status: should be unpaid, paid or expired, not %q", clip([]byte(r.Status)))
+	}
+	row, err := n.Receiver().Delete(ctx, r.Label, status)
+	if errors.Is(err, receiver.ErrStatus) {
+		return invoiceRow{}, &Error{
+			Code: InvoiceStatusUnexpected, Message: fmt.Sprintf("the invoice is %s, not %s", row.Status, status),
+			Data: statusMismatch{string(row.Status), r.Status},
+		}
+	}
+	return showInvoice(row), invoiceError(err)
 }
 
 type labelRequest struct {
@@ -233,10 +299,7 @@ var invoiceCommands = []Command{
 		Long:     "Deletes an invoice that has the status given, and shows what it was.",
 		Errors:   []Code{InvoiceNotFound, InvoiceStatusUnexpected, Failed},
 		Examples: []string{"delinvoice t-shirt paid"},
-	}, func(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoiceRow, error) {
-		row, err := n.Receiver().Delete(ctx, r.Label, invoice.Status(r.Status))
-		return showInvoice(row), invoiceError(err)
-	}),
+	}, delInvoice),
 	define(Spec{
 		Name: "waitinvoice", Group: "payments", Short: "wait until an invoice is paid",
 		Long:     "Waits until the invoice is paid, which it may be already, or has expired.",

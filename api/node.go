@@ -29,15 +29,28 @@ type getInfoResponse struct {
 	Network       string      `json:"network" doc:"such as regtest"`
 	FeesCollected uint64      `json:"fees_collected_msat" doc:"by forwarding, of HTLCs that have ended"`
 	LightningDir  string      `json:"lightning-dir" doc:"the data folder"`
-	OurFeatures   string      `json:"our_features" doc:"feature bits of our init in hexadecimal"`
+	OurFeatures   ourFeatures `json:"our_features" doc:"feature bits, in hexadecimal"`
 }
+
+type ourFeatures struct {
+	Init    string `json:"init" doc:"in our init"`
+	Node    string `json:"node" doc:"in our node_announcement"`
+	Channel string `json:"channel" doc:"in our channel_announcements: none"`
+	Invoice string `json:"invoice" doc:"in our invoices"`
+}
+
+// invoiceFeatures are those of package invoice.
+var invoiceFeatures = wire.NewFeatures(wire.VarOnion, wire.PaymentSecret, wire.BasicMPP+1)
 
 func getInfo(ctx context.Context, n *node.Node, _ none) (getInfoResponse, error) {
 	color := n.Color()
 	out := getInfoResponse{
 		ID: n.ID(), Alias: n.Alias(), Color: hex.EncodeToString(color[:]), NumPeers: len(n.Peers().All()), Address: []address{},
 		Binding: []address{}, Version: Version, BlockHeight: n.Height(), Network: n.Network(), LightningDir: n.Dir(),
-		OurFeatures: hex.EncodeToString(node.Features()),
+		OurFeatures: ourFeatures{
+			Init: hex.EncodeToString(node.Features()), Node: hex.EncodeToString(node.Features()),
+			Invoice: hex.EncodeToString(invoiceFeatures),
+		},
 	}
 	if n.Addr() != nil {
 		out.Binding = append(out.Binding, addressOf(n.Addr().String()))

@@ -28,7 +28,7 @@ func (c *Command) Page() string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, p.Type, needed, p.Doc)
 		}
 	}
-	b.WriteString("\n## Result\n\n| field | what it is |\n|---|---|\n")
+	b.WriteString("\n## Result\n\n| field | type | what it is |\n|---|---|---|\n")
 	fields(&b, c.Result, "")
 	b.WriteString("\n## Errors\n\n| code | what it means |\n|---|---|\n")
 	codes := append([]Code{InvalidParams}, c.Errors...)
@@ -47,12 +47,6 @@ func (c *Command) Page() string {
 func fields(b *strings.Builder, t reflect.Type, prefix string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		doc := f.Tag.Get("doc")
-		if strings.Contains(options, "omitempty") {
-			doc = strings.TrimSpace(doc + " (when there is one)")
-		}
-		fmt.Fprintf(b, "| %s%s | %s |\n", prefix, name, doc)
 		ft, suffix := f.Type, "."
 		for ft.Kind() == reflect.Slice || ft.Kind() == reflect.Pointer {
 			if ft.Kind() == reflect.Slice {
@@ -60,10 +54,35 @@ func fields(b *strings.Builder, t reflect.Type, prefix string) {
 			}
 			ft = ft.Elem()
 		}
-		if ft.Kind() == reflect.Struct && ft.PkgPath() == t.PkgPath() {
+		inside := ft.Kind() == reflect.Struct && ft.PkgPath() == t.PkgPath()
+		if f.Anonymous {
+			fields(b, ft, prefix)
+			continue
+		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		doc := f.Tag.Get("doc")
+		if strings.Contains(options, "omitempty") {
+			doc += " (when there is one)"
+		}
+		fmt.Fprintf(b, "| %s%s | %s | %s |\n", prefix, name, resultType(f.Type), doc)
+		if inside {
 			fields(b, ft, prefix+name+suffix)
 		}
 	}
+}
+
+// resultType says in words what a result's field is in JSON.
+func resultType(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Name() {
+	case "MilliSatoshi":
+		return "an integer of msat"
+	case "PaymentHash", "Preimage", "ChannelID":
+		return "64 hexadecimal digits"
+	}
+	return typeName(t)
 }
 
 // Pages are the commands' pages and their index by file name.

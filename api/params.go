@@ -52,6 +52,9 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 			}
 			continue
 		}
+		if p.Refused {
+			return refuse(InvalidParams, "%s is not supported: leave it out, or null", p.Name)
+		}
 		field := v.Field(p.index)
 		if p.Optional {
 			field.Set(reflect.New(field.Type().Elem()))
@@ -141,16 +144,22 @@ func number(raw json.RawMessage) bool { return raw[0] == '-' || raw[0] >= '0' &&
 // typeName says in words what a parameter takes.
 func typeName(t reflect.Type) string {
 	switch t.Name() {
+	case "unsupported":
+		return "nothing: not supported"
 	case "MilliSatoshi":
 		return "an amount (msat, or with the suffix msat, sat or btc)"
 	case "OrAny":
 		return "an amount (msat, or with the suffix msat, sat or btc) or \"any\""
-	case "OrAll":
-		return "an amount in satoshi or \"all\""
 	case "PaymentHash", "Preimage":
 		return "64 hexadecimal digits"
 	case "Point":
 		return "a node id (66 hexadecimal digits)"
+	case "riskFactor":
+		return "a number"
+	case "hexBytes":
+		return "hexadecimal digits"
+	case "feeRate":
+		return "slow, normal, urgent, or a number with perkw or perkb"
 	case "ShortChannelID":
 		return "a short_channel_id (BLOCKxTXxOUTPUT)"
 	}

@@ -38,20 +38,22 @@ func TestParametersByPositionAndByNameAreTheSame(t *testing.T) {
 
 func TestWrongParametersAreRefused(t *testing.T) {
 	for raw, want := range map[string]string{
-		`[1, "a"]`:                             "missing required parameter: description",
-		`{"label": "a", "description": "b"}`:   "missing required parameter: amount_msat",
-		`[1, "a", "b", 1, null, 1, 1, 1, 1]`:   "too many parameters",
-		`{"amount": 1}`:                        "unknown parameter: amount",
-		`{"msatoshi": 1, "amount_msat": 1}`:    "given twice",
-		`[1, "a", "b", -1]`:                    "expiry: should be an integer",
-		`[1, "a", "b", 18446744073709551616]`:  "expiry: should be an integer",
-		`[1, "a", "b", 1.5]`:                   "expiry: should be an integer",
-		`[-1, "a", "b"]`:                       "amount_msat: should be",
-		`[1, ["a"], "b"]`:                      "label: should be a string",
-		`[1, "a", "b", 1, "00"]`:               "preimage: should be 64 hexadecimal digits",
-		`[1, "a", "b", 1, null, 1, "perhaps"]`: "deschashonly: should be true or false",
-		`"text"`:                               "params must be",
-		`7`:                                    "params must be",
+		`[1, "a"]`:                                         "missing required parameter: description",
+		`{"label": "a", "description": "b"}`:               "missing required parameter: amount_msat",
+		`[1, "a", "b", 1, null, null, 1, 1, 1, 1]`:         "too many parameters",
+		`{"amount": 1}`:                                    "unknown parameter: amount",
+		`{"msatoshi": 1, "amount_msat": 1}`:                "given twice",
+		`[1, "a", "b", -1]`:                                "expiry: should be an integer",
+		`[1, "a", "b", 18446744073709551616]`:              "expiry: should be an integer",
+		`[1, "a", "b", 1.5]`:                               "expiry: should be an integer",
+		`[-1, "a", "b"]`:                                   "amount_msat: should be",
+		`[1, ["a"], "b"]`:                                  "label: should be a string",
+		`[1, "a", "b", 1, "bcrt1q"]`:                       "fallbacks: should be an array",
+		`[1, "a", "b", 1, [], "00"]`:                       "preimage: should be 64 hexadecimal digits",
+		`[1, "a", "b", 1, null, null, "maybe"]`:            "exposeprivatechannels: should be true or false",
+		`[1, "a", "b", 1, null, null, true, 9, "perhaps"]`: "deschashonly: should be true or false",
+		`"text"`: "params must be",
+		`7`:      "params must be",
 	} {
 		_, err := bound(raw)
 		e, ok := err.(*Error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -44,52 +45,19 @@ var payErrors = []Code{
 	PayRouteTooExpensive, PayInvoiceExpired, PayUnspecifiedError, PayStoppedRetrying, Failed,
 }
 
-// attemptRow is one HTLC that pays, as listed.
-type attemptRow struct {
-	ID           uint64              `json:"id" doc:"of the attempt"`
-	CreatedIndex uint64              `json:"created_index" doc:"place in the order of creation"`
-	UpdatedIndex uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
-	GroupID      uint64              `json:"groupid" doc:"of all parts of one try"`
-	PartID       uint64              `json:"partid,omitempty" doc:"of this part"`
-	PaymentHash  wire.PaymentHash    `json:"payment_hash" doc:"of the payment"`
-	Status       string              `json:"status" doc:"pending, complete or failed"`
-	Amount       amount.MilliSatoshi `json:"amount_msat" doc:"that arrives"`
-	Sent         amount.MilliSatoshi `json:"amount_sent_msat" doc:"with fees"`
-	CreatedAt    uint64              `json:"created_at" doc:"unix seconds"`
-	CompletedAt  uint64              `json:"completed_at,omitempty" doc:"unix seconds"`
-	Destination  *wire.NodeID        `json:"destination,omitempty" doc:"the payee"`
-	Preimage     string              `json:"payment_preimage,omitempty" doc:"the proof of payment"`
-	ErrorOnion   string              `json:"erroronion,omitempty" doc:"the failure, as text"`
-}
-
-func showAttempt(a pay.AttemptRow) attemptRow {
-	out := attemptRow{
-		ID: a.ID, CreatedIndex: a.ID, UpdatedIndex: a.UpdatedIndex, GroupID: a.Group, PartID: a.Part, PaymentHash: a.PaymentHash,
-		Status: string(a.Result.Status), Amount: a.Amount, Sent: a.Sent, CreatedAt: a.CreatedAt, CompletedAt: a.Result.CompletedAt,
-	}
-	if len(a.Hops) > 0 {
-		out.Destination = &a.Hops[len(a.Hops)-1].NodeID
-	}
-	if a.Result.Status == pay.Complete {
-		out.Preimage = a.Result.Preimage.String()
-	}
-	if f := a.Result.Failure; f != nil {
-		out.ErrorOnion = f.Text
-	}
-	return out
-}
-
 type payRequest struct {
 	Bolt11        string               `json:"bolt11" alias:"invstring" doc:"the invoice"`
 	Amount        *amount.MilliSatoshi `json:"amount_msat" alias:"msatoshi" doc:"what to pay, when the invoice leaves it open"`
 	Label         *string              `json:"label" doc:"your own name of the payment"`
-	RiskFactor    *string              `json:"riskfactor" doc:"taken for compatibility; the cost of locked time is fixed"`
+	RiskFactor    *riskFactor          `json:"riskfactor" doc:"a number, for compatibility: the cost of locked time is fixed in this node"`
 	MaxFeePercent *string              `json:"maxfeepercent" doc:"fee limit in percent of the amount, with at most four decimals; 0.5 when not given"`
 	RetryFor      *uint64              `json:"retry_for" doc:"seconds for which other ways are tried; 60 when not given"`
 	MaxDelay      *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	ExemptFee     *amount.MilliSatoshi `json:"exemptfee" doc:"a fee that is always allowed; 5000 msat when not given"`
+	LocalInvReq   *unsupported         `json:"localinvreqid" doc:"there are no offers yet"`
+	Exclude       *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
-	Description   *string              `json:"description" doc:"of an invoice that has only its hash"`
+	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
 }
 
 type payResponse struct {
@@ -107,8 +75,8 @@ type payResponse struct {
 func perMillion(percent string) (*uint32, error) {
 	// A ten-thousandth of a percent is a millionth.
 	whole, fraction, _ := strings.Cut(percent, ".")
-	v, err := amount.Parse(whole + (fraction + "0000")[:4])
-	if err != nil || len(fraction) > 4 || v > 100*10_000 {
+	v, err := strconv.ParseUint(whole+(fraction + "0000")[:4], 10, 32)
+	if err != nil || percent == "" || len(fraction) > 4 || v > 100*10_000 {
 		return nil, refuse(InvalidParams, "maxfeepercent: should be from 0 to 100 with at most four decimals, not %q", percent)
 	}
 	ppm := uint32(v) //nolint:gosec // at most a million
@@ -122,6 +90,13 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	}
 	req := pay.Request{
 		Bolt11: r.Bolt11, Invoice: inv, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
+		Exclude: exclusions(r.Exclude),
+	}
+	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
+		return payResponse{}, refuse(InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
+	}
+	if inv.Description != nil {
+		req.Description = *inv.Description // for listpays
 	}
 	if r.Label != nil {
 		req.Label = *r.Label
@@ -150,7 +125,74 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 type listPaysRequest struct {
 	Bolt11      *string           `json:"bolt11" doc:"the payment of this invoice"`
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the payment of this hash"`
-	Status      *string           `json:"status" doc:"pending, complete or failed"`
+	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
+	Index       *string           `json:"index" doc:"created: the order of the list"`
+	Start       *uint64           `json:"start" doc:"list from this index on"`
+	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+}
+
+// paymentFilter is what the lists of payments and of attempts may be asked for.
+type paymentFilter struct {
+	hash   *wire.PaymentHash
+	status pay.Status // empty: any
+	start  uint64
+	limit  int
+}
+
+func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start *uint64, limit *uint32) (f paymentFilter, err error) {
+	if text != nil && hash != nil {
+		return f, refuse(InvalidParams, "give bolt11 or payment_hash, not both")
+	}
+	f = paymentFilter{hash: hash, limit: longestList}
+	if text != nil {
+		inv, err := bolt11.Decode(*text)
+		if err != nil {
+			return f, refuse(InvalidParams, "invalid bolt11: %v", err)
+		}
+		f.hash = &inv.PaymentHash
+	}
+	if status != nil {
+		f.status = pay.Status(*status)
+		if f.status != pay.Pending && f.status != pay.Complete && f.status != pay.Failed {
+			return f, refuse(InvalidParams, "status: should be pending, complete or failed, not %q", clip([]byte(*status)))
+		}
+	}
+	if index != nil && *index != "created" {
+		return f, refuse(InvalidParams, "index: should be created, not %q", clip([]byte(*index)))
+	}
+	if start != nil {
+		f.start = *start
+	}
+	if limit != nil {
+		f.limit = int(*limit)
+	}
+	return f, nil
+}
+
+// pageOfRows is how many rows are read at once.
+const pageOfRows = 1000
+
+// filtered reads rows page by page until it has the limit's number of those that
+// have the status.
+func filtered[Row any](f paymentFilter, read func(start uint64, limit int) ([]Row, error), of func(Row) (index uint64, status pay.Status)) ([]Row, error) {
+	var out []Row
+	for len(out) < f.limit {
+		rows, err := read(f.start, pageOfRows)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			index, status := of(row)
+			f.start = index + 1
+			if (f.status == "" || f.status == status) && len(out) < f.limit {
+				out = append(out, row)
+			}
+		}
+		if len(rows) < pageOfRows {
+			break
+		}
+	}
+	return out, nil
 }
 
 type paymentRow struct {
@@ -161,7 +203,7 @@ type paymentRow struct {
 	CompletedAt uint64              `json:"completed_at,omitempty" doc:"unix seconds"`
 	Label       string              `json:"label,omitempty" doc:"your own name of it"`
 	Bolt11      string              `json:"bolt11,omitempty" doc:"the invoice"`
-	Description string              `json:"description,omitempty" doc:"of an invoice that has only its hash"`
+	Description string              `json:"description,omitempty" doc:"what was paid for"`
 	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"that arrives"`
 	Sent        amount.MilliSatoshi `json:"amount_sent_msat" doc:"with fees"`
 	Preimage    string              `json:"preimage,omitempty" doc:"the proof of payment"`
@@ -176,33 +218,24 @@ type listPaysResponse struct {
 
 func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysResponse, error) {
 	out := listPaysResponse{Pays: []paymentRow{}}
-	hash := r.PaymentHash
-	if r.Bolt11 != nil {
-		inv, err := bolt11.Decode(*r.Bolt11)
-		if err != nil {
-			return out, refuse(InvalidParams, "invalid bolt11: %v", err)
-		}
-		hash = &inv.PaymentHash
+	f, err := filterOf(r.Bolt11, r.PaymentHash, r.Status, r.Index, r.Start, r.Limit)
+	if err != nil {
+		return out, err
 	}
-	var rows []pay.PaymentRow
-	if hash != nil {
-		row, ok, err := n.Store().PaymentByHash(ctx, *hash)
-		if err != nil {
-			return out, err
+	rows, err := filtered(f, func(start uint64, limit int) ([]pay.PaymentRow, error) {
+		if f.hash == nil {
+			return n.Store().Payments(ctx, start, limit)
 		}
-		if ok {
-			rows = append(rows, row)
+		row, ok, err := n.Store().PaymentByHash(ctx, *f.hash)
+		if err != nil || !ok {
+			return nil, err
 		}
-	} else {
-		var err error
-		if rows, err = n.Store().Payments(ctx, 0, longestList); err != nil {
-			return out, err
-		}
+		return []pay.PaymentRow{row}, nil
+	}, func(p pay.PaymentRow) (uint64, pay.Status) { return p.CreatedIndex, p.Result.Status })
+	if err != nil {
+		return out, err
 	}
 	for _, p := range rows {
-		if r.Status != nil && *r.Status != string(p.Result.Status) {
-			continue
-		}
 		row := paymentRow{
 			PaymentHash: p.PaymentHash, Status: string(p.Result.Status), Destination: p.Destination, CreatedAt: p.CreatedAt,
 			CompletedAt: p.Result.CompletedAt, Label: p.Label, Bolt11: p.Bolt11, Description: p.Description, Amount: p.Amount,
@@ -212,208 +245,6 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 			row.Preimage = p.Result.Preimage.String()
 		}
 		out.Pays = append(out.Pays, row)
-	}
-	return out, nil
-}
-
-type hop struct {
-	ID        wire.NodeID         `json:"id"`
-	Channel   wire.ShortChannelID `json:"channel"`
-	Direction uint8               `json:"direction"`
-	Amount    amount.MilliSatoshi `json:"amount_msat"`
-	Delay     uint32              `json:"delay"`
-	Style     string              `json:"style"`
-}
-
-type sendPayRequest struct {
-	Route       []hop                `json:"route" doc:"the hops, as getroute gives them"`
-	PaymentHash wire.PaymentHash     `json:"payment_hash" doc:"of the payment"`
-	Label       *string              `json:"label" doc:"your own name of the payment"`
-	Amount      *amount.MilliSatoshi `json:"amount_msat" doc:"of all parts together; that of the last hop when not given"`
-	Bolt11      *string              `json:"bolt11" doc:"the invoice that is paid"`
-	Secret      *wire.Preimage       `json:"payment_secret" doc:"from the invoice"`
-	PartID      *uint64              `json:"partid" doc:"of this part, when there are several"`
-	GroupID     *uint64              `json:"groupid" doc:"of all parts of one try; 1 when not given"`
-}
-
-func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, error) {
-	if len(r.Route) == 0 {
-		return attemptRow{}, refuse(InvalidParams, "route: an empty route leads nowhere")
-	}
-	m := pay.Manual{PaymentHash: r.PaymentHash, Total: r.Route[len(r.Route)-1].Amount, Group: 1}
-	for _, h := range r.Route {
-		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
-	}
-	if r.Amount != nil {
-		m.Total = *r.Amount
-	}
-	if r.Label != nil {
-		m.Label = *r.Label
-	}
-	if r.Bolt11 != nil {
-		m.Bolt11 = *r.Bolt11
-	}
-	if r.Secret != nil {
-		secret := [32]byte(*r.Secret)
-		m.Secret = &secret
-	}
-	if r.PartID != nil {
-		m.Part = *r.PartID
-	}
-	if r.GroupID != nil {
-		m.Group = *r.GroupID
-	}
-	row, err := n.Sender().SendPay(ctx, m)
-	if err != nil {
-		return attemptRow{}, payError(err)
-	}
-	return showAttempt(row), nil
-}
-
-type waitSendPayRequest struct {
-	PaymentHash wire.PaymentHash `json:"payment_hash" doc:"of the payment"`
-	Timeout     *uint64          `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
-	PartID      *uint64          `json:"partid" doc:"of the part"`
-	GroupID     *uint64          `json:"groupid" doc:"of the try; the newest when not given"`
-}
-
-func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attemptRow, error) {
-	ctx, cancel := within(ctx, r.Timeout)
-	defer cancel()
-	var part, group uint64
-	if r.PartID != nil {
-		part = *r.PartID
-	}
-	if r.GroupID != nil {
-		group = *r.GroupID
-	}
-	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, part, group)
-	if err != nil {
-		return attemptRow{}, payError(err)
-	}
-	return showAttempt(row), nil
-}
-
-type listSendPaysRequest struct {
-	Bolt11      *string           `json:"bolt11" doc:"attempts at this invoice"`
-	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"attempts at this payment"`
-	Status      *string           `json:"status" doc:"pending, complete or failed"`
-}
-
-type listSendPaysResponse struct {
-	Payments []attemptRow `json:"payments" doc:"in the order of creation"`
-}
-
-func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (listSendPaysResponse, error) {
-	out := listSendPaysResponse{Payments: []attemptRow{}}
-	hash := r.PaymentHash
-	if r.Bolt11 != nil {
-		inv, err := bolt11.Decode(*r.Bolt11)
-		if err != nil {
-			return out, refuse(InvalidParams, "invalid bolt11: %v", err)
-		}
-		hash = &inv.PaymentHash
-	}
-	var rows []pay.AttemptRow
-	var err error
-	if hash != nil {
-		rows, err = n.Store().AttemptsOf(ctx, *hash)
-	} else {
-		rows, err = n.Store().Attempts(ctx, 0, longestList)
-	}
-	for _, a := range rows {
-		if r.Status == nil || *r.Status == string(a.Result.Status) {
-			out.Payments = append(out.Payments, showAttempt(a))
-		}
-	}
-	return out, err
-}
-
-type decodeRequest struct {
-	String string `json:"string" doc:"the invoice"`
-}
-
-type decodedHint struct {
-	Pubkey    wire.NodeID         `json:"pubkey"`
-	SCID      wire.ShortChannelID `json:"short_channel_id"`
-	FeeBase   uint32              `json:"fee_base_msat"`
-	FeePPM    uint32              `json:"fee_proportional_millionths"`
-	CLTVDelta uint16              `json:"cltv_expiry_delta"`
-}
-
-type decodeResponse struct {
-	Type            string               `json:"type" doc:"bolt11 invoice"`
-	Valid           bool                 `json:"valid" doc:"true: checksum and signature are right"`
-	Currency        string               `json:"currency" doc:"the network: bc, tb, tbs or bcrt"`
-	CreatedAt       uint64               `json:"created_at" doc:"unix seconds"`
-	Expiry          uint64               `json:"expiry" doc:"seconds after created_at"`
-	Payee           wire.NodeID          `json:"payee" doc:"who signed it"`
-	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
-	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
-	Description     *string              `json:"description,omitempty" doc:"what is paid for"`
-	DescriptionHash string               `json:"description_hash,omitempty" doc:"SHA256 of the description"`
-	MinFinalCLTV    uint32               `json:"min_final_cltv_expiry" doc:"blocks that the last HTLC must have left"`
-	PaymentSecret   string               `json:"payment_secret" doc:"to be shown to the payee"`
-	Features        string               `json:"features" doc:"feature bits in hexadecimal"`
-	Routes          [][]decodedHint      `json:"routes,omitempty" doc:"ways to a payee without announced channels"`
-	PaymentMetadata string               `json:"payment_metadata,omitempty" doc:"to be given back to the payee"`
-}
-
-func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
-	inv, err := bolt11.Decode(r.String)
-	if err != nil {
-		return decodeResponse{}, refuse(InvalidParams, "%v", err)
-	}
-	out := decodeResponse{
-		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
-		Expiry: inv.Expiry, Payee: inv.Payee, Amount: inv.Amount, PaymentHash: inv.PaymentHash, Description: inv.Description,
-		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta, PaymentSecret: hex.EncodeToString(inv.PaymentSecret[:]),
-		Features: hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
-	}
-	if inv.DescriptionHash != nil {
-		out.DescriptionHash = hex.EncodeToString(inv.DescriptionHash[:])
-	}
-	for _, path := range inv.Hints {
-		var hints []decodedHint
-		for _, h := range path {
-			hints = append(hints, decodedHint{h.NodeID, h.SCID, h.FeeBaseMsat, h.FeeProportionalMillionths, h.CLTVExpiryDelta})
-		}
-		out.Routes = append(out.Routes, hints)
-	}
-	return out, nil
-}
-
-type getRouteRequest struct {
-	ID         wire.NodeID         `json:"id" doc:"where to"`
-	Amount     amount.MilliSatoshi `json:"amount_msat" alias:"msatoshi" doc:"that arrives"`
-	RiskFactor *string             `json:"riskfactor" doc:"taken for compatibility; the cost of locked time is fixed"`
-	CLTV       *uint32             `json:"cltv" doc:"blocks that the last HTLC must have left; 9 when not given"`
-}
-
-type getRouteResponse struct {
-	Route []hop `json:"route" doc:"the hops; their delays count from now"`
-}
-
-func getRoute(_ context.Context, n *node.Node, r getRouteRequest) (getRouteResponse, error) {
-	f := &pay.Find{
-		Destination: r.ID, Amount: r.Amount, MaxFee: r.Amount, MaxDelay: pay.DefaultMaxDelay, FinalDelta: 9, MaxParts: 1,
-	}
-	if r.CLTV != nil {
-		f.FinalDelta = *r.CLTV
-	}
-	routes, err := n.Routes(f)
-	if err != nil {
-		return getRouteResponse{}, payError(err)
-	}
-	var out getRouteResponse
-	from := n.ID()
-	for _, h := range routes[0] {
-		d := uint8(0)
-		if string(from[:]) > string(h.NodeID[:]) {
-			d = 1
-		}
-		out.Route = append(out.Route, hop{h.NodeID, h.SCID, d, h.Amount, h.CLTVExpiry - n.Height(), "tlv"})
-		from = h.NodeID
 	}
 	return out, nil
 }

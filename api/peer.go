@@ -19,9 +19,9 @@ type connectRequest struct {
 }
 
 type address struct {
-	Type    string `json:"type"`
-	Address string `json:"address"`
-	Port    int    `json:"port"`
+	Type    string `json:"type" doc:"ipv4, ipv6, dns or torv3"`
+	Address string `json:"address" doc:"the host"`
+	Port    int    `json:"port" doc:"the port"`
 }
 
 type connectResponse struct {

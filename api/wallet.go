@@ -45,26 +45,26 @@ type listFundsRequest struct {
 }
 
 type outputRow struct {
-	Txid         string              `json:"txid"`
-	Output       uint32              `json:"output"`
-	Amount       amount.MilliSatoshi `json:"amount_msat"`
-	Scriptpubkey string              `json:"scriptpubkey"`
-	Address      string              `json:"address"`
-	Status       string              `json:"status"`
-	BlockHeight  uint32              `json:"blockheight,omitempty"`
-	Reserved     bool                `json:"reserved"`
+	Txid         string              `json:"txid" doc:"the transaction"`
+	Output       uint32              `json:"output" doc:"its output"`
+	Amount       amount.MilliSatoshi `json:"amount_msat" doc:"the value"`
+	Scriptpubkey string              `json:"scriptpubkey" doc:"the output script in hexadecimal"`
+	Address      string              `json:"address" doc:"the wallet's address"`
+	Status       string              `json:"status" doc:"unconfirmed, confirmed, immature or spent"`
+	BlockHeight  uint32              `json:"blockheight,omitempty" doc:"of the block that has it"`
+	Reserved     bool                `json:"reserved" doc:"whether a transaction that is being made will spend it"`
 }
 
 type fundsRow struct {
-	PeerID        wire.NodeID         `json:"peer_id"`
-	Connected     bool                `json:"connected"`
-	State         string              `json:"state"`
-	ChannelID     wire.ChannelID      `json:"channel_id"`
-	SCID          string              `json:"short_channel_id,omitempty"`
-	OurAmount     amount.MilliSatoshi `json:"our_amount_msat"`
-	Amount        amount.MilliSatoshi `json:"amount_msat"`
-	FundingTxid   string              `json:"funding_txid"`
-	FundingOutput uint32              `json:"funding_output"`
+	PeerID        wire.NodeID         `json:"peer_id" doc:"the other side"`
+	Connected     bool                `json:"connected" doc:"whether it is connected"`
+	State         string              `json:"state" doc:"such as CHANNELD_NORMAL"`
+	ChannelID     wire.ChannelID      `json:"channel_id" doc:"BOLT 2's id"`
+	SCID          string              `json:"short_channel_id,omitempty" doc:"place of the funding output in the chain"`
+	OurAmount     amount.MilliSatoshi `json:"our_amount_msat" doc:"our balance"`
+	Amount        amount.MilliSatoshi `json:"amount_msat" doc:"the capacity"`
+	FundingTxid   string              `json:"funding_txid" doc:"the funding transaction"`
+	FundingOutput uint32              `json:"funding_output" doc:"its output"`
 }
 
 type listFundsResponse struct {

@@ -183,7 +183,11 @@ func (n *Node) announce(l *link.Link) {
 	if send {
 		l.Send(ours)
 	}
-	if theirs == nil || public {
+	if public {
+		n.announceNode() // the peer may have announced the channel first
+		return
+	}
+	if theirs == nil {
 		return
 	}
 	signed, err := graph.Signed(a, us, peer, ours, theirs)

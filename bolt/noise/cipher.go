@@ -64,7 +64,7 @@ func (c *cipherState) open(dst, sealed, ad []byte) ([]byte, error) {
 
 // next is the next nonce.
 //
-// BOLT 8: "encoding the nonce as 32 zero bits, followed by a *little-endian* 64-bit value"
+// BOLT 8: "32 zero bits, followed by a *little-endian* 64-bit value."
 func (c *cipherState) next() []byte {
 	binary.LittleEndian.PutUint64(c.nonce[4:], c.used)
 	c.used++

@@ -230,6 +230,23 @@ func TestBatchIsReadMessageByMessage(t *testing.T) {
 	}
 }
 
+func TestMessageCostsNoMemory(t *testing.T) {
+	var pipe bytes.Buffer
+	from, to := pair(t, &pipe)
+	m := make([]byte, 1452)
+	// 100 messages and their first one: below the rotation, which does cost some.
+	if n := testing.AllocsPerRun(100, func() {
+		if err := from.WriteMessage(m); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+}
+
 func TestTooLongMessageIsRefusedAndUsesNoNonce(t *testing.T) {
 	var pipe bytes.Buffer
 	from, to := pair(t, &pipe)

@@ -243,13 +243,21 @@ func (d *daemon) call(method string, params ...any) (json.RawMessage, error) {
 	if params == nil {
 		params = []any{}
 	}
+	given, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	path, err := socketPath(d.dir)
+	if err != nil {
+		return nil, err
+	}
 	type answer struct {
 		result json.RawMessage
 		err    error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		res, err := call(context.Background(), d.dir, method, params)
+		res, err := call(context.Background(), path, method, given)
 		answered <- answer{res, err}
 	}()
 	select {

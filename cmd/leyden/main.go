@@ -29,23 +29,25 @@ func message(err error) string {
 }
 
 func root() *cobra.Command {
-	var dir, demoNode string
+	var at place
+	var demoNode string
 	c := &cobra.Command{
 		Use:           "leyden",
 		Short:         "a Lightning node",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	c.PersistentFlags().StringVar(&dir, "dir", defaultDir(), "the data folder of the node")
+	c.PersistentFlags().StringVar(&at.dir, "dir", defaultDir(), "the data folder of the node")
 	c.PersistentFlags().StringVar(&demoNode, "node", "", "a node of the running demo: alice, bob or carol")
+	c.PersistentFlags().StringVar(&at.file, "rpc-file", "", "the socket of the node, when it is not in its data folder")
 	c.PersistentPreRun = func(*cobra.Command, []string) {
 		if demoNode != "" {
-			dir = filepath.Join(demoDir(), demoNode)
+			at.dir = filepath.Join(demoDir(), demoNode)
 		}
 	}
-	c.AddCommand(demoCommand(), startCommand(&dir), docsCommand())
+	c.AddCommand(demoCommand(), startCommand(&at.dir), docsCommand())
 	for _, command := range api.Table() {
-		c.AddCommand(rpcCommand(command, &dir))
+		c.AddCommand(rpcCommand(command, &at))
 	}
 	c.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // help is one of the node's commands
 	return c
@@ -58,6 +60,9 @@ func docsCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o700); err != nil {
+				return err
+			}
 			for name, page := range api.Pages() {
 				if err := os.WriteFile(filepath.Join(args[0], name), []byte(page), 0o600); err != nil {
 					return err

@@ -27,8 +27,22 @@ func defaultDir() string {
 	return filepath.Join(home, ".leyden")
 }
 
-func socketPath(dir string) (string, error) {
-	path := filepath.Join(dir, socketName)
+// place is where a node is to be found.
+type place struct {
+	dir  string // its data folder
+	file string // its socket, when that is elsewhere
+}
+
+func (p *place) socket() (string, error) {
+	if p.file != "" {
+		return checked(p.file)
+	}
+	return socketPath(p.dir)
+}
+
+func socketPath(dir string) (string, error) { return checked(filepath.Join(dir, socketName)) }
+
+func checked(path string) (string, error) {
 	if len(path) > longestSocket {
 		return "", fmt.Errorf("the path %s is too long for a socket: choose a --dir with a shorter one", path)
 	}

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,100 +15,132 @@ import (
 	"github.com/leyden-ln/leyden/api"
 )
 
-// rpcCommand makes a subcommand of a command of the table: its parameters by
-// position, or as flags by name.
-func rpcCommand(c api.Command, dir *string) *cobra.Command {
+// rpcCommand makes a subcommand of a command of the table. Its parameters are
+// given by position, as flags by name, or, after -k, as name=value.
+func rpcCommand(c api.Command, at *place) *cobra.Command {
+	var keywords bool
 	named := make(map[string]*string, len(c.Params))
 	cmd := &cobra.Command{
 		Use:     c.Usage(),
 		Aliases: c.Aliases,
 		Short:   c.Short,
 		Long:    c.Long,
-		GroupID: "",
+		Example: "  leyden " + strings.Join(c.Examples, "\n  leyden "),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			params, err := parameters(cmd, args, named, c)
+			flags := map[string]string{}
+			for name, value := range named {
+				if cmd.Flags().Changed(name) {
+					flags[name] = *value
+				}
+			}
+			params, err := parameters(c, args, flags, keywords)
 			if err != nil {
 				return err
 			}
-			result, err := call(cmd.Context(), *dir, c.Name, params)
+			if c.Name == "help" {
+				return explain(cmd.OutOrStdout(), params)
+			}
+			path, err := at.socket()
 			if err != nil {
 				return err
 			}
-			return show(result)
+			result, err := call(cmd.Context(), path, c.Name, params)
+			if err != nil {
+				return err
+			}
+			return show(cmd.OutOrStdout(), result)
 		},
 	}
+	cmd.Flags().BoolVarP(&keywords, "keywords", "k", false, "the arguments are name=value")
 	for _, p := range c.Params {
+		if p.Refused {
+			continue
+		}
 		named[p.Name] = cmd.Flags().String(p.Name, "", p.Doc)
+		if p.Alias != "" {
+			named[p.Alias] = cmd.Flags().String(p.Alias, "", "the same as --"+p.Name)
+		}
 	}
 	return cmd
 }
 
 // parameters are the arguments as JSON: an array when all are by position, an
 // object when some are by name.
-func parameters(cmd *cobra.Command, args []string, named map[string]*string, c api.Command) (any, error) {
+func parameters(c api.Command, args []string, flags map[string]string, keywords bool) (json.RawMessage, error) {
 	byName := map[string]json.RawMessage{}
-	for name, value := range named {
-		if cmd.Flags().Changed(name) {
-			byName[name] = raw(*value)
+	set := func(name, value string) error {
+		p, ok := c.Param(name)
+		if !ok {
+			return fmt.Errorf("unknown parameter %q: %s", name, c.Usage())
 		}
+		if _, twice := byName[p.Name]; twice {
+			return fmt.Errorf("%s is given twice", p.Name)
+		}
+		byName[p.Name] = raw(p, value)
+		return nil
 	}
-	if len(args) > len(c.Params) {
-		return nil, fmt.Errorf("too many parameters: %s", c.Usage())
-	}
-	byPosition := make([]json.RawMessage, len(args))
-	for i, a := range args {
-		byPosition[i] = raw(a)
-		if len(byName) > 0 {
-			if _, twice := byName[c.Params[i].Name]; twice {
-				return nil, fmt.Errorf("%s is given twice", c.Params[i].Name)
+	var byPosition []json.RawMessage
+	for i, arg := range args {
+		switch {
+		case keywords:
+			name, value, ok := strings.Cut(arg, "=")
+			if !ok {
+				return nil, fmt.Errorf("%q: after -k every argument is name=value", arg)
+			}
+			if err := set(name, value); err != nil {
+				return nil, err
+			}
+		case i >= len(c.Params):
+			return nil, fmt.Errorf("too many parameters: %s", c.Usage())
+		default:
+			byPosition = append(byPosition, raw(c.Params[i], arg))
+			if len(flags) > 0 {
+				if err := set(c.Params[i].Name, arg); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	if len(byName) == 0 {
-		return byPosition, nil
+	for name, value := range flags {
+		if err := set(name, value); err != nil {
+			return nil, err
+		}
 	}
-	for i, a := range byPosition {
-		byName[c.Params[i].Name] = a
+	if len(byName) > 0 {
+		return json.Marshal(byName)
 	}
-	return byName, nil
+	if byPosition == nil {
+		return json.RawMessage("[]"), nil
+	}
+	return json.Marshal(byPosition)
 }
 
-// raw is an argument as JSON: what is JSON already stays so, all else is a string.
-func raw(arg string) json.RawMessage {
-	if json.Valid([]byte(arg)) && !strings.HasPrefix(arg, `"`) {
+// raw is an argument as JSON: what is JSON already stays so, all else is a string,
+// and so is everything that a parameter takes as text, but null for an optional
+// one.
+func raw(p api.Param, arg string) json.RawMessage {
+	isNull := arg == "null" && p.Optional
+	text := p.Text && !isNull
+	if !text && json.Valid([]byte(arg)) && !strings.HasPrefix(arg, `"`) {
 		return json.RawMessage(arg)
 	}
-	b, err := json.Marshal(arg)
-	if err != nil {
-		return json.RawMessage(`""`)
-	}
-	return b
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(arg) // a string always encodes
+	return bytes.TrimSpace(b.Bytes())
 }
 
-// call asks the node whose data folder is dir. A command that needs no node is
-// answered here when none runs.
-func call(ctx context.Context, dir, method string, params any) (json.RawMessage, error) {
-	path, err := socketPath(dir)
-	if err != nil {
-		return nil, err
-	}
+// call gives the node at the socket a command.
+func call(ctx context.Context, path, method string, params json.RawMessage) (json.RawMessage, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
-		if method == "help" {
-			b, err := json.Marshal(params)
-			if err != nil {
-				return nil, err
-			}
-			res, err := api.Call(ctx, nil, method, b)
-			if err != nil {
-				return nil, err
-			}
-			return json.Marshal(res)
-		}
 		return nil, fmt.Errorf("no node answers at %s: is it running? (%w)", path, err)
 	}
 	defer c.Close()
-	if err := json.NewEncoder(c).Encode(map[string]any{"jsonrpc": "2.0", "id": "cli", "method": method, "params": params}); err != nil {
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	request := map[string]any{"jsonrpc": "2.0", "id": "cli", "method": method, "params": params}
+	if err := json.NewEncoder(c).Encode(request); err != nil {
 		return nil, err
 	}
 	var answer struct {
@@ -127,9 +160,48 @@ func call(ctx context.Context, dir, method string, params any) (json.RawMessage,
 }
 
 // show prints a result for the eye.
-func show(result json.RawMessage) error {
-	e := json.NewEncoder(os.Stdout)
-	e.SetIndent("", "   ")
-	e.SetEscapeHTML(false)
-	return e.Encode(result)
+func show(w io.Writer, result json.RawMessage) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, result, "", "   "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// explain prints what there is to say of one command, or a line of each. It needs
+// no node: the table is in the program.
+func explain(w io.Writer, params json.RawMessage) error {
+	var asked struct {
+		Command *string `json:"command"`
+	}
+	var byPosition []*string
+	if json.Unmarshal(params, &byPosition) == nil && len(byPosition) > 0 {
+		asked.Command = byPosition[0]
+	} else if byPosition == nil {
+		if err := json.Unmarshal(params, &asked); err != nil {
+			return err
+		}
+	}
+	if asked.Command != nil {
+		c, ok := api.Find(*asked.Command)
+		if !ok {
+			return &api.Error{Code: api.UnknownMethod, Message: fmt.Sprintf("unknown command %q: see leyden help", *asked.Command)}
+		}
+		_, err := io.WriteString(w, c.Page())
+		return err
+	}
+	var b strings.Builder
+	group := ""
+	for _, c := range api.Table() {
+		if c.Group != group {
+			group = c.Group
+			fmt.Fprintf(&b, "=== %s ===\n\n", group)
+		}
+		fmt.Fprintf(&b, "%s\n    %s\n\n", c.Usage(), c.Short)
+	}
+	b.WriteString("leyden help COMMAND says all about one; leyden --help lists the flags.\n")
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,9 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
-// Handler hears of connections. Its calls for one connection come one after the
-// other: Up, messages, Down.
+// Handler hears of connections. Its calls for one node come one after the other:
+// PeerUp, messages, PeerDown, and only then PeerUp of the node's next connection.
+// PeerMessage may take its time: nothing more is read from that peer meanwhile.
 type Handler interface {
 	PeerUp(p *Peer)
 	PeerMessage(p *Peer, m wire.Message)
@@ -34,283 +36,287 @@ type Config struct {
 	Handler  Handler
 	Random   io.Reader // for ephemeral keys
 	Log      *slog.Logger
+	// Welcome says of whom a connection is taken however many there are, such as
+	// a node with which there is a channel. Those whom Keep calls always are. It
+	// must not call the set. Nil: nobody else.
+	Welcome func(wire.NodeID) bool
+	// Dial makes sockets, such as through a proxy. Nil: TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
-// maxHandshakes is how many inbound connections may be in the handshake at once.
-const maxHandshakes = 64
+// maxInbound is how many inbound connections of nodes may be open that are not
+// welcome in particular.
+const maxInbound = 1000
+
+// crossing is how young a connection is when the other side's call may have
+// crossed ours.
+const crossing = 5 * time.Second
 
 // Set is every connection of a node. It is safe for concurrent use.
 type Set struct {
 	cfg    Config
+	self   wire.NodeID
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	half   chan struct{} // a token for each inbound handshake
+	tasks  sync.WaitGroup
+	door   door
 
-	mu    sync.Mutex
-	peers map[wire.NodeID]*Peer
-	kept  map[wire.NodeID]context.CancelFunc // whom we call again
+	mu     sync.Mutex
+	closed bool
+	peers  map[wire.NodeID]*Peer              // the newest connection of each node
+	calls  map[wire.NodeID]chan struct{}      // whom Connect calls now; closed at the end
+	kept   map[wire.NodeID]context.CancelFunc // whom Keep calls again and again
 }
 
 // New makes an empty set.
 func New(cfg Config) *Set {
+	if cfg.Dial == nil {
+		cfg.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: handshakeTimeout}).DialContext(ctx, "tcp", addr)
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Set{
-		cfg: cfg, ctx: ctx, cancel: cancel, half: make(chan struct{}, maxHandshakes),
-		peers: map[wire.NodeID]*Peer{}, kept: map[wire.NodeID]context.CancelFunc{},
+		cfg: cfg, self: wire.PointOf(cfg.Key.PublicKey()), ctx: ctx, cancel: cancel,
+		peers: map[wire.NodeID]*Peer{}, calls: map[wire.NodeID]chan struct{}{}, kept: map[wire.NodeID]context.CancelFunc{},
 	}
 }
 
-// Listen answers connections at an address until Close, and returns the address.
-func (s *Set) Listen(ctx context.Context, addr string) (net.Addr, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
+// start runs f until Close; false when the set is closed already.
+func (s *Set) start(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
 	}
-	stop := context.AfterFunc(s.ctx, func() { l.Close() })
-	s.wg.Go(func() {
-		defer stop()
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			select {
-			case s.half <- struct{}{}:
-				s.wg.Go(func() {
-					p, err := s.handshake(c, nil)
-					<-s.half
-					if err != nil {
-						c.Close()
-						s.cfg.Log.Debug("inbound connection refused", "from", c.RemoteAddr(), "why", err)
-						return
-					}
-					s.serve(p)
-				})
-			default:
-				c.Close() // too many strangers at the door
-			}
-		}
-	})
-	return l.Addr(), nil
+	s.tasks.Go(f)
+	return true
 }
 
-// Connect connects to a node, or returns the connection that there is.
+// wait waits; false when ctx has ended first.
+func (s *Set) wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Connect connects to a node, or returns the connection that there is. The
+// handler has then heard of it. Who asks for a node that is being called waits for
+// that call. Errors: [ErrSelf], [ErrClosed], those of init and of the network, and
+// the context's.
 func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, error) {
-	if p, ok := s.Get(id); ok {
-		return p, nil
+	if id == s.self {
+		return nil, ErrSelf
 	}
 	key, err := id.Key()
 	if err != nil {
 		return nil, fmt.Errorf("node id: %w", err)
 	}
-	c, err := (&net.Dialer{Timeout: handshakeTimeout}).DialContext(ctx, "tcp", addr)
+	for {
+		p, done, busy := s.call(id)
+		switch {
+		case p != nil:
+		case busy:
+			select {
+			case <-done:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		default:
+			p, err = s.dial(ctx, key, addr)
+			s.called(id)
+			if err != nil {
+				return nil, err
+			}
+		}
+		select {
+		case <-p.up:
+			return p, nil
+		case <-p.gone:
+			if err := p.Reason(); !errors.Is(err, ErrReplaced) && !errors.Is(err, ErrCrossed) {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// call returns a node's connection; or the call that is being made, when busy; or
+// neither, and then the caller must make it and say [Set.called].
+func (s *Set) call(id wire.NodeID) (p *Peer, done chan struct{}, busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.peers[id]; ok && p.Reason() == nil {
+		return p, nil, false
+	}
+	if done, busy = s.calls[id]; !busy {
+		s.calls[id] = make(chan struct{})
+	}
+	return nil, done, busy
+}
+
+// called ends a call.
+func (s *Set) called(id wire.NodeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.calls[id])
+	delete(s.calls, id)
+}
+
+// dial makes a connection and begins to serve it.
+func (s *Set) dial(ctx context.Context, key *btcec.PublicKey, addr string) (*Peer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	c, err := s.cfg.Dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.handshake(c, key)
+	p, err := s.handshake(ctx, c, key)
 	if err != nil {
-		c.Close()
 		return nil, err
 	}
-	if s.ctx.Err() != nil {
+	if !s.start(func() { s.serve(p) }) {
 		c.Close()
 		return nil, ErrClosed
 	}
-	up := make(chan struct{})
-	s.wg.Go(func() { s.serveUp(p, func() { close(up) }) })
-	<-up
 	return p, nil
 }
 
-// handshake runs BOLT 8 and init; remote is nil for an inbound connection.
-func (s *Set) handshake(c net.Conn, remote *btcec.PublicKey) (*Peer, error) {
-	stop := context.AfterFunc(s.ctx, func() { c.Close() })
-	defer stop()
-	if err := c.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		return nil, err
+// serve runs a connection to its end.
+func (s *Set) serve(p *Peer) {
+	defer close(p.gone)
+	if err := s.enter(p); err != nil {
+		p.close(err, false)
+		return
 	}
-	var seed [32]byte
-	if _, err := io.ReadFull(s.cfg.Random, seed[:]); err != nil {
-		return nil, err
+	// One goroutine a node gets further, and at most one waits here.
+	select {
+	case p.turn <- struct{}{}:
+	case <-p.replaced:
+		return
 	}
-	ephemeral, _ := btcec.PrivKeyFromBytes(seed[:])
-	var n *noise.Conn
-	var err error
-	if remote != nil {
-		n, err = noise.Initiate(c, s.cfg.Key, ephemeral, remote)
-	} else {
-		n, err = noise.Respond(c, s.cfg.Key, ephemeral)
+	defer s.leave(p)
+	defer context.AfterFunc(s.ctx, func() { p.close(ErrClosed, false) })()
+	if !s.show(p) {
+		return
 	}
-	if err != nil {
-		return nil, err
-	}
-	p := &Peer{
-		id: wire.PointOf(n.Remote()), addr: c.RemoteAddr().String(), outbound: remote != nil, conn: c, noise: n,
-		wake: make(chan struct{}, 1), closed: make(chan struct{}), gone: make(chan struct{}),
-	}
-	if err := s.init(p); err != nil {
-		return nil, err
-	}
-	return p, c.SetDeadline(time.Time{})
+	var writing sync.WaitGroup
+	writing.Go(p.writer)
+	// Also when the handler ends this goroutine, the socket is closed.
+	defer writing.Wait()
+	defer p.close(ErrClosed, false)
+	s.cfg.Handler.PeerUp(p)
+	close(p.up)
+	p.close(p.reader(func(m wire.Message) { s.cfg.Handler.PeerMessage(p, m) }), false)
+	writing.Wait()
+	s.cfg.Handler.PeerDown(p, p.Reason())
 }
 
-// init exchanges the first messages (BOLT 1, "The `init` Message").
-func (s *Set) init(p *Peer) error {
-	ours := &wire.Init{Features: s.cfg.Features, Networks: []chainhash.Hash{s.cfg.Chain}}
-	if err := p.noise.WriteMessage(wire.Encode(ours)); err != nil {
-		return err
+// enter gives a connection its node's place. Errors: [ErrClosed], [ErrFull],
+// [ErrCrossed].
+//
+// BOLT 1: "Implementations MUST use a single connection per peer"
+func (s *Set) enter(p *Peer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.peers[p.id]
+	switch {
+	case s.closed:
+		return ErrClosed
+	case old == nil:
+		if p.stranger = !p.outbound && !s.welcome(p.id); p.stranger && s.full() {
+			return ErrFull
+		}
+		p.turn = make(chan struct{}, 1)
+	case s.crossed(old, p):
+		return ErrCrossed
+	default:
+		old.close(ErrReplaced, false)
+		close(old.replaced)
+		p.turn, p.stranger = old.turn, old.stranger && !p.outbound
 	}
-	b, err := p.noise.ReadMessage()
-	if err != nil {
-		return err
-	}
-	m, err := wire.Decode(b)
-	if err != nil {
-		return err
-	}
-	theirs, ok := m.(*wire.Init)
-	if !ok {
-		return fmt.Errorf("%w: %s", ErrNoInit, wire.Name(m))
-	}
-	// BOLT 1: "MUST combine (bitwise OR) the two feature bitmaps into one logical `features` map."
-	p.features = union(theirs.Features, theirs.GlobalFeatures)
-	if bit, bad := p.features.UnknownMandatory(s.cfg.Known); bad {
-		return fmt.Errorf("%w: bit %d", ErrFeature, bit)
-	}
-	if f, d, missing := p.features.Missing(); missing {
-		return fmt.Errorf("%w: %d without %d", ErrDependent, f, d)
-	}
-	if len(theirs.Networks) > 0 && !contains(theirs.Networks, s.cfg.Chain) {
-		return ErrNetwork
-	}
+	s.peers[p.id] = p
 	return nil
 }
 
-func union(a, b wire.Features) wire.Features {
-	for _, bit := range b.Bits() {
-		a = a.With(wire.FeatureBit(bit)) //nolint:gosec // a feature field is short
-	}
-	return a
-}
-
-func contains(list []chainhash.Hash, h chainhash.Hash) bool {
-	for i := range list {
-		if list[i] == h {
-			return true
+// full says whether there is no room for another stranger.
+func (s *Set) full() bool {
+	strangers := 0
+	for _, p := range s.peers {
+		if p.stranger {
+			strangers++
 		}
 	}
-	return false
+	return strangers >= maxInbound
 }
 
-func (s *Set) serve(p *Peer) { s.serveUp(p, func() {}) }
+func (s *Set) welcome(id wire.NodeID) bool {
+	return s.kept[id] != nil || s.cfg.Welcome != nil && s.cfg.Welcome(id)
+}
 
-// serveUp runs a connection to its end; up is called when the handler knows of it.
-func (s *Set) serveUp(p *Peer, up func()) {
-	s.mu.Lock()
-	old := s.peers[p.id]
-	s.peers[p.id] = p
-	s.mu.Unlock()
-	defer close(p.gone)
-	if old != nil {
-		// The handler hears of one connection after the other: else what belongs
-		// to the new one could be taken for the old one's.
-		old.close(ErrReplaced, false)
-		<-old.gone
-	}
-	stop := context.AfterFunc(s.ctx, func() { p.close(ErrClosed, false) })
-	defer stop()
-	defer p.close(ErrClosed, false)
-	var writing sync.WaitGroup
-	writing.Go(p.writer)
-	writing.Go(p.keepAlive)
-	s.cfg.Handler.PeerUp(p)
-	up()
-	err := p.reader(func(m wire.Message) { s.cfg.Handler.PeerMessage(p, m) })
-	p.close(err, false)
-	writing.Wait()
-	s.cfg.Handler.PeerDown(p, p.Reason())
+// crossed says whether an old connection stays because both sides have called at
+// once. If each side kept the newer, each could close the other's, and both would
+// be lost; so for a moment the call of the lower node id stays, on both sides.
+func (s *Set) crossed(old, p *Peer) bool {
+	lowerCalled := old.outbound == (bytes.Compare(s.self[:], old.id[:]) < 0)
+	return old.outbound != p.outbound && lowerCalled && old.Reason() == nil && p.since.Sub(old.since) < crossing
+}
+
+// show makes a connection visible; false when it has ended already.
+func (s *Set) show(p *Peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.serving = p.Reason() == nil
+	return p.serving
+}
+
+// leave gives a connection's place and turn back.
+func (s *Set) leave(p *Peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.serving = false
 	if s.peers[p.id] == p {
 		delete(s.peers, p.id)
 	}
+	<-p.turn
 }
 
-// Get is the connection to a node.
+// Get is the open connection to a node, of which the handler has heard.
 func (s *Set) Get(id wire.NodeID) (*Peer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.peers[id]
-	return p, ok && p.Reason() == nil
+	if p := s.peers[id]; p != nil && p.serving && p.Reason() == nil {
+		return p, true
+	}
+	return nil, false
 }
 
-// All are the connections.
+// All are the open connections, in no order.
 func (s *Set) All() []*Peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]*Peer, 0, len(s.peers))
 	for _, p := range s.peers {
-		if p.Reason() == nil {
+		if p.serving && p.Reason() == nil {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// Waits between calls to a peer that does not answer.
-const (
-	firstWait = 250 * time.Millisecond
-	lastWait  = 5 * time.Minute
-)
-
-// Keep calls a node whenever it is not connected, until Unkeep, with longer and
-// longer waits while it does not answer.
-func (s *Set) Keep(id wire.NodeID, addr string) {
-	ctx, cancel := context.WithCancel(s.ctx)
-	s.mu.Lock()
-	if old := s.kept[id]; old != nil {
-		old()
-	}
-	s.kept[id] = cancel
-	s.mu.Unlock()
-	s.wg.Go(func() { s.keep(ctx, id, addr) })
-}
-
-// Unkeep ends Keep.
-func (s *Set) Unkeep(id wire.NodeID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cancel := s.kept[id]; cancel != nil {
-		cancel()
-		delete(s.kept, id)
-	}
-}
-
-func (s *Set) keep(ctx context.Context, id wire.NodeID, addr string) {
-	for wait := firstWait; ; {
-		p, err := s.Connect(ctx, id, addr)
-		if err == nil {
-			wait = firstWait
-			select {
-			case <-p.closed:
-			case <-ctx.Done():
-				return
-			}
-		} else if !errors.Is(err, context.Canceled) {
-			s.cfg.Log.Debug("not connected", "peer", id, "addr", addr, "why", err, "again in", wait)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
-		wait = min(2*wait, lastWait)
-	}
-}
-
 // Close ends every connection and waits until the handler has heard of it.
 func (s *Set) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.cancel()
-	s.wg.Wait()
+	s.tasks.Wait()
 }

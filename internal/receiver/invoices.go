@@ -90,7 +90,7 @@ func (r *Receiver) Wait(ctx context.Context, label string) (invoice.Row, error) 
 		r.mu.Lock()
 		r.labels[label] = append(r.labels[label], changed)
 		r.mu.Unlock()
-		row, found, err := r.Invoices.ByLabel(ctx, label)
+		row, found, err := r.Invoices.ByLabel(context.WithoutCancel(ctx), label) // what is so already needs no time
 		if err == nil && found && row.Status == invoice.Unpaid {
 			err = r.await(ctx, changed)
 			if err == nil {

@@ -141,7 +141,7 @@ func (s *Sender) WaitSendPay(ctx context.Context, hash wire.PaymentHash, part, g
 		if d != nil {
 			changed = d.change()
 		}
-		row, err := s.attemptRow(ctx, hash, func(a pay.AttemptRow) bool {
+		row, err := s.attemptRow(context.WithoutCancel(ctx), hash, func(a pay.AttemptRow) bool { // also when there is no time
 			return a.Part == part && (group == 0 || a.Group == group)
 		})
 		if err != nil {

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type decodeRequest struct {
+	String string `json:"string" doc:"the invoice"`
+}
+
+type decodedHint struct {
+	Pubkey    wire.NodeID         `json:"pubkey" doc:"the node at which a payment enters the channel"`
+	SCID      wire.ShortChannelID `json:"short_channel_id" doc:"the channel"`
+	FeeBase   uint32              `json:"fee_base_msat" doc:"its fee"`
+	FeePPM    uint32              `json:"fee_proportional_millionths" doc:"the part of it that grows with the amount"`
+	CLTVDelta uint16              `json:"cltv_expiry_delta" doc:"blocks that it asks for"`
+}
+
+type decodedFallback struct {
+	Type string `json:"type" doc:"P2PKH, P2SH, P2WPKH, P2WSH, P2TR or the witness version"`
+	Addr string `json:"addr" doc:"the address"`
+	Hex  string `json:"hex" doc:"its output script in hexadecimal"`
+}
+
+func showFallback(f bolt11.Fallback, n bolt11.Network) decodedFallback {
+	out := decodedFallback{Type: fmt.Sprintf("witness version %d", f.Version), Addr: f.Address(n), Hex: hex.EncodeToString(f.Script())}
+	switch {
+	case f.Version == bolt11.PubKeyHash:
+		out.Type = "P2PKH"
+	case f.Version == bolt11.ScriptHash:
+		out.Type = "P2SH"
+	case f.Version == 0 && len(f.Program) == 20:
+		out.Type = "P2WPKH"
+	case f.Version == 0:
+		out.Type = "P2WSH"
+	case f.Version == 1 && len(f.Program) == 32:
+		out.Type = "P2TR"
+	}
+	return out
+}
+
+type decodeResponse struct {
+	Type            string               `json:"type" doc:"bolt11 invoice"`
+	Valid           bool                 `json:"valid" doc:"true: checksum and signature are right"`
+	Currency        string               `json:"currency" doc:"the network: bc, tb, tbs or bcrt"`
+	CreatedAt       uint64               `json:"created_at" doc:"unix seconds"`
+	Expiry          uint64               `json:"expiry" doc:"seconds after created_at"`
+	Payee           wire.NodeID          `json:"payee" doc:"who signed it"`
+	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
+	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
+	Description     *string              `json:"description,omitempty" doc:"what is paid for"`
+	DescriptionHash string               `json:"description_hash,omitempty" doc:"SHA256 of the description"`
+	MinFinalCLTV    uint32               `json:"min_final_cltv_expiry" doc:"blocks that the last HTLC must have left"`
+	PaymentSecret   string               `json:"payment_secret" doc:"to be shown to the payee"`
+	Features        string               `json:"features" doc:"feature bits in hexadecimal"`
+	Fallbacks       []decodedFallback    `json:"fallbacks,omitempty" doc:"addresses on-chain, most preferred first"`
+	Routes          [][]decodedHint      `json:"routes,omitempty" doc:"ways to a payee without announced channels"`
+	PaymentMetadata string               `json:"payment_metadata,omitempty" doc:"to be given back to the payee, in hexadecimal"`
+	Signature       string               `json:"signature" doc:"the payee's, DER in hexadecimal"`
+}
+
+func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
+	inv, err := bolt11.Decode(r.String)
+	if err != nil {
+		return decodeResponse{}, refuse(InvalidParams, "%v", err)
+	}
+	out := decodeResponse{
+		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
+		Expiry: inv.Expiry, Payee: inv.Payee, Amount: inv.Amount, PaymentHash: inv.PaymentHash, Description: inv.Description,
+		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta, PaymentSecret: hex.EncodeToString(inv.PaymentSecret[:]),
+		Features: hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
+	}
+	if inv.DescriptionHash != nil {
+		out.DescriptionHash = hex.EncodeToString(inv.DescriptionHash[:])
+	}
+	sig, err := inv.Signature.ECDSA()
+	if err != nil {
+		return decodeResponse{}, refuse(InvalidParams, "%v", err)
+	}
+	out.Signature = hex.EncodeToString(sig.Serialize())
+	for _, f := range inv.Fallbacks {
+		out.Fallbacks = append(out.Fallbacks, showFallback(f, inv.Network))
+	}
+	for _, path := range inv.Hints {
+		var hints []decodedHint
+		for _, h := range path {
+			hints = append(hints, decodedHint{h.NodeID, h.SCID, h.FeeBaseMsat, h.FeeProportionalMillionths, h.CLTVExpiryDelta})
+		}
+		out.Routes = append(out.Routes, hints)
+	}
+	return out, nil
+}

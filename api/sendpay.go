@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/node"
+)
+
+// attemptRow is one HTLC that pays, as listed.
+type attemptRow struct {
+	ID           uint64              `json:"id" doc:"of the attempt"`
+	CreatedIndex uint64              `json:"created_index" doc:"place in the order of creation"`
+	UpdatedIndex uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
+	GroupID      uint64              `json:"groupid" doc:"of all parts of one try"`
+	PartID       uint64              `json:"partid,omitempty" doc:"of this part"`
+	PaymentHash  wire.PaymentHash    `json:"payment_hash" doc:"of the payment"`
+	Status       string              `json:"status" doc:"pending, complete or failed"`
+	Amount       amount.MilliSatoshi `json:"amount_msat" doc:"that arrives"`
+	Sent         amount.MilliSatoshi `json:"amount_sent_msat" doc:"with fees"`
+	CreatedAt    uint64              `json:"created_at" doc:"unix seconds"`
+	CompletedAt  uint64              `json:"completed_at,omitempty" doc:"unix seconds"`
+	Destination  *wire.NodeID        `json:"destination,omitempty" doc:"the payee"`
+	Preimage     string              `json:"payment_preimage,omitempty" doc:"the proof of payment"`
+	Error        string              `json:"error,omitempty" doc:"why it failed"`
+}
+
+func showAttempt(a pay.AttemptRow) attemptRow {
+	out := attemptRow{
+		ID: a.ID, CreatedIndex: a.ID, UpdatedIndex: a.UpdatedIndex, GroupID: a.Group, PartID: a.Part, PaymentHash: a.PaymentHash,
+		Status: string(a.Result.Status), Amount: a.Amount, Sent: a.Sent, CreatedAt: a.CreatedAt, CompletedAt: a.Result.CompletedAt,
+	}
+	if len(a.Hops) > 0 {
+		out.Destination = &a.Hops[len(a.Hops)-1].NodeID
+	}
+	if a.Result.Status == pay.Complete {
+		out.Preimage = a.Result.Preimage.String()
+	}
+	if f := a.Result.Failure; f != nil {
+		out.Error = f.Text
+	}
+	return out
+}
+
+type hop struct {
+	ID        wire.NodeID         `json:"id" doc:"the node at the end of the hop"`
+	Channel   wire.ShortChannelID `json:"channel" doc:"the channel to it"`
+	Direction uint8               `json:"direction" doc:"0 when the hop's first node id is the lesser one, else 1"`
+	Amount    amount.MilliSatoshi `json:"amount_msat" doc:"that arrives at the node"`
+	Delay     uint32              `json:"delay" doc:"blocks from now to the expiry of the HTLC that arrives at the node"`
+	Style     string              `json:"style" doc:"tlv: the form of the onion's payload"`
+}
+
+// farthest is above every block height (BOLT 2): a larger delay asks for the
+// impossible, and must not overflow.
+const farthest = 500_000_000
+
+func (h hop) check() error {
+	switch {
+	case h.ID == wire.NodeID{}, h.Channel == 0, h.Amount == 0:
+		return errors.New("a hop needs id, channel, amount_msat and delay")
+	case h.Delay >= farthest:
+		return fmt.Errorf("a delay of %d blocks is too long", h.Delay)
+	}
+	return nil
+}
+
+type sendPayRequest struct {
+	Route       []hop                `json:"route" doc:"the hops, as getroute gives them"`
+	PaymentHash wire.PaymentHash     `json:"payment_hash" doc:"of the payment"`
+	Label       *string              `json:"label" doc:"your own name of the payment"`
+	Amount      *amount.MilliSatoshi `json:"amount_msat" doc:"of all parts together; that of the last hop when not given"`
+	Bolt11      *string              `json:"bolt11" doc:"the invoice that is paid"`
+	Secret      *wire.Preimage       `json:"payment_secret" doc:"from the invoice"`
+	PartID      *uint64              `json:"partid" doc:"of this part, when there are several"`
+	LocalInvReq *unsupported         `json:"localinvreqid" doc:"there are no offers yet"`
+	GroupID     *uint64              `json:"groupid" doc:"of all parts of one try; 1 when not given"`
+	Metadata    *hexBytes            `json:"payment_metadata" doc:"from the invoice, in hexadecimal"`
+	Description *string              `json:"description" doc:"what is paid for, for listpays"`
+}
+
+// hexBytes are bytes as hexadecimal digits.
+type hexBytes []byte
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (h *hexBytes) UnmarshalText(b []byte) (err error) {
+	*h, err = hex.DecodeString(string(b))
+	return err
+}
+
+func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, error) {
+	if len(r.Route) == 0 {
+		return attemptRow{}, refuse(InvalidParams, "route: an empty route leads nowhere")
+	}
+	m := pay.Manual{PaymentHash: r.PaymentHash, Total: r.Route[len(r.Route)-1].Amount, Group: 1}
+	for _, h := range r.Route {
+		if err := h.check(); err != nil {
+			return attemptRow{}, refuse(InvalidParams, "route: %v", err)
+		}
+		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
+	}
+	if r.Amount != nil {
+		m.Total = *r.Amount
+	}
+	if r.Label != nil {
+		m.Label = *r.Label
+	}
+	if r.Bolt11 != nil {
+		m.Bolt11 = *r.Bolt11
+	}
+	if r.Secret != nil {
+		secret := [32]byte(*r.Secret)
+		m.Secret = &secret
+	}
+	if r.PartID != nil {
+		m.Part = *r.PartID
+	}
+	if r.GroupID != nil {
+		m.Group = *r.GroupID
+	}
+	if r.Metadata != nil {
+		m.Metadata = *r.Metadata
+	}
+	if r.Description != nil {
+		m.Description = *r.Description
+	}
+	row, err := n.Sender().SendPay(ctx, m)
+	if err != nil {
+		return attemptRow{}, payError(err)
+	}
+	return showAttempt(row), nil
+}
+
+type waitSendPayRequest struct {
+	PaymentHash wire.PaymentHash `json:"payment_hash" doc:"of the payment"`
+	Timeout     *uint64          `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
+	PartID      *uint64          `json:"partid" doc:"of the part"`
+	GroupID     *uint64          `json:"groupid" doc:"of the try; the newest when not given"`
+}
+
+func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attemptRow, error) {
+	ctx, cancel := within(ctx, r.Timeout)
+	defer cancel()
+	var part, group uint64
+	if r.PartID != nil {
+		part = *r.PartID
+	}
+	if r.GroupID != nil {
+		group = *r.GroupID
+	}
+	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, part, group)
+	if err != nil {
+		return attemptRow{}, payError(err)
+	}
+	return showAttempt(row), nil
+}
+
+type listSendPaysRequest struct {
+	Bolt11      *string           `json:"bolt11" doc:"attempts at this invoice"`
+	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"attempts at this payment"`
+	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
+	Index       *string           `json:"index" doc:"created: the order of the list"`
+	Start       *uint64           `json:"start" doc:"list from this index on"`
+	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+}
+
+type listSendPaysResponse struct {
+	Payments []attemptRow `json:"payments" doc:"in the order of creation"`
+}
+
+func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (listSendPaysResponse, error) {
+	out := listSendPaysResponse{Payments: []attemptRow{}}
+	f, err := filterOf(r.Bolt11, r.PaymentHash, r.Status, r.Index, r.Start, r.Limit)
+	if err != nil {
+		return out, err
+	}
+	rows, err := filtered(f, func(start uint64, limit int) ([]pay.AttemptRow, error) {
+		if f.hash == nil {
+			return n.Store().Attempts(ctx, start, limit)
+		}
+		all, err := n.Store().AttemptsOf(ctx, *f.hash)
+		from := slices.IndexFunc(all, func(a pay.AttemptRow) bool { return a.ID >= start })
+		if err != nil || from < 0 {
+			return nil, err
+		}
+		return all[from:min(len(all), from+limit)], nil
+	}, func(a pay.AttemptRow) (uint64, pay.Status) { return a.ID, a.Result.Status })
+	for _, a := range rows {
+		out.Payments = append(out.Payments, showAttempt(a))
+	}
+	return out, err
+}
