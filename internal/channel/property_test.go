@@ -152,6 +152,7 @@ func (p *pair) built(n *node, side Side) *script.Commitment {
 }
 
 func TestTwoMachinesAgreeUnderAnySchedule(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		terms := usual()
 		terms.capacity, terms.toA = 200_000, 140_000_000

@@ -103,11 +103,15 @@ func (s scenario) run(t *testing.T, cut int, restart string) int {
 }
 
 func TestConnectionIsCutAtEachMessage(t *testing.T) {
+	t.Parallel()
 	for name, s := range map[string]scenario{"busy": busy, "leaving": leaving} {
 		all := s.run(t, -1, "")
 		for cut := range all {
 			for _, restart := range []string{"", "a", "b", "both"} {
-				t.Run(fmt.Sprintf("%s/%d/%s", name, cut, restart), func(t *testing.T) { s.run(t, cut, restart) })
+				t.Run(fmt.Sprintf("%s/%d/%s", name, cut, restart), func(t *testing.T) {
+					t.Parallel()
+					s.run(t, cut, restart)
+				})
 			}
 		}
 	}
