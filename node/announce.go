@@ -52,6 +52,7 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 
 // Reestablished implements [link.Above].
 func (a above) Reestablished(l *link.Link) {
+	a.n.away.back(l.ID())
 	a.n.forgetConnectionOf(l.ID())
 	a.n.tellUpdate(l)
 	a.n.announce(l)

@@ -263,6 +263,7 @@ func (n *Node) tellLinks(height uint32) {
 		l.Sync(n.ctx)
 		if l.Status().Status == channel.Closed {
 			n.links.Remove(l)
+			n.away.back(l.ID())
 		}
 	}
 }

@@ -78,6 +78,8 @@ type Node struct {
 	memoryMu sync.Mutex
 	memory   route.Memory
 
+	away away
+
 	announceMu sync.Mutex
 	announcing map[wire.ChannelID]*announcing
 
@@ -300,6 +302,7 @@ func (n *Node) start(ctx context.Context) error {
 	}
 	n.height.Store(tip.Height)
 	n.synced.Store(tip.Height)
+	n.away.gone(n.links.All())
 	for _, l := range n.links.All() {
 		l.Start()
 		n.reviveOnChain(l)

@@ -128,6 +128,9 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 	return routes, err
 }
 
+// Hope implements [sender.Network].
+func (w network) Hope() <-chan struct{} { return w.n.away.hope() }
+
 // own are our channels that can carry an HTLC now.
 func (n *Node) own() []route.Own {
 	var out []route.Own
@@ -172,7 +175,9 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 	h.n.log.Debug("disconnected", "peer", p.ID(), "why", reason)
 	h.n.book.Down(p)
 	h.n.funding.Down(p)
-	for _, l := range h.n.linksOf(p.ID()) {
+	links := h.n.linksOf(p.ID())
+	h.n.away.gone(links) // before a payment hears that a channel refuses it
+	for _, l := range links {
 		l.Down(p)
 	}
 	h.n.forgetConnection(p.ID())

@@ -235,8 +235,9 @@ func (c *Channel) announced(s Side) *Limits {
 	return &c.params.RemoteLimits
 }
 
-// online tells whether messages may be sent.
-func (c *Channel) online() bool {
+// Online tells whether messages may be sent: channel_reestablish has gone both ways,
+// and the channel is open.
+func (c *Channel) Online() bool {
 	return c.conn.established && !c.conn.dead && c.status.Status == Open
 }
 

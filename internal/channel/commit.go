@@ -89,7 +89,7 @@ func (c *Channel) step(s step) {
 // BOLT 2: "MUST NOT send a `commitment_signed` message that does not include any
 // updates."
 func (c *Channel) maySign() bool {
-	if !c.online() || !c.usable() || c.awaiting() {
+	if !c.Online() || !c.usable() || c.awaiting() {
 		return false
 	}
 	if c.fees[arrows[sendCommit][c.opener()]] != 0 {

@@ -28,7 +28,7 @@ func (c *Channel) FundingDepth(scid wire.ShortChannelID, depth uint32) {
 func (c *Channel) ready() {
 	c.status.ReadySent = true
 	c.pending.status = true
-	if c.online() {
+	if c.Online() {
 		c.sendReady()
 	}
 	c.raiseReady()

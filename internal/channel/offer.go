@@ -12,7 +12,7 @@ func (c *Channel) mayUpdate() error {
 	switch {
 	case c.status.Status != Open:
 		return ErrClosed
-	case !c.online():
+	case !c.Online():
 		return ErrOffline
 	case !c.usable():
 		return ErrNotReady

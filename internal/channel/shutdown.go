@@ -138,7 +138,7 @@ func (c *Channel) closing() bool {
 // shutdown sends our shutdown as soon as it may be sent, and begins to negotiate
 // as soon as that may begin.
 func (c *Channel) shutdown() {
-	if !c.online() || c.status.LocalShutdown == nil {
+	if !c.Online() || c.status.LocalShutdown == nil {
 		return
 	}
 	// BOLT 2: "if it has sent a previous `shutdown`: - MUST retransmit `shutdown`."

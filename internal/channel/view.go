@@ -66,7 +66,7 @@ func (c *Channel) View() View {
 	t := c.tallied()
 	fee := c.fees.signed(Local, c.opener())
 	v := View{
-		State: c.State(), Connected: c.online(),
+		State: c.State(), Connected: c.Online(),
 		ToLocal: amountOf(t.full[Local].balance[Local]), ToRemote: amountOf(t.full[Local].balance[Remote]),
 		Spendable: c.Spendable(), Receivable: c.receivable(),
 		ReserveLocal:        c.params.RemoteLimits.ChannelReserve,

@@ -103,10 +103,13 @@ func (l *Link) Status() channel.StatusRow {
 }
 
 // Capacity is what a route may ask of the channel now: the largest HTLC, and
-// whether it takes one at all.
+// whether it takes one at all: not while the peer is away.
 func (l *Link) Capacity() (spendable amount.MilliSatoshi, usable bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.ch.Online() {
+		return 0, false
+	}
 	spendable = l.ch.Spendable()
 	return spendable, spendable > 0
 }

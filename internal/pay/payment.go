@@ -24,9 +24,11 @@ type Payment struct {
 	terms    terms
 	exclude  []Exclusion // by the user
 	avoid    []Limit     // learnt in this payment
+	refusals []Limit     // of our own channels, since something changed there
 	attempts []AttemptRow
 	nextPart uint64
 	asked    *Find  // the search under way; nil: none
+	waits    *Error // why the last search found nothing yet; nil: it did, or none was made
 	stop     *Error // why no more attempts are made; nil: go on
 
 	rows []durable.Row
@@ -42,7 +44,7 @@ type Todo struct {
 }
 
 // Find asks for routes that together deliver Amount to Destination: the answer
-// is [Payment.Routes] or [Payment.NoRoute].
+// is [Payment.Routes], [Payment.NoRoute] or [Payment.NoRouteYet].
 type Find struct {
 	Destination wire.NodeID
 	Amount      amount.MilliSatoshi
@@ -220,6 +222,23 @@ func (p *Payment) NoRoute(now uint64, why *Error) {
 	p.advance(now)
 }
 
+// NoRouteYet answers [Find] when there is no route but there may soon be one: the
+// payment asks again after [Payment.Again], or when an attempt has ended, until its
+// deadline.
+func (p *Payment) NoRouteYet(now uint64, why *Error) {
+	if p.asked == nil {
+		return
+	}
+	p.asked, p.waits = nil, why
+	p.advance(now)
+}
+
+// Again says that a search may find now what the last one did not.
+func (p *Payment) Again(now uint64) {
+	p.waits, p.refusals = nil, nil
+	p.advance(now)
+}
+
 // Tick says that time has passed; see [Payment.Deadline].
 func (p *Payment) Tick(now uint64) { p.advance(now) }
 
@@ -297,7 +316,7 @@ func (p *Payment) advance(now uint64) {
 		p.stop = p.over(now)
 	}
 	switch left := p.remaining(); {
-	case p.stop == nil && left > 0 && p.asked == nil && p.freeParts() > 0:
+	case p.stop == nil && left > 0 && p.asked == nil && p.waits == nil && p.freeParts() > 0:
 		p.asked = &Find{
 			Destination: p.row.Destination,
 			Amount:      left,
@@ -307,7 +326,7 @@ func (p *Payment) advance(now uint64) {
 			MaxParts:    p.freeParts(),
 			Hints:       p.terms.hints,
 			Exclude:     p.exclude,
-			Avoid:       slices.Clone(p.avoid),
+			Avoid:       slices.Concat(p.avoid, p.refusals),
 		}
 		p.todo.Find = p.asked
 	case p.stop != nil && !p.anyPending():
@@ -320,6 +339,8 @@ func (p *Payment) over(now uint64) *Error {
 	switch {
 	case now >= p.terms.expiresAt:
 		return refuse(CodeInvoiceExpired, "invoice expired at %d, it is %d now", p.terms.expiresAt, now)
+	case now >= p.row.RetryUntil && p.waits != nil:
+		return p.waits
 	case now >= p.row.RetryUntil:
 		return refuse(CodeStoppedRetrying, "timed out after %d attempts", len(p.attempts))
 	case len(p.attempts) >= maxAttempts:

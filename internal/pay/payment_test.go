@@ -259,6 +259,35 @@ func TestEachEndHasItsCode(t *testing.T) {
 	}
 }
 
+func TestAWayThatMayComeIsWaitedFor(t *testing.T) {
+	away := &Error{Code: CodeRouteNotFound, Message: "no channel can carry it now"}
+	b, _ := begin(t, Request{Invoice: testInvoice(1000, true)})
+	b.p.NoRouteYet(start, away)
+	b.p.Tick(start + 1)
+	if todo := b.take(t); todo.Find != nil || todo.End != nil {
+		t.Fatalf("it does not wait: %+v", todo)
+	}
+	b.p.Again(start + 2)
+	if todo := b.take(t); todo.Find == nil {
+		t.Fatalf("it does not ask again: %+v", todo)
+	}
+	b.p.Routes(start+2, 100, []Route{via(1, 600, 1), via(2, 400, 1)}, b.mint)
+	b.take(t)
+	b.p.Resolved(start+3, 1, Result{Hop: 0, Code: onion.CodeTemporaryChannelFailure})
+	b.take(t)
+	b.p.NoRouteYet(start+3, away)
+	b.take(t)
+	b.p.Resolved(start+4, 2, Result{Hop: 0, Code: onion.CodeTemporaryChannelFailure})
+	if todo := b.take(t); todo.Find == nil || todo.Find.Amount != 1000 {
+		t.Fatalf("the end of a part brings no search: %+v", todo)
+	}
+	b.p.NoRouteYet(start+4, away)
+	b.p.Tick(start + 60)
+	if todo := b.take(t); todo.End == nil || todo.End.Err.Code != CodeRouteNotFound || todo.End.Err.Message != away.Message {
+		t.Fatalf("%+v", todo.End)
+	}
+}
+
 func TestNothingIsSentOnceThePreimageIsKnown(t *testing.T) {
 	b, _ := begin(t, Request{Invoice: testInvoice(1000, true)})
 	b.p.Routes(start, 100, []Route{via(1, 600, 1), via(2, 400, 1)}, b.mint)

@@ -176,7 +176,14 @@ func TestAPaymentNeverPaysMoreThanItMayAndEndsOnce(t *testing.T) {
 			case what <= 3 && w.find != nil:
 				w.p.Routes(w.now, 100, w.routes(t, w.find), w.mint)
 			case what == 4 && w.find != nil && rapid.Bool().Draw(t, "really"):
-				w.p.NoRoute(w.now, &Error{Code: CodeRouteNotFound})
+				if why := (&Error{Code: CodeRouteNotFound}); rapid.Bool().Draw(t, "yet") {
+					w.p.NoRouteYet(w.now, why)
+					w.find = nil
+				} else {
+					w.p.NoRoute(w.now, why)
+				}
+			case what == 8 && w.find == nil && rapid.Bool().Draw(t, "again"):
+				w.p.Again(w.now)
 			case what == 5 && len(ids) > 0: // the channel wrote it, the sender has not heard of it
 				w.raw[rapid.SampledFrom(ids).Draw(t, "raw")] = w.result(t)
 				continue

@@ -110,6 +110,7 @@ func (p *Payment) local(a *AttemptRow, text string) *Failure {
 func (p *Payment) close(a *AttemptRow, result AttemptResultRow) {
 	result.ID = a.ID
 	a.Result = result
+	p.waits = nil // what it held is free
 	p.rows = append(p.rows, result)
 }
 
@@ -189,7 +190,7 @@ func (p *Payment) learn(a *AttemptRow, f *Failure) {
 	case f.ErringIndex == 0:
 		// Our own channel: the next search knows what it can carry by then, but
 		// this payment does not ask it for as much again.
-		p.avoid = append(p.avoid, Limit{SCID: f.ErringChannel, Direction: f.ErringDirection, Below: a.Sent})
+		p.refusals = append(p.refusals, Limit{SCID: f.ErringChannel, Direction: f.ErringDirection, Below: a.Sent})
 	case code&onion.Node != 0:
 		p.avoid = append(p.avoid, Limit{Node: f.ErringNode})
 		p.todo.Learn = append(p.todo.Learn, Lesson{Kind: NodeFailed, From: f.ErringNode, Permanent: permanent(f.FailCode)})

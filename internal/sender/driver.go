@@ -23,7 +23,10 @@ type driver struct {
 	hash   wire.PaymentHash
 	manual bool
 	amount msat
-	p      *pay.Payment // of run's goroutine
+
+	// Of run's goroutine.
+	p    *pay.Payment
+	hope <-chan struct{} // closed when the search that found nothing is worth another try
 
 	mu      sync.Mutex
 	inbox   []func(p *pay.Payment)
@@ -137,6 +140,9 @@ func (d *driver) run() {
 		case <-d.wake:
 		case <-timer.C:
 			d.p.Tick(unixNow())
+		case <-d.hope:
+			d.hope = nil
+			d.p.Again(unixNow())
 		case <-d.s.ctx.Done():
 			d.abort(ErrStopped)
 			return
@@ -155,7 +161,7 @@ func (d *driver) abort(err error) {
 		err = ErrStopped
 	}
 	d.s.remove(d)
-	d.end(pay.PaymentRow{}, err)
+	defer d.end(pay.PaymentRow{}, err) // nobody hears of a fault before the process ends of it
 	if !stopping {
 		d.s.Fatal(fmt.Errorf("payment %s: %w", d.hash, err))
 	}
@@ -179,12 +185,18 @@ func (d *driver) act(todo pay.Todo) error {
 	if todo.Find == nil {
 		return nil
 	}
+	hope := d.s.Network.Hope() // before the search, so that no change is missed
 	height := d.s.Network.Height()
 	routes, err := d.s.Network.Routes(height, todo.Find)
 	if err != nil {
 		var why *pay.Error
 		if !errors.As(err, &why) {
 			why = &pay.Error{Code: pay.CodeRouteNotFound, Message: err.Error()}
+		}
+		if why.Code == pay.CodeRouteNotFound && hope != nil {
+			d.hope = hope
+			d.put(func(p *pay.Payment) { p.NoRouteYet(unixNow(), why) })
+			return nil
 		}
 		d.put(func(p *pay.Payment) { p.NoRoute(unixNow(), why) })
 		return nil

@@ -30,6 +30,9 @@ type Network interface {
 	// Routes finds routes for all of f.Amount together. The error is a
 	// [*pay.Error], or counts as pay.CodeRouteNotFound.
 	Routes(height uint32, f *pay.Find) ([]pay.Route, error)
+	// Hope is closed at a change that may bring a way where [Network.Routes] found
+	// none, such as a peer that is back; nil: none is expected soon.
+	Hope() <-chan struct{}
 	// Learn takes what attempts taught.
 	Learn(lessons []pay.Lesson)
 }

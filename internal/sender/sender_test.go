@@ -56,6 +56,7 @@ type world struct {
 	settled  map[uint64]channel.SettlementRow
 	offers   []channel.Add
 	refuse   error // of Offer
+	hope     chan struct{}
 	lessons  []pay.Lesson
 	broken   error
 	searches int
@@ -152,6 +153,12 @@ func (w *world) Routes(height uint32, f *pay.Find) ([]pay.Route, error) {
 	}
 	last := pay.Hop{NodeID: f.Destination, SCID: 2, Amount: f.Amount, CLTVExpiry: height + f.FinalDelta}
 	return []pay.Route{{{NodeID: middle.id(), SCID: 1, Amount: f.Amount + 1, CLTVExpiry: last.CLTVExpiry + 80}, last}}, nil
+}
+
+func (w *world) Hope() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hope
 }
 
 func (w *world) Learn(lessons []pay.Lesson) {
@@ -256,6 +263,29 @@ func TestAPaymentArrivesWithWhatTheInvoiceAsks(t *testing.T) {
 		other := amount.MilliSatoshi(5)
 		r.Invoice.Amount = &other
 		if a := <-pays(s, r); !isCode(a.err, pay.CodeAlreadyPaid) {
+			t.Errorf("%+v", a)
+		}
+	})
+}
+
+func TestAPaymentWaitsForAChannelThatIsExpectedBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.hope = make(chan struct{})
+		w.refuse = channel.ErrOffline
+		s := w.sender(t)
+		defer s.Close()
+		done := pays(s, request(t)) // its channel refuses, and there is no other
+		if len(w.offers) != 0 || w.searches != 2 {
+			t.Fatalf("%d offers, %d searches", len(w.offers), w.searches)
+		}
+		w.refuse = nil
+		back := w.hope
+		w.hope = nil
+		close(back)
+		synctest.Wait()
+		s.Resolved(channel.Resolved{Origin: w.offered(0).Origin, Preimage: &preimage})
+		if a := <-done; a.err != nil || a.row.Result.Preimage != preimage {
 			t.Errorf("%+v", a)
 		}
 	})

@@ -1,0 +1,67 @@
+package node_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/pay"
+)
+
+func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
+	w := newWorld(t, 1)
+	row, err := w.bob.NewInvoice(t.Context(), invoice.Request{Label: "a", Amount: amount.OrAny{Msat: 5_000_000}, Expiry: 3600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := bolt11.Decode(row.Bolt11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.alice.Close()
+	w.carol.Close()
+	w.alice.start()
+	done := make(chan error, 1)
+	alice := w.alice.Node
+	go func() {
+		_, err := alice.Sender().Pay(t.Context(), pay.Request{Bolt11: row.Bolt11, Invoice: inv})
+		done <- err
+	}()
+	until(t, "the payment is under way", func() bool {
+		p, ok, err := alice.Store().PaymentByHash(t.Context(), inv.PaymentHash)
+		return err == nil && ok && p.Result.Status == pay.Pending
+	})
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	default:
+	}
+	w.carol.start()
+	w.reconnect()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	w.settled()
+}
+
+func TestAPaymentOverAPeerThatStaysAwayFailsWithItsReason(t *testing.T) {
+	w := newWorld(t, 1)
+	row, err := w.bob.NewInvoice(t.Context(), invoice.Request{Label: "a", Amount: amount.OrAny{Msat: 5_000_000}, Expiry: 3600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := bolt11.Decode(row.Bolt11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.carol.Close()
+	second := uint64(1)
+	_, err = w.alice.Sender().Pay(t.Context(), pay.Request{Bolt11: row.Bolt11, Invoice: inv, RetryFor: &second})
+	var e *pay.Error
+	if !errors.As(err, &e) || e.Code != pay.CodeRouteNotFound || e.Message != "no channel of this node can carry a payment now" {
+		t.Fatalf("%v", err)
+	}
+	w.carol.start()
+}
