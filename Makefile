@@ -33,6 +33,9 @@ docs: ## docs/commands, from the table of commands
 fuzz: ## each fuzz target for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
 
+mutants: ## which rules of ROOM (a folder) no test guards
+	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(ROOM)
+
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help build demo test race vet lint generate docs fuzz check
+.PHONY: help build demo test race vet lint generate docs fuzz mutants check

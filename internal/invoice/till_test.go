@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -241,6 +242,16 @@ func TestAPartThatIsBeingFailedIsNotTakenAgain(t *testing.T) {
 	}
 }
 
+func TestAPartThatFailsStandsInNobodysWay(t *testing.T) {
+	var till Till
+	row := unpaid(t)
+	till.Accept(nil, partOf(Row{PaymentHash: wire.PaymentHash{9}}, 1, 400, 1000), epoch, height)
+	till.Accept(&row, partOf(row, 2, 1000, 1000), epoch, height)
+	if out, _ := take(t, &till); len(out.Fail) != 1 || len(out.Fulfil) != 1 {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestAPartOfferedAgainCountsOnce(t *testing.T) {
 	var till Till
 	row := unpaid(t)
@@ -322,4 +333,77 @@ func TestAnInvoiceIsPaidOnceByAllPartsOrNone(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestALimitItselfIsWithinIt(t *testing.T) {
+	now := uint64(epoch.Unix())
+	for name, change := range map[string]func(*Request){
+		"label":       func(r *Request) { r.Label = strings.Repeat("x", MaxLabel) },
+		"amount":      func(r *Request) { r.Amount.Msat = amount.Max },
+		"description": func(r *Request) { r.Description = strings.Repeat("x", MaxDescription) },
+		"expiry":      func(r *Request) { r.Expiry = math.MaxInt64 - now },
+		"least cltv":  func(r *Request) { r.CLTV = MinFinalCLTVExpiryDelta },
+		"most cltv":   func(r *Request) { r.CLTV = MaxFinalCLTVExpiryDelta },
+	} {
+		r := request()
+		change(&r)
+		if _, err := New(r, issuer(), now); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for want, change := range map[error]func(*Request) uint64{
+		ErrLabel:  func(r *Request) uint64 { r.Label = strings.Repeat("x", MaxLabel+1); return now },
+		ErrExpiry: func(*Request) uint64 { return math.MaxInt64 + 1 },
+		ErrCLTV:   func(r *Request) uint64 { r.CLTV = MaxFinalCLTVExpiryDelta + 1; return now },
+	} {
+		r := request()
+		at := change(&r)
+		if _, err := New(r, issuer(), at); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+}
+
+func TestATotalThatIsNotGivenIsTheAmountItself(t *testing.T) {
+	in := channel.Incoming{Ref: channel.Ref{ID: 1}, Amount: 12, CLTVExpiry: 5, PaymentHash: wire.PaymentHash{7}}
+	payload := onion.Payload{AmtToForward: 10}
+	if p := PartOf(in, payload); p.Total != 10 || p.AmtToForward != 10 || p.Amount != 12 || p.In != in.Ref || p.CLTVExpiry != 5 || p.PaymentHash != in.PaymentHash {
+		t.Errorf("%+v", p)
+	}
+	payload.PaymentSecret, payload.TotalMsat = &[32]byte{1}, 30
+	if p := PartOf(in, payload); p.Total != 30 || *p.Secret != [32]byte{1} {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAllMoneyThatThereIsCanBePaid(t *testing.T) {
+	var till Till
+	row := unpaid(t)
+	row.Amount = amount.OrAny{Any: true}
+	till.Accept(&row, partOf(row, 1, amount.Max, amount.Max), epoch, height)
+	out, _ := take(t, &till)
+	if len(out.Fulfil) != 1 || !slices.Equal(out.Paid, []wire.PaymentHash{row.PaymentHash}) || till.Held(row.PaymentHash) {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestSetsOfSeveralInvoicesWaitEachForItself(t *testing.T) {
+	till := Till{Timeout: time.Second}
+	first, second := unpaid(t), unpaid(t)
+	second.PaymentHash[0] ^= 1
+	till.Accept(&first, partOf(first, 1, 500, 1000), epoch, height)
+	till.Accept(&second, partOf(second, 2, 500, 1000), epoch, height)
+	till.Expire(wire.PaymentHash{9}) // nobody's
+	if at, ok := till.Next(); !ok || !at.Equal(epoch.Add(time.Second)) {
+		t.Fatal(at, ok)
+	}
+	till.Accept(&first, partOf(first, 3, 500, 1000), epoch, height)
+	out, _ := take(t, &till)
+	if len(out.Fulfil) != 2 || till.Held(first.PaymentHash) || !till.Held(second.PaymentHash) {
+		t.Errorf("%+v", out)
+	}
+	till.Tick(epoch.Add(time.Second))
+	if out, _ := take(t, &till); len(out.Fail) != 1 {
+		t.Errorf("%+v", out)
+	}
 }

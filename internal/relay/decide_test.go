@@ -94,8 +94,30 @@ func TestEachBrokenRuleHasItsFailure(t *testing.T) {
 	}
 }
 
+func TestALimitItselfIsKept(t *testing.T) {
+	for name, spoil := range map[string]func(s *scene){
+		"the maximum":      func(s *scene) { s.out.Policy.HTLCMaximum = 100_000 },
+		"the minimum":      func(s *scene) { s.out.Policy.HTLCMinimum = 100_000 },
+		"the nearest":      func(s *scene) { s.peeled.Payload.OutgoingCLTV = height + MinExpiry + 1 },
+		"the farthest":     func(s *scene) { s.in.CLTVExpiry = height + MaxHTLCCLTV },
+		"more of all":      func(s *scene) { s.in.Amount++; s.in.CLTVExpiry++ },
+		"no enclosed word": func(s *scene) { s.out.Update = nil },
+	} {
+		s := forwardable()
+		spoil(s)
+		if _, ok := s.decide().(Forward); !ok {
+			t.Errorf("%s: %+v", name, s.decide())
+		}
+	}
+}
+
 func TestFailuresTellWhatBOLT4Asks(t *testing.T) {
 	s := forwardable()
+	s.peeled.PayloadErr = &onion.PayloadError{Failure: onion.InvalidOnionPayload(4, 2)}
+	if f := s.decide().(Fail).Failure; !bytes.Equal(f.Encode(), onion.InvalidOnionPayload(4, 2).Encode()) {
+		t.Errorf("%+v", f)
+	}
+	s = forwardable()
 	s.in.CLTVExpiry--
 	if f := s.decide().(Fail).Failure; f.CLTVExpiry != height+60 || len(f.ChannelUpdate) == 0 {
 		t.Errorf("%+v", f)
@@ -118,6 +140,10 @@ func TestOlderTermsAreHonoured(t *testing.T) {
 	s.out.Policy.CLTVExpiryDelta = 1000
 	if _, ok := s.decide().(Forward); !ok {
 		t.Errorf("%+v", s.decide())
+	}
+	s.in.Amount--
+	if f, ok := s.decide().(Fail); !ok || f.Failure.Code != onion.CodeFeeInsufficient {
+		t.Errorf("no terms are kept: %+v", s.decide())
 	}
 }
 
@@ -213,8 +239,14 @@ func TestTheEndBelowIsTheEndAbove(t *testing.T) {
 
 func TestAFeeThatOverflowsIsMoreThanAnybodyPays(t *testing.T) {
 	p := Policy{FeeBaseMsat: math.MaxUint32, FeeProportionalMillionths: math.MaxUint32}
-	if p.Fee(math.MaxUint64) != math.MaxUint64 {
-		t.Error(p.Fee(math.MaxUint64))
+	for p, amt := range map[Policy]amount.MilliSatoshi{
+		p:                                      math.MaxUint64,
+		{FeeProportionalMillionths: 2_000_000}: 1 << 63, // 2^64 exactly
+		{FeeProportionalMillionths: 1_000_000, FeeBaseMsat: 1}: math.MaxUint64,
+	} {
+		if fee := p.Fee(amt); fee != math.MaxUint64 {
+			t.Errorf("%+v for %d: %d", p, amt, fee)
+		}
 	}
 	if fee := DefaultPolicy().Fee(1_000_000); fee != 1010 {
 		t.Error(fee)

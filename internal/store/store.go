@@ -29,6 +29,9 @@ var migrations embed.FS
 // label. Nothing of the Write that held it was written.
 var ErrExists = errors.New("a row with this key exists already")
 
+// ErrFull is that the disk has no room for a write, of which nothing is left.
+var ErrFull = errors.New("the disk is full: make room")
+
 // ErrClosed is returned by a Write after Close.
 var ErrClosed = errors.New("the store is closed")
 
@@ -345,6 +348,8 @@ func explain(err error) error {
 	switch code(err) {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w (%w)", ErrExists, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
 	return err
 }
