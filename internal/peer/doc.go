@@ -10,13 +10,14 @@
 // PeerDown, from one goroutine. A handler that is slow holds up its own peer's
 // socket and nothing else. What we send waits in a queue with a limit; a peer that
 // does not read is dropped when the limit is reached, so no peer's will makes our
-// memory grow. Connections that have not yet said who they are are few, and the
-// oldest of them makes room for the newest.
+// memory grow. Pongs are few in it: who does not read them is not read from.
+// Connections that have not yet said who they are are few, and the oldest of them
+// makes room for the newest.
 //
 // There is at most one connection a node id. A newer one replaces an older one,
 // since the peer would not have called if the old one were alive; only when both
-// sides have called at the same moment is it the older that stays (see
-// [ErrCrossed]). The handler hears of one connection after the other, never of two
+// sides have called at the same moment does the call of the lower id stay, even if
+// it is the older (see [ErrCrossed]). The handler hears of one connection after the other, never of two
 // at once: else what belongs to the new one could be taken for the old one's.
 //
 // The package has one reader and one writer goroutine a connection. It ends when

@@ -31,11 +31,10 @@ type stream struct {
 func (s stream) Read(b []byte) (int, error) { return s.in.Read(b) }
 
 // handshake runs BOLT 8 and init on a new socket; remote is nil for an inbound
-// one. With an error the socket is closed.
+// one. ctx must end with the set. With an error the socket is closed.
 func (s *Set) handshake(ctx context.Context, c net.Conn, remote *btcec.PublicKey) (p *Peer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer func() {
 		if !stop() {
@@ -98,20 +97,26 @@ func (s *Set) init(p *Peer) error {
 		return fmt.Errorf("%w: %s", ErrNoInit, wire.Name(m))
 	}
 	if err := s.check(p, theirs); err != nil {
-		// The peer is told why; whether it hears that makes no difference to us.
-		_ = p.noise.WriteMessage(wire.Encode(&wire.Warning{Data: []byte(err.Error())}))
+		p.dismiss(err)
 		return err
 	}
 	return nil
 }
 
+// dismiss tells a peer why we cannot talk, and reads on until it hangs up (see
+// [Peer.sayNoMore]). Whether it hears us makes no difference to us.
+func (p *Peer) dismiss(why error) {
+	warning := wire.Encode(&wire.Warning{Data: []byte(why.Error())})
+	if p.conn.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil && p.noise.WriteMessage(warning) == nil {
+		p.sayNoMore()
+		_, _ = io.Copy(io.Discard, p.conn)
+	}
+}
+
 // check takes the peer's init, or says why we cannot talk.
 func (s *Set) check(p *Peer, theirs *wire.Init) error {
 	// BOLT 1: "MUST combine (bitwise OR) the two feature bitmaps into one logical `features` map."
-	p.features = theirs.Features
-	for _, bit := range theirs.GlobalFeatures.Bits() {
-		p.features = p.features.With(wire.FeatureBit(bit)) //nolint:gosec // of at most 65535 bytes
-	}
+	p.features = combine(theirs.Features, theirs.GlobalFeatures)
 	// BOLT 1: "upon receiving unknown _even_ feature bits that are non-zero: - MUST close the connection."
 	if bit, bad := p.features.UnknownMandatory(s.cfg.Known); bad {
 		return fmt.Errorf("%w: bit %d", ErrFeature, bit)
@@ -124,4 +129,17 @@ func (s *Set) check(p *Peer, theirs *wire.Init) error {
 		return ErrNetwork
 	}
 	return nil
+}
+
+// combine is the bits of both. Their lowest bits are in the last bytes.
+func combine(f, g wire.Features) wire.Features {
+	if len(f) < len(g) {
+		f, g = g, f
+	}
+	out := slices.Clone(f)
+	low := out[len(f)-len(g):]
+	for i, b := range g {
+		low[i] |= b
+	}
+	return out
 }

@@ -37,9 +37,7 @@ func (s *Set) accept(l net.Listener) {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			if !s.start(func() { s.answer(c) }) {
-				c.Close()
-			}
+			s.receive(c)
 		case s.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -51,16 +49,26 @@ func (s *Set) accept(l net.Listener) {
 	}
 }
 
-// answer runs an inbound connection to its end.
-func (s *Set) answer(c net.Conn) {
+// receive begins with an inbound connection. At the door they wait in the order in
+// which they came.
+func (s *Set) receive(c net.Conn) {
 	s.door.enter(c)
+	if !s.start(func() { s.answer(c) }) {
+		s.door.leave(c)
+		c.Close()
+	}
+}
+
+// answer takes an inbound connection in from the door.
+func (s *Set) answer(c net.Conn) {
 	p, err := s.handshake(s.ctx, c, nil)
 	s.door.leave(c)
+	if err == nil {
+		err = s.enter(p)
+	}
 	if err != nil {
 		s.cfg.Log.Debug("inbound connection refused", "from", c.RemoteAddr(), "why", err)
-		return
 	}
-	s.serve(p)
 }
 
 // door is where inbound connections wait until they have said who they are. When

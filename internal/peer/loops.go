@@ -3,8 +3,10 @@ package peer
 import (
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
+	"github.com/leyden-ln/leyden/bolt/noise"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -18,6 +20,9 @@ const (
 
 // writeSize is about how many bytes are written with one system call.
 const writeSize = 128 << 10
+
+// frameSize is how much longer a message is on the wire: its length and two tags.
+const frameSize = 2 + 16 + 16
 
 // maxPong is from where a ping asks for no answer.
 const maxPong = 65532
@@ -41,10 +46,10 @@ func (p *Peer) writer() {
 				p.close(fmt.Errorf("write: %w", err), false)
 				return
 			}
-			if cap(room) > keepRoom {
-				room = nil
-			}
 			continue
+		}
+		if cap(room) > keepRoom {
+			room = nil
 		}
 		if over {
 			p.sayNoMore()
@@ -63,6 +68,7 @@ func (p *Peer) writer() {
 
 // write encrypts and writes a batch and returns the memory that it used.
 func (p *Peer) write(room []byte, b batch) ([]byte, error) {
+	room = slices.Grow(room, min(len(b.bytes)+len(b.ends)*frameSize, writeSize+noise.MaxMessage+frameSize))
 	flush := func() error {
 		if err := p.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 			return err
@@ -142,15 +148,17 @@ func (p *Peer) answer(ping *wire.Ping) error {
 	if ping.NumPongBytes >= maxPong {
 		return nil
 	}
+	if !p.box.admit(p.closed) {
+		return nil
+	}
 	// BOLT 1: "MUST respond by sending a `pong` message, with `byteslen` equal to `num_pong_bytes`."
 	return p.Send(&wire.Pong{Ignored: make([]byte, ping.NumPongBytes)})
 }
 
 // refuse ends the connection and tells the peer why.
 func (p *Peer) refuse(why error) {
-	if p.Send(&wire.Warning{Data: []byte(why.Error())}) == nil {
-		p.Disconnect(why)
-	}
+	_ = p.Send(&wire.Warning{Data: []byte(why.Error())}) // fails only when the connection is over
+	p.Disconnect(why)
 }
 
 // remoteAddr is where an inbound connection comes from, as init tells it; nil for

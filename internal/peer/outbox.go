@@ -10,7 +10,10 @@ import (
 // the writer's hands.
 const queueLimit = 8 << 20
 
-// keepRoom is how many bytes of memory are kept for the next batch.
+// pongLimit is from how many bytes of pongs in the queue the next ping has to wait.
+const pongLimit = 64 << 10
+
+// keepRoom is how many bytes of memory are kept while nothing waits.
 const keepRoom = 64 << 10
 
 // batch is encoded messages, one after the other.
@@ -34,10 +37,12 @@ func (b batch) each(f func(message []byte) error) error {
 // outbox is what waits to be written to a peer. Two batches take turns: one
 // gathers while the other is written, so that in the long run none is allocated.
 type outbox struct {
-	wake chan struct{} // has a token when there may be something to take
+	wake  chan struct{} // has a token when there may be something to take
+	taken chan struct{} // has a token when something has been taken
 
 	mu      sync.Mutex
 	waiting batch
+	pongs   int // bytes of pongs in waiting
 }
 
 // put adds messages, all or none. Errors: [ErrSlow] when there is no room, and
@@ -45,9 +50,10 @@ type outbox struct {
 func (o *outbox) put(msgs []wire.Message) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	had := len(o.waiting.ends)
+	had, pongs := len(o.waiting.ends), o.pongs
 	encoded := o.waiting.bytes
 	for _, m := range msgs {
+		start := len(encoded)
 		var err error
 		if encoded, err = wire.AppendMessage(encoded, m); err == nil && len(encoded) > queueLimit {
 			err = ErrSlow
@@ -57,29 +63,57 @@ func (o *outbox) put(msgs []wire.Message) error {
 			return err
 		}
 		o.waiting.ends = append(o.waiting.ends, len(encoded))
+		if _, ok := m.(*wire.Pong); ok {
+			pongs += len(encoded) - start
+		}
 	}
-	o.waiting.bytes = encoded
-	o.signal()
+	o.waiting.bytes, o.pongs = encoded, pongs
+	signal(o.wake)
 	return nil
 }
 
-// signal wakes the writer.
-func (o *outbox) signal() {
+// admit waits while too many pongs wait; false when over comes first. A ping costs
+// little and asks for much, so that pongs would fill any queue: who does not read
+// them is not read from.
+func (o *outbox) admit(over <-chan struct{}) bool {
+	for o.crowded() {
+		select {
+		case <-o.taken:
+		case <-over:
+			return false
+		}
+	}
+	return true
+}
+
+func (o *outbox) crowded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.pongs >= pongLimit
+}
+
+// signal leaves a token, unless there is one.
+func signal(c chan struct{}) {
 	select {
-	case o.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
 // take returns what waits and begins anew in the memory of a batch that is done
-// with.
+// with, unless that is far more than seems to be needed.
 func (o *outbox) take(done batch) batch {
-	if cap(done.bytes) > keepRoom {
-		done = batch{}
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := o.waiting
+	if cap(done.bytes) > max(keepRoom, 4*len(b.bytes)) {
+		done = batch{}
+	}
+	if len(b.ends) == 0 && cap(b.bytes) > keepRoom {
+		b = batch{}
+	}
 	o.waiting = batch{bytes: done.bytes[:0], ends: done.ends[:0]}
+	o.pongs = 0
+	signal(o.taken)
 	return b
 }

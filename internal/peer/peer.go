@@ -56,8 +56,8 @@ type Peer struct {
 func newPeer(conn net.Conn, n *noise.Conn, outbound bool) *Peer {
 	return &Peer{
 		id: wire.PointOf(n.Remote()), addr: conn.RemoteAddr().String(), outbound: outbound, conn: conn, noise: n,
-		box: outbox{wake: make(chan struct{}, 1)}, closed: make(chan struct{}), replaced: make(chan struct{}),
-		up: make(chan struct{}), gone: make(chan struct{}),
+		box:    outbox{wake: make(chan struct{}, 1), taken: make(chan struct{}, 1)},
+		closed: make(chan struct{}), replaced: make(chan struct{}), up: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
 

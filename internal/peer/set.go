@@ -21,6 +21,7 @@ import (
 // Handler hears of connections. Its calls for one node come one after the other:
 // PeerUp, messages, PeerDown, and only then PeerUp of the node's next connection.
 // PeerMessage may take its time: nothing more is read from that peer meanwhile.
+// None may wait for [Set.Close], or for [Set.Connect] to its own node.
 type Handler interface {
 	PeerUp(p *Peer)
 	PeerMessage(p *Peer, m wire.Message)
@@ -34,7 +35,7 @@ type Config struct {
 	Known    wire.Features // features that a peer may require
 	Chain    chainhash.Hash
 	Handler  Handler
-	Random   io.Reader // for ephemeral keys
+	Random   io.Reader // for ephemeral keys; safe for concurrent use
 	Log      *slog.Logger
 	// Welcome says of whom a connection is taken however many there are, such as
 	// a node with which there is a channel. Those whom Keep calls always are. It
@@ -118,6 +119,9 @@ func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, 
 		return nil, fmt.Errorf("node id: %w", err)
 	}
 	for {
+		if s.ctx.Err() != nil {
+			return nil, ErrClosed
+		}
 		p, done, busy := s.call(id)
 		switch {
 		case p != nil:
@@ -131,6 +135,9 @@ func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, 
 		default:
 			p, err = s.dial(ctx, key, addr)
 			s.called(id)
+			if errors.Is(err, ErrCrossed) || s.ctx.Err() != nil {
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -139,7 +146,7 @@ func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, 
 		case <-p.up:
 			return p, nil
 		case <-p.gone:
-			if err := p.Reason(); !errors.Is(err, ErrReplaced) && !errors.Is(err, ErrCrossed) {
+			if err := p.Reason(); !errors.Is(err, ErrReplaced) {
 				return nil, err
 			}
 		case <-ctx.Done():
@@ -183,20 +190,13 @@ func (s *Set) dial(ctx context.Context, key *btcec.PublicKey, addr string) (*Pee
 	if err != nil {
 		return nil, err
 	}
-	if !s.start(func() { s.serve(p) }) {
-		c.Close()
-		return nil, ErrClosed
-	}
-	return p, nil
+	// Before the call is over: who waits for it finds the connection.
+	return p, s.enter(p)
 }
 
-// serve runs a connection to its end.
+// serve runs a connection that has entered to its end.
 func (s *Set) serve(p *Peer) {
 	defer close(p.gone)
-	if err := s.enter(p); err != nil {
-		p.close(err, false)
-		return
-	}
 	// One goroutine a node gets further, and at most one waits here.
 	select {
 	case p.turn <- struct{}{}:
@@ -220,13 +220,23 @@ func (s *Set) serve(p *Peer) {
 	s.cfg.Handler.PeerDown(p, p.Reason())
 }
 
-// enter gives a connection its node's place. Errors: [ErrClosed], [ErrFull],
-// [ErrCrossed].
-//
-// BOLT 1: "Implementations MUST use a single connection per peer"
+// enter gives a connection its node's place and begins to serve it, or closes it.
+// Errors: [ErrClosed], [ErrFull], [ErrCrossed].
 func (s *Set) enter(p *Peer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.place(p); err != nil {
+		p.close(err, false)
+		return err
+	}
+	s.tasks.Go(func() { s.serve(p) })
+	return nil
+}
+
+// place makes a connection its node's newest, or says why not.
+//
+// BOLT 1: "Implementations MUST use a single connection per peer"
+func (s *Set) place(p *Peer) error {
 	old := s.peers[p.id]
 	switch {
 	case s.closed:

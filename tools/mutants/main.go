@@ -199,7 +199,8 @@ func (m *mutant) try(temp, only string, timeout time.Duration, packages []string
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	args := append([]string{"test", "-vet=off", "-failfast", "-count=1", "-overlay", overlay, "-run", only, "-timeout", timeout.String()}, packages...)
-	cmd := exec.CommandContext(ctx, "go", args...)
+	// A loop without an end must not take all memory.
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `ulimit -v 8000000 && exec go "$@"`, "go"}, args...)...)
 	cmd.Dir = filepath.Dir(m.file)
 	if root, err := exec.Command("go", "list", "-C", filepath.Dir(m.file), "-m", "-f", "{{.Dir}}").Output(); err == nil {
 		cmd.Dir = strings.TrimSpace(string(root))
