@@ -1,145 +1,314 @@
 package gossip
 
 import (
-	"slices"
+	"context"
+	"encoding/binary"
+	"errors"
 
+	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/graph"
 )
 
-// filter notes what a peer asked for and sends what is known of it (BOLT 7, "The
-// `gossip_timestamp_filter` Message").
-func (b *Book) filter(p Peer, m *wire.GossipTimestampFilter) {
-	if m.ChainHash != b.cfg.Chain {
-		return
-	}
-	l := listener{from: uint64(m.FirstTimestamp), until: uint64(m.FirstTimestamp) + uint64(m.TimestampRange)}
-	b.peersMu.Lock()
-	if _, ok := b.peers[p]; ok {
-		b.peers[p] = &l
-	}
-	b.peersMu.Unlock()
-	inRange := func(t uint32) bool { return uint64(t) >= l.from && uint64(t) < l.until }
-	var out [][]byte
-	b.Read(func(g *graph.Graph) {
-		told := map[int32]bool{}
-		for i := range g.Channels() {
-			c := &g.Channels()[i]
-			if c.Public() && (inRange(c.Policies[0].Timestamp) || inRange(c.Policies[1].Timestamp)) {
-				out = append(out, collect(g, c, told, inRange)...)
-			}
-		}
-	})
-	b.sendRaw(p, out)
-}
+// What a peer asks of us must be well formed, and one thing at a time.
+var (
+	errConcurrent = errors.New("a query before the one before it was answered")
+	errFlags      = errors.New("query_flags are not one for each short_channel_id")
+	errBlocks     = errors.New("query_channel_range asks for no blocks")
+	errOption     = errors.New("query_option is not a number")
+)
 
-// collect is what is known of a public channel: its announcement, its updates,
-// and its nodes' announcements where they were not told before.
-func collect(g *graph.Graph, c *graph.Channel, told map[int32]bool, in func(uint32) bool) [][]byte {
-	out := [][]byte{c.Raw}
-	for d := range c.Policies {
-		if p := &c.Policies[d]; p.Known() && in(p.Timestamp) {
-			out = append(out, p.Raw)
-		}
-	}
-	for _, n := range c.Nodes {
-		if node := &g.Nodes()[n]; node.Raw != nil && !told[n] && in(node.Timestamp) {
-			told[n] = true
-			out = append(out, node.Raw)
-		}
-	}
-	return out
-}
+// Records of the queries and replies.
+const (
+	queryFlagsType = 1
+	optionType     = 1
+	timestampsType = 1
+	checksumsType  = 3
+)
 
-func (b *Book) sendRaw(p Peer, raw [][]byte) {
-	msgs := make([]wire.Message, 0, len(raw))
-	for _, r := range raw {
-		if m, err := wire.Decode(r); err == nil {
-			msgs = append(msgs, m)
-		}
-	}
-	if len(msgs) > 0 {
-		b.tell(p, msgs...)
-	}
-}
+// Bits of a query_flag, the first one, and one of each node or direction.
+const (
+	wantAnnouncement = 1 << 0
+	wantUpdate       = 1 << 1
+	wantNode         = 1 << 3
+	wantAll          = 0x1f
+)
 
-// maxIDs is how many short channel ids fit in one reply.
-const maxIDs = 8000
+// Bits of query_option_flags.
+const (
+	optionTimestamps = 1
+	optionChecksums  = 2
+)
 
-// uncompressed is the only encoding of short channel ids that is in use.
+// uncompressed is the only encoding of arrays that is in use.
 const uncompressed = 0
 
-// query answers query_short_channel_ids.
-func (b *Book) query(p Peer, m *wire.QueryShortChannelIDs) {
-	end := &wire.ReplyShortChannelIDsEnd{ChainHash: m.ChainHash, FullInformation: m.ChainHash == b.cfg.Chain}
-	var out [][]byte
-	if e := m.EncodedShortIDs; len(e) > 0 && e[0] == uncompressed && end.FullInformation {
-		b.Read(func(g *graph.Graph) {
-			told := map[int32]bool{}
-			for ids := e[1:]; len(ids) >= 8; ids = ids[8:] {
-				if c, ok := g.ByID(scidOf(ids)); ok && c.Public() {
-					out = append(out, collect(g, c, told, func(uint32) bool { return true })...)
-				}
-			}
+// idsAnswer is what is left to answer of a query_short_channel_ids.
+type idsAnswer struct {
+	ids   []wire.ShortChannelID
+	flags []byte // nil: everything of each
+	told  map[wire.NodeID]bool
+}
+
+// What an id costs a peer whether it is known or not, and what going through the
+// graph costs it, in bytes of its credit.
+const (
+	lookupCost = 16
+	scanCost   = 32 << 10
+)
+
+// query takes query_short_channel_ids.
+func (b *Book) query(ctx context.Context, p Peer, m *wire.QueryShortChannelIDs) {
+	c := b.with(p)
+	if c == nil {
+		return
+	}
+	// BOLT 7: "if does not maintain up-to-date channel information for `chain_hash`: - MUST set `full_information` to 0."
+	if m.ChainHash != b.cfg.Chain {
+		b.tell(p, &wire.ReplyShortChannelIDsEnd{ChainHash: m.ChainHash})
+		return
+	}
+	ids, err := wire.DecodeShortIDs(m.EncodedShortIDs)
+	if err != nil {
+		b.warn(p, err)
+		return
+	}
+	flags, err := queryFlags(m.Extra, len(ids))
+	if err != nil {
+		b.warn(p, err)
+		return
+	}
+	c.mu.Lock()
+	// BOLT 7: "if it has not sent `reply_short_channel_ids_end` to a previously received `query_short_channel_ids` from this sender: - MAY send a `warning`. - MAY close the connection."
+	busy := c.ids != nil
+	if !busy {
+		c.ids = &idsAnswer{ids, flags, map[wire.NodeID]bool{}}
+	}
+	c.mu.Unlock()
+	if busy {
+		b.blame(p, errConcurrent)
+		return
+	}
+	b.serve(ctx, c)
+}
+
+// queryFlags reads the query_flags of a query of n channels; nil when there are none.
+func queryFlags(extra []byte, n int) ([]byte, error) {
+	s, err := tlv.Decode(extra)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := s.Get(queryFlagsType)
+	if !ok {
+		return nil, nil
+	}
+	if len(v) == 0 || v[0] != uncompressed {
+		return nil, wire.ErrEncoding
+	}
+	flags := make([]byte, 0, n)
+	for v = v[1:]; len(v) > 0; {
+		flag, rest, err := tlv.BigSize(v)
+		if err != nil {
+			return nil, err
+		}
+		flags, v = append(flags, byte(flag)), rest //nolint:gosec // higher bits have no meaning
+	}
+	// BOLT 7: "if `encoded_query_flags` does not decode to exactly one flag per `short_channel_id`: - MAY send a `warning`. - MAY close the connection."
+	if len(flags) != n {
+		return nil, errFlags
+	}
+	return flags, nil
+}
+
+// nextID answers one short_channel_id, or ends the answer.
+//
+// BOLT 7: "MUST follow these responses with `reply_short_channel_ids_end`."
+func (b *Book) nextID(ctx context.Context, c *conversation) {
+	a := c.ids
+	if len(a.ids) == 0 {
+		c.ids = nil
+		b.tell(c.peer, &wire.ReplyShortChannelIDsEnd{ChainHash: b.cfg.Chain, FullInformation: true})
+		return
+	}
+	scid, flag := a.ids[0], byte(wantAll)
+	c.credit -= lookupCost
+	a.ids = a.ids[1:]
+	if a.flags != nil {
+		flag, a.flags = a.flags[0], a.flags[1:]
+	}
+	var nodes [2]wire.NodeID
+	var hidden [2]bool
+	b.mu.RLock()
+	ch, e := b.shown(scid)
+	if ch != nil {
+		nodes, hidden = [2]wire.NodeID{b.graph.Nodes()[ch.Nodes[0]].ID, b.graph.Nodes()[ch.Nodes[1]].ID}, e.hidden
+	}
+	b.mu.RUnlock()
+	if ch == nil {
+		return
+	}
+	announcement, updates := b.readChannel(ctx, scid)
+	if flag&wantAnnouncement != 0 {
+		b.send(c, announcement)
+	}
+	for d := range updates {
+		if flag&(wantUpdate<<d) != 0 && !hidden[d] {
+			b.send(c, updates[d])
+		}
+	}
+	for d, id := range nodes {
+		// BOLT 7: "SHOULD avoid sending duplicate `node_announcements` in response to a single `query_short_channel_ids`."
+		if flag&(wantNode<<d) != 0 && !a.told[id] {
+			a.told[id] = true
+			b.send(c, b.readNode(ctx, id))
+		}
+	}
+}
+
+// spanAnswer is what is left to answer of a query_channel_range.
+type spanAnswer struct {
+	next    wire.ShortChannelID // the first one that was not told
+	block   uint32              // where the next reply begins
+	end     uint64              // the block after the last one that was asked for
+	options byte
+}
+
+// queryRange takes query_channel_range.
+func (b *Book) queryRange(ctx context.Context, p Peer, m *wire.QueryChannelRange) {
+	c := b.with(p)
+	if c == nil {
+		return
+	}
+	if m.ChainHash != b.cfg.Chain {
+		b.tell(p, &wire.ReplyChannelRange{
+			ChainHash: m.ChainHash, FirstBlocknum: m.FirstBlocknum, NumberOfBlocks: m.NumberOfBlocks,
+			EncodedShortIDs: wire.EncodeShortIDs(nil),
 		})
+		return
 	}
-	b.sendRaw(p, out)
-	b.tell(p, end)
+	options, err := rangeOptions(m)
+	if err != nil {
+		b.warn(p, err)
+		return
+	}
+	c.mu.Lock()
+	// BOLT 7: "if it has not sent all `reply_channel_range` to a previously received `query_channel_range` from this sender: - MAY send a `warning`. - MAY close the connection."
+	busy := c.span != nil
+	if !busy {
+		c.credit -= scanCost
+		c.span = &spanAnswer{
+			next: wire.NewShortChannelID(min(m.FirstBlocknum, maxBlock), 0, 0), block: m.FirstBlocknum,
+			end: min(uint64(m.FirstBlocknum)+uint64(m.NumberOfBlocks), 1<<32-1), options: options,
+		}
+	}
+	c.mu.Unlock()
+	if busy {
+		b.blame(p, errConcurrent)
+		return
+	}
+	b.serve(ctx, c)
 }
 
-func scidOf(b []byte) (id wire.ShortChannelID) {
-	for _, x := range b[:8] {
-		id = id<<8 | wire.ShortChannelID(x)
+// maxBlock is the highest block that a short_channel_id can name.
+const maxBlock = 1<<24 - 1
+
+func rangeOptions(m *wire.QueryChannelRange) (byte, error) {
+	// BOLT 7: "MUST set `number_of_blocks` to 1 or greater."
+	if m.NumberOfBlocks == 0 {
+		return 0, errBlocks
 	}
-	return id
+	s, err := tlv.Decode(m.Extra)
+	if err != nil {
+		return 0, err
+	}
+	v, ok := s.Get(optionType)
+	if !ok {
+		return 0, nil
+	}
+	flags, rest, err := tlv.BigSize(v)
+	if err != nil || len(rest) > 0 {
+		return 0, errOption
+	}
+	return byte(flags) & (optionTimestamps | optionChecksums), nil //nolint:gosec // higher bits have no meaning
 }
 
-func appendSCID(b []byte, id wire.ShortChannelID) []byte {
-	for shift := 56; shift >= 0; shift -= 8 {
-		b = append(b, byte(id>>shift))
+// replyRoom is the bytes of a reply_channel_range for what it says of each channel:
+// a message without the type, the fields before them, and the heads of two records.
+const replyRoom = 65535 - 2 - (32 + 4 + 4 + 1 + 2 + 1) - (1 + 5 + 1) - (1 + 5)
+
+// perReply is how many channels fit in a reply.
+func perReply(options byte) int {
+	const each = 8 // bytes: an id, two timestamps, two checksums
+	size := each
+	for _, o := range []byte{optionTimestamps, optionChecksums} {
+		if options&o != 0 {
+			size += each
+		}
 	}
-	return b
+	return replyRoom / size
 }
 
-// queryRange answers query_channel_range with as many replies as it takes.
-func (b *Book) queryRange(p Peer, m *wire.QueryChannelRange) {
-	first, last := uint64(m.FirstBlocknum), uint64(m.FirstBlocknum)+uint64(m.NumberOfBlocks)
+// nextSpan sends the next reply_channel_range. The channels of a block stay
+// together, unless they are too many for one reply.
+func (b *Book) nextSpan(c *conversation) {
+	a := c.span
+	reply := &wire.ReplyChannelRange{ChainHash: b.cfg.Chain, FirstBlocknum: a.block}
 	var ids []wire.ShortChannelID
-	if m.ChainHash == b.cfg.Chain {
-		b.Read(func(g *graph.Graph) {
-			for i := range g.Channels() {
-				c := &g.Channels()[i]
-				if h := uint64(c.SCID.Height()); c.Public() && h >= first && h < last {
-					ids = append(ids, c.SCID)
-				}
+	timestamps, sums := []byte{uncompressed}, []byte(nil)
+	b.mu.Lock()
+	most, more := perReply(a.options), false
+	var next wire.ShortChannelID
+	for _, scid := range b.index.from(a.next) {
+		ch, e := b.shown(scid)
+		if uint64(scid.Height()) >= a.end {
+			break
+		}
+		if ch == nil {
+			continue
+		}
+		if more = len(ids) == most; more {
+			next = scid
+			break
+		}
+		ids = append(ids, scid)
+		for d := range ch.Policies {
+			t, sum := ch.Policies[d].Timestamp, e.sums[d]
+			if e.hidden[d] {
+				t, sum = 0, 0
 			}
-		})
+			timestamps, sums = binary.BigEndian.AppendUint32(timestamps, t), binary.BigEndian.AppendUint32(sums, sum)
+		}
 	}
-	slices.Sort(ids)
-	for from := m.FirstBlocknum; ; {
-		n := min(len(ids), maxIDs)
-		for n > 0 && n < len(ids) && ids[n].Height() == ids[n-1].Height() {
-			n-- // a block's channels stay together
+	b.mu.Unlock()
+	if more {
+		n := len(ids)
+		for n > 0 && ids[n-1].Height() == next.Height() {
+			n--
 		}
-		if n == 0 {
-			n = min(len(ids), maxIDs)
+		// A block that fills a reply by itself is cut, and goes on in the next one.
+		cut := uint32(1)
+		if n > 0 {
+			if n < len(ids) {
+				next = ids[n]
+			}
+			ids, timestamps, sums, cut = ids[:n], timestamps[:1+8*n], sums[:8*n], 0
 		}
-		reply := &wire.ReplyChannelRange{
-			ChainHash: m.ChainHash, FirstBlocknum: from, SyncComplete: m.ChainHash == b.cfg.Chain, EncodedShortIDs: []byte{uncompressed},
-		}
-		for _, id := range ids[:n] {
-			reply.EncodedShortIDs = appendSCID(reply.EncodedShortIDs, id)
-		}
-		ids = ids[n:]
-		next := min(last, uint64(^uint32(0)))
-		if len(ids) > 0 {
-			next = uint64(ids[0].Height())
-		}
-		reply.NumberOfBlocks = uint32(next - uint64(from)) //nolint:gosec // next is at most 2^32-1
-		b.tell(p, reply)
-		if len(ids) == 0 {
-			return
-		}
-		from = uint32(next) //nolint:gosec // as above
+		reply.NumberOfBlocks = next.Height() - a.block + cut
+		a.next, a.block = next, next.Height()
+	} else {
+		// BOLT 7: "MUST have `first_blocknum` plus `number_of_blocks` equal or greater than the `query_channel_range` `first_blocknum` plus `number_of_blocks`."
+		reply.NumberOfBlocks = uint32(max(a.end-uint64(a.block), 1)) //nolint:gosec // of 32 bits
+		reply.SyncComplete = true
+		c.span = nil
 	}
+	reply.EncodedShortIDs = wire.EncodeShortIDs(ids)
+	var s tlv.Stream
+	if a.options&optionTimestamps != 0 {
+		s = append(s, tlv.Record{Type: timestampsType, Value: timestamps})
+	}
+	if a.options&optionChecksums != 0 {
+		s = append(s, tlv.Record{Type: checksumsType, Value: sums})
+	}
+	reply.Extra = s.Append(nil)
+	c.credit -= len(reply.EncodedShortIDs) + len(reply.Extra)
+	b.tell(c.peer, reply)
 }

@@ -1,7 +1,6 @@
 package gossip
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,9 +14,10 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/store"
 )
 
-// Peer is a connection.
+// Peer is a connection. Send never waits.
 type Peer interface {
 	ID() wire.NodeID
 	Features() wire.Features
@@ -25,9 +25,20 @@ type Peer interface {
 	Disconnect(reason error)
 }
 
-// Chain looks up funding outputs.
+// Chain looks up funding outputs. The error of one that is not there, or is spent,
+// is [chain.ErrNoOutput].
 type Chain interface {
 	Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error)
+}
+
+// Store keeps gossip as it came.
+type Store interface {
+	durable.Writer
+	// ChannelGossip reads a channel's announcement and the latest update of each
+	// direction; nil for what is not there.
+	ChannelGossip(ctx context.Context, scid wire.ShortChannelID) (announcement []byte, updates [2][]byte, err error)
+	// NodeGossip reads a node's announcement; nil when there is none.
+	NodeGossip(ctx context.Context, id wire.NodeID) ([]byte, error)
 }
 
 // Config is what a book needs.
@@ -35,45 +46,88 @@ type Config struct {
 	Chain  chainhash.Hash
 	Source Chain
 	Height func() uint32
-	Store  durable.Writer
+	Store  Store
+	Now    func() time.Time // nil: the clock
+	Flush  time.Duration    // between two batches of news to a peer; zero: 60 seconds, as BOLT 7 asks
 	Log    *slog.Logger
 	Fatal  func(error) // a write failed: must end the process
 }
 
-// announceDepth is how many confirmations a channel has when it is announced
-// (BOLT 7).
-const announceDepth = 6
-
-// maxOrphans bounds the messages that came before their time.
-const maxOrphans = 1000
-
 // Book is the graph with its readers and writers. It is safe for concurrent use.
+//
+// Of its locks, a conversation's own is taken first, then talk, then mu. The store
+// and the chain are never asked with talk or mu held.
 type Book struct {
 	cfg Config
 
 	mu      sync.RWMutex
 	graph   *graph.Graph
-	orphans []wire.Message
-	young   []wire.Message // announcements of channels that are not deep enough yet
+	index   index
+	drafts  drafts
+	waiting waiting
+	young   map[wire.ShortChannelID]held // announcements of channels that are not deep enough yet
+	refused refused
+	rates   rates
+	news    news
+	us      wire.NodeID
+	ours    map[wire.ShortChannelID]*[2]*wire.ChannelUpdate // by direction, of channels of ours
 
-	peersMu sync.Mutex
-	peers   map[Peer]*listener
-}
+	writing sync.Mutex // held while drafts are written
 
-// listener is a peer and what it asked to be told.
-type listener struct {
-	from, until uint64 // timestamps; until zero: nothing was asked for
+	talk      sync.Mutex
+	peers     map[Peer]*conversation
+	met       uint64    // how many peers have come
+	synced    bool      // a peer has told us all that it knew
+	nextSync  time.Time // when another one is asked
+	nextPrune time.Time
+	newest    uint32 // timestamp of the newest update that was stored; zero once it has been used
 }
 
 // New makes a book from what was stored.
 func New(cfg Config, rows []durable.Row) (*Book, error) {
-	g := graph.New(cfg.Chain)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Flush == 0 {
+		cfg.Flush = defaultFlush
+	}
+	b := &Book{
+		cfg: cfg, graph: graph.New(cfg.Chain), index: newIndex(), drafts: newDrafts(), waiting: newWaiting(),
+		young: map[wire.ShortChannelID]held{}, refused: newRefused(), rates: rates{}, news: newNews(),
+		ours: map[wire.ShortChannelID]*[2]*wire.ChannelUpdate{}, peers: map[Peer]*conversation{},
+		nextPrune: cfg.Now().Add(pruneEvery),
+	}
 	for _, r := range rows {
-		if err := g.Load(r); err != nil {
+		if err := b.load(r); err != nil {
 			return nil, err
 		}
 	}
-	return &Book{cfg: cfg, graph: g, peers: map[Peer]*listener{}}, nil
+	b.newest = min(b.newest, b.now())
+	return b, nil
+}
+
+// load takes a stored row.
+func (b *Book) load(row durable.Row) error {
+	if err := b.graph.Load(row); err != nil {
+		return err
+	}
+	switch r := row.(type) {
+	case graph.AnnouncementRow:
+		b.index.add(r.SCID, fundingOf(r.Raw), 0)
+	case graph.UpdateRow:
+		if e := b.index.channels[r.SCID]; e != nil {
+			e.tell(r.Raw)
+			c, _ := b.graph.ByID(r.SCID)
+			b.newest = max(b.newest, c.Policies[r.Direction&directionFlag].Timestamp)
+		}
+	case graph.NodeRow:
+		if i, ok := b.graph.NodeIndex(r.Node); !ok || len(b.graph.Nodes()[i].Channels) == 0 {
+			b.drafts.add(draft{row: store.NodeGoneRow{ID: r.Node}})
+		}
+	case store.Fact:
+		return b.loadSpent(r)
+	}
+	return nil
 }
 
 // Read gives the graph to f, which must not keep it.
@@ -83,34 +137,48 @@ func (b *Book) Read(f func(g *graph.Graph)) {
 	f(b.graph)
 }
 
-func now() uint32 { return uint32(time.Now().Unix()) } //nolint:gosec // until 2106
+// now is the time in unix seconds.
+func (b *Book) now() uint32 { return uint32(max(b.cfg.Now().Unix(), 0)) } //nolint:gosec // until 2106
 
-// Block says that the chain has grown: announcements that came too early are taken.
-func (b *Book) Block(ctx context.Context) {
-	b.mu.Lock()
-	young := b.young
-	b.young = nil
-	b.mu.Unlock()
-	for _, m := range young {
-		b.Message(ctx, nil, m)
+// Tick does what is due: writes what was accepted, tells peers the news, goes on
+// with answers, gives up on peers that are silent, and forgets what is stale. Call
+// it every second or so.
+func (b *Book) Tick(ctx context.Context) {
+	b.prune()
+	b.save(ctx)
+	b.seek()
+	for _, c := range b.conversations() {
+		b.serve(ctx, c)
 	}
 }
 
-// Up begins the exchange with a peer: it is asked for everything.
-func (b *Book) Up(p Peer) {
-	b.peersMu.Lock()
-	b.peers[p] = &listener{}
-	b.peersMu.Unlock()
-	if p.Features().Has(wire.GossipQueries) {
-		b.tell(p, &wire.GossipTimestampFilter{ChainHash: b.cfg.Chain, TimestampRange: ^uint32(0)})
+// Message takes a peer's message; false when it is not about gossip.
+func (b *Book) Message(ctx context.Context, p Peer, m wire.Message) bool {
+	b.hears(p)
+	switch m := m.(type) {
+	case *wire.ChannelAnnouncement:
+		b.announcement(ctx, p, m)
+	case *wire.ChannelUpdate:
+		b.update(p, m)
+	case *wire.NodeAnnouncement:
+		b.node(p, m)
+	case *wire.GossipTimestampFilter:
+		b.filter(ctx, p, m)
+	case *wire.QueryShortChannelIDs:
+		b.query(ctx, p, m)
+	case *wire.QueryChannelRange:
+		b.queryRange(ctx, p, m)
+	case *wire.ReplyChannelRange:
+		b.rangeReply(p, m)
+	case *wire.ReplyShortChannelIDsEnd:
+		b.idsEnd(p, m)
+	default:
+		return false
 	}
-}
-
-// Down forgets a peer.
-func (b *Book) Down(p Peer) {
-	b.peersMu.Lock()
-	defer b.peersMu.Unlock()
-	delete(b.peers, p)
+	if b.full() {
+		b.save(ctx)
+	}
+	return true
 }
 
 func (b *Book) tell(p Peer, msgs ...wire.Message) {
@@ -119,104 +187,10 @@ func (b *Book) tell(p Peer, msgs ...wire.Message) {
 	}
 }
 
-// Message takes a peer's message; false when it is not about gossip.
-func (b *Book) Message(ctx context.Context, p Peer, m wire.Message) bool {
-	switch m := m.(type) {
-	case *wire.ChannelAnnouncement:
-		b.announcement(ctx, p, m)
-	case *wire.ChannelUpdate:
-		b.take(ctx, p, m, func(g *graph.Graph) graph.Verdict { return g.Update(m, now()) })
-	case *wire.NodeAnnouncement:
-		b.take(ctx, p, m, func(g *graph.Graph) graph.Verdict { return g.Node(m, now()) })
-	case *wire.GossipTimestampFilter:
-		b.filter(p, m)
-	case *wire.QueryShortChannelIDs:
-		b.query(p, m)
-	case *wire.QueryChannelRange:
-		b.queryRange(p, m)
-	case *wire.ReplyShortChannelIDsEnd, *wire.ReplyChannelRange:
-	default:
-		return false
-	}
-	return true
-}
-
-// announcement takes a channel_announcement, once its funding output is found.
-func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnouncement) {
-	b.mu.RLock()
-	c, known := b.graph.ByID(m.ShortChannelID)
-	known = known && c.Public()
-	err := b.graph.Check(m)
-	b.mu.RUnlock()
-	if known {
-		return
-	}
-	if err != nil {
-		b.blame(p, err)
-		return
-	}
-	if b.early(m) {
-		return
-	}
-	out, _, err := b.cfg.Source.Output(ctx, m.ShortChannelID)
-	if err != nil {
-		b.cfg.Log.Debug("channel_announcement ignored", "channel", m.ShortChannelID, "why", err)
-		return
-	}
-	if !bytes.Equal(out.PkScript, graph.FundingScript(m)) {
-		b.cfg.Log.Debug("channel_announcement ignored", "channel", m.ShortChannelID, "why", "the output is not a channel of these keys")
-		return
-	}
-	capacity := amount.Satoshi(out.Value) //nolint:gosec // an output's value is not negative
-	b.take(ctx, p, m, func(g *graph.Graph) graph.Verdict { return g.Channel(m, capacity) })
-}
-
-// early keeps an announcement for a later block when the peer that told us is a
-// block ahead. The height is read with the lock held: either [Book.Block] sees the
-// announcement, or we see the block.
-func (b *Book) early(m *wire.ChannelAnnouncement) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if m.ShortChannelID.Height()+announceDepth <= b.cfg.Height()+1 {
-		return false
-	}
-	if len(b.young) < maxOrphans {
-		b.young = append(b.young, m)
-	}
-	return true
-}
-
-// take applies a message, writes what it changed, and passes it on. from is nil
-// for a message of our own.
-func (b *Book) take(ctx context.Context, from Peer, m wire.Message, apply func(g *graph.Graph) graph.Verdict) {
-	b.mu.Lock()
-	v := apply(b.graph)
-	var orphans []wire.Message
-	if _, isChannel := m.(*wire.ChannelAnnouncement); isChannel && v.Kind == graph.Accepted {
-		orphans, b.orphans = b.orphans, nil
-	}
-	if v.Kind == graph.Orphan && len(b.orphans) < maxOrphans {
-		b.orphans = append(b.orphans, m)
-	}
-	b.mu.Unlock()
-	switch v.Kind {
-	case graph.Bad:
-		b.blame(from, v.Why)
-	case graph.Accepted:
-		if err := b.cfg.Store.Write(ctx, v.Row); err != nil {
-			if ctx.Err() == nil {
-				b.cfg.Fatal(err)
-			}
-			return
-		}
-		b.relay(from, m)
-		if a, ok := m.(*wire.ChannelAnnouncement); ok {
-			b.published(a.ShortChannelID)
-		}
-	}
-	for _, o := range orphans {
-		b.Message(ctx, from, o)
-	}
+// warn tells a peer that a message of its was of no use.
+func (b *Book) warn(p Peer, why error) {
+	b.cfg.Log.Debug("gossip of no use", "peer", p.ID(), "why", why)
+	b.tell(p, &wire.Warning{Data: []byte(why.Error())})
 }
 
 // blame ends the connection to a peer that tells lies, after a warning.
@@ -228,116 +202,124 @@ func (b *Book) blame(p Peer, why error) {
 	}
 }
 
-// relay tells those peers that asked for it, but not who told us. A message of a
-// channel that is not public goes nowhere.
-func (b *Book) relay(from Peer, m wire.Message) {
-	if u, ok := m.(*wire.ChannelUpdate); ok {
-		b.mu.RLock()
-		c, known := b.graph.ByID(u.ShortChannelID)
-		public := known && c.Public()
-		b.mu.RUnlock()
-		if !public {
-			return
-		}
-	}
-	b.peersMu.Lock()
-	defer b.peersMu.Unlock()
-	for p, l := range b.peers {
-		if p == from || l.until == 0 {
-			continue
-		}
-		if t, stamped := timestamp(m); stamped && (t < l.from || t >= l.until) {
-			continue
-		}
-		b.tell(p, m)
-	}
-}
-
-func timestamp(m wire.Message) (uint64, bool) {
-	switch m := m.(type) {
-	case *wire.ChannelUpdate:
-		return uint64(m.Timestamp), true
-	case *wire.NodeAnnouncement:
-		return uint64(m.Timestamp), true
-	}
-	return 0, false
-}
-
-// Own takes a gossip message of our own, which must be good.
+// Own takes gossip of our own, which must be good, and tells every peer at once
+// what is public of it.
+//
+// BOLT 7: "SHOULD send gossip messages as it generates them regardless of `timestamp`."
 func (b *Book) Own(ctx context.Context, capacity amount.Satoshi, msgs ...wire.Message) error {
+	var out []key
 	for _, m := range msgs {
-		var v graph.Verdict
-		apply := func(g *graph.Graph) graph.Verdict {
-			switch m := m.(type) {
-			case *wire.ChannelAnnouncement:
-				v = g.Channel(m, capacity)
-			case *wire.ChannelUpdate:
-				v = g.Update(m, now())
-			case *wire.NodeAnnouncement:
-				v = g.Node(m, now())
-			}
-			return v
-		}
-		b.take(ctx, nil, m, apply)
-		if v.Kind == graph.Bad {
+		v, keys := b.own(capacity, m)
+		switch v.Kind {
+		case graph.Bad:
 			return v.Why
-		}
-		if v.Kind == graph.Orphan {
+		case graph.Orphan:
 			return errors.New("own " + wire.Name(m) + " has no channel")
+		}
+		out = append(out, keys...)
+	}
+	b.save(ctx)
+	raw := b.read(ctx, out)
+	for _, c := range b.conversations() {
+		b.sendRaw(c.peer, raw...)
+	}
+	return nil
+}
+
+// own applies a message of ours and says what there is to tell.
+func (b *Book) own(capacity amount.Satoshi, m wire.Message) (v graph.Verdict, out []key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch m := m.(type) {
+	case *wire.ChannelAnnouncement:
+		v = b.graph.Channel(m, capacity)
+	case *wire.ChannelUpdate:
+		v = b.graph.Update(m, b.now())
+	case *wire.NodeAnnouncement:
+		v = b.graph.Node(m, b.now())
+	}
+	if v.Kind == graph.Accepted {
+		out = b.note(m)
+		b.drafts.add(draft{row: v.Row})
+	}
+	return v, out
+}
+
+// Local adds a channel of ours, which is not announced, or not yet, or stored with
+// its announcement. What was stored of its terms is remembered again.
+func (b *Book) Local(scid wire.ShortChannelID, us, peer wire.NodeID, capacity amount.Satoshi) {
+	_, raw := b.readChannel(context.Background(), scid)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.us = us
+	b.graph.Local(scid, us, peer, capacity)
+	c, ok := b.graph.ByID(scid)
+	if !ok || b.ours[scid] != nil {
+		return
+	}
+	b.ours[scid] = new([2]*wire.ChannelUpdate)
+	for d, r := range raw {
+		u, err := decode[*wire.ChannelUpdate](r)
+		if err != nil {
+			continue // there is none
+		}
+		b.ours[scid][d] = u
+		if !c.Policies[d].Known() {
+			if err := b.graph.Load(graph.UpdateRow{SCID: scid, Direction: uint8(d), Raw: r}); err != nil { //nolint:gosec // 0 or 1
+				b.cfg.Log.Error("stored channel_update is damaged", "channel", scid, "why", err)
+			}
+		}
+	}
+}
+
+// Gone removes a channel of ours whose funding output is spent.
+func (b *Book) Gone(ctx context.Context, scid wire.ShortChannelID) error {
+	b.mu.Lock()
+	removed := b.forget(scid)
+	delete(b.ours, scid)
+	b.mu.Unlock()
+	if removed {
+		b.save(ctx)
+	}
+	return ctx.Err()
+}
+
+// Update is the channel_update of a node for a channel of ours; nil when none is
+// known.
+func (b *Book) Update(scid wire.ShortChannelID, from wire.NodeID) *wire.ChannelUpdate {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	c, ok := b.graph.ByID(scid)
+	if !ok || b.ours[scid] == nil {
+		return nil
+	}
+	for d, n := range c.Nodes {
+		if u := b.ours[scid][d]; u != nil && b.graph.Nodes()[n].ID == from {
+			own := *u // encoding writes to the message: nobody shares one
+			return &own
 		}
 	}
 	return nil
 }
 
-// published tells the terms of a channel that was private until now.
-func (b *Book) published(scid wire.ShortChannelID) {
-	var raw [][]byte
-	b.Read(func(g *graph.Graph) {
-		if c, ok := g.ByID(scid); ok {
-			for d := range c.Policies {
-				if p := &c.Policies[d]; p.Known() {
-					raw = append(raw, p.Raw)
-				}
-			}
-		}
-	})
-	for _, r := range raw {
-		if m, err := wire.Decode(r); err == nil {
-			b.relay(nil, m)
+// Node reads the node_announcement of a node; nil when none is known.
+func (b *Book) Node(ctx context.Context, id wire.NodeID) *wire.NodeAnnouncement {
+	for _, raw := range b.read(ctx, []key{nodeKey(id)}) {
+		if m, err := decode[*wire.NodeAnnouncement](raw); err == nil {
+			return m
 		}
 	}
+	return nil
 }
 
-// Local adds a channel of ours that is not announced, or not yet.
-func (b *Book) Local(scid wire.ShortChannelID, us, peer wire.NodeID, capacity amount.Satoshi) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.graph.Local(scid, us, peer, capacity)
-}
-
-// Gone removes a channel whose funding output is spent.
-func (b *Book) Gone(ctx context.Context, scid wire.ShortChannelID) error {
-	b.mu.Lock()
-	removed := b.graph.Remove(scid)
-	b.mu.Unlock()
-	if !removed {
-		return nil
-	}
-	return b.cfg.Store.Write(ctx, graph.GoneRow{SCID: scid})
-}
-
-// Update is the channel_update of a node for a channel; nil when none is known.
-func (b *Book) Update(scid wire.ShortChannelID, from wire.NodeID) *wire.ChannelUpdate {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	p, ok := b.graph.Policy(scid, from)
-	if !ok {
-		return nil
-	}
-	m, err := wire.Decode(p.Raw)
+func decode[M wire.Message](raw []byte) (m M, err error) {
+	any, err := wire.Decode(raw)
 	if err != nil {
-		return nil
+		return m, err
 	}
-	u, _ := m.(*wire.ChannelUpdate)
-	return u
+	m, ok := any.(M)
+	if !ok {
+		return m, errors.New("a stored message is a " + wire.Name(any))
+	}
+	return m, nil
 }

@@ -13,7 +13,11 @@
 // have a channel. Whether the funding output exists is asked of the chain by the
 // caller, who passes its value.
 //
-// Nodes and channels have small indexes, and each node lists its channels, so that
-// a search walks slices. A Graph has one writer; readers hold the lock of whoever
-// owns it.
+// The messages themselves are on disk: the graph keeps of them what a search
+// reads, and the latest announcement of each node. Nodes and channels have small
+// indexes, and each node lists its channels, so that a search walks slices. A Graph
+// has one writer; readers hold the lock of whoever owns it.
+//
+// A channel_update that came with a failed payment is no gossip: [Graph.Terms] tells
+// what it says, and forgets it.
 package graph

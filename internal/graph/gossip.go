@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -56,14 +57,16 @@ const (
 	Duplicate             // known already
 	Stale                 // older than what is known, or from the future
 	Orphan                // of a channel or node that is not known
+	Ignored               // not for us, or not for this graph; nobody is to blame
 	Bad                   // breaks a rule: Why says which
 )
 
 // Verdict is what became of a gossip message.
 type Verdict struct {
-	Kind Kind
-	Row  durable.Row // of an accepted one
-	Why  error       // of a bad one
+	Kind  Kind
+	Row   durable.Row // of an accepted one
+	Quiet bool        // an accepted one, which is not to be passed on: its node asks for it
+	Why   error       // of a bad one
 }
 
 func bad(format string, args ...any) Verdict {
@@ -85,12 +88,19 @@ func digest(signed []byte) [32]byte { return chainhash.DoubleHashH(signed) }
 // Digest is what the four signatures of a channel_announcement sign.
 func Digest(a *wire.ChannelAnnouncement) [32]byte { return digest(a.SignedPart()) }
 
+// ErrChain means that a channel_announcement is of another chain. It is to be
+// ignored, and nobody is to blame.
+var ErrChain = errors.New("channel_announcement of another chain")
+
 // Check tells whether a channel_announcement is well formed and signed by all
-// four keys (BOLT 7, "The `channel_announcement` Message").
+// four keys (BOLT 7, "The `channel_announcement` Message"). Errors: [ErrChain], and
+// others for which the peer is to blame.
 func (g *Graph) Check(a *wire.ChannelAnnouncement) error {
 	switch {
 	case a.ChainHash != g.chain:
-		return errors.New("channel_announcement of another chain")
+		return ErrChain
+	case a.ShortChannelID == 0:
+		return errors.New("channel_announcement without a short_channel_id")
 	case string(a.NodeID1[:]) >= string(a.NodeID2[:]):
 		return errors.New("channel_announcement with node ids out of order")
 	}
@@ -115,7 +125,6 @@ func (g *Graph) Check(a *wire.ChannelAnnouncement) error {
 // Channel takes a channel_announcement that [Graph.Check] found good and whose
 // funding output holds capacity. A channel of ours that was not public becomes it.
 func (g *Graph) Channel(a *wire.ChannelAnnouncement, capacity amount.Satoshi) Verdict {
-	raw := wire.Encode(a)
 	if c, ok := g.ByID(a.ShortChannelID); ok {
 		if c.Public() {
 			return Verdict{Kind: Duplicate}
@@ -123,45 +132,65 @@ func (g *Graph) Channel(a *wire.ChannelAnnouncement, capacity amount.Satoshi) Ve
 		if g.nodes[c.Nodes[0]].ID != a.NodeID1 || g.nodes[c.Nodes[1]].ID != a.NodeID2 {
 			return bad("channel_announcement %s names other nodes", a.ShortChannelID)
 		}
-		c.Raw, c.Capacity = raw, capacity
+		c.Capacity = capacity
+		c.announced(a.Features)
 	} else {
-		g.insert(a.ShortChannelID, a.NodeID1, a.NodeID2, capacity, raw)
+		g.insert(a.ShortChannelID, a.NodeID1, a.NodeID2, capacity).announced(a.Features)
 	}
-	return Verdict{Row: AnnouncementRow{a.ShortChannelID, capacity, raw}}
+	return Verdict{Row: AnnouncementRow{a.ShortChannelID, capacity, wire.Encode(a)}}
 }
 
 // Update takes a channel_update at the time now, in unix seconds (BOLT 7, "The
 // `channel_update` Message").
 func (g *Graph) Update(u *wire.ChannelUpdate, now uint32) Verdict {
 	c, ok := g.ByID(u.ShortChannelID)
-	if !ok {
+	switch {
+	case u.ChainHash != g.chain:
+		return Verdict{Kind: Ignored}
+	case !ok:
 		return Verdict{Kind: Orphan}
 	}
 	direction := u.ChannelFlags & flagDirection
 	p := &c.Policies[direction]
 	switch {
-	case u.ChainHash != g.chain:
-		return bad("channel_update of another chain")
-	case u.Timestamp < p.Timestamp || uint64(u.Timestamp) > uint64(now)+maxAhead:
+	case u.Timestamp < p.Timestamp, uint64(u.Timestamp) > uint64(now)+maxAhead, c.Public() && old(u.Timestamp, now):
 		return Verdict{Kind: Stale}
 	case u.Timestamp == p.Timestamp:
 		return Verdict{Kind: Duplicate}
-	case c.Capacity > 0 && u.HTLCMaximumMsat > c.Capacity.Msat():
-		return bad("channel_update %s: htlc_maximum_msat is above the capacity", u.ShortChannelID)
-	case !script.Verify(g.nodes[c.Nodes[direction]].ID, digest(u.SignedPart()), u.Signature):
+	case !signedBy(u, g.nodes[c.Nodes[direction]].ID):
 		return bad("channel_update %s: signature is wrong", u.ShortChannelID)
 	}
-	raw := wire.Encode(u)
-	*p = policyOf(u, raw)
-	return Verdict{Row: UpdateRow{u.ShortChannelID, direction, raw}}
+	*p = policyOf(u)
+	return Verdict{Row: UpdateRow{u.ShortChannelID, direction, wire.Encode(u)}, Quiet: u.MessageFlags&flagDontForward != 0}
 }
 
-func policyOf(u *wire.ChannelUpdate, raw []byte) Policy {
+func signedBy(u *wire.ChannelUpdate, node wire.NodeID) bool {
+	return script.Verify(node, digest(u.SignedPart()), u.Signature)
+}
+
+func policyOf(u *wire.ChannelUpdate) Policy {
 	return Policy{
 		Timestamp: u.Timestamp, FeeBaseMsat: u.FeeBaseMsat, FeeProportionalMillionths: u.FeeProportionalMillionths,
 		CLTVExpiryDelta: u.CLTVExpiryDelta, Flags: u.ChannelFlags,
-		HTLCMinimum: u.HTLCMinimumMsat, HTLCMaximum: u.HTLCMaximumMsat, Raw: raw,
+		HTLCMinimum: u.HTLCMinimumMsat, HTLCMaximum: u.HTLCMaximumMsat,
 	}
+}
+
+// Terms are those of a channel_update that came with the failure of a payment,
+// from a node about its channel to another. They are for the retries of that
+// payment only, and the graph does not take them: otherwise the node could tell by
+// them who else pays. False: they are not that node's, or are older than what the
+// graph has.
+//
+// BOLT 4: "MUST NOT expose the `channel_update` to third-parties in any other context, including applying the `channel_update` to the local network graph, send the `channel_update` to peers as gossip, etc."
+func (g *Graph) Terms(u *wire.ChannelUpdate, from, to wire.NodeID) (Policy, bool) {
+	if p, ok := g.Policy(u.ShortChannelID, from); ok && u.Timestamp < p.Timestamp {
+		return Policy{}, false
+	}
+	if u.Timestamp == 0 || u.ChainHash != g.chain || u.ChannelFlags&flagDirection != Direction(from, to) || !signedBy(u, from) {
+		return Policy{}, false
+	}
+	return policyOf(u), true
 }
 
 // Node takes a node_announcement at the time now, in unix seconds (BOLT 7, "The
@@ -180,8 +209,12 @@ func (g *Graph) Node(n *wire.NodeAnnouncement, now uint32) Verdict {
 	case !script.Verify(n.NodeID, digest(n.SignedPart()), n.Signature):
 		return bad("node_announcement of %s: signature is wrong", n.NodeID)
 	}
-	node.Timestamp, node.Raw = n.Timestamp, wire.Encode(n)
-	return Verdict{Row: NodeRow{n.NodeID, node.Raw}}
+	_, err := wire.ParseAddresses(n.Addresses)
+	if err != nil && !errors.Is(err, wire.ErrHostnames) {
+		return bad("node_announcement of %s: %w", n.NodeID, err)
+	}
+	node.Timestamp, node.Raw, node.Strange = n.Timestamp, wire.Encode(n), strangeNode(n.Features)
+	return Verdict{Row: NodeRow{n.NodeID, node.Raw}, Quiet: err != nil}
 }
 
 func (g *Graph) hasPublic(node int32) bool {
@@ -199,12 +232,12 @@ func (g *Graph) hasPublic(node int32) bool {
 func (g *Graph) Load(row durable.Row) error {
 	switch r := row.(type) {
 	case AnnouncementRow:
-		a, err := decode[*wire.ChannelAnnouncement](r.Raw)
+		a, err := storedAnnouncement(r.Raw)
 		if err != nil {
 			return err
 		}
 		if _, ok := g.ByID(r.SCID); !ok {
-			g.insert(r.SCID, a.NodeID1, a.NodeID2, r.Capacity, r.Raw)
+			g.insert(r.SCID, a.one, a.two, r.Capacity).announced(a.features)
 		}
 	case UpdateRow:
 		u, err := decode[*wire.ChannelUpdate](r.Raw)
@@ -212,7 +245,7 @@ func (g *Graph) Load(row durable.Row) error {
 			return err
 		}
 		if c, ok := g.ByID(r.SCID); ok {
-			c.Policies[u.ChannelFlags&flagDirection] = policyOf(u, r.Raw)
+			c.Policies[u.ChannelFlags&flagDirection] = policyOf(u)
 		}
 	case NodeRow:
 		n, err := decode[*wire.NodeAnnouncement](r.Raw)
@@ -220,11 +253,44 @@ func (g *Graph) Load(row durable.Row) error {
 			return err
 		}
 		if i, ok := g.nodeOf[r.Node]; ok {
-			g.nodes[i].Timestamp, g.nodes[i].Raw = n.Timestamp, r.Raw
+			g.nodes[i].Timestamp, g.nodes[i].Raw, g.nodes[i].Strange = n.Timestamp, r.Raw, strangeNode(n.Features)
 		}
 	}
 	return nil
 }
+
+// stored is what the graph needs of a channel_announcement on disk.
+type stored struct {
+	features wire.Features
+	one, two wire.NodeID
+}
+
+// storedAnnouncement reads node ids where they stand. wire.Decode would find out
+// for all four points whether they are on the curve, which takes seconds for the
+// public network, and was done when the message came.
+func storedAnnouncement(raw []byte) (a stored, err error) {
+	const signatures, length, chain, scid, point = 4 * 64, 2, 32, 8, 33
+	b := raw
+	take := func(n int) (field []byte) {
+		if n > len(b) {
+			err = errStored
+			return make([]byte, n)
+		}
+		field, b = b[:n], b[n:]
+		return field
+	}
+	if number := binary.BigEndian.Uint16(take(length)); err == nil && number != (&wire.ChannelAnnouncement{}).Type() {
+		return a, errStored
+	}
+	take(signatures)
+	a.features = take(int(binary.BigEndian.Uint16(take(length))))
+	take(chain + scid)
+	a.one, a.two = wire.NodeID(take(point)), wire.NodeID(take(point))
+	take(2 * point)
+	return a, err
+}
+
+var errStored = errors.New("a stored message is no channel_announcement")
 
 func decode[M wire.Message](raw []byte) (m M, err error) {
 	any, err := wire.Decode(raw)

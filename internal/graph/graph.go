@@ -15,7 +15,6 @@ type Policy struct {
 	CLTVExpiryDelta           uint16 // blocks
 	Flags                     byte   // channel_flags
 	HTLCMinimum, HTLCMaximum  amount.MilliSatoshi
-	Raw                       []byte // the channel_update as it came
 }
 
 // Known says whether there was a channel_update.
@@ -25,9 +24,19 @@ func (p *Policy) Known() bool { return p.Timestamp != 0 }
 func (p *Policy) Enabled() bool { return p.Known() && p.Flags&flagDisabled == 0 }
 
 const (
-	flagDirection = 1 // bit of channel_flags: which node
-	flagDisabled  = 2
+	flagDirection   = 1 // bit of channel_flags: which node
+	flagDisabled    = 2
+	flagDontForward = 2 // bit of message_flags
 )
+
+// Direction of a channel from one node to another, as in channel_flags: 0 from the
+// lesser node id.
+func Direction(from, to wire.NodeID) uint8 {
+	if string(from[:]) < string(to[:]) {
+		return 0
+	}
+	return flagDirection
+}
 
 // Channel is a channel between two nodes. Direction 0 goes from Nodes[0], the
 // lesser node id, to Nodes[1].
@@ -36,15 +45,28 @@ type Channel struct {
 	Nodes    [2]int32 // indexes
 	Capacity amount.Satoshi
 	Policies [2]Policy // by direction
-	Raw      []byte    // the channel_announcement as it came; nil: not public
+	public   bool
+	strange  bool // it needs features that are not known here
 }
 
 // Public says whether the channel was announced.
-func (c *Channel) Public() bool { return c.Raw != nil }
+func (c *Channel) Public() bool { return c.public }
+
+func (c *Channel) announced(f wire.Features) { c.public, c.strange = true, strangeChannel(f) }
+
+// Usable says whether routes may take the channel on such terms of a direction.
+//
+// BOLT 7: "if `htlc_maximum_msat` is greater than channel capacity:" ...
+// BOLT 7: "SHOULD ignore this channel during route considerations."
+func (c *Channel) Usable(p *Policy) bool {
+	return p.Enabled() && !c.strange && p.HTLCMinimum <= p.HTLCMaximum &&
+		(c.Capacity == 0 || p.HTLCMaximum <= c.Capacity.Msat())
+}
 
 // Node is a node with a channel.
 type Node struct {
 	ID        wire.NodeID
+	Strange   bool    // it needs features that are not known here: no route goes through it
 	Timestamp uint32  // of its node_announcement; zero: none is known
 	Raw       []byte  // the node_announcement as it came
 	Channels  []int32 // indexes
@@ -53,8 +75,9 @@ type Node struct {
 // Graph is the network. The zero value is not ready: see [New].
 type Graph struct {
 	chain    chainhash.Hash
-	nodes    []Node
+	nodes    []Node // a removed one has no channels
 	nodeOf   map[wire.NodeID]int32
+	noNodes  []int32   // indexes of removed nodes
 	channels []Channel // a removed one has the SCID zero
 	chanOf   map[wire.ShortChannelID]int32
 	free     []int32 // indexes of removed channels
@@ -65,7 +88,7 @@ func New(chain chainhash.Hash) *Graph {
 	return &Graph{chain: chain, nodeOf: map[wire.NodeID]int32{}, chanOf: map[wire.ShortChannelID]int32{}}
 }
 
-// Nodes are all nodes by index. Some may have no channel any more.
+// Nodes are all nodes by index. One without channels is removed.
 func (g *Graph) Nodes() []Node { return g.nodes }
 
 // Channels are all channels by index. One with SCID zero is removed.
@@ -104,15 +127,21 @@ func (g *Graph) node(id wire.NodeID) int32 {
 	if i, ok := g.nodeOf[id]; ok {
 		return i
 	}
-	i := int32(len(g.nodes)) //nolint:gosec // far fewer nodes than 2^31
-	g.nodes = append(g.nodes, Node{ID: id})
+	var i int32
+	if n := len(g.noNodes); n > 0 {
+		i, g.noNodes = g.noNodes[n-1], g.noNodes[:n-1]
+		g.nodes[i] = Node{ID: id}
+	} else {
+		i = int32(len(g.nodes)) //nolint:gosec // far fewer nodes than 2^31
+		g.nodes = append(g.nodes, Node{ID: id})
+	}
 	g.nodeOf[id] = i
 	return i
 }
 
 // insert adds a channel between two nodes, the lesser id first.
-func (g *Graph) insert(scid wire.ShortChannelID, a, b wire.NodeID, capacity amount.Satoshi, raw []byte) {
-	c := Channel{SCID: scid, Nodes: [2]int32{g.node(a), g.node(b)}, Capacity: capacity, Raw: raw}
+func (g *Graph) insert(scid wire.ShortChannelID, a, b wire.NodeID, capacity amount.Satoshi) *Channel {
+	c := Channel{SCID: scid, Nodes: [2]int32{g.node(a), g.node(b)}, Capacity: capacity}
 	var i int32
 	if n := len(g.free); n > 0 {
 		i, g.free = g.free[n-1], g.free[:n-1]
@@ -125,6 +154,7 @@ func (g *Graph) insert(scid wire.ShortChannelID, a, b wire.NodeID, capacity amou
 	for _, n := range c.Nodes {
 		g.nodes[n].Channels = append(g.nodes[n].Channels, i)
 	}
+	return &g.channels[i]
 }
 
 // Local adds a channel of ours that is not public, so that routes may use it and
@@ -136,28 +166,5 @@ func (g *Graph) Local(scid wire.ShortChannelID, us, peer wire.NodeID, capacity a
 	if string(us[:]) > string(peer[:]) {
 		us, peer = peer, us
 	}
-	g.insert(scid, us, peer, capacity, nil)
-}
-
-// Remove takes a channel away, because its funding output is spent. It returns
-// false when there is none.
-func (g *Graph) Remove(scid wire.ShortChannelID) bool {
-	i, ok := g.chanOf[scid]
-	if !ok {
-		return false
-	}
-	for _, n := range g.channels[i].Nodes {
-		list := g.nodes[n].Channels
-		for k, c := range list {
-			if c == i {
-				list[k] = list[len(list)-1]
-				g.nodes[n].Channels = list[:len(list)-1]
-				break
-			}
-		}
-	}
-	delete(g.chanOf, scid)
-	g.channels[i] = Channel{}
-	g.free = append(g.free, i)
-	return true
+	g.insert(scid, us, peer, capacity)
 }

@@ -24,6 +24,7 @@ type Payment struct {
 	terms    terms
 	exclude  []Exclusion // by the user
 	avoid    []Limit     // learnt in this payment
+	renewals []renewal   // terms of channels that came with its failures
 	refusals []Limit     // of our own channels, since something changed there
 	attempts []AttemptRow
 	nextPart uint64
@@ -55,6 +56,7 @@ type Find struct {
 	Hints       [][]bolt11.HopHint
 	Exclude     []Exclusion
 	Avoid       []Limit
+	Updates     []Lesson // with an Update, for this payment only: the terms that count for it when they are good
 }
 
 // Limit says that a direction of a channel, or every channel of a node, did not
@@ -145,7 +147,7 @@ func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID
 		p.attempts = append(p.attempts, a.Row)
 		p.nextPart = max(p.nextPart, a.Row.Part+1)
 		if f := a.Row.Result.Failure; f != nil && f.ErringIndex != 0 && !row.Manual {
-			p.learn(&a.Row, f)
+			p.learn(&a.Row, f, nil)
 		}
 	}
 	p.todo.Learn = nil // what the rows tell was learnt when it was new
@@ -327,6 +329,7 @@ func (p *Payment) advance(now uint64) {
 			Hints:       p.terms.hints,
 			Exclude:     p.exclude,
 			Avoid:       slices.Concat(p.avoid, p.refusals),
+			Updates:     p.updates(),
 		}
 		p.todo.Find = p.asked
 	case p.stop != nil && !p.anyPending():

@@ -204,6 +204,43 @@ func TestAFailedChannelIsAvoidedInTheNextSearch(t *testing.T) {
 	}
 }
 
+func TestAChannelWithNewTermsIsTriedOnThemOnce(t *testing.T) {
+	b, _ := begin(t, Request{Invoice: testInvoice(1000, false)})
+	b.p.Routes(start, 100, []Route{via(1, 1000, 10)}, b.mint)
+	b.take(t)
+	update := &wire.ChannelUpdate{ShortChannelID: 1001, Timestamp: 5, FeeBaseMsat: 11, HTLCMaximumMsat: 1 << 40}
+	b.p.Resolved(start, 1, Result{Hop: 0, Code: onion.CodeFeeInsufficient, Update: update})
+	todo := b.take(t)
+	if todo.Find == nil || len(todo.Find.Avoid) != 0 || len(todo.Find.Updates) != 1 {
+		t.Fatalf("%+v", todo.Find)
+	}
+	if u := todo.Find.Updates[0]; u.SCID != 1001 || u.From != (wire.NodeID{3, 1}) || u.To != b.payment.Destination || u.Update != update {
+		t.Fatalf("%+v", u)
+	}
+	if slices.ContainsFunc(todo.Learn, func(l Lesson) bool { return l.Kind != Carried }) {
+		t.Fatalf("other payments learn from it: %+v", todo.Learn)
+	}
+	b.p.Routes(start, 100, []Route{via(1, 1000, 11)}, b.mint)
+	b.take(t)
+	again := *update
+	again.Timestamp, again.FeeBaseMsat = 6, 12
+	b.p.Resolved(start, 2, Result{Hop: 0, Code: onion.CodeFeeInsufficient, Update: &again})
+	if todo := b.take(t); todo.Find == nil || len(todo.Find.Avoid) != 1 || todo.Find.Avoid[0].Below != 0 {
+		t.Fatalf("%+v", todo.Find)
+	}
+}
+
+func TestAChannelWhoseTermsWereKeptIsAvoided(t *testing.T) {
+	b, _ := begin(t, Request{Invoice: testInvoice(1000, false)})
+	b.p.Routes(start, 100, []Route{via(1, 1000, 10)}, b.mint)
+	b.take(t)
+	kept := &wire.ChannelUpdate{ShortChannelID: 1001, Timestamp: 5, FeeBaseMsat: 10, HTLCMaximumMsat: 1 << 40}
+	b.p.Resolved(start, 1, Result{Hop: 0, Code: onion.CodeFeeInsufficient, Update: kept})
+	if todo := b.take(t); todo.Find == nil || len(todo.Find.Avoid) != 1 || len(todo.Find.Updates) != 0 {
+		t.Fatalf("%+v", todo.Find)
+	}
+}
+
 func TestANodeThatFailsIsAvoidedAltogether(t *testing.T) {
 	b, _ := begin(t, Request{Invoice: testInvoice(1000, false)})
 	b.p.Routes(start, 100, []Route{via(1, 1000, 10)}, b.mint)

@@ -8,6 +8,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/relay"
 )
 
 // Result is how an attempt's HTLC was resolved.
@@ -29,7 +30,7 @@ type Lesson struct {
 	SCID      wire.ShortChannelID
 	Amount    amount.MilliSatoshi
 	Permanent bool                // the PERM bit was set
-	Update    *wire.ChannelUpdate // enclosed in the failure: for searches only, never for gossip
+	Update    *wire.ChannelUpdate // in [Find.Updates]: enclosed in the failure, and never for gossip
 }
 
 // LessonKind is what a [Lesson] is about.
@@ -147,10 +148,7 @@ func (p *Payment) failed(now uint64, a *AttemptRow, f *Failure, r Result) {
 		p.manualFailed(now, a)
 		return
 	}
-	p.learn(a, f)
-	if r.Update != nil && f.ErringIndex > 0 && f.ErringIndex < len(a.Hops) && r.Update.ShortChannelID == f.ErringChannel {
-		p.todo.Learn[len(p.todo.Learn)-1].Update = r.Update
-	}
+	p.learn(a, f, r.Update)
 	// BOLT 4: "if the PERM bit is set:"
 	// BOLT 4: "SHOULD fail the payment."
 	if f.ErringIndex == len(a.Hops) && permanent(f.FailCode) && !p.late(a, r) && p.stop == nil {
@@ -169,8 +167,9 @@ func (p *Payment) late(a *AttemptRow, r Result) bool {
 }
 
 // learn draws the lessons of a failure: for all searches, and for the rest of
-// this payment, so that no route is tried twice.
-func (p *Payment) learn(a *AttemptRow, f *Failure) {
+// this payment, so that no route is tried twice. update came with the failure; nil:
+// none did.
+func (p *Payment) learn(a *AttemptRow, f *Failure, update *wire.ChannelUpdate) {
 	code := onion.Code(f.FailCode)
 	for i := range max(0, min(f.ErringIndex, len(a.Hops))) {
 		p.carried(a, i)
@@ -194,14 +193,69 @@ func (p *Payment) learn(a *AttemptRow, f *Failure) {
 	case code&onion.Node != 0:
 		p.avoid = append(p.avoid, Limit{Node: f.ErringNode})
 		p.todo.Learn = append(p.todo.Learn, Lesson{Kind: NodeFailed, From: f.ErringNode, Permanent: permanent(f.FailCode)})
+	case update != nil && p.renewed(a, f, update):
+		// It may be tried again, on its new terms.
 	default:
 		below := a.Hops[f.ErringIndex].Amount
-		if permanent(f.FailCode) || code != onion.CodeTemporaryChannelFailure && p.avoided(f) {
+		if permanent(f.FailCode) || code != onion.CodeTemporaryChannelFailure && (p.avoided(f) || p.renewal(f) != nil) {
 			below = 0 // new terms did not help either
 		}
 		p.avoidChannel(a, f.ErringIndex, below, permanent(f.FailCode))
 	}
 }
+
+// renewal is new terms of a channel.
+type renewal struct {
+	Lesson
+	before uint64 // the last attempt that was made without them
+}
+
+func (p *Payment) renewal(f *Failure) *renewal {
+	for i := range p.renewals {
+		if r := &p.renewals[i]; r.SCID == f.ErringChannel && r.From == f.ErringNode {
+			return r
+		}
+	}
+	return nil
+}
+
+// updates is the new terms for a search, which believes only what is signed.
+func (p *Payment) updates() []Lesson {
+	var out []Lesson
+	for _, r := range p.renewals {
+		out = append(out, r.Lesson)
+	}
+	return out
+}
+
+// renewed takes the terms of a channel that came with a failure, when the attempt
+// was made on others. It returns false when the failure means that the channel is
+// no good: the attempt kept its terms, or they are not the first new ones.
+func (p *Payment) renewed(a *AttemptRow, f *Failure, u *wire.ChannelUpdate) bool {
+	switch onion.Code(f.FailCode) {
+	case onion.CodeFeeInsufficient, onion.CodeIncorrectCLTVExpiry, onion.CodeAmountBelowMinimum, onion.CodeChannelDisabled:
+	default:
+		return false
+	}
+	if r := p.renewal(f); r != nil {
+		return a.ID <= r.before // another part, on its way before
+	}
+	in, out := a.Hops[f.ErringIndex-1], a.Hops[f.ErringIndex]
+	terms := relay.Policy{FeeBaseMsat: u.FeeBaseMsat, FeeProportionalMillionths: u.FeeProportionalMillionths}
+	kept := in.Amount.Less0(out.Amount) >= terms.Fee(out.Amount) && uint64(in.CLTVExpiry) >= uint64(out.CLTVExpiry)+uint64(u.CLTVExpiryDelta) &&
+		out.Amount >= u.HTLCMinimumMsat && out.Amount <= u.HTLCMaximumMsat && u.ChannelFlags&disabled == 0
+	if kept || u.ShortChannelID != f.ErringChannel {
+		return false
+	}
+	p.renewals = append(p.renewals, renewal{
+		Lesson: Lesson{Kind: ChannelFailed, From: in.NodeID, To: out.NodeID, SCID: out.SCID, Update: u},
+		before: p.attempts[len(p.attempts)-1].ID,
+	})
+	return true
+}
+
+// disabled is the bit of channel_flags (BOLT 7).
+const disabled = 2
 
 // avoided says whether the channel failed in this payment already.
 func (p *Payment) avoided(f *Failure) bool {

@@ -29,6 +29,10 @@ type Query struct {
 	Own    []Own
 	Memory *Memory // nil: nothing was learnt
 	Now    uint64  // unix seconds
+
+	// Updates are what earlier attempts of this payment learnt of the terms of
+	// channels: lessons with an Update. What the graph cannot believe is left out.
+	Updates []pay.Lesson
 }
 
 // MaxHops is how many hops an onion has room for with ordinary payloads.
@@ -43,14 +47,22 @@ const smallestPart msat = 10_000_000
 // limit), in words that say which.
 func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	f := q.Find
-	if f.Destination == q.Us {
+	switch {
+	case f.Destination == q.Us:
 		return nil, fail(pay.CodeRouteNotFound, "the destination is this node")
+	case f.Amount == 0:
+		return nil, fail(pay.CodeRouteNotFound, "nothing is to be delivered")
 	}
 	if err := q.affordable(); err != nil {
 		return nil, err
 	}
 	s := newSearch(g, q)
 	routes, err := s.split(f.Amount, f.MaxFee, max(f.MaxParts, 1))
+	if err != nil && s.lost {
+		s = newSearch(g, q)
+		s.patience = maxPatience
+		routes, err = s.split(f.Amount, f.MaxFee, max(f.MaxParts, 1))
+	}
 	if err == nil {
 		return routes, nil
 	}
@@ -62,7 +74,7 @@ func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	// Say what a limit of ours rules out.
 	s = newSearch(g, q)
 	s.maxDelay = ^uint32(0)
-	if routes, free := s.split(f.Amount, f.Amount, max(f.MaxParts, 1)); free == nil {
+	if routes, free := s.split(f.Amount, amount.Max, max(f.MaxParts, 1)); free == nil {
 		return nil, tooCostly(q, routes)
 	}
 	return nil, err
@@ -78,6 +90,9 @@ func (q *Query) affordable() error {
 	}
 	var sum msat
 	for _, o := range q.Own {
+		if o.Spendable > ^sum {
+			return nil // more than there is, and more than enough
+		}
 		sum += o.Spendable
 	}
 	if sum < q.Find.Amount {
@@ -135,12 +150,7 @@ func (s *search) none(amt msat) error {
 }
 
 // direction of the channel from one node to another, as in channel_flags.
-func direction(from, to wire.NodeID) uint8 {
-	if string(from[:]) < string(to[:]) {
-		return 0
-	}
-	return 1
-}
+func direction(from, to wire.NodeID) uint8 { return graph.Direction(from, to) }
 
 // fee is what a hop takes for passing on amt; the largest value when it overflows.
 func fee(base, ppm uint32, amt msat) msat {

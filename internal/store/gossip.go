@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -20,6 +22,12 @@ type PeerRow struct {
 // Table implements [durable.Row].
 func (PeerRow) Table() string { return "peers" }
 
+// NodeGoneRow forgets the announcement of a node that has no public channel left.
+type NodeGoneRow struct{ ID wire.NodeID }
+
+// Table implements [durable.Row].
+func (NodeGoneRow) Table() string { return "nodes" }
+
 func (w *writing) gossipRow(r any) (bool, error) {
 	switch r := r.(type) {
 	case graph.AnnouncementRow:
@@ -35,6 +43,8 @@ func (w *writing) gossipRow(r any) (bool, error) {
 			return true, err
 		}
 		return true, w.q.DeleteUpdates(w.ctx, integer(r.SCID))
+	case NodeGoneRow:
+		return true, w.q.DeleteNode(w.ctx, r.ID[:])
 	case PeerRow:
 		if r.Address == "" {
 			return true, w.q.DeletePeer(w.ctx, r.ID[:])
@@ -44,7 +54,11 @@ func (w *writing) gossipRow(r any) (bool, error) {
 	return false, nil
 }
 
-// Gossip reads all gossip in the order in which a graph loads it.
+// FactGossip is the fact in which a book keeps the channels that are spent.
+const FactGossip = "gossip"
+
+// Gossip reads all gossip in the order in which a graph loads it, and last the fact
+// that a book keeps of it.
 func (s *Store) Gossip(ctx context.Context) ([]durable.Row, error) {
 	var out []durable.Row
 	err := s.view(ctx, func(q *db.Queries) error {
@@ -76,9 +90,37 @@ func (s *Store) Gossip(ctx context.Context) ([]durable.Row, error) {
 			c.fixed(row.Node[:], n.ID)
 			out = append(out, row)
 		}
+		if v, err := q.Fact(ctx, FactGossip); err == nil {
+			out = append(out, Fact{Name: FactGossip, Value: v})
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		return c.err
 	})
 	return out, err
+}
+
+// ChannelGossip reads a channel's announcement and the latest update of each
+// direction as they came; nil for what is not there.
+func (s *Store) ChannelGossip(ctx context.Context, scid wire.ShortChannelID) (announcement []byte, updates [2][]byte, err error) {
+	rows, err := s.q.ChannelGossip(ctx, integer(scid))
+	for _, r := range rows {
+		if r.Place < int64(len(updates)) {
+			updates[r.Place] = r.Raw
+		} else {
+			announcement = r.Raw
+		}
+	}
+	return announcement, updates, err
+}
+
+// NodeGossip reads a node's announcement; nil when there is none.
+func (s *Store) NodeGossip(ctx context.Context, id wire.NodeID) ([]byte, error) {
+	raw, err := s.q.NodeGossip(ctx, id[:])
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return raw, err
 }
 
 // Peers reads where peers with channels were last reached.

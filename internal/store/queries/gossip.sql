@@ -11,6 +11,11 @@ DELETE FROM updates WHERE scid = ?;
 -- name: Announcements :many
 SELECT * FROM announcements ORDER BY scid;
 
+-- name: ChannelGossip :many
+SELECT 2 AS place, raw FROM announcements WHERE announcements.scid = sqlc.arg(scid)
+UNION ALL
+SELECT direction AS place, raw FROM updates WHERE updates.scid = sqlc.arg(scid);
+
 -- name: PutUpdate :exec
 INSERT INTO updates (scid, direction, raw) VALUES (?, ?, ?)
 ON CONFLICT (scid, direction) DO UPDATE SET raw = excluded.raw;
@@ -20,6 +25,12 @@ SELECT * FROM updates ORDER BY scid, direction;
 
 -- name: PutNode :exec
 INSERT INTO nodes (id, raw) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET raw = excluded.raw;
+
+-- name: NodeGossip :one
+SELECT raw FROM nodes WHERE id = ?;
+
+-- name: DeleteNode :exec
+DELETE FROM nodes WHERE id = ?;
 
 -- name: Nodes :many
 SELECT * FROM nodes;
