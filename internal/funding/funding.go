@@ -12,7 +12,6 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
@@ -33,15 +32,18 @@ type Keys func(index uint32) (channel.Signer, error)
 
 // Config is what a manager needs.
 type Config struct {
-	Chain     chainhash.Hash
-	Features  wire.Features
-	Policy    open.Policy
-	Store     durable.Writer
-	Wallet    *wallet.Wallet
-	Keys      Keys
-	NextKey   uint32 // an index of keys that no channel had
-	Verifier  channel.Verifier
-	Random    io.Reader
+	Chain    chainhash.Hash
+	Features wire.Features
+	Policy   open.Policy
+	Store    durable.Writer
+	Wallet   *wallet.Wallet
+	Keys     Keys
+	NextKey  uint32 // an index of keys that no channel had
+	Verifier channel.Verifier
+	Random   io.Reader
+	// Waiting is how many channels that this node opened with us wait for their
+	// funding transaction.
+	Waiting   func(id wire.NodeID) int
 	Broadcast func(ctx context.Context, tx *btcwire.MsgTx) error
 	// Opened takes a channel whose rows are on disk, with what it has to send
 	// first, and its peer.
@@ -52,7 +54,7 @@ type Config struct {
 
 // Request is a channel to open.
 type Request struct {
-	Amount   amount.Satoshi // wallet.All: all that the wallet has
+	Amount   amount.Satoshi
 	Push     amount.MilliSatoshi
 	FeePerKw uint32 // of the funding transaction
 	Commit   uint32 // feerate_per_kw of the first commitments
@@ -74,25 +76,43 @@ var (
 	ErrRefused = errors.New("the peer refused the channel")
 )
 
+// forgetAfter is how many blocks a channel that a peer opened waits for its
+// funding transaction.
+const forgetAfter = 2016
+
+// Forget says whether a channel that a peer opened, and that waits for its funding
+// transaction since a block, has waited too long.
+//
+// BOLT 2: "SHOULD forget the channel if it does not see the correct funding
+// transaction after a timeout of 2016 blocks."
+func Forget(since, height uint32) bool { return uint64(height) >= uint64(since)+forgetAfter }
+
 // Manager runs the conversations. It is safe for concurrent use.
 type Manager struct {
 	cfg Config
 
 	mu      sync.Mutex
 	nextKey uint32
-	talks   map[key]*talk
+	spare   map[wallet.Kind]open.Config // keys and a script that no peer has seen
+	talks   map[key]*talk               // a conversation has one entry an id
 }
 
-// key is a conversation: a peer's connection and an id in it.
+// key is an id of a conversation on a peer's connection.
 type key struct {
 	peer Peer
-	id   wire.ChannelID // temporary_channel_id, or the channel's once it has one
+	id   wire.ChannelID // temporary_channel_id, or the channel's
 }
 
 // talk is a conversation.
 type talk struct {
-	key    key
-	signer channel.Signer
+	peer      Peer
+	temporary wire.ChannelID
+	channel   wire.ChannelID // zero before it is known
+	signer    channel.Signer
+
+	// mu is held while a step is taken, and while the conversation is ended: who
+	// ends it sees all that was done.
+	mu sync.Mutex
 
 	accepter *open.Accepter // of one that the peer began
 
@@ -101,8 +121,15 @@ type talk struct {
 	funded  wallet.Funded
 	output  uint32
 	purpose string // what the coins are reserved for
-	ctx     context.Context
 	done    chan result
+}
+
+// id is what the conversation's messages are about now.
+func (t *talk) id() wire.ChannelID {
+	if t.channel != (wire.ChannelID{}) {
+		return t.channel
+	}
+	return t.temporary
 }
 
 type result struct {
@@ -112,15 +139,62 @@ type result struct {
 
 // New makes a manager.
 func New(cfg Config) *Manager {
-	return &Manager{cfg: cfg, nextKey: cfg.NextKey, talks: map[key]*talk{}}
+	return &Manager{cfg: cfg, nextKey: cfg.NextKey, spare: map[wallet.Kind]open.Config{}, talks: map[key]*talk{}}
 }
 
-// maxTalks is how many conversations one peer may begin at once.
+// maxTalks is how many channels one peer may be opening at once: those whose
+// conversation is under way, and those that wait for their funding transaction.
 const maxTalks = 16
+
+// errFault is a failure of ours, of which nobody hears: the process ends.
+var errFault = errors.New("the node ends")
+
+// fault ends the process.
+func (m *Manager) fault(err error) error {
+	m.cfg.Fatal(err)
+	return fmt.Errorf("%w: %w", errFault, err)
+}
+
+// write makes an outcome of the wallet, or of a conversation, durable. Both are
+// ahead of the disk, so the end of whoever asked for it does not end the write,
+// and every error is a fault.
+func write[V any](ctx context.Context, m *Manager, p durable.Pending[V]) (V, error) {
+	v, err := p.Commit(context.WithoutCancel(ctx), m.cfg.Store)
+	if err != nil {
+		return v, m.fault(err)
+	}
+	return v, nil
+}
 
 // config is our side of a conversation with p, with keys of its own.
 func (m *Manager) config(ctx context.Context, p Peer) (open.Config, error) {
+	cfg, err := m.fresh(ctx, m.kind(p))
+	if err != nil {
+		return open.Config{}, err
+	}
+	cfg.Policy, cfg.Chain, cfg.Ours = m.cfg.Policy, m.cfg.Chain, m.cfg.Features
+	cfg.Peer, cfg.Theirs = p.ID(), p.Features()
+	return cfg, nil
+}
+
+// kind is the kind of address at which a peer lets us close a channel.
+//
+// BOLT 2: "if (and only if) `option_shutdown_anysegwit` is negotiated:"
+func (m *Manager) kind(p Peer) wallet.Kind {
+	if m.cfg.Features.Has(wire.ShutdownAnySegwit) && p.Features().Has(wire.ShutdownAnySegwit) {
+		return wallet.P2TR
+	}
+	return wallet.P2WPKH
+}
+
+// fresh gives keys and a script that no peer has seen.
+func (m *Manager) fresh(ctx context.Context, kind wallet.Kind) (open.Config, error) {
 	m.mu.Lock()
+	if cfg, ok := m.spare[kind]; ok {
+		delete(m.spare, kind)
+		m.mu.Unlock()
+		return cfg, nil
+	}
 	index := m.nextKey
 	m.nextKey++
 	m.mu.Unlock()
@@ -128,104 +202,95 @@ func (m *Manager) config(ctx context.Context, p Peer) (open.Config, error) {
 	if err != nil {
 		return open.Config{}, err
 	}
-	pending, err := m.cfg.Wallet.NewAddress(wallet.P2TR)
+	pending, err := m.cfg.Wallet.NewAddress(kind)
 	if err != nil {
 		return open.Config{}, err
 	}
-	addr, err := pending.Commit(ctx, m.cfg.Store)
+	addr, err := write(ctx, m, pending)
 	if err != nil {
-		return open.Config{}, m.fatal(ctx, err)
+		return open.Config{}, err
 	}
-	return open.Config{
-		Policy: m.cfg.Policy, Chain: m.cfg.Chain, Peer: p.ID(), Ours: m.cfg.Features, Theirs: p.Features(),
-		KeyIndex: index, Signer: signer, Script: addr.Script,
-	}, nil
+	return open.Config{KeyIndex: index, Signer: signer, Script: addr.Script}, nil
 }
 
-// fatal reports a failed write, unless the node is stopping.
-func (m *Manager) fatal(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		m.cfg.Fatal(err)
-	}
-	return err
-}
-
-// Open opens a channel with a peer and waits until its funding transaction is
-// broadcast. Errors: those of packages open and wallet, [ErrGone], [ErrRefused].
-func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
-	cfg, err := m.config(ctx, p)
-	if err != nil {
-		return Opened{}, err
-	}
-	var id wire.ChannelID
-	if _, err := io.ReadFull(m.cfg.Random, id[:]); err != nil {
-		return Opened{}, err
-	}
-	o, hello, err := open.Start(cfg, open.Request{
-		TemporaryID: id, Funding: r.Amount, Push: r.Push, FeePerKw: r.Commit, Announce: r.Announce,
-	})
-	if err != nil {
-		return Opened{}, err
-	}
-	t := &talk{key: key{p, id}, signer: cfg.Signer, opener: o, req: r, ctx: ctx, purpose: "channel " + id.String(), done: make(chan result, 1)}
-	m.begin(t)
-	if err := p.Send(hello); err != nil {
-		m.drop(t, err)
-	}
-	select {
-	case r := <-t.done:
-		return r.opened, r.err
-	case <-ctx.Done():
-		m.drop(t, ctx.Err())
-		r := <-t.done // it may have ended well in the meantime
-		return r.opened, r.err
-	}
+// unseen takes back what a conversation that came to nothing would have used, so
+// that asking in vain costs us no row.
+func (m *Manager) unseen(p Peer, cfg open.Config) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spare[m.kind(p)] = open.Config{KeyIndex: cfg.KeyIndex, Signer: cfg.Signer, Script: cfg.Script}
 }
 
 func (m *Manager) begin(t *talk) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.talks[t.key] = t
+	m.talks[key{t.peer, t.temporary}] = t
 }
 
-// take ends a conversation's entry; false when somebody else did.
+// name files a conversation under the channel's id too, which funding_signed
+// bears.
+func (m *Manager) name(t *talk, id wire.ChannelID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.channel = id
+	m.talks[key{t.peer, id}] = t
+}
+
+// find gives the conversation of an id; nil: there is none.
+func (m *Manager) find(p Peer, id wire.ChannelID) *talk {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.talks[key{p, id}]
+}
+
+// of are the conversations on a connection.
+func (m *Manager) of(p Peer) (talks []*talk) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, t := range m.talks {
+		if k.peer == p && k.id == t.temporary {
+			talks = append(talks, t)
+		}
+	}
+	return talks
+}
+
+// take ends a conversation's entries; false when somebody else did.
 func (m *Manager) take(t *talk) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.talks[t.key] != t {
+	if m.talks[key{t.peer, t.temporary}] != t {
 		return false
 	}
-	delete(m.talks, t.key)
+	delete(m.talks, key{t.peer, t.temporary})
+	if t.channel != (wire.ChannelID{}) {
+		delete(m.talks, key{t.peer, t.channel})
+	}
 	return true
 }
 
-// drop ends a conversation without a channel.
-func (m *Manager) drop(t *talk, why error) {
+// drop ends a conversation without a channel; false when it has ended before.
+func (m *Manager) drop(t *talk, why error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !m.take(t) {
-		return
+		return false
 	}
 	if t.opener == nil {
-		return
+		return true
 	}
-	if t.funded.Tx != nil {
-		if _, err := m.cfg.Wallet.Release(t.purpose).Commit(context.Background(), m.cfg.Store); err != nil {
-			m.cfg.Log.Warn("coins stay reserved for a while", "why", err)
+	defer func() { t.done <- result{err: why} }()
+	if t.funded.Tx != nil && !errors.Is(why, errFault) {
+		if _, err := write(context.Background(), m, m.cfg.Wallet.Release(t.purpose)); err != nil {
+			why = err
 		}
 	}
-	t.done <- result{err: why}
+	return true
 }
 
 // Down ends the conversations of a connection that is gone.
 func (m *Manager) Down(p Peer) {
-	m.mu.Lock()
-	var gone []*talk
-	for k, t := range m.talks {
-		if k.peer == p {
-			gone = append(gone, t)
-		}
-	}
-	m.mu.Unlock()
-	for _, t := range gone {
+	for _, t := range m.of(p) {
 		m.drop(t, ErrGone)
 	}
 }
@@ -236,11 +301,11 @@ func (m *Manager) Message(ctx context.Context, p Peer, msg wire.Message) bool {
 	case *wire.OpenChannel:
 		m.asked(ctx, p, msg)
 	case *wire.AcceptChannel:
-		m.with(p, msg.TemporaryChannelID, func(t *talk) error { return m.accepted(t, msg) })
+		m.with(p, msg.TemporaryChannelID, func(t *talk) error { return m.accepted(ctx, t, msg) })
 	case *wire.FundingCreated:
 		m.with(p, msg.TemporaryChannelID, func(t *talk) error { return m.created(ctx, t, msg) })
 	case *wire.FundingSigned:
-		m.with(p, msg.ChannelID, func(t *talk) error { return m.signed(t, msg) })
+		m.with(p, msg.ChannelID, func(t *talk) error { return m.signed(ctx, t, msg) })
 	case *wire.Error:
 		return m.refused(p, msg.ChannelID, string(msg.Data))
 	case *wire.Warning:
@@ -251,168 +316,65 @@ func (m *Manager) Message(ctx context.Context, p Peer, msg wire.Message) bool {
 	return true
 }
 
+// refused ends the conversation that an error or a warning is about. An error
+// about all channels is not only for us.
+//
+// BOLT 1: "unless `channel_id` is 0 (i.e. all bytes are 0), in which case it refers
+// to all channels."
 func (m *Manager) refused(p Peer, id wire.ChannelID, text string) bool {
-	m.mu.Lock()
-	t, ok := m.talks[key{p, id}]
-	m.mu.Unlock()
-	if ok {
-		m.drop(t, fmt.Errorf("%w: %q", ErrRefused, text))
+	why := fmt.Errorf("%w: %q", ErrRefused, text)
+	if id == (wire.ChannelID{}) {
+		for _, t := range m.of(p) {
+			m.drop(t, why)
+		}
+		return false
 	}
-	return ok
+	t := m.find(p, id)
+	return t != nil && m.drop(t, why)
 }
 
 // with runs one step of a conversation. A rule that the peer broke ends it with
-// the answer of BOLT 2; a fault of ours ends the process.
+// the answer of BOLT 2; a fault of ours ends the process, without a word.
 func (m *Manager) with(p Peer, id wire.ChannelID, step func(t *talk) error) {
-	m.mu.Lock()
-	t, ok := m.talks[key{p, id}]
-	m.mu.Unlock()
-	if !ok {
+	t := m.find(p, id)
+	if t == nil {
 		m.say(p, &wire.Error{ChannelID: id, Data: []byte("no such channel is being opened")})
 		return
 	}
-	err := step(t)
+	err := m.step(t, step)
 	if err == nil {
 		return
 	}
 	m.cfg.Log.Info("channel not opened", "peer", p.ID(), "why", err)
+	if m.drop(t, err) {
+		m.answer(p, t.id(), err)
+	}
+}
+
+// step runs a step unless the conversation has ended meanwhile.
+func (m *Manager) step(t *talk, step func(t *talk) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.find(t.peer, t.temporary) != t {
+		return nil
+	}
+	return step(t)
+}
+
+// answer tells the peer why a conversation has ended.
+func (m *Manager) answer(p Peer, id wire.ChannelID, why error) {
 	var v *channel.Violation
-	if errors.As(err, &v) {
+	switch {
+	case errors.Is(why, errFault):
+	case errors.As(why, &v):
 		m.say(p, open.Answer(id, v))
-	} else {
+	default:
 		m.say(p, &wire.Error{ChannelID: id, Data: []byte("the channel cannot be opened now")})
 	}
-	m.drop(t, err)
 }
 
 func (m *Manager) say(p Peer, msg wire.Message) {
 	if err := p.Send(msg); err != nil {
 		m.cfg.Log.Debug("not sent", "peer", p.ID(), "why", err)
 	}
-}
-
-// asked answers open_channel.
-func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
-	m.mu.Lock()
-	theirs := 0
-	for k, t := range m.talks {
-		if k.peer == p && t.accepter != nil {
-			theirs++
-		}
-	}
-	_, twice := m.talks[key{p, msg.TemporaryChannelID}]
-	m.mu.Unlock()
-	if twice || theirs >= maxTalks {
-		m.say(p, &wire.Error{ChannelID: msg.TemporaryChannelID, Data: []byte("too many channels are being opened at once")})
-		return
-	}
-	cfg, err := m.config(ctx, p)
-	if err != nil {
-		m.say(p, &wire.Error{ChannelID: msg.TemporaryChannelID, Data: []byte("no channel can be opened now")})
-		return
-	}
-	a, answer, err := open.Accept(cfg, msg)
-	if err != nil {
-		m.cfg.Log.Info("channel refused", "peer", p.ID(), "why", err)
-		var v *channel.Violation
-		if errors.As(err, &v) {
-			m.say(p, open.Answer(msg.TemporaryChannelID, v))
-		}
-		return
-	}
-	m.begin(&talk{key: key{p, msg.TemporaryChannelID}, signer: cfg.Signer, accepter: a})
-	m.say(p, answer)
-}
-
-// created takes funding_created.
-func (m *Manager) created(ctx context.Context, t *talk, msg *wire.FundingCreated) error {
-	if t.accepter == nil {
-		return &channel.Violation{Kind: channel.Fail, Text: "funding_created for a channel that we open"}
-	}
-	pending, err := t.accepter.Created(msg, m.cfg.Verifier)
-	if err != nil {
-		return err
-	}
-	done, err := pending.Commit(ctx, m.cfg.Store)
-	if err != nil {
-		return m.fatal(ctx, err)
-	}
-	m.take(t)
-	m.cfg.Opened(t.key.peer, done.A.Channel, t.signer, append(done.A.Send, done.B.Send...))
-	return nil
-}
-
-// accepted takes accept_channel: the funding transaction is made, not broadcast.
-func (m *Manager) accepted(t *talk, msg *wire.AcceptChannel) error {
-	if t.opener == nil {
-		return &channel.Violation{Kind: channel.Fail, Text: "accept_channel for a channel that you open"}
-	}
-	out, err := t.opener.Accepted(msg)
-	if err != nil {
-		return err
-	}
-	pending, err := m.cfg.Wallet.Fund(wallet.Request{
-		Outputs: []wallet.Output{{Value: out.Value, Script: out.Script}}, FeePerKw: t.req.FeePerKw,
-		MinConf: t.req.MinConf, For: t.purpose,
-	})
-	if err != nil {
-		return err
-	}
-	if t.funded, err = pending.Commit(t.ctx, m.cfg.Store); err != nil {
-		return m.fatal(t.ctx, err)
-	}
-	t.output = t.funded.Index[0]
-	at := btcwire.OutPoint{Hash: t.funded.Tx.TxHash(), Index: t.output}
-	hold, err := t.opener.Funded(at)
-	if err != nil {
-		return err
-	}
-	created, err := hold.Commit(t.ctx, m.cfg.Store)
-	if err != nil {
-		return m.fatal(t.ctx, err)
-	}
-	m.rename(t, script.ChannelID(at))
-	return t.key.peer.Send(created)
-}
-
-// rename files a conversation under the channel's id, which funding_signed bears.
-func (m *Manager) rename(t *talk, id wire.ChannelID) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.talks[t.key] != t {
-		return
-	}
-	delete(m.talks, t.key)
-	t.key.id = id
-	m.talks[t.key] = t
-}
-
-// signed takes funding_signed: the channel is written with the published
-// transaction, and then the transaction is broadcast.
-func (m *Manager) signed(t *talk, msg *wire.FundingSigned) error {
-	if t.opener == nil {
-		return &channel.Violation{Kind: channel.Fail, Text: "funding_signed for a channel that you open"}
-	}
-	pending, err := t.opener.Signed(msg, m.cfg.Verifier)
-	if err != nil {
-		return err
-	}
-	if !m.take(t) {
-		return nil
-	}
-	ctx := context.WithoutCancel(t.ctx)
-	both, err := durable.Join(pending, m.cfg.Wallet.Publish(t.funded.Tx, "channel "+msg.ChannelID.String())).Commit(ctx, m.cfg.Store)
-	if err != nil {
-		t.done <- result{err: err}
-		m.cfg.Fatal(err)
-		return nil
-	}
-	ch := both.A.A.Channel
-	m.cfg.Opened(t.key.peer, ch, t.signer, append(both.A.A.Send, both.A.B.Send...))
-	err = m.cfg.Broadcast(ctx, both.B)
-	if err != nil {
-		err = fmt.Errorf("the channel is stored, but its funding transaction was not broadcast, which is tried again with each block: %w", err)
-	}
-	t.done <- result{Opened{Channel: ch.ID(), Tx: both.B, Output: t.output, Params: ch.Params()}, err}
-	return nil
 }

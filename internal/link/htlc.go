@@ -30,13 +30,18 @@ func (l *Link) decide(in channel.Incoming) {
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
 		if !l.links.offer(d.SCID, d.Add) {
-			l.settle(l.failed(id, onion.UnknownNextPeer()))
+			l.fail(id, onion.UnknownNextPeer())
 		}
 	case relay.Fail:
-		l.settle(l.failed(id, d.Failure))
+		l.fail(id, d.Failure)
 	case relay.FailMalformed:
 		l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
 	}
+}
+
+// fail decides to fail an HTLC.
+func (l *Link) fail(id uint64, f onion.Failure) {
+	l.in.put(func(l *Link) { l.settle(l.failed(id, f)) })
 }
 
 // failed is the decision to fail an HTLC with a failure of ours.

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -64,7 +65,11 @@ func (b *inbox) putWhenRoom(in input) bool {
 	}
 }
 
-// take waits for inputs and returns up to drain of them, in order.
+// errClosed ends the loop of a link whose inbox is closed and empty.
+var errClosed = errors.New("the link is closed")
+
+// take waits for inputs and returns up to drain of them, in order. The error is
+// ctx's, or errClosed.
 func (b *inbox) take(ctx context.Context) ([]input, error) {
 	for {
 		b.mu.Lock()
@@ -78,7 +83,11 @@ func (b *inbox) take(ctx context.Context) ([]input, error) {
 			b.mu.Unlock()
 			return taken, nil
 		}
+		closed := b.closed
 		b.mu.Unlock()
+		if closed {
+			return nil, errClosed
+		}
 		select {
 		case <-b.wake:
 		case <-ctx.Done():
@@ -94,11 +103,15 @@ func (b *inbox) makeRoom() {
 	}
 }
 
-// close drops what is left and refuses more.
+// close refuses more. What is there already can still be taken, so that nobody
+// who was told that his input was in waits for ever.
 func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	b.items = nil
 	b.makeRoom()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
 }

@@ -83,6 +83,7 @@ type Link struct {
 	secrets map[uint64][32]byte          // shared secrets of incoming HTLCs that were peeled
 	decided map[uint64]relay.DecisionRow // settlements to propose until they are irrevocable
 	asked   map[uint64]bool              // incoming HTLCs that were handed on and are not settled
+	words   []wire.Message               // to send before the outcome's own messages
 	after   []func()                     // to run once the outcome is visible, without the lock
 }
 
@@ -101,6 +102,10 @@ func (l *Link) Status() channel.StatusRow {
 	defer l.mu.Unlock()
 	return l.ch.Status()
 }
+
+// Done is closed when the link has stopped: the node stops, or the channel is
+// closed for good.
+func (l *Link) Done() <-chan struct{} { return l.done }
 
 // Capacity is what a route may ask of the channel now: the largest HTLC, and
 // whether it takes one at all: not while the peer is away.
@@ -123,7 +128,8 @@ func (l *Link) View() channel.View {
 }
 
 // input is something that happens to the channel. It runs with the lock held, so
-// it must not call other rooms that may ask the link in turn: see Link.after.
+// it must not call other rooms, which may ask the link in turn: see Link.after,
+// and Link.words for what is to be sent.
 type input func(l *Link)
 
 // Do runs f in the link's goroutine, between two outcomes: what f asks of the
@@ -158,14 +164,14 @@ func (l *Link) Message(p Peer, m wire.Message) {
 
 func (l *Link) receive(m wire.Message) {
 	if sigs, ok := m.(*wire.AnnouncementSignatures); ok {
-		l.cfg.Above.Signatures(l, sigs)
+		l.after = append(l.after, func() { l.cfg.Above.Signatures(l, sigs) })
 		return
 	}
-	l.emit(m, false)
 	if err := l.ch.Receive(m, l.cfg.Verifier); err != nil {
 		l.log.Warn("the peer broke a rule", "message", wire.Name(m), "rule", err)
 		return
 	}
+	l.emit(m, false)
 	if _, ok := m.(*wire.ChannelReestablish); ok {
 		l.after = append(l.after, l.resume, func() { l.cfg.Above.Reestablished(l) })
 	}
@@ -174,9 +180,9 @@ func (l *Link) receive(m wire.Message) {
 // Up says that the peer is connected.
 func (l *Link) Up(p Peer) {
 	l.in.put(func(l *Link) {
-		l.trace.disconnected()
-		l.peer = p
+		l.peer, l.words = p, nil
 		l.ch.Connected(l.signer)
+		l.trace.load(l.ch)
 	})
 }
 
@@ -184,17 +190,24 @@ func (l *Link) Up(p Peer) {
 func (l *Link) Down(p Peer) {
 	l.in.put(func(l *Link) {
 		if l.peer == p {
-			l.peer = nil
+			l.peer, l.words = nil, nil
 			l.ch.Disconnected()
-			l.trace.disconnected()
 		}
 	})
 }
 
 // Send sends messages to the peer that are not the channel's own business, such
-// as a channel_update.
+// as a channel_update. They are dropped unless channel_reestablish has gone both
+// ways: [Above.Reestablished] is the time to send them again.
+//
+// BOLT 2: "MUST wait to receive the other node's `channel_reestablish` message
+// before sending any other messages for that channel."
 func (l *Link) Send(msgs ...wire.Message) {
-	l.in.put(func(l *Link) { l.send(msgs) })
+	l.in.put(func(l *Link) {
+		if l.ch.View().Connected {
+			l.words = append(l.words, msgs...)
+		}
+	})
 }
 
 func (l *Link) send(msgs []wire.Message) {
@@ -243,7 +256,8 @@ func (l *Link) turn(ctx context.Context, inputs []input) error {
 	for _, m := range visible.Send {
 		l.emit(m, true)
 	}
-	l.send(visible.Send)
+	l.send(append(l.words, visible.Send...))
+	l.words = nil
 	for _, e := range visible.Raise {
 		l.raise(e)
 	}

@@ -40,11 +40,10 @@ type Begin struct {
 // Add makes the link of a channel, which does nothing before [Link.Start].
 func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link {
 	p, status := ch.Params(), ch.Status()
-	numbers := ch.View().NumberOfCommitments
 	l := &Link{
 		cfg: &ls.cfg, links: ls, signer: signer, in: newInbox(), params: p, ch: ch,
 		log: ls.cfg.Log.With("channel", p.Channel, "peer", p.Peer), done: make(chan struct{}),
-		trace:   newTracer(p.Channel, status.SCID, p.Peer, numbers[channel.Local], numbers[channel.Remote]),
+		trace:   newTracer(ch),
 		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{},
 	}
 	for _, d := range b.Decided {
@@ -75,10 +74,7 @@ func (l *Link) Start() {
 // Begin gives a link the connection on which its channel was opened, with what is
 // to be sent first. It comes before [Link.Start].
 func (l *Link) Begin(p Peer, first []wire.Message) {
-	l.in.put(func(l *Link) {
-		l.peer = p
-		l.send(first)
-	})
+	l.in.put(func(l *Link) { l.peer, l.words = p, append(l.words, first...) })
 }
 
 // Remove stops a link whose channel is closed for good.
@@ -164,7 +160,7 @@ func (ls *Links) Fulfil(in channel.Ref, preimage wire.Preimage) {
 // Fail implements receiver.Settler.
 func (ls *Links) Fail(in channel.Ref, f onion.Failure) {
 	if l, ok := ls.Get(in.Channel); ok {
-		l.in.put(func(l *Link) { l.settle(l.failed(in.ID, f)) })
+		l.fail(in.ID, f)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/events"
 )
 
@@ -12,13 +13,14 @@ import (
 // messages of one channel and moves each update along the same eight arrows as
 // the channel does (see package channel); it decides nothing.
 type tracer struct {
-	channel wire.ChannelID
-	scid    wire.ShortChannelID
-	peer    wire.NodeID
-	htlcs   map[htlcKey]tracked
-	moving  []motion
-	local   uint64 // our commitment number
-	remote  uint64 // theirs
+	channel  wire.ChannelID
+	scid     wire.ShortChannelID
+	peer     wire.NodeID
+	htlcs    map[htlcKey]tracked
+	moving   []motion
+	local    uint64 // our commitment number
+	remote   uint64 // theirs
+	awaiting bool   // a revoke_and_ack for the last commitment_signed that we sent
 }
 
 type htlcKey struct {
@@ -39,21 +41,33 @@ type motion struct {
 	stage   uint8
 }
 
-func newTracer(channel wire.ChannelID, scid wire.ShortChannelID, peer wire.NodeID, local, remote uint64) *tracer {
-	return &tracer{channel: channel, scid: scid, peer: peer, local: local, remote: remote, htlcs: map[htlcKey]tracked{}}
+// newTracer begins where the channel stands.
+func newTracer(ch *channel.Channel) *tracer {
+	p := ch.Params()
+	t := &tracer{channel: p.Channel, scid: ch.Status().SCID, peer: p.Peer}
+	t.load(ch)
+	return t
 }
 
-// disconnected forgets what was proposed and never signed.
-func (t *tracer) disconnected() {
-	kept := t.moving[:0]
-	for _, m := range t.moving {
-		if m.stage > 0 {
-			kept = append(kept, m)
-		} else if !m.removal {
-			delete(t.htlcs, m.htlc)
+// load takes up the updates that are on their way from the channel itself: at the
+// start, and at each reconnect, when what was proposed and never signed is
+// forgotten.
+func (t *tracer) load(ch *channel.Channel) {
+	v := ch.View()
+	t.local, t.remote = v.NumberOfCommitments[channel.Local], v.NumberOfCommitments[channel.Remote]
+	theirs, _ := ch.TheirCommitments() // one, or two while a revocation is awaited
+	t.awaiting = len(theirs) > 1
+	t.htlcs, t.moving = make(map[htlcKey]tracked, len(v.HTLCs)), nil
+	for _, h := range v.HTLCs {
+		key := htlcKey{!h.Incoming, h.ID}
+		t.htlcs[key] = tracked{h.PaymentHash, h.Amount}
+		if h.Added != channel.Irrevocable {
+			t.moving = append(t.moving, motion{htlc: key, ours: !h.Incoming, stage: uint8(h.Added)})
+		}
+		if h.Removing {
+			t.moving = append(t.moving, motion{htlc: key, removal: true, ours: h.Incoming, stage: uint8(h.Removed)})
 		}
 	}
-	t.moving = kept
 }
 
 // observe returns the traces of one message, sent or received at the time now.
@@ -70,13 +84,20 @@ func (t *tracer) observe(now time.Time, m wire.Message, sent bool) []events.Trac
 	case *wire.UpdateFailMalformedHTLC:
 		return t.propose(now, m, htlcKey{!sent, m.ID}, true, sent, events.FailHTLC)
 	case *wire.CommitmentSigned:
+		if sent && t.awaiting {
+			return nil // the last one, sent again after a reconnect
+		}
 		if sent {
 			t.remote++
+			t.awaiting = true
 		} else {
 			t.local++
 		}
 		return t.move(now, m, sent, 0, 2)
 	case *wire.RevokeAndAck:
+		if !sent {
+			t.awaiting = false
+		}
 		return t.move(now, m, sent, 1, 3)
 	}
 	return nil

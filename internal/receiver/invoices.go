@@ -46,28 +46,30 @@ func (r *Receiver) explain(ctx context.Context, row invoice.Row, err error) erro
 // Delete deletes an invoice that has the status named, and returns what it was.
 // Errors: [ErrNotFound], [ErrStatus], [ErrHeld], [ErrStopped], and the disk's.
 func (r *Receiver) Delete(ctx context.Context, label string, status invoice.Status) (row invoice.Row, err error) {
-	err = r.ask(func(ctx context.Context) error {
+	err = r.ask(func(ctx context.Context) (refusal, err error) {
 		var found bool
-		row, found, err = r.Invoices.ByLabel(ctx, label)
+		row, found, refusal = r.Invoices.ByLabel(ctx, label)
 		switch {
-		case err != nil:
-			return err
+		case refusal != nil:
+			return refusal, nil
 		case !found:
-			return fmt.Errorf("%w: %q", ErrNotFound, label)
+			return fmt.Errorf("%w: %q", ErrNotFound, label), nil
 		case row.Status != status:
-			return fmt.Errorf("%w: it is %s, not %s", ErrStatus, row.Status, status)
+			return fmt.Errorf("%w: it is %s, not %s", ErrStatus, row.Status, status), nil
 		case r.till.Held(row.PaymentHash):
-			return ErrHeld
+			return ErrHeld, nil
 		}
-		_, err = durable.Hold(struct{}{}, row.Deletion()...).Commit(ctx, r.Writer)
+		if _, err := durable.Hold(struct{}{}, row.Deletion()...).Commit(ctx, r.Writer); err != nil {
+			return nil, fmt.Errorf("deleting an invoice: %w", err)
+		}
 		r.tell(label)
-		return err
+		return nil, nil
 	})
 	return row, err
 }
 
 // ask lets Run's goroutine do something.
-func (r *Receiver) ask(do func(ctx context.Context) error) error {
+func (r *Receiver) ask(do func(ctx context.Context) (refusal, err error)) error {
 	t := task{do: do, done: make(chan error, 1)}
 	r.mu.Lock()
 	select {

@@ -64,9 +64,10 @@ type Receiver struct {
 	till invoice.Till // of Run's goroutine
 }
 
-// task is what a caller asks Run's goroutine to do.
+// task is what a caller asks Run's goroutine to do: it gives a refusal for the
+// caller, or the error of the disk, which ends Run.
 type task struct {
-	do   func(ctx context.Context) error
+	do   func(ctx context.Context) (refusal, err error)
 	done chan error
 }
 
@@ -154,9 +155,12 @@ func (r *Receiver) turn(ctx context.Context) error {
 		return err
 	}
 	for len(tasks) > 0 {
-		t := tasks[0]
+		refusal, err := tasks[0].do(ctx)
+		if err != nil {
+			return err
+		}
+		tasks[0].done <- refusal
 		tasks = tasks[1:]
-		t.done <- t.do(ctx)
 	}
 	return r.expire(ctx, unix(now))
 }

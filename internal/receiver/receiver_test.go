@@ -380,3 +380,22 @@ func TestAWaiterThatLeavesLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestADeletionThatIsNotWrittenEndsTheReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		r, stop := run(t, d)
+		if err := r.Create(t.Context(), row("a", 1)); err != nil {
+			t.Fatal(err)
+		}
+		d.mu.Lock()
+		d.broken = errors.New("disk full")
+		d.mu.Unlock()
+		if _, err := r.Delete(t.Context(), "a", invoice.Unpaid); !errors.Is(err, ErrStopped) {
+			t.Error(err)
+		}
+		if err := stop(); !errors.Is(err, d.broken) {
+			t.Errorf("Run ended with %v", err)
+		}
+	})
+}
