@@ -17,6 +17,9 @@
 //		return save(e, seen)
 //	})
 //
+// A full source gives every transaction; a light one those of the blocks that have
+// what was given to [Source.Watch].
+//
 // Invariants: the block of a Connected has the last one given as its parent, and
 // a Disconnected names the last one given. Nothing is queued: blocks are read when
 // the reader is ready for them.

@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -15,14 +16,34 @@ import (
 var (
 	// ErrRejected means that a transaction broke a rule of consensus or relay.
 	ErrRejected = errors.New("transaction rejected")
+	// ErrMissingInputs is an [ErrRejected]: an input is spent by a transaction
+	// of a block, or nobody knows the output that it spends. A server says so too
+	// of a transaction in a block whose outputs are all spent.
+	ErrMissingInputs = fmt.Errorf("%w: its inputs are missing or spent", ErrRejected)
+	// ErrFeeTooLow is an [ErrRejected]: the feerate is below what is relayed, or
+	// the fee below what replaces a transaction of the mempool.
+	ErrFeeTooLow = fmt.Errorf("%w: its fee is too low", ErrRejected)
 	// ErrNoOutput means that a short_channel_id names no output of the chain, or
 	// one that is spent.
 	ErrNoOutput = errors.New("no such unspent output")
+	// ErrNoBlock means that the best chain is not that high.
+	ErrNoBlock = errors.New("no block at that height")
+	// ErrUnknownBlock means that a source knows a block neither in the best chain
+	// nor beside it.
+	ErrUnknownBlock = errors.New("unknown block")
 )
 
 // MinFeePerKw is the lowest feerate that nodes relay, in satoshi for 1000 units of
 // weight: 1 satoshi for a virtual byte, rounded as nodes do.
 const MinFeePerKw = 253
+
+// DefaultFeePerKw is the feerate, in satoshi for 1000 units of weight, when nothing
+// can be known and nothing else was configured: 10 satoshi for a virtual byte.
+const DefaultFeePerKw = 2500
+
+// MaxReorg is the deepest reorg, in blocks, that is followed where a source has
+// forgotten the blocks that are gone.
+const MaxReorg = 100
 
 // BlockRef names a block.
 type BlockRef struct {
@@ -70,16 +91,26 @@ func (Disconnected) isEvent() {}
 type Source interface {
 	// Tip is the last block of the best chain.
 	Tip(ctx context.Context) (BlockRef, error)
+	// At is the block of the best chain at a height, from which to follow for
+	// whoever looks for what is older. Error: [ErrNoBlock].
+	At(ctx context.Context, height uint32) (BlockRef, error)
 	// Follow calls each with what happens after the block from, first what has
 	// happened already, then what happens, until ctx ends or each returns an
 	// error, which Follow returns.
 	Follow(ctx context.Context, from BlockRef, each func(Event) error) error
 	// Watch adds scripts whose payments and spends must be among a block's
-	// transactions. A source that gives all of them ignores it.
+	// transactions, in the blocks that Follow gives from now on: a script is
+	// watched before it is paid, and all of them are again after a start, before
+	// Follow. A source that gives all transactions ignores it.
 	Watch(scripts ...[]byte)
 	// Broadcast offers a transaction to the network. It returns nil too when it
-	// is known already, and an [ErrRejected] with the reason.
+	// is known already, in a mempool or a block, and an [ErrRejected] with the
+	// reason. A light source learns of a rejection only from a peer that says so.
 	Broadcast(ctx context.Context, tx *btcwire.MsgTx) error
+	// BroadcastPackage offers transactions that spend each other's outputs,
+	// parents first, as one where the network takes packages, so that the last
+	// one's fee counts for all; else one after the other.
+	BroadcastPackage(ctx context.Context, txs ...*btcwire.MsgTx) error
 	// FeeRate estimates the feerate to confirm within so many blocks, in satoshi
 	// for 1000 units of weight: at least [MinFeePerKw].
 	FeeRate(ctx context.Context, blocks uint32) (uint32, error)
@@ -91,8 +122,10 @@ type Source interface {
 // Reader is what [Walk] needs of a source that can be asked for any block.
 type Reader interface {
 	Tip(ctx context.Context) (BlockRef, error)
-	// Parent returns the block before hash, and whether hash is in the best chain.
-	Parent(ctx context.Context, hash chainhash.Hash) (prev chainhash.Hash, best bool, err error)
+	At(ctx context.Context, height uint32) (BlockRef, error)
+	// Parent returns the block before at, and whether at is in the best chain.
+	// Error: [ErrUnknownBlock].
+	Parent(ctx context.Context, at BlockRef) (prev chainhash.Hash, best bool, err error)
 	// BlockAt reads a block of the best chain; false when it is not that high.
 	BlockAt(ctx context.Context, height uint32) (Block, bool, error)
 	// Changed waits until the tip is no longer the given one.
@@ -110,7 +143,13 @@ func Walk(ctx context.Context, r Reader, at BlockRef, each func(Event) error) er
 		if err != nil {
 			return err
 		}
-		prev, best, err := r.Parent(ctx, at.Hash)
+		prev, best, err := r.Parent(ctx, at)
+		if errors.Is(err, ErrUnknownBlock) {
+			if at, err = rewind(ctx, r, at, each); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -142,6 +181,22 @@ func Walk(ctx context.Context, r Reader, at BlockRef, each func(Event) error) er
 	}
 }
 
+// rewind goes back as far as a reorg may reach from a block that nobody knows any
+// more: its server was exchanged or reindexed. Blocks that were not gone come again.
+func rewind(ctx context.Context, r Reader, at BlockRef, each func(Event) error) (BlockRef, error) {
+	for range min(MaxReorg, at.Height) {
+		parent, err := r.At(ctx, at.Height-1)
+		if err != nil {
+			return at, err
+		}
+		if err := each(Disconnected{at, parent.Hash}); err != nil {
+			return at, err
+		}
+		at = parent
+	}
+	return at, nil
+}
+
 // NewBlock is a Block of all the transactions of a bitcoin block.
 func NewBlock(height uint32, b *btcwire.MsgBlock) Block {
 	out := Block{
@@ -152,4 +207,16 @@ func NewBlock(height uint32, b *btcwire.MsgBlock) Block {
 		out.Txs[i] = Tx{uint32(i), tx} //nolint:gosec // a block holds fewer
 	}
 	return out
+}
+
+// OneByOne is [Source.BroadcastPackage] where there are no packages. A parent in a
+// block whose outputs are spent looks like one that misses its inputs: the last
+// transaction tells which it is.
+func OneByOne(ctx context.Context, broadcast func(context.Context, *btcwire.MsgTx) error, txs []*btcwire.MsgTx) (err error) {
+	for _, tx := range txs {
+		if err = broadcast(ctx, tx); err != nil && !errors.Is(err, ErrMissingInputs) {
+			return err
+		}
+	}
+	return err
 }

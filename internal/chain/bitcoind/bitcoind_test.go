@@ -25,19 +25,45 @@ func serve(t *testing.T) (*regtest.Chain, string) {
 	return c, addr.String()
 }
 
+func open(t *testing.T, cfg bitcoind.Config) (chain.Source, func()) {
+	t.Helper()
+	s, err := bitcoind.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if network, err := s.Ready(t.Context()); err != nil || network != "regtest" {
+		t.Fatalf("the server is on %q: %v", network, err)
+	}
+	return s, s.Close
+}
+
 func TestConformanceOverRPC(t *testing.T) {
-	chaintest.Run(t, func(t *testing.T) (chain.Source, *regtest.Chain) {
+	chaintest.Run(t, func(t *testing.T) *chaintest.Bench {
 		c, addr := serve(t)
-		s, err := bitcoind.New(bitcoind.Config{URL: "http://user:secret@" + addr})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		if network, err := s.Ready(t.Context()); err != nil || network != "regtest" {
-			t.Fatalf("the server is on %q: %v", network, err)
-		}
-		return s, c
+		return &chaintest.Bench{Chain: c, Open: func(t *testing.T) (chain.Source, func()) {
+			return open(t, bitcoind.Config{URL: "http://user:secret@" + addr})
+		}}
 	})
+}
+
+func TestConformanceOfARealBitcoind(t *testing.T) {
+	chaintest.Run(t, func(t *testing.T) *chaintest.Bench {
+		server, c := chaintest.Bitcoind(t), miner(t)
+		return &chaintest.Bench{Chain: c, Server: server, Open: func(t *testing.T) (chain.Source, func()) {
+			return open(t, bitcoind.Config{URL: "http://" + server.RPC, Cookie: server.Cookie()})
+		}}
+	})
+}
+
+// miner is a chain whose blocks are given to others.
+func miner(t *testing.T) *regtest.Chain {
+	t.Helper()
+	c, err := regtest.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 func TestAWrongPasswordIsRefused(t *testing.T) {

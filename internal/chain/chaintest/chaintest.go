@@ -1,89 +1,153 @@
 // Package chaintest is the contract of a chain.Source as a test that any source
-// passes to prove itself: the order of blocks, reorgs, broadcast, outputs, several
-// followers, an end by context.
+// passes to prove itself: the order of blocks, reorgs, what is watched, a rescan,
+// broadcast, outputs, several followers, a restart in between.
 //
-// A source under test reads a regtest chain, which the test drives:
+// The test drives a regtest chain in the process. The source under test reads that
+// chain itself, or a server that is fed its blocks:
 //
 //	func TestConformance(t *testing.T) {
-//		chaintest.Run(t, func(t *testing.T) (chain.Source, *regtest.Chain) {…})
+//		chaintest.Run(t, func(t *testing.T) *chaintest.Bench {…})
 //	}
+//
+// [Bitcoind] and [Btcd] start such servers as processes of their own.
 package chaintest
 
 import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 )
 
-// Run tests a source. make returns a new one, over a new chain, for each part.
-func Run(t *testing.T, make func(t *testing.T) (chain.Source, *regtest.Chain)) {
+// Bench is a source under test with what it reads.
+type Bench struct {
+	Chain *regtest.Chain
+	// Open opens the source, and again after it was closed: a restart.
+	Open func(t *testing.T) (s chain.Source, close func())
+	// Server is fed with the chain's blocks; nil: the source reads the chain.
+	Server *Server
+	// Light says that a source gives only transactions of blocks with what is
+	// watched, and that it learns of a rejection only from a peer that tells it;
+	// Silent, that no peer does.
+	Light, Silent bool
+}
+
+// bench is a Bench in use.
+type bench struct {
+	*testing.T
+	*Bench
+	s     chain.Source
+	close func()
+}
+
+// Run tests a source. make returns a new bench, with a new chain, for each part.
+func Run(t *testing.T, make func(t *testing.T) *Bench) {
 	for _, part := range []struct {
 		name string
-		test func(t *testing.T, s chain.Source, c *regtest.Chain)
+		test func(b *bench)
 	}{
 		{"BlocksComeInOrder", inOrder},
 		{"ReorgsOfAnyDepthAreFollowed", reorgs},
 		{"AReaderGoesOnFromABlockThatIsGone", fromGone},
+		{"ARestartInBetweenLosesNothing", restart},
+		{"WhatIsWatchedIsSeen", watched},
+		{"ARescanFindsWhatIsOlder", rescan},
 		{"BroadcastTwiceIsOnce", broadcast},
+		{"AReorgedTransactionIsBroadcastAgain", rebroadcast},
+		{"ATransactionThatCannotBeIsRejected", rejected},
+		{"APackageIsBroadcast", packages},
 		{"AnOutputIsFoundUntilItIsSpent", outputs},
 		{"FeesAreNeverBelowTheRelayFee", fees},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			s, c := make(t)
-			mine(t, c, 3)
-			part.test(t, s, c)
+			t.Parallel()
+			b := &bench{T: t, Bench: make(t)}
+			b.mine(3)
+			b.open()
+			t.Cleanup(func() { b.close() })
+			part.test(b)
 		})
 	}
 }
 
-func mine(t *testing.T, c *regtest.Chain, n int) {
-	t.Helper()
-	if _, err := c.Mine(n, nil); err != nil {
-		t.Fatal(err)
+// timeout ends a test that waits for what never comes.
+const timeout = time.Minute
+
+func (b *bench) open() { b.s, b.close = b.Open(b.T) }
+
+func (b *bench) mine(n int) {
+	b.Helper()
+	if _, err := b.Chain.Mine(n, nil); err != nil {
+		b.Fatal(err)
+	}
+	b.feed()
+}
+
+func (b *bench) reorg(depth int) {
+	b.Helper()
+	if err := b.Chain.Reorg(depth); err != nil {
+		b.Fatal(err)
+	}
+	b.feed()
+}
+
+func (b *bench) feed() {
+	b.Helper()
+	if b.Server != nil {
+		b.Server.Feed(b.T, b.Chain)
 	}
 }
 
-func tip(t *testing.T, s interface {
-	Tip(context.Context) (chain.BlockRef, error)
-}) chain.BlockRef {
-	t.Helper()
-	r, err := s.Tip(t.Context())
+// tip is the chain's, which the source's comes to be.
+func (b *bench) tip() chain.BlockRef {
+	b.Helper()
+	r, err := b.Chain.Tip(b.Context())
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	return r
 }
 
-func genesis(c *regtest.Chain) chain.BlockRef {
-	return chain.BlockRef{Height: 0, Hash: *c.Params().GenesisHash}
+func (b *bench) genesis() chain.BlockRef {
+	return chain.BlockRef{Height: 0, Hash: *b.Chain.Params().GenesisHash}
 }
 
 var errThere = errors.New("arrived")
 
-// follow goes on from at until it is at the block to, checks every step, and
-// returns how many blocks were disconnected.
-func follow(t *testing.T, s chain.Source, at, to chain.BlockRef) (back int) {
-	t.Helper()
-	err := s.Follow(t.Context(), at, func(e chain.Event) error {
+// follow goes on from at until it is at the chain's tip, checks every step, and
+// returns the blocks that came and how many were disconnected.
+func (b *bench) follow(at chain.BlockRef) (blocks []chain.Block, back int) {
+	b.Helper()
+	to := b.tip()
+	if at == to {
+		return nil, 0
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), timeout)
+	defer cancel()
+	err := b.s.Follow(ctx, at, func(e chain.Event) error {
 		switch e := e.(type) {
 		case chain.Connected:
 			if e.Prev != at.Hash || e.Height != at.Height+1 {
-				t.Fatalf("block %d does not follow %d", e.Height, at.Height)
+				b.Fatalf("block %d does not follow %d", e.Height, at.Height)
 			}
-			if len(e.Txs) == 0 {
-				t.Fatalf("block %d has no transactions", e.Height)
+			if len(e.Txs) == 0 && !b.Light {
+				b.Fatalf("block %d has no transactions", e.Height)
 			}
 			at = e.Ref()
+			blocks = append(blocks, e.Block)
 		case chain.Disconnected:
 			if e.BlockRef != at {
-				t.Fatalf("block %d left, but the last one was %d", e.Height, at.Height)
+				b.Fatalf("block %d left, but the last one was %d", e.Height, at.Height)
 			}
 			at = e.Parent()
 			back++
@@ -94,131 +158,364 @@ func follow(t *testing.T, s chain.Source, at, to chain.BlockRef) (back int) {
 		return nil
 	})
 	if !errors.Is(err, errThere) {
-		t.Fatalf("follow ended with %v", err)
+		b.Fatalf("follow ended at %d of %d with %v", at.Height, to.Height, err)
 	}
-	return back
+	return blocks, back
 }
 
-func inOrder(t *testing.T, s chain.Source, c *regtest.Chain) {
-	follow(t, s, genesis(c), tip(t, c))
-	from := tip(t, c)
-	done := make(chan int)
-	ctx, cancel := context.WithCancel(t.Context())
-	for range 3 {
-		go func() {
-			n := 0
-			_ = s.Follow(ctx, from, func(chain.Event) error {
-				if n++; n == 5 {
-					done <- n
-				}
-				return nil
-			})
-			done <- 0
-		}()
-	}
-	mine(t, c, 5)
-	for range 3 {
-		<-done
-	}
-	cancel()
-	for range 3 {
-		<-done
-	}
-}
-
-func reorgs(t *testing.T, s chain.Source, c *regtest.Chain) {
-	mine(t, c, 120)
-	for _, depth := range []int{1, 2, 6, 100} {
-		at := tip(t, c)
-		if err := c.Reorg(depth); err != nil {
-			t.Fatal(err)
-		}
-		if back := follow(t, s, at, tip(t, c)); back != depth {
-			t.Errorf("a reorg of %d blocks was shown as one of %d", depth, back)
+// find is the place of a transaction in blocks.
+func find(blocks []chain.Block, txid chainhash.Hash) (height, index uint32, found bool) {
+	for _, block := range blocks {
+		for _, tx := range block.Txs {
+			if tx.TxHash() == txid {
+				return block.Height, tx.Index, true
+			}
 		}
 	}
+	return 0, 0, false
 }
 
-func fromGone(t *testing.T, s chain.Source, c *regtest.Chain) {
-	gone := tip(t, c)
-	for range 2 {
-		if err := c.Reorg(2); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if back := follow(t, s, gone, tip(t, c)); back == 0 {
-		t.Error("the block that is gone was not disconnected")
-	}
-}
+// anyone is a script that anyone can spend, by showing what it is the hash of.
+var anyone = []byte{txscript.OP_TRUE}
 
-func broadcast(t *testing.T, s chain.Source, c *regtest.Chain) {
-	mine(t, c, 101)
-	tx := spend(t, c)
-	for i := range 2 {
-		if err := s.Broadcast(t.Context(), tx); err != nil {
-			t.Fatalf("broadcast %d: %v", i, err)
-		}
-	}
-	mine(t, c, 1)
-	if err := s.Broadcast(t.Context(), tx); err != nil {
-		t.Fatalf("broadcast once it is confirmed: %v", err)
-	}
-	bad := tx.Copy()
-	bad.TxOut[0].Value += 50_0000_0000
-	if err := s.Broadcast(t.Context(), bad); !errors.Is(err, chain.ErrRejected) {
-		t.Errorf("a transaction without valid inputs: %v", err)
-	}
-}
-
-// spend is a transaction of the miner's, taken from the mempool.
-func spend(t *testing.T, c *regtest.Chain) *btcwire.MsgTx {
-	t.Helper()
-	txid, err := c.Send(script.P2WPKH(wire.Point{2, 1}), 100_000)
+func (b *bench) pay(pkScript []byte) *btcwire.MsgTx {
+	b.Helper()
+	txid, err := b.Chain.Send(pkScript, 100_000)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	tx, err := c.Transaction(txid)
+	tx, err := b.Chain.Transaction(txid)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	return tx
 }
 
-func outputs(t *testing.T, s chain.Source, c *regtest.Chain) {
-	mine(t, c, 101)
-	tx := spend(t, c)
-	mine(t, c, 1)
-	scid := wire.NewShortChannelID(tip(t, c).Height, 1, 0)
-	out, op, err := s.Output(t.Context(), scid)
-	if err != nil || out.Value != tx.TxOut[0].Value || op.Hash != tx.TxHash() {
-		t.Fatalf("%s is %v of %v: %v", scid, out, op, err)
+// spend spends the first output of a payment to anyone, with a fee, to a script.
+func spend(tx *btcwire.MsgTx, fee amount.Satoshi, pkScript []byte) *btcwire.MsgTx {
+	out := btcwire.NewMsgTx(2)
+	out.AddTxIn(btcwire.NewTxIn(&btcwire.OutPoint{Hash: tx.TxHash()}, nil, [][]byte{anyone}))
+	out.AddTxOut(btcwire.NewTxOut(tx.TxOut[0].Value-int64(fee), pkScript)) //nolint:gosec // below MaxMoney
+	return out
+}
+
+func (b *bench) broadcast(tx *btcwire.MsgTx) {
+	b.Helper()
+	if err := b.s.Broadcast(b.Context(), tx); err != nil {
+		b.Fatalf("broadcast: %v", err)
 	}
+}
+
+// waits waits until a transaction is in the mempool that the source feeds.
+func (b *bench) waits(tx *btcwire.MsgTx) {
+	b.Helper()
+	txid := tx.TxHash()
+	if b.Server != nil {
+		b.Server.Waits(b.T, txid)
+		return
+	}
+	if _, err := b.Chain.Transaction(txid); err != nil {
+		b.Fatalf("%s was not broadcast: %v", txid, err)
+	}
+}
+
+func inOrder(b *bench) {
+	b.follow(b.genesis())
+	from := b.tip()
+	const followers, blocks = 3, 5
+	done := make(chan int)
+	ctx, cancel := context.WithTimeout(b.Context(), timeout)
+	defer cancel()
+	for range followers {
+		go func() {
+			n := 0
+			_ = b.s.Follow(ctx, from, func(chain.Event) error {
+				if n++; n == blocks {
+					return errThere
+				}
+				return nil
+			})
+			done <- n
+		}()
+	}
+	b.mine(blocks)
+	for range followers {
+		if n := <-done; n != blocks {
+			b.Errorf("a follower got %d of %d blocks", n, blocks)
+		}
+	}
+	ended := make(chan error)
+	at := b.tip()
+	go func() { ended <- b.s.Follow(ctx, at, func(chain.Event) error { return nil }) }()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		b.Errorf("a follower that was told to stop ended with %v", err)
+	}
+}
+
+func reorgs(b *bench) {
+	b.mine(120)
+	b.follow(b.genesis())
+	for _, depth := range []int{1, 2, 6, 100} {
+		at := b.tip()
+		b.reorg(depth)
+		if _, back := b.follow(at); back != depth {
+			b.Errorf("a reorg of %d blocks was shown as one of %d", depth, back)
+		}
+	}
+}
+
+func fromGone(b *bench) {
+	b.mine(5)
+	b.follow(b.genesis())
+	gone := b.tip()
+	b.reorg(2)
+	// Another reader sees the first reorg, and the second that takes its blocks away.
+	b.follow(b.genesis())
+	b.reorg(4)
+	b.follow(b.genesis())
+	if _, back := b.follow(gone); back != 3 {
+		b.Errorf("the way back from a block that is gone has %d blocks, want 3", back)
+	}
+}
+
+func restart(b *bench) {
+	b.mine(10)
+	b.follow(b.genesis())
+	for _, depth := range []int{1, 5} {
+		at := b.tip()
+		b.close()
+		b.reorg(depth)
+		b.mine(2)
+		b.open()
+		if blocks, back := b.follow(at); back != depth || len(blocks) != depth+3 {
+			b.Errorf("a reorg of %d during a restart: %d blocks back, %d on", depth, back, len(blocks))
+		}
+	}
+	// The source sees the reorg, its reader does not, and both start anew.
+	gone := b.tip()
+	b.reorg(3)
+	b.follow(b.genesis())
+	b.close()
+	b.open()
+	if _, back := b.follow(gone); back != 3 {
+		b.Errorf("the blocks that were gone before the restart are forgotten: %d back", back)
+	}
+}
+
+func watched(b *bench) {
+	b.mine(105)
+	ours := script.P2WSH(anyone)
+	b.s.Watch(ours, script.P2WPKH(wire.Point{2, 7}))
+	b.follow(b.genesis())
+	at := b.tip()
+	tx := b.pay(ours)
+	other := b.pay(script.P2WPKH(wire.Point{2, 9}))
+	b.mine(1)
+	b.mine(2)
+	blocks, _ := b.follow(at)
+	height, index, ok := find(blocks, tx.TxHash())
+	if !ok || height != at.Height+1 || index == 0 {
+		b.Fatalf("the payment is at %d, %d: %t", height, index, ok)
+	}
+	if _, i, ok := find(blocks, other.TxHash()); ok && i == index {
+		b.Errorf("two transactions have the index %d", i)
+	}
+	for _, block := range blocks[1:] {
+		if b.Light && len(block.Txs) > 0 {
+			b.Errorf("block %d was read for nothing", block.Height)
+		}
+	}
+	at = b.tip()
+	spender := spend(tx, 1000, script.P2WPKH(wire.Point{3, 9}))
+	if err := b.Chain.Broadcast(b.Context(), spender); err != nil {
+		b.Fatal(err)
+	}
+	b.mine(1)
+	// The same once more after a reorg.
+	for range 2 {
+		blocks, _ = b.follow(at)
+		if height, _, ok := find(blocks, spender.TxHash()); !ok || height <= at.Height {
+			b.Fatal("the spend was not seen")
+		}
+		at = b.tip()
+		b.reorg(1)
+		if blocks, _ := b.follow(at); len(blocks) != 2 {
+			b.Fatalf("%d blocks replaced one", len(blocks))
+		}
+		at = b.tip()
+		b.mine(1)
+	}
+}
+
+func rescan(b *bench) {
+	b.mine(105)
+	ours := script.P2WSH(anyone)
+	tx := b.pay(ours)
+	b.mine(4)
+	b.follow(b.genesis())
+	b.s.Watch(ours)
+	from, err := b.s.At(b.Context(), b.tip().Height-6)
+	if err != nil {
+		b.Fatal(err)
+	}
+	blocks, _ := b.follow(from)
+	if height, _, ok := find(blocks, tx.TxHash()); !ok || height != from.Height+3 {
+		b.Errorf("the payment is at %d: %t", height, ok)
+	}
+	if genesis, err := b.s.At(b.Context(), 0); err != nil || genesis != b.genesis() {
+		b.Errorf("the first block is %v: %v", genesis, err)
+	}
+	if at, err := b.s.At(b.Context(), b.tip().Height+1); !errors.Is(err, chain.ErrNoBlock) {
+		b.Errorf("a block above the tip: %v, %v", at, err)
+	}
+}
+
+func broadcast(b *bench) {
+	b.mine(105)
+	b.follow(b.genesis())
+	at := b.tip()
+	tx := b.pay(script.P2WPKH(wire.Point{2, 1}))
+	b.s.Watch(tx.TxOut[0].PkScript)
+	b.broadcast(tx)
+	b.waits(tx)
+	b.broadcast(tx)
+	b.mine(1)
+	blocks, _ := b.follow(at)
+	if _, _, ok := find(blocks, tx.TxHash()); !ok {
+		b.Error("the transaction is in no block")
+	}
+	b.broadcast(tx) // it is in a block
+}
+
+func rebroadcast(b *bench) {
+	b.mine(105)
+	b.follow(b.genesis())
+	at := b.tip()
+	tx := b.pay(script.P2WPKH(wire.Point{2, 3}))
+	b.s.Watch(tx.TxOut[0].PkScript)
+	b.broadcast(tx)
+	b.mine(1)
+	b.follow(at)
+	at = b.tip()
+	b.close()
+	b.reorg(1)
+	b.open()
+	b.s.Watch(tx.TxOut[0].PkScript)
+	if _, back := b.follow(at); back != 1 {
+		b.Fatalf("%d blocks left", back)
+	}
+	at = b.tip()
+	b.broadcast(tx)
+	b.waits(tx)
+	b.mine(1)
+	blocks, _ := b.follow(at)
+	if _, _, ok := find(blocks, tx.TxHash()); !ok {
+		b.Error("the transaction is in no block again")
+	}
+}
+
+func rejected(b *bench) {
+	b.mine(105)
+	tx := b.pay(script.P2WSH(anyone))
+	b.mine(1)
+	b.follow(b.genesis())
+	cheap := spend(tx, 0, script.P2WPKH(wire.Point{2, 1}))
+	rich := spend(tx, 0, script.P2WPKH(wire.Point{2, 1}))
+	rich.TxOut[0].Value += 50_0000_0000
+	nothing := spend(tx, 1000, script.P2WPKH(wire.Point{2, 1}))
+	nothing.TxIn[0].PreviousOutPoint.Hash[3] ^= 1
+	for _, c := range []struct {
+		name  string
+		tx    *btcwire.MsgTx
+		want  error
+		light bool // a peer tells a light client
+	}{
+		{"that creates coins", rich, chain.ErrRejected, true},
+		{"without a fee", cheap, chain.ErrFeeTooLow, false},
+		{"whose input does not exist", nothing, chain.ErrMissingInputs, false},
+		{"with an output of dust", dust(tx), chain.ErrRejected, false},
+	} {
+		if b.Silent || b.Light && !c.light {
+			continue
+		}
+		if err := b.s.Broadcast(b.Context(), c.tx); !errors.Is(err, c.want) || !errors.Is(err, chain.ErrRejected) {
+			b.Errorf("a transaction %s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	good := spend(tx, 1000, script.P2WPKH(wire.Point{2, 1}))
+	b.broadcast(good)
+	b.waits(good)
+}
+
+// dust spends a payment to anyone into an output that is not worth its spending.
+func dust(tx *btcwire.MsgTx) *btcwire.MsgTx {
+	out := spend(tx, 5000, script.P2WPKH(wire.Point{2, 1}))
+	out.AddTxOut(btcwire.NewTxOut(1, script.P2WPKH(wire.Point{2, 2})))
+	return out
+}
+
+func packages(b *bench) {
+	b.mine(105)
+	tx := b.pay(script.P2WSH(anyone))
+	b.mine(1)
+	b.follow(b.genesis())
+	parent := spend(tx, 300, script.P2WSH(anyone))
+	child := spend(parent, 3000, script.P2WPKH(wire.Point{2, 1}))
+	for range 2 {
+		if err := b.s.BroadcastPackage(b.Context(), parent, child); err != nil {
+			b.Fatalf("a parent and its child: %v", err)
+		}
+	}
+	b.waits(parent)
+	b.waits(child)
+	if b.Server != nil {
+		if err := b.Chain.BroadcastPackage(b.Context(), parent, child); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.mine(1)
+	b.follow(b.genesis())
+	if err := b.s.BroadcastPackage(b.Context(), parent, child); err != nil {
+		b.Errorf("a package that is in a block: %v", err)
+	}
+}
+
+func outputs(b *bench) {
+	b.mine(105)
+	tx := b.pay(script.P2WSH(anyone))
+	b.mine(1)
+	b.follow(b.genesis())
+	scid := wire.NewShortChannelID(b.tip().Height, 1, 0)
+	out, op, err := b.s.Output(b.Context(), scid)
+	if err != nil || out.Value != tx.TxOut[0].Value || string(out.PkScript) != string(tx.TxOut[0].PkScript) || op.Hash != tx.TxHash() {
+		b.Fatalf("%s is %v of %v: %v", scid, out, op, err)
+	}
+	spender := spend(tx, 1000, script.P2WPKH(wire.Point{2, 1}))
+	if err := b.Chain.Broadcast(b.Context(), spender); err != nil {
+		b.Fatal(err)
+	}
+	at := b.tip()
+	b.mine(1)
+	b.follow(at)
 	for name, bad := range map[string]wire.ShortChannelID{
 		"of no block":           wire.NewShortChannelID(99999, 0, 0),
 		"of no transaction":     wire.NewShortChannelID(scid.Height(), 77, 0),
 		"of no output":          wire.NewShortChannelID(scid.Height(), 1, 77),
-		"of a spent output":     wire.NewShortChannelID(1, 0, 0),
-		"of a block not yet in": wire.NewShortChannelID(scid.Height()+1, 0, 0),
+		"of a spent output":     scid,
+		"of a block not yet in": wire.NewShortChannelID(scid.Height()+2, 0, 0),
 	} {
-		if name == "of a spent output" && !spentBy(tx, c) {
-			continue
-		}
-		if _, _, err := s.Output(t.Context(), bad); !errors.Is(err, chain.ErrNoOutput) {
-			t.Errorf("an id %s gave %v", name, err)
+		if _, _, err := b.s.Output(b.Context(), bad); !errors.Is(err, chain.ErrNoOutput) {
+			b.Errorf("an id %s gave %v", name, err)
 		}
 	}
 }
 
-// spentBy says whether tx spends the coinbase of block 1.
-func spentBy(tx *btcwire.MsgTx, c *regtest.Chain) bool {
-	b, ok, err := c.BlockAt(context.Background(), 1)
-	return err == nil && ok && tx.TxIn[0].PreviousOutPoint.Hash == b.Txs[0].TxHash()
-}
-
-func fees(t *testing.T, s chain.Source, _ *regtest.Chain) {
-	for _, blocks := range []uint32{1, 6, 144} {
-		if rate, err := s.FeeRate(t.Context(), blocks); err != nil || rate < chain.MinFeePerKw {
-			t.Errorf("%d blocks: %d, %v", blocks, rate, err)
+func fees(b *bench) {
+	b.follow(b.genesis())
+	for _, blocks := range []uint32{0, 1, 6, 144, 100_000} {
+		if rate, err := b.s.FeeRate(b.Context(), blocks); err != nil || rate < chain.MinFeePerKw {
+			b.Errorf("%d blocks: %d, %v", blocks, rate, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -254,10 +255,22 @@ func (c *Chain) Tip(context.Context) (chain.BlockRef, error) {
 	return chain.BlockRef{Height: uint32(best.Height), Hash: best.Hash}, nil //nolint:gosec // not negative
 }
 
+// At implements [chain.Source].
+func (c *Chain) At(_ context.Context, height uint32) (chain.BlockRef, error) {
+	h, err := c.blocks.BlockHashByHeight(int32(min(height, math.MaxInt32))) //nolint:gosec // bounded
+	if err != nil {
+		return chain.BlockRef{}, fmt.Errorf("%w %d", chain.ErrNoBlock, height)
+	}
+	return chain.BlockRef{Height: height, Hash: *h}, nil
+}
+
 // Parent implements [chain.Reader].
-func (c *Chain) Parent(_ context.Context, hash chainhash.Hash) (chainhash.Hash, bool, error) {
-	h, err := c.blocks.HeaderByHash(&hash)
-	return h.PrevBlock, err == nil && c.blocks.MainChainHasBlock(&hash), err
+func (c *Chain) Parent(_ context.Context, at chain.BlockRef) (chainhash.Hash, bool, error) {
+	h, err := c.blocks.HeaderByHash(&at.Hash)
+	if err != nil {
+		return chainhash.Hash{}, false, fmt.Errorf("%w %s", chain.ErrUnknownBlock, at.Hash)
+	}
+	return h.PrevBlock, c.blocks.MainChainHasBlock(&at.Hash), nil
 }
 
 // BlockAt implements [chain.Reader].
@@ -308,14 +321,36 @@ func (c *Chain) accept(tx *btcwire.MsgTx) error {
 	if c.pool.IsTransactionInPool(&hash) || c.confirmed(tx) {
 		return nil
 	}
-	missing, _, err := c.pool.MaybeAcceptTransaction(newTx(tx), true, false)
+	missing, desc, err := c.pool.MaybeAcceptTransaction(newTx(tx), true, false)
+	if code, _ := mempool.ErrToRejectErr(err); err != nil && code == btcwire.RejectInsufficientFee {
+		return fmt.Errorf("%w: %w", chain.ErrFeeTooLow, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", chain.ErrRejected, err)
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: inputs are missing or spent", chain.ErrRejected)
+		return chain.ErrMissingInputs
+	}
+	// btcd's mempool takes small transactions without a fee, which others do not.
+	if size := mempool.GetTxVirtualSize(desc.Tx); desc.Fee < size*int64(mempool.DefaultMinRelayTxFee)/1000 {
+		c.pool.RemoveTransaction(desc.Tx, true)
+		return fmt.Errorf("%w: %d satoshi for %d virtual bytes", chain.ErrFeeTooLow, desc.Fee, size)
 	}
 	return nil
+}
+
+// BroadcastPackage implements [chain.Source].
+func (c *Chain) BroadcastPackage(ctx context.Context, txs ...*btcwire.MsgTx) error {
+	return chain.OneByOne(ctx, c.Broadcast, txs)
+}
+
+// Block is a block of the best chain, whole. Error: [chain.ErrNoBlock].
+func (c *Chain) Block(height uint32) (*btcwire.MsgBlock, error) {
+	b, err := c.blocks.BlockByHeight(int32(min(height, math.MaxInt32))) //nolint:gosec // bounded
+	if err != nil {
+		return nil, fmt.Errorf("%w %d", chain.ErrNoBlock, height)
+	}
+	return b.MsgBlock(), nil
 }
 
 func newTx(tx *btcwire.MsgTx) *btcutil.Tx { return btcutil.NewTx(tx.Copy()) }

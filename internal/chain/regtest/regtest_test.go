@@ -24,10 +24,10 @@ func open(t *testing.T, dir string) *regtest.Chain {
 }
 
 func TestConformance(t *testing.T) {
-	chaintest.Run(t, func(t *testing.T) (chain.Source, *regtest.Chain) {
+	chaintest.Run(t, func(t *testing.T) *chaintest.Bench {
 		c := open(t, "")
 		t.Cleanup(func() { c.Close() })
-		return c, c
+		return &chaintest.Bench{Chain: c, Open: func(*testing.T) (chain.Source, func()) { return c, func() {} }}
 	})
 }
 

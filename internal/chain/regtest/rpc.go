@@ -40,6 +40,7 @@ const (
 	codeNotFound    = -5
 	codeParameter   = -8
 	codeDecode      = -22
+	codeTxError     = -25
 	codeTxRejected  = -26
 	codeTxConfirmed = -27
 )
@@ -391,7 +392,12 @@ func (c *Chain) rpcSend(ctx context.Context, a arguments) (any, error) {
 	if c.confirmed(tx) {
 		return nil, rpcError(codeTxConfirmed, "Transaction outputs already in utxo set")
 	}
-	if err := c.Broadcast(ctx, tx); err != nil {
+	switch err := c.Broadcast(ctx, tx); {
+	case errors.Is(err, chain.ErrMissingInputs):
+		return nil, rpcError(codeTxError, "bad-txns-inputs-missingorspent")
+	case errors.Is(err, chain.ErrFeeTooLow):
+		return nil, rpcError(codeTxRejected, "min relay fee not met: %v", err)
+	case err != nil:
 		return nil, rpcError(codeTxRejected, "%v", err)
 	}
 	return tx.TxHash().String(), nil
