@@ -1,7 +1,15 @@
 package node
 
 import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/btcsuite/btcd/chaincfg/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -18,10 +26,96 @@ import (
 // BOLT 7: "the funding transaction has at least 6 confirmations"
 const announceDepth = 6
 
-// announcing is how far a channel's announcement has come on this connection.
+// announcing is how far a channel's announcement has come on this connection, and
+// since when the peer is there, or is not.
 type announcing struct {
 	sent   bool                         // our announcement_signatures
 	theirs *wire.AnnouncementSignatures // nil: not here yet
+
+	there bool
+	since time.Time
+}
+
+// A channel is announced as disabled when its peer has been away for long, and
+// enabled again when the peer has been back for a while: peers that come and go do
+// not make gossip.
+const (
+	awayFor = 20 * time.Minute
+	backFor = 5 * time.Minute
+)
+
+// sees notes whether the peer is there.
+func (a *announcing) sees(there bool, now time.Time) {
+	if there != a.there || a.since.IsZero() {
+		a.there, a.since = there, now
+	}
+}
+
+// disable says whether the channel_update is to say disable; was: whether it does.
+func (a *announcing) disable(was bool, now time.Time) bool {
+	if a.there {
+		return was && now.Sub(a.since) < backFor
+	}
+	return was || now.Sub(a.since) >= awayFor
+}
+
+// refreshAfter is the age at which a channel_update is made anew, in seconds: others
+// forget it after two weeks.
+const refreshAfter = 13 * 24 * 3600
+
+// Bits of channel_update.
+const (
+	dontForward = 2 // of message_flags
+	disableFlag = 2 // of channel_flags
+)
+
+// flush is the time between two batches of gossip, zero for the default. Those who
+// make their own blocks do not wait for it.
+func (n *Node) flush() time.Duration {
+	if n.cfg.Network.Name == chaincfg.RegressionNetParams.Name {
+		return 500 * time.Millisecond
+	}
+	return 0
+}
+
+// tend keeps the gossip going, and our part of it true, until the node stops.
+func (n *Node) tend() {
+	every := time.Second
+	if f := n.flush(); f != 0 {
+		every = f / 2
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case now := <-tick.C:
+			n.book.Tick(n.ctx)
+			links := n.links.All()
+			n.look(links, now)
+			for _, l := range links {
+				n.renewUpdate(l)
+			}
+		}
+	}
+}
+
+// look notes which peers are there, and forgets channels that are no more.
+func (n *Node) look(links []*link.Link, now time.Time) {
+	n.announceMu.Lock()
+	defer n.announceMu.Unlock()
+	known := make(map[wire.ChannelID]bool, len(links))
+	for _, l := range links {
+		known[l.ID()] = true
+		_, there := n.peers.Get(l.Params().Peer)
+		n.progress(l.ID()).sees(there, now)
+	}
+	for id := range n.announcing {
+		if !known[id] {
+			delete(n.announcing, id)
+		}
+	}
 }
 
 // above shows the node to the links.
@@ -43,6 +137,7 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 	case channel.Failure:
 		n.log.Warn("channel fails: our commitment is broadcast", "channel", l.ID(), "why", e.Why)
 		n.reviveOnChain(l)
+		n.onchain.poke()
 	case channel.DataLoss:
 		n.log.Error("state of a channel was lost: the peer must close it", "channel", l.ID(), "why", e.Why)
 	case channel.ShutdownStarted:
@@ -84,7 +179,9 @@ func (n *Node) forgetConnection(peer wire.NodeID) {
 func (n *Node) forgetConnectionOf(id wire.ChannelID) {
 	n.announceMu.Lock()
 	defer n.announceMu.Unlock()
-	delete(n.announcing, id)
+	if a := n.announcing[id]; a != nil {
+		a.sent, a.theirs = false, nil
+	}
 }
 
 // opened takes a channel that was just opened.
@@ -105,7 +202,7 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 	n.log.Info("channel ready", "channel", l.ID(), "short_channel_id", e.SCID)
 	n.book.Local(e.SCID, n.ID(), p.Peer, p.Capacity)
 	n.wg.Go(func() {
-		n.renewUpdate(l, e.SCID)
+		n.makeUpdate(l, e.SCID)
 		n.tellUpdate(l)
 		n.announce(l)
 	})
@@ -116,9 +213,17 @@ func (n *Node) policy(l *link.Link) (relay.Policy, *wire.ChannelUpdate) {
 	return n.cfg.Relay, n.book.Update(l.Status().SCID, n.ID())
 }
 
-// renewUpdate makes our channel_update, unless the one that is known says the same.
-func (n *Node) renewUpdate(l *link.Link, scid wire.ShortChannelID) {
-	p := l.Params()
+// renewUpdate makes our channel_update anew where what it says has changed or it is
+// old. There is none to renew before the channel is ready.
+func (n *Node) renewUpdate(l *link.Link) {
+	if scid := l.Status().SCID; scid != 0 && n.book.Update(scid, n.ID()) != nil {
+		n.makeUpdate(l, scid)
+	}
+}
+
+// makeUpdate makes our channel_update, unless the one that is known says the same.
+func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) {
+	p, now := l.Params(), time.Now()
 	u := &wire.ChannelUpdate{
 		ChainHash: *n.cfg.Network.GenesisHash, ShortChannelID: scid, Timestamp: uint32(unixNow()), //nolint:gosec // until 2106
 		CLTVExpiryDelta: n.cfg.Relay.CLTVExpiryDelta, FeeBaseMsat: n.cfg.Relay.FeeBaseMsat,
@@ -126,8 +231,16 @@ func (n *Node) renewUpdate(l *link.Link, scid wire.ShortChannelID) {
 		HTLCMinimumMsat:           max(n.cfg.Relay.HTLCMinimum, p.RemoteLimits.HTLCMinimum),
 		HTLCMaximumMsat:           min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
 	}
-	if old := n.book.Update(scid, n.ID()); old != nil {
-		if same(old, u) {
+	// BOLT 7: "MUST set `dont_forward` to 1 in `message_flags`"
+	if !n.public(scid) {
+		u.MessageFlags |= dontForward
+	}
+	old := n.book.Update(scid, n.ID())
+	if n.disabled(l, old, now) {
+		u.ChannelFlags |= disableFlag
+	}
+	if old != nil {
+		if same(old, u) && u.Timestamp < old.Timestamp+refreshAfter {
 			return
 		}
 		u.Timestamp = max(u.Timestamp, old.Timestamp+1)
@@ -135,10 +248,38 @@ func (n *Node) renewUpdate(l *link.Link, scid wire.ShortChannelID) {
 	n.gossip(p.Capacity, graph.SignUpdate(u, n.ID(), p.Peer, n.ring.Node().Sign))
 }
 
+// disabled says whether a channel takes no HTLCs for long: it is being closed, or
+// its peer is away.
+func (n *Node) disabled(l *link.Link, old *wire.ChannelUpdate, now time.Time) bool {
+	if s := l.Status(); s.Status != channel.Open || s.LocalShutdown != nil || s.RemoteShutdown != nil {
+		return true
+	}
+	if old == nil {
+		return false
+	}
+	n.announceMu.Lock()
+	defer n.announceMu.Unlock()
+	a := n.progress(l.ID())
+	if a.since.IsZero() {
+		return old.ChannelFlags&disableFlag != 0
+	}
+	return a.disable(old.ChannelFlags&disableFlag != 0, now)
+}
+
+// public says whether a channel is announced.
+func (n *Node) public(scid wire.ShortChannelID) (public bool) {
+	n.book.Read(func(g *graph.Graph) {
+		c, known := g.ByID(scid)
+		public = known && c.Public()
+	})
+	return public
+}
+
 func same(a, b *wire.ChannelUpdate) bool {
 	return a.CLTVExpiryDelta == b.CLTVExpiryDelta && a.FeeBaseMsat == b.FeeBaseMsat &&
 		a.FeeProportionalMillionths == b.FeeProportionalMillionths &&
-		a.HTLCMinimumMsat == b.HTLCMinimumMsat && a.HTLCMaximumMsat == b.HTLCMaximumMsat
+		a.HTLCMinimumMsat == b.HTLCMinimumMsat && a.HTLCMaximumMsat == b.HTLCMaximumMsat &&
+		a.MessageFlags&dontForward == b.MessageFlags&dontForward && a.ChannelFlags&disableFlag == b.ChannelFlags&disableFlag
 }
 
 func (n *Node) gossip(capacity amount.Satoshi, msgs ...wire.Message) {
@@ -163,11 +304,7 @@ func (n *Node) announce(l *link.Link) {
 		n.Height()+1 < status.SCID.Height()+announceDepth {
 		return
 	}
-	var public bool
-	n.book.Read(func(g *graph.Graph) {
-		c, known := g.ByID(status.SCID)
-		public = known && c.Public()
-	})
+	public := n.public(status.SCID)
 	us := graph.Half{Node: n.ID(), Bitcoin: p.LocalKeys.Funding}
 	peer := graph.Half{Node: p.Peer, Bitcoin: p.RemoteKeys.Funding}
 	a := graph.NewAnnouncement(*n.cfg.Network.GenesisHash, status.SCID, us, peer)
@@ -185,6 +322,7 @@ func (n *Node) announce(l *link.Link) {
 		l.Send(ours)
 	}
 	if public {
+		n.renewUpdate(l)
 		n.announceNode() // the peer may have announced the channel first
 		return
 	}
@@ -197,25 +335,69 @@ func (n *Node) announce(l *link.Link) {
 		return
 	}
 	n.gossip(p.Capacity, signed)
+	n.renewUpdate(l)
 	n.announceNode()
 }
 
-// announceNode makes our node_announcement, once a channel is public.
+// announceNode makes our node_announcement, once a channel is public, unless the
+// one that is known says the same.
 func (n *Node) announceNode() {
 	m := &wire.NodeAnnouncement{
 		Features: Features(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
+		Addresses: n.descriptors(),
 	}
 	copy(m.Alias[:], n.Alias())
-	var last uint32
-	n.book.Read(func(g *graph.Graph) {
-		if i, ok := g.NodeIndex(n.ID()); ok {
-			last = g.Nodes()[i].Timestamp
+	if old := n.book.Node(n.ctx, n.ID()); old != nil {
+		if old.Features.Equal(m.Features) && old.RGBColor == m.RGBColor && old.Alias == m.Alias && string(old.Addresses) == string(m.Addresses) {
+			return
 		}
-	})
-	if last != 0 && m.Timestamp-last < uint32((24*time.Hour).Seconds()) {
-		return // it says the same as yesterday's
+		m.Timestamp = max(m.Timestamp, old.Timestamp+1)
 	}
 	n.gossip(0, graph.SignNode(m, n.ring.Node().Sign))
+}
+
+// descriptors are the addresses that are announced, without those that cannot be.
+//
+// BOLT 7: "MUST place address descriptors in ascending order."
+func (n *Node) descriptors() (out []byte) {
+	all := slices.Clone(n.cfg.Announce)
+	slices.SortStableFunc(all, func(a, b wire.Address) int { return int(a.Kind) - int(b.Kind) })
+	named := false
+	for _, a := range all {
+		// BOLT 7: "MUST NOT announce more than one `type 5` DNS hostname."
+		if a.Kind == wire.AddressDNS && named {
+			continue
+		}
+		named = named || a.Kind == wire.AddressDNS
+		var err error
+		if out, err = wire.AppendAddress(out, a); err != nil {
+			n.log.Error("address not announced", "why", err)
+		}
+	}
+	return out
+}
+
+// ParseAddress reads an address to announce, host and port: an IP address, an onion
+// service or a name. Error: [wire.ErrAddress].
+func ParseAddress(s string) (wire.Address, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return wire.Address{}, fmt.Errorf("%w: %w", wire.ErrAddress, err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return wire.Address{}, fmt.Errorf("%w: port %q", wire.ErrAddress, port)
+	}
+	a := wire.Address{Kind: wire.AddressDNS, Host: host, Port: uint16(number)}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if a.Kind, a.Host = wire.AddressIPv6, ip.Unmap().String(); ip.Unmap().Is4() {
+			a.Kind = wire.AddressIPv4
+		}
+	} else if strings.HasSuffix(strings.ToLower(host), ".onion") {
+		a.Kind = wire.AddressTorV3
+	}
+	_, err = wire.AppendAddress(nil, a)
+	return a, err
 }
 
 // Traces show the inside of payments while they happen.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -15,12 +16,11 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/store"
 )
-
-// forgetDepth is how deep a spend is when nothing more is done about it.
-const forgetDepth = 100
 
 // loadTip is the last block that was processed; for a new node, the chain's tip.
 func (n *Node) loadTip(ctx context.Context) (chain.BlockRef, error) {
@@ -45,14 +45,18 @@ func tipFact(tip chain.BlockRef) store.Fact {
 	return store.Fact{Name: factTip, Value: append(binary.BigEndian.AppendUint32(nil, tip.Height), tip.Hash[:]...)}
 }
 
-// The places of funding outputs, and the heights at which they were spent, are
-// facts by channel.
+// The places of funding outputs, the heights at which they were spent, and those
+// since which they are awaited, are facts by channel.
 func placeFact(id wire.ChannelID, scid wire.ShortChannelID) store.Fact {
 	return store.Fact{Name: "place/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(scid))}
 }
 
 func spentFact(id wire.ChannelID, height uint32) store.Fact {
 	return store.Fact{Name: "spent/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(height))}
+}
+
+func sinceFact(id wire.ChannelID, height uint32) store.Fact {
+	return store.Fact{Name: "since/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(height))}
 }
 
 func (n *Node) number(ctx context.Context, name string) (uint64, error) {
@@ -74,6 +78,10 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 	if err != nil {
 		return err
 	}
+	since, err := n.number(ctx, sinceFact(id, 0).Name)
+	if err != nil {
+		return err
+	}
 	n.chainMu.Lock()
 	defer n.chainMu.Unlock()
 	if scid != 0 {
@@ -81,6 +89,9 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 	}
 	if height != 0 {
 		n.spent[id] = uint32(height) //nolint:gosec // written from 32 bits
+	}
+	if since != 0 {
+		n.since[id] = uint32(since) //nolint:gosec // written from 32 bits
 	}
 	return nil
 }
@@ -90,6 +101,7 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
 	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
 	n.cfg.Source.Watch(pkScript)
+	n.onchain.watch(p)
 	if s.SCID != 0 && s.Status < channel.Spent {
 		n.book.Local(s.SCID, n.ID(), p.Peer, p.Capacity)
 	}
@@ -137,7 +149,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 			return err
 		}
 		*at = e.Ref()
-		rows = n.inspect(e.Block)
+		rows = slices.Concat(n.inspect(e.Block), n.spends(e.Block), n.await(e.Height))
 	case chain.Disconnected:
 		pending, err := n.wallet.Disconnect(e.Height)
 		if err != nil {
@@ -147,13 +159,15 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 			return err
 		}
 		*at = e.Parent()
-		rows = n.undo(e.Height)
+		n.onchain.undo(e.Height)
+		rows = append(n.undo(e.Height), enforce.UnspendRow{Height: e.Height})
 	}
 	n.height.Store(at.Height)
 	n.tellLinks(at.Height)
 	if err := n.store.Write(n.ctx, append(rows, tipFact(*at))...); err != nil {
 		return err
 	}
+	n.onchain.poke()
 	n.rebroadcast()
 	n.book.Block(n.ctx)
 	for _, l := range n.links.All() {
@@ -199,6 +213,50 @@ func (n *Node) inspect(b chain.Block) (rows []durable.Row) {
 	return rows
 }
 
+// awaits says whether a channel that its peer opened waits for its funding
+// output.
+func (n *Node) awaits(l *link.Link) bool {
+	p := l.Params()
+	n.chainMu.Lock()
+	_, placed := n.places[p.Channel]
+	n.chainMu.Unlock()
+	return !p.LocalIsOpener && p.MinimumDepth > 0 && !placed && l.Status().Status < channel.Spent
+}
+
+// await notes since when channels that peers opened wait for their funding
+// outputs, and forgets those that have waited too long: none of our money is in
+// them.
+func (n *Node) await(height uint32) (rows []durable.Row) {
+	for _, l := range n.links.All() {
+		if !n.awaits(l) {
+			continue
+		}
+		n.chainMu.Lock()
+		since, noted := n.since[l.ID()]
+		if !noted {
+			n.since[l.ID()] = height
+			rows = append(rows, sinceFact(l.ID(), height))
+		}
+		n.chainMu.Unlock()
+		if noted && funding.Forget(since, height) {
+			n.log.Info("channel forgotten: its funding transaction never came", "channel", l.ID())
+			l.Do(func(ch *channel.Channel) { ch.Done() })
+		}
+	}
+	return rows
+}
+
+// waitingFrom is how many channels that a peer opened wait for their funding
+// outputs.
+func (n *Node) waitingFrom(id wire.NodeID) (count int) {
+	for _, l := range n.linksOf(id) {
+		if n.awaits(l) {
+			count++
+		}
+	}
+	return count
+}
+
 // pays says whether a transaction has the funding output that was agreed on: its
 // script and its amount.
 func pays(tx *btcwire.MsgTx, p channel.ParamsRow) bool {
@@ -239,7 +297,7 @@ func (n *Node) tellLinks(height uint32) {
 	for _, l := range links {
 		n.chainMu.Lock()
 		scid, placed := n.places[l.ID()]
-		spentAt, spent := n.spent[l.ID()]
+		_, spent := n.spent[l.ID()]
 		n.chainMu.Unlock()
 		l.Do(func(ch *channel.Channel) {
 			if placed && height >= scid.Height() {
@@ -247,9 +305,6 @@ func (n *Node) tellLinks(height uint32) {
 			}
 			if spent {
 				ch.SpentOnChain()
-				if height >= spentAt+forgetDepth {
-					ch.Done()
-				}
 			}
 			ch.Block(height)
 		})
@@ -262,8 +317,7 @@ func (n *Node) tellLinks(height uint32) {
 	for _, l := range links {
 		l.Sync(n.ctx)
 		if l.Status().Status == channel.Closed {
-			n.links.Remove(l)
-			n.away.back(l.ID())
+			n.forgetLink(l)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"sync"
 	"testing"
@@ -48,7 +47,7 @@ func (m *mortal) start() {
 	m.once, m.died = once, died
 	n, err := node.Open(m.t.Context(), node.Config{
 		Dir: m.dir, Network: m.chain.Params(), Source: m.chain, Alias: m.alias, Listen: m.addr,
-		Log: slog.New(slog.DiscardHandler), SetTimeout: 250 * time.Millisecond,
+		Log: testLog(m.alias), SetTimeout: 250 * time.Millisecond,
 		Fatal: func(error) {
 			once.Do(func() { close(died) })
 			runtime.Goexit() // the process is dead: nothing runs on
@@ -60,9 +59,18 @@ func (m *mortal) start() {
 	m.Node = n
 }
 
-// restart ends what is left of the process and starts it again.
+// restart waits for the death that every failed write must be, ends what is left
+// of the process and starts it again.
 func (m *mortal) restart() {
 	m.t.Helper()
+	until(m.t, "the node has died of the write that failed", func() bool {
+		select {
+		case <-m.died:
+			return true
+		default:
+			return false
+		}
+	})
 	m.Close()
 	m.start()
 }
@@ -192,18 +200,25 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 	return false
 }
 
+// invoice makes an invoice of Bob's.
+func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
+	w.t.Helper()
+	w.number++
+	row, err := w.bob.NewInvoice(w.t.Context(), invoice.Request{
+		Label: fmt.Sprint(w.number), Amount: amount.OrAny{Msat: amt}, Expiry: 3600,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return row
+}
+
 // sweep lets one node die at its k-th write of a payment, for every k, before the
 // write and after it; starts it again, has the payment finished, and judges.
 func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
 	for k := uint64(1); ; k++ {
-		w.number++
-		row, err := w.bob.NewInvoice(w.t.Context(), invoice.Request{
-			Label: fmt.Sprint(w.number), Amount: amount.OrAny{Msat: amt}, Expiry: 3600,
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		row := w.invoice(amt)
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.pay(row.Bolt11, victim)
 		if !died {

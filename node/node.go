@@ -33,6 +33,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	Color   [3]byte      // red, green, blue
 	Listen  string       // host and port for BOLT 8; empty: none
 	Relay   relay.Policy // zero: the default
+	// Announce are the addresses of our node_announcement, in any order: see
+	// [ParseAddress].
+	Announce []wire.Address
 	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
 	// seconds, as BOLT 4 asks.
 	SetTimeout time.Duration
@@ -72,13 +76,16 @@ type Node struct {
 	peers    *peer.Set
 	addr     net.Addr
 
-	height atomic.Uint32
-	synced atomic.Uint32
+	height   atomic.Uint32
+	synced   atomic.Uint32
+	enforced atomic.Uint32
 
 	memoryMu sync.Mutex
 	memory   route.Memory
 
-	away away
+	away    away
+	onchain onchain
+	sweeper *sweep.Sweeper
 
 	announceMu sync.Mutex
 	announcing map[wire.ChannelID]*announcing
@@ -86,6 +93,7 @@ type Node struct {
 	chainMu sync.Mutex
 	places  map[wire.ChannelID]wire.ShortChannelID // of funding outputs that are in a block
 	spent   map[wire.ChannelID]uint32              // height at which a funding output was spent
+	since   map[wire.ChannelID]uint32              // height since which a peer's channel waits for its funding output
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -111,6 +119,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, announcing: map[wire.ChannelID]*announcing{},
 		places: map[wire.ChannelID]wire.ShortChannelID{}, spent: map[wire.ChannelID]uint32{},
+		since: map[wire.ChannelID]uint32{}, onchain: newOnchain(),
 		stopping: make(chan struct{}),
 	}
 	if n.cfg.Fatal == nil {
@@ -194,10 +203,15 @@ func (n *Node) build(ctx context.Context) error {
 		return err
 	}
 	if n.book, err = gossip.New(gossip.Config{
-		Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Height: n.Height, Store: n.store, Log: n.log, Fatal: n.fatal,
+		Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Height: n.Height, Store: n.store,
+		Flush: n.flush(), Log: n.log, Fatal: n.fatal,
 	}, gossiped); err != nil {
 		return err
 	}
+	n.sweeper = sweep.New(sweep.Config{
+		Wallet: n.wallet, Chain: n.cfg.Source, Signer: n.claimSigner, Writer: n.store,
+		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
+	})
 	n.links = link.New(link.Config{
 		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
 		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
@@ -214,13 +228,16 @@ func (n *Node) build(ctx context.Context) error {
 	n.funding = funding.New(funding.Config{
 		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
 		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: verifier{}, Random: n.cfg.Random,
-		Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
+		Waiting: n.waitingFrom, Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})
 	n.peers = peer.New(peer.Config{
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
 		Random: n.cfg.Random, Log: n.log,
 	})
-	return n.load(ctx)
+	if err := n.load(ctx); err != nil {
+		return err
+	}
+	return n.loadSpends(ctx)
 }
 
 func (n *Node) newSigner(index uint32) (channel.Signer, error) { return n.ring.Channel(index) }
@@ -313,7 +330,11 @@ func (n *Node) start(ctx context.Context) error {
 		}
 	})
 	n.sender.Start()
+	n.wg.Go(n.enforceAlways)
+	n.wg.Go(func() { n.sweeper.Run(n.ctx) })
+	n.onchain.poke()
 	n.wg.Go(func() { n.follow(tip) })
+	n.wg.Go(n.tend)
 	if n.cfg.Listen != "" {
 		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
 			return err

@@ -114,7 +114,7 @@ func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gose
 
 // Routes implements [sender.Network].
 func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
-	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Own: w.n.own(), Memory: &w.n.memory, Now: unixNow()}
+	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Own: w.n.own(), Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
 	w.n.book.Read(func(g *graph.Graph) {
 		w.n.memoryMu.Lock()
 		defer w.n.memoryMu.Unlock()

@@ -120,7 +120,7 @@ func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Reques
 		return opened, err
 	}
 	if p.Outbound() {
-		if err := n.store.Write(ctx, store.PeerRow{ID: id, Address: p.Addr()}); err != nil {
+		if err := n.store.Write(n.ctx, store.PeerRow{ID: id, Address: p.Addr()}); err != nil {
 			n.fatal(err)
 			return opened, err
 		}
@@ -167,12 +167,13 @@ func (n *Node) NewAddress(ctx context.Context, kind wallet.Kind) (string, error)
 	if err != nil {
 		return "", err
 	}
-	row, err := pending.Commit(ctx, n.store)
+	row, err := pending.Commit(context.WithoutCancel(ctx), n.store) // the wallet has counted the address already
 	if err != nil {
 		n.fatal(err)
+		return "", err
 	}
 	n.cfg.Source.Watch(row.Script)
-	return row.Address, err
+	return row.Address, nil
 }
 
 // ask runs f on a channel, in the link's goroutine, and waits until what follows
@@ -192,6 +193,8 @@ func (n *Node) ask(ctx context.Context, id wire.ChannelID, f func(ch *channel.Ch
 			l.Sync(ctx)
 		}
 		return err
+	case <-l.Done():
+		return ErrNoChannel
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -215,7 +218,21 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 	if err != nil {
 		return row, err
 	}
-	return row, n.receiver.Create(ctx, row)
+	if err = n.receiver.Create(ctx, row); n.failed(ctx, err) {
+		n.fatal(err)
+	}
+	return row, err
+}
+
+// failed says whether an error of a write is a fault: neither a refusal nor the
+// end of ctx, before which nothing was written.
+func (n *Node) failed(ctx context.Context, err error) bool {
+	for _, refusal := range []error{nil, ctx.Err(), invoice.ErrLabelExists, invoice.ErrPreimageUsed, store.ErrExists} {
+		if errors.Is(err, refusal) {
+			return false
+		}
+	}
+	return true
 }
 
 func zero(b []byte) bool {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -15,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
+	"github.com/leyden-ln/leyden/internal/chain/neutrino"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -43,7 +46,24 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 }
 
 type startOptions struct {
-	network, bitcoind, cookie, listen, alias, color, level string
+	network, listen, alias, color, level string
+
+	bitcoind, cookie, user, password string
+	neutrino                         bool
+	peers                            []string // of the light client
+	feerate                          uint32
+}
+
+// networks are the chains by name, each with what bitcoind calls it, and the
+// folder of its cookie.
+var networks = map[string]struct {
+	params         *chaincfg.Params
+	chain, cookies string
+}{
+	"mainnet":  {&chaincfg.MainNetParams, "main", ""},
+	"testnet4": {&chaincfg.TestNet4Params, "testnet4", "testnet4"},
+	"signet":   {&chaincfg.SigNetParams, "signet", "signet"},
+	"regtest":  {&chaincfg.RegressionNetParams, "regtest", "regtest"},
 }
 
 func startCommand(dir *string) *cobra.Command {
@@ -60,9 +80,14 @@ func startCommand(dir *string) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.network, "network", "regtest", "the chain: only regtest for now")
-	f.StringVar(&o.bitcoind, "bitcoind", "", "the bitcoind to read the chain from: http://user:password@host:port")
-	f.StringVar(&o.cookie, "bitcoind-cookie", "", "bitcoind's .cookie file, instead of user and password")
+	f.StringVar(&o.network, "network", "regtest", "the chain: mainnet, testnet4, signet or regtest")
+	f.StringVar(&o.bitcoind, "bitcoind", "", "the bitcoind to read the chain from: http://[user:password@]host:port")
+	f.StringVar(&o.user, "bitcoind-user", "", "bitcoind's user, where the address has none")
+	f.StringVar(&o.password, "bitcoind-password", "", "and its password")
+	f.StringVar(&o.cookie, "bitcoind-cookie", "", "bitcoind's .cookie file, where there is no user (default: that of bitcoind's own folder)")
+	f.BoolVar(&o.neutrino, "neutrino", false, "read the chain as a light client; the default without --bitcoind, except on regtest")
+	f.StringSliceVar(&o.peers, "connect-peer", nil, "the only bitcoin nodes that the light client connects to: host[:port]")
+	f.Uint32Var(&o.feerate, "default-feerate", chain.DefaultFeePerKw, "the feerate while none is known, in satoshi for 1000 units of weight")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9735", "where peers connect; empty: nowhere")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
@@ -70,13 +95,60 @@ func startCommand(dir *string) *cobra.Command {
 	return c
 }
 
+// openSource opens what the chain is read from, and waits until it is there.
+func openSource(ctx context.Context, dir string, o startOptions, log *slog.Logger) (s chain.Source, stop func(), err error) {
+	network, known := networks[o.network]
+	if !known {
+		return nil, nil, fmt.Errorf("network %q: mainnet, testnet4, signet or regtest", o.network)
+	}
+	switch {
+	case o.bitcoind != "" && (o.neutrino || len(o.peers) > 0):
+		return nil, nil, errors.New("--bitcoind and the light client: choose one")
+	case o.bitcoind != "":
+		return openBitcoind(ctx, o, network.chain, network.cookies, log)
+	case o.network == "regtest" && !o.neutrino:
+		return nil, nil, errors.New("say where the chain is: --bitcoind http://user:password@host:port, or --neutrino --connect-peer host:port")
+	}
+	light, err := neutrino.Open(neutrino.Config{
+		Dir: filepath.Join(dir, "neutrino"), Network: network.params, Peers: o.peers, FeePerKw: o.feerate, Log: log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		if err := light.Close(); err != nil {
+			log.Warn("the light client did not end well", "why", err)
+		}
+	}
+	if err := light.Ready(ctx); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return light, stop, nil
+}
+
+func openBitcoind(ctx context.Context, o startOptions, name, cookies string, log *slog.Logger) (chain.Source, func(), error) {
+	if home, err := os.UserHomeDir(); o.cookie == "" && o.user == "" && err == nil {
+		o.cookie = filepath.Join(home, ".bitcoin", cookies, ".cookie")
+	}
+	s, err := bitcoind.New(bitcoind.Config{
+		URL: o.bitcoind, User: o.user, Password: o.password, Cookie: o.cookie, FeePerKw: o.feerate, Log: log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := s.Ready(ctx)
+	if err == nil && found != name {
+		err = fmt.Errorf("the bitcoind is on %s, not on %s", found, name)
+	}
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
 func runNode(ctx context.Context, dir string, o startOptions) (err error) {
-	if o.network != "regtest" {
-		return fmt.Errorf("network %q: only regtest works in this version", o.network)
-	}
-	if o.bitcoind == "" {
-		return errors.New("say where the chain is: --bitcoind http://user:password@host:port")
-	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return fmt.Errorf("log level %q: debug, info, warn or error", o.level)
@@ -86,20 +158,13 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return fmt.Errorf("colour %q: six hexadecimal digits", o.color)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	source, err := bitcoind.New(bitcoind.Config{URL: o.bitcoind, Cookie: o.cookie, Log: log})
+	source, closeSource, err := openSource(ctx, dir, o, log)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	network, err := source.Ready(ctx)
-	if err != nil {
-		return err
-	}
-	if network != o.network {
-		return fmt.Errorf("the bitcoind is on %s, not on %s", network, o.network)
-	}
+	defer closeSource()
 	n, err := node.Open(ctx, node.Config{
-		Dir: dir, Network: &chaincfg.RegressionNetParams, Source: source, Alias: o.alias, Color: [3]byte(color),
+		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
 		Listen: o.listen, Log: log,
 	})
 	if err != nil {

@@ -233,10 +233,15 @@ func (c *Channel) finish() {
 					}
 				}
 			}
-			h.Done = true
-			h.Onion, h.PathKey, h.Preimage, h.Reason, h.Malformed = nil, nil, nil, nil, nil
-			c.write(h)
+			c.bury(h)
 			return true
 		})
 	}
+}
+
+// bury writes that an HTLC is done.
+func (c *Channel) bury(h *htlc) {
+	h.Done = true
+	h.Onion, h.PathKey, h.Preimage, h.Reason, h.Malformed = nil, nil, nil, nil, nil
+	c.write(h)
 }

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -160,11 +161,39 @@ func (c *Channel) Unspent() {
 	}
 }
 
-// Done says that all that could be claimed on-chain is claimed for good.
-func (c *Channel) Done() {
-	if c.status.Status < Closed {
-		c.end(Closed, c.status.Failure)
+// EndedOnChain says how an HTLC that we offered has ended by what the chain says
+// (BOLT 5): by its preimage, or, when that is nil, without one. Its origin hears it
+// once: what is said of an HTLC that has ended already is ignored.
+func (c *Channel) EndedOnChain(id uint64, r *wire.Preimage) {
+	h := c.find(Local, id)
+	switch {
+	case h == nil || h.Preimage != nil || h.Removal == RemovedOnChain:
+		return
+	case r == nil:
+		h.Removal, h.Reason, h.Malformed = RemovedOnChain, nil, nil
+	case sha256.Sum256(r[:]) != h.PaymentHash:
+		return
+	default:
+		h.Preimage = r
 	}
+	c.write(h)
+	c.resolve(h, removal{Preimage: r})
+}
+
+// Done says that all that could be claimed on-chain is claimed for good: no HTLC is
+// left.
+func (c *Channel) Done() {
+	if c.status.Status == Closed {
+		return
+	}
+	c.end(Closed, c.status.Failure)
+	c.each(func(h *htlc) {
+		if h.Incoming {
+			c.raise(Settled{h.ref()})
+		}
+		c.bury(h)
+	})
+	c.htlcs = [2][]*htlc{}
 }
 
 // end leaves the open status for good; offers at stage 0 come back.

@@ -203,6 +203,7 @@ const (
 	RemovedByPreimage              // update_fulfill_htlc
 	RemovedByFailure               // update_fail_htlc
 	RemovedAsMalformed             // update_fail_malformed_htlc
+	RemovedOnChain                 // by no message: the chain says that no preimage will come
 )
 
 // Malformed is what update_fail_malformed_htlc says of an onion.
@@ -211,8 +212,8 @@ type Malformed struct {
 	Code          uint16 // has the BADONION bit, 0x8000
 }
 
-// SettlementRow is how an outgoing HTLC ended for its origin: exactly one of
-// Preimage, Reason and Malformed is set. It is written with the event
+// SettlementRow is how an outgoing HTLC ended for its origin: one of Preimage,
+// Reason and Malformed is set, or none when it ended on-chain without a preimage. It is written with the event
 // [Resolved], once an HTLC. Key: HTLC.
 type SettlementRow struct {
 	HTLC      Ref

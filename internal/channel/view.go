@@ -139,8 +139,7 @@ func (c *Channel) OurCommitment(s Signer) (*script.Commitment, *btcwire.MsgTx, [
 	if c.status.Status == Lost {
 		return nil, nil, nil, ErrLost
 	}
-	f := &c.fundings[0]
-	commitment, err := c.buildLatest(f, Local, s.PerCommitmentPoint(c.signed[Local]))
+	commitment, htlcs, err := c.Ours(s)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -148,7 +147,7 @@ func (c *Channel) OurCommitment(s Signer) (*script.Commitment, *btcwire.MsgTx, [
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("channel %s: commitment %d: %w", c.params.Channel, commitment.Number, err)
 	}
-	return commitment, commitment.Signed(sig, f.ours.Signature), f.ours.HTLCSignatures, nil
+	return commitment, commitment.Signed(sig, c.fundings[0].ours.Signature), htlcs, nil
 }
 
 // TheirCommitments are the peer's commitments that are not revoked and that it

@@ -1,11 +1,13 @@
 package keys
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -13,6 +15,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/enforce"
 )
 
 // ErrGoesBack is the signer's refusal to sign or reveal what would give the
@@ -32,7 +35,7 @@ type SignerRow struct {
 func (SignerRow) Table() string { return "signers" }
 
 // Channel has the keys of one channel and signs with them. It implements
-// [channel.Signer]. It is safe for concurrent use.
+// [channel.Signer] and [enforce.Signer]. It is safe for concurrent use.
 type Channel struct {
 	funding, revocation, htlc, payment, delayed *btcec.PrivateKey
 
@@ -43,7 +46,10 @@ type Channel struct {
 	memory SignerRow
 }
 
-var _ channel.Signer = (*Channel)(nil)
+var (
+	_ channel.Signer = (*Channel)(nil)
+	_ enforce.Signer = (*Channel)(nil)
+)
 
 // Remember sets the memory to what was stored.
 func (c *Channel) Remember(r SignerRow) {
@@ -112,6 +118,56 @@ func (c *Channel) SignOurs(m *script.Commitment) (wire.Signature, error) {
 		return wire.Signature{}, fmt.Errorf("%w: our commitment %d is revoked", ErrGoesBack, m.Number)
 	}
 	return script.Sign(c.funding, m.SigHash()), nil
+}
+
+// SignClaim implements [enforce.Signer]. Errors: [ErrGoesBack], and a claim that is
+// not one of this transaction.
+func (c *Channel) SignClaim(claim *enforce.Claim, tx *btcwire.MsgTx, input int) (wire.Signature, error) {
+	if input >= len(tx.TxIn) || tx.TxIn[input].PreviousOutPoint != claim.OutPoint {
+		return wire.Signature{}, fmt.Errorf("input %d does not spend %s", input, claim.OutPoint)
+	}
+	key, err := c.claimKey(&claim.Key, claim.WitnessScript)
+	if err != nil {
+		return wire.Signature{}, err
+	}
+	return script.Sign(key, claim.SigHash(tx, input)), nil
+}
+
+// claimKey derives the private key that signs a claim.
+func (c *Channel) claimKey(k *enforce.Key, witnessScript []byte) (*btcec.PrivateKey, error) {
+	switch k.Role {
+	case enforce.PaymentKey:
+		return c.payment, nil
+	case enforce.FundingKey:
+		// The script is part of what is signed: a signature on an anchor's is of no use
+		// on the funding output, which commitments and nothing else may spend.
+		if !bytes.Equal(witnessScript, anchorScript(c.points.Funding)) {
+			return nil, fmt.Errorf("%w: the funding key signs no claim but an anchor", ErrGoesBack)
+		}
+		return c.funding, nil
+	case enforce.TheirHTLCKey:
+		return script.DerivePrivKey(c.htlc, k.Point), nil
+	case enforce.RevocationKey:
+		return script.DeriveRevocationPrivKey(c.revocation, k.Secret), nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.Number < c.memory.Revoked {
+		return nil, fmt.Errorf("%w: our commitment %d is revoked", ErrGoesBack, k.Number)
+	}
+	base := c.delayed
+	if k.Role == enforce.OwnHTLCKey {
+		base = c.htlc
+	}
+	return script.DerivePrivKey(base, c.PerCommitmentPoint(k.Number)), nil
+}
+
+// anchorScript is an anchor's witness script (BOLT 3, "`to_local_anchor` and
+// `to_remote_anchor` Output").
+func anchorScript(key wire.Point) []byte {
+	s := append([]byte{txscript.OP_DATA_33}, key[:]...)
+	return append(s, txscript.OP_CHECKSIG, txscript.OP_IFDUP, txscript.OP_NOTIF,
+		txscript.OP_16, txscript.OP_CHECKSEQUENCEVERIFY, txscript.OP_ENDIF)
 }
 
 // SignAnnouncement signs the digest of a channel_announcement with the funding key.

@@ -16,10 +16,12 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/enforce"
 )
 
 // art is the seed of 256 zero bits.
@@ -461,5 +463,90 @@ func TestSignerRemembersOverARestart(t *testing.T) {
 	}
 	if _, err := after.Revoke(2); err != nil {
 		t.Errorf("revoke the next: %v", err)
+	}
+}
+
+// claim spends an output by a key of a role.
+func claim(role enforce.Role, number uint64) (*enforce.Claim, *btcwire.MsgTx) {
+	c := &enforce.Claim{Key: enforce.Key{Role: role, Number: number}, WitnessScript: []byte{txscript.OP_TRUE}, Value: 1000}
+	c.OutPoint.Hash[0] = 9
+	tx := btcwire.NewMsgTx(2)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: c.OutPoint})
+	tx.AddTxOut(btcwire.NewTxOut(900, nil))
+	return c, tx
+}
+
+func TestEachClaimIsSignedByItsKey(t *testing.T) {
+	s, peer := signer(t, 1), signer(t, 2)
+	own, theirs := s.PerCommitmentPoint(3), peer.PerCommitmentPoint(5)
+	secret, err := peer.Revoke(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	derive := func(p wire.Point, err error) wire.Point {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	base := s.Basepoints()
+	for role, want := range map[enforce.Role]wire.Point{
+		enforce.PaymentKey:    base.Payment,
+		enforce.FundingKey:    base.Funding,
+		enforce.OwnDelayedKey: derive(script.DerivePubKey(base.DelayedPayment, own)),
+		enforce.OwnHTLCKey:    derive(script.DerivePubKey(base.HTLC, own)),
+		enforce.TheirHTLCKey:  derive(script.DerivePubKey(base.HTLC, theirs)),
+		enforce.RevocationKey: derive(script.DeriveRevocationPubKey(base.Revocation, peer.PerCommitmentPoint(0))),
+	} {
+		c, tx := claim(role, 3)
+		c.Key.Point, c.Key.Secret = theirs, secret
+		if role == enforce.FundingKey {
+			c.WitnessScript = anchorScript(base.Funding)
+		}
+		sig, err := s.SignClaim(c, tx, 0)
+		if err != nil || !script.Verify(want, c.SigHash(tx, 0), sig) {
+			t.Errorf("role %d: %v", role, err)
+		}
+	}
+}
+
+func TestClaimsOfARevokedCommitmentOfOursAreRefused(t *testing.T) {
+	s := signer(t, 1)
+	for n := range uint64(3) {
+		if _, err := s.Revoke(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, role := range []enforce.Role{enforce.OwnDelayedKey, enforce.OwnHTLCKey} {
+		for number, refused := range map[uint64]bool{0: true, 2: true, 3: false, 4: false} {
+			c, tx := claim(role, number)
+			if _, err := s.SignClaim(c, tx, 0); errors.Is(err, ErrGoesBack) != refused {
+				t.Errorf("role %d, commitment %d: %v", role, number, err)
+			}
+		}
+	}
+}
+
+func TestTheFundingKeySignsNoClaimButAnAnchor(t *testing.T) {
+	s := signer(t, 1)
+	fundingScript, _ := script.FundingScript(s.Basepoints().Funding, signer(t, 2).Basepoints().Funding)
+	for _, w := range [][]byte{fundingScript, nil, anchorScript(signer(t, 2).Basepoints().Funding)} {
+		c, tx := claim(enforce.FundingKey, 0)
+		c.WitnessScript = w
+		if _, err := s.SignClaim(c, tx, 0); !errors.Is(err, ErrGoesBack) {
+			t.Errorf("script %x: %v", w, err)
+		}
+	}
+}
+
+func TestAClaimIsSignedForItsOwnInputOnly(t *testing.T) {
+	s := signer(t, 1)
+	c, tx := claim(enforce.PaymentKey, 0)
+	tx.AddTxIn(&btcwire.TxIn{})
+	for _, input := range []int{1, 2} {
+		if _, err := s.SignClaim(c, tx, input); err == nil {
+			t.Errorf("input %d is signed", input)
+		}
 	}
 }

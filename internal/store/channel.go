@@ -375,6 +375,31 @@ func readState(ctx context.Context, q *db.Queries, c *columns, key int64, out *c
 	return nil
 }
 
+// HTLCsStoodIn reads the HTLCs that are done and stood in the peer's commitment of
+// a number: what to punish if it broadcasts that one, whatever its age.
+func (s *Store) HTLCsStoodIn(ctx context.Context, id wire.ChannelID, number uint64) (out []channel.HTLCRow, err error) {
+	err = s.view(ctx, func(q *db.Queries) error {
+		rows, err := q.HTLCsStoodIn(ctx, db.HTLCsStoodInParams{ID: id[:], Number: integer(number)})
+		if err != nil {
+			return err
+		}
+		keys, err := q.ChannelKeys(ctx)
+		if err != nil {
+			return err
+		}
+		ids := make(map[int64]wire.ChannelID, len(keys))
+		for _, k := range keys {
+			ids[k.KeyIndex] = wire.ChannelID(k.ID)
+		}
+		var c columns
+		for _, h := range rows {
+			out = append(out, c.htlc(id, db.LiveHTLCsRow{Htlc: h}, ids))
+		}
+		return c.err
+	})
+	return out, err
+}
+
 func (c *columns) htlc(id wire.ChannelID, r db.LiveHTLCsRow, ids map[int64]wire.ChannelID) channel.HTLCRow {
 	h := r.Htlc
 	out := channel.HTLCRow{

@@ -291,20 +291,29 @@ func (w *Wallet) sign(tx *btcwire.MsgTx, scripts [][]byte, values []btcutil.Amou
 		return err
 	}
 	hashes := txscript.NewTxSigHashes(tx, spent)
-	for i, in := range tx.TxIn {
-		a := w.addresses[string(scripts[i])]
-		key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
-		if err != nil {
-			return fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+	for i := range tx.TxIn {
+		if err := w.signInput(tx, i, hashes, scripts[i], values[i]); err != nil {
+			return err
 		}
-		if a.Kind == P2TR {
-			in.Witness, err = txscript.TaprootWitnessSignature(tx, hashes, i, int64(values[i]), scripts[i], txscript.SigHashDefault, key)
-		} else {
-			in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(values[i]), scripts[i], txscript.SigHashAll, key, true)
-		}
-		if err != nil {
-			return fmt.Errorf("sign input %d: %w", i, err)
-		}
+	}
+	return nil
+}
+
+// signInput gives an input that spends a coin of ours its witness.
+func (w *Wallet) signInput(tx *btcwire.MsgTx, i int, hashes *txscript.TxSigHashes, script []byte, value btcutil.Amount) error {
+	a := w.addresses[string(script)]
+	key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
+	if err != nil {
+		return fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+	}
+	in := tx.TxIn[i]
+	if a.Kind == P2TR {
+		in.Witness, err = txscript.TaprootWitnessSignature(tx, hashes, i, int64(value), script, txscript.SigHashDefault, key)
+	} else {
+		in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(value), script, txscript.SigHashAll, key, true)
+	}
+	if err != nil {
+		return fmt.Errorf("sign input %d: %w", i, err)
 	}
 	return nil
 }

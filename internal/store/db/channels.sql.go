@@ -314,6 +314,62 @@ func (q *Queries) ForwardsLive(ctx context.Context) ([]ForwardsLiveRow, error) {
 	return items, nil
 }
 
+const hTLCsStoodIn = `-- name: HTLCsStoodIn :many
+SELECT channel, incoming, id, amount, payment_hash, cltv_expiry, path_key, in_channel, in_htlc, attempt, over_exposed, added_local, added_remote, removed_local, removed_remote, removal, preimage, reason, malformed, done FROM htlcs
+WHERE channel = (SELECT key_index FROM channels WHERE channels.id = ?1)
+    AND done = 1 AND added_remote > 0 AND added_remote <= ?2 AND removed_remote > ?2
+ORDER BY incoming, id
+`
+
+type HTLCsStoodInParams struct {
+	ID     []byte
+	Number int64
+}
+
+func (q *Queries) HTLCsStoodIn(ctx context.Context, arg HTLCsStoodInParams) ([]Htlc, error) {
+	rows, err := q.query(ctx, q.hTLCsStoodInStmt, hTLCsStoodIn, arg.ID, arg.Number)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Htlc{}
+	for rows.Next() {
+		var i Htlc
+		if err := rows.Scan(
+			&i.Channel,
+			&i.Incoming,
+			&i.ID,
+			&i.Amount,
+			&i.PaymentHash,
+			&i.CltvExpiry,
+			&i.PathKey,
+			&i.InChannel,
+			&i.InHtlc,
+			&i.Attempt,
+			&i.OverExposed,
+			&i.AddedLocal,
+			&i.AddedRemote,
+			&i.RemovedLocal,
+			&i.RemovedRemote,
+			&i.Removal,
+			&i.Preimage,
+			&i.Reason,
+			&i.Malformed,
+			&i.Done,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertChannel = `-- name: InsertChannel :exec
 INSERT INTO channels (
     key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid,

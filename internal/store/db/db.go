@@ -36,6 +36,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.attemptsOfPaymentStmt, err = db.PrepareContext(ctx, attemptsOfPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query AttemptsOfPayment: %w", err)
 	}
+	if q.channelGossipStmt, err = db.PrepareContext(ctx, channelGossip); err != nil {
+		return nil, fmt.Errorf("error preparing query ChannelGossip: %w", err)
+	}
 	if q.channelKeysStmt, err = db.PrepareContext(ctx, channelKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query ChannelKeys: %w", err)
 	}
@@ -72,6 +75,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteInvoiceStmt, err = db.PrepareContext(ctx, deleteInvoice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteInvoice: %w", err)
 	}
+	if q.deleteNodeStmt, err = db.PrepareContext(ctx, deleteNode); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteNode: %w", err)
+	}
 	if q.deleteOnionStmt, err = db.PrepareContext(ctx, deleteOnion); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteOnion: %w", err)
 	}
@@ -80,6 +86,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deletePeerStmt, err = db.PrepareContext(ctx, deletePeer); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePeer: %w", err)
+	}
+	if q.deleteSpendsStmt, err = db.PrepareContext(ctx, deleteSpends); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSpends: %w", err)
 	}
 	if q.deleteUpdatesStmt, err = db.PrepareContext(ctx, deleteUpdates); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteUpdates: %w", err)
@@ -110,6 +119,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forwardsLiveStmt, err = db.PrepareContext(ctx, forwardsLive); err != nil {
 		return nil, fmt.Errorf("error preparing query ForwardsLive: %w", err)
+	}
+	if q.hTLCsStoodInStmt, err = db.PrepareContext(ctx, hTLCsStoodIn); err != nil {
+		return nil, fmt.Errorf("error preparing query HTLCsStoodIn: %w", err)
 	}
 	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
@@ -171,6 +183,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextKeyIndexStmt, err = db.PrepareContext(ctx, nextKeyIndex); err != nil {
 		return nil, fmt.Errorf("error preparing query NextKeyIndex: %w", err)
 	}
+	if q.nodeGossipStmt, err = db.PrepareContext(ctx, nodeGossip); err != nil {
+		return nil, fmt.Errorf("error preparing query NodeGossip: %w", err)
+	}
 	if q.nodesStmt, err = db.PrepareContext(ctx, nodes); err != nil {
 		return nil, fmt.Errorf("error preparing query Nodes: %w", err)
 	}
@@ -219,6 +234,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putSignerStmt, err = db.PrepareContext(ctx, putSigner); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSigner: %w", err)
 	}
+	if q.putSpendStmt, err = db.PrepareContext(ctx, putSpend); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSpend: %w", err)
+	}
 	if q.putStateStmt, err = db.PrepareContext(ctx, putState); err != nil {
 		return nil, fmt.Errorf("error preparing query PutState: %w", err)
 	}
@@ -239,6 +257,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.signerStmt, err = db.PrepareContext(ctx, signer); err != nil {
 		return nil, fmt.Errorf("error preparing query Signer: %w", err)
+	}
+	if q.spendsStmt, err = db.PrepareContext(ctx, spends); err != nil {
+		return nil, fmt.Errorf("error preparing query Spends: %w", err)
 	}
 	if q.stateStmt, err = db.PrepareContext(ctx, state); err != nil {
 		return nil, fmt.Errorf("error preparing query State: %w", err)
@@ -281,6 +302,11 @@ func (q *Queries) Close() error {
 	if q.attemptsOfPaymentStmt != nil {
 		if cerr := q.attemptsOfPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attemptsOfPaymentStmt: %w", cerr)
+		}
+	}
+	if q.channelGossipStmt != nil {
+		if cerr := q.channelGossipStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing channelGossipStmt: %w", cerr)
 		}
 	}
 	if q.channelKeysStmt != nil {
@@ -343,6 +369,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteInvoiceStmt: %w", cerr)
 		}
 	}
+	if q.deleteNodeStmt != nil {
+		if cerr := q.deleteNodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteNodeStmt: %w", cerr)
+		}
+	}
 	if q.deleteOnionStmt != nil {
 		if cerr := q.deleteOnionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteOnionStmt: %w", cerr)
@@ -356,6 +387,11 @@ func (q *Queries) Close() error {
 	if q.deletePeerStmt != nil {
 		if cerr := q.deletePeerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deletePeerStmt: %w", cerr)
+		}
+	}
+	if q.deleteSpendsStmt != nil {
+		if cerr := q.deleteSpendsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSpendsStmt: %w", cerr)
 		}
 	}
 	if q.deleteUpdatesStmt != nil {
@@ -406,6 +442,11 @@ func (q *Queries) Close() error {
 	if q.forwardsLiveStmt != nil {
 		if cerr := q.forwardsLiveStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forwardsLiveStmt: %w", cerr)
+		}
+	}
+	if q.hTLCsStoodInStmt != nil {
+		if cerr := q.hTLCsStoodInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hTLCsStoodInStmt: %w", cerr)
 		}
 	}
 	if q.insertAttemptStmt != nil {
@@ -508,6 +549,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextKeyIndexStmt: %w", cerr)
 		}
 	}
+	if q.nodeGossipStmt != nil {
+		if cerr := q.nodeGossipStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nodeGossipStmt: %w", cerr)
+		}
+	}
 	if q.nodesStmt != nil {
 		if cerr := q.nodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nodesStmt: %w", cerr)
@@ -588,6 +634,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putSignerStmt: %w", cerr)
 		}
 	}
+	if q.putSpendStmt != nil {
+		if cerr := q.putSpendStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSpendStmt: %w", cerr)
+		}
+	}
 	if q.putStateStmt != nil {
 		if cerr := q.putStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putStateStmt: %w", cerr)
@@ -621,6 +672,11 @@ func (q *Queries) Close() error {
 	if q.signerStmt != nil {
 		if cerr := q.signerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing signerStmt: %w", cerr)
+		}
+	}
+	if q.spendsStmt != nil {
+		if cerr := q.spendsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing spendsStmt: %w", cerr)
 		}
 	}
 	if q.stateStmt != nil {
@@ -696,6 +752,7 @@ type Queries struct {
 	announcementsStmt           *sql.Stmt
 	attemptsByIDStmt            *sql.Stmt
 	attemptsOfPaymentStmt       *sql.Stmt
+	channelGossipStmt           *sql.Stmt
 	channelKeysStmt             *sql.Stmt
 	channelsStmt                *sql.Stmt
 	coinsStmt                   *sql.Stmt
@@ -708,9 +765,11 @@ type Queries struct {
 	deleteDecisionStmt          *sql.Stmt
 	deleteForwardSettlementStmt *sql.Stmt
 	deleteInvoiceStmt           *sql.Stmt
+	deleteNodeStmt              *sql.Stmt
 	deleteOnionStmt             *sql.Stmt
 	deletePaymentStmt           *sql.Stmt
 	deletePeerStmt              *sql.Stmt
+	deleteSpendsStmt            *sql.Stmt
 	deleteUpdatesStmt           *sql.Stmt
 	endAttemptStmt              *sql.Stmt
 	endPaymentStmt              *sql.Stmt
@@ -721,6 +780,7 @@ type Queries struct {
 	finishHTLCStmt              *sql.Stmt
 	forwardedStmt               *sql.Stmt
 	forwardsLiveStmt            *sql.Stmt
+	hTLCsStoodInStmt            *sql.Stmt
 	insertAttemptStmt           *sql.Stmt
 	insertChannelStmt           *sql.Stmt
 	insertDecisionStmt          *sql.Stmt
@@ -741,6 +801,7 @@ type Queries struct {
 	nextCounterStmt             *sql.Stmt
 	nextInvoiceExpiryStmt       *sql.Stmt
 	nextKeyIndexStmt            *sql.Stmt
+	nodeGossipStmt              *sql.Stmt
 	nodesStmt                   *sql.Stmt
 	payInvoiceStmt              *sql.Stmt
 	paymentByHashStmt           *sql.Stmt
@@ -757,6 +818,7 @@ type Queries struct {
 	putPeerStmt                 *sql.Stmt
 	putSecretStmt               *sql.Stmt
 	putSignerStmt               *sql.Stmt
+	putSpendStmt                *sql.Stmt
 	putStateStmt                *sql.Stmt
 	putTipStmt                  *sql.Stmt
 	putTxStmt                   *sql.Stmt
@@ -764,6 +826,7 @@ type Queries struct {
 	secretsStmt                 *sql.Stmt
 	settlementsStmt             *sql.Stmt
 	signerStmt                  *sql.Stmt
+	spendsStmt                  *sql.Stmt
 	stateStmt                   *sql.Stmt
 	tipStmt                     *sql.Stmt
 	txsStmt                     *sql.Stmt
@@ -780,6 +843,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		announcementsStmt:           q.announcementsStmt,
 		attemptsByIDStmt:            q.attemptsByIDStmt,
 		attemptsOfPaymentStmt:       q.attemptsOfPaymentStmt,
+		channelGossipStmt:           q.channelGossipStmt,
 		channelKeysStmt:             q.channelKeysStmt,
 		channelsStmt:                q.channelsStmt,
 		coinsStmt:                   q.coinsStmt,
@@ -792,9 +856,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteDecisionStmt:          q.deleteDecisionStmt,
 		deleteForwardSettlementStmt: q.deleteForwardSettlementStmt,
 		deleteInvoiceStmt:           q.deleteInvoiceStmt,
+		deleteNodeStmt:              q.deleteNodeStmt,
 		deleteOnionStmt:             q.deleteOnionStmt,
 		deletePaymentStmt:           q.deletePaymentStmt,
 		deletePeerStmt:              q.deletePeerStmt,
+		deleteSpendsStmt:            q.deleteSpendsStmt,
 		deleteUpdatesStmt:           q.deleteUpdatesStmt,
 		endAttemptStmt:              q.endAttemptStmt,
 		endPaymentStmt:              q.endPaymentStmt,
@@ -805,6 +871,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		finishHTLCStmt:              q.finishHTLCStmt,
 		forwardedStmt:               q.forwardedStmt,
 		forwardsLiveStmt:            q.forwardsLiveStmt,
+		hTLCsStoodInStmt:            q.hTLCsStoodInStmt,
 		insertAttemptStmt:           q.insertAttemptStmt,
 		insertChannelStmt:           q.insertChannelStmt,
 		insertDecisionStmt:          q.insertDecisionStmt,
@@ -825,6 +892,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextCounterStmt:             q.nextCounterStmt,
 		nextInvoiceExpiryStmt:       q.nextInvoiceExpiryStmt,
 		nextKeyIndexStmt:            q.nextKeyIndexStmt,
+		nodeGossipStmt:              q.nodeGossipStmt,
 		nodesStmt:                   q.nodesStmt,
 		payInvoiceStmt:              q.payInvoiceStmt,
 		paymentByHashStmt:           q.paymentByHashStmt,
@@ -841,6 +909,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putPeerStmt:                 q.putPeerStmt,
 		putSecretStmt:               q.putSecretStmt,
 		putSignerStmt:               q.putSignerStmt,
+		putSpendStmt:                q.putSpendStmt,
 		putStateStmt:                q.putStateStmt,
 		putTipStmt:                  q.putTipStmt,
 		putTxStmt:                   q.putTxStmt,
@@ -848,6 +917,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		secretsStmt:                 q.secretsStmt,
 		settlementsStmt:             q.settlementsStmt,
 		signerStmt:                  q.signerStmt,
+		spendsStmt:                  q.spendsStmt,
 		stateStmt:                   q.stateStmt,
 		tipStmt:                     q.tipStmt,
 		txsStmt:                     q.txsStmt,

@@ -36,12 +36,55 @@ func (q *Queries) Announcements(ctx context.Context) ([]Announcement, error) {
 	return items, nil
 }
 
+const channelGossip = `-- name: ChannelGossip :many
+SELECT 2 AS place, raw FROM announcements WHERE announcements.scid = ?1
+UNION ALL
+SELECT direction AS place, raw FROM updates WHERE updates.scid = ?1
+`
+
+type ChannelGossipRow struct {
+	Place int64
+	Raw   []byte
+}
+
+func (q *Queries) ChannelGossip(ctx context.Context, scid int64) ([]ChannelGossipRow, error) {
+	rows, err := q.query(ctx, q.channelGossipStmt, channelGossip, scid)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ChannelGossipRow{}
+	for rows.Next() {
+		var i ChannelGossipRow
+		if err := rows.Scan(&i.Place, &i.Raw); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteAnnouncement = `-- name: DeleteAnnouncement :exec
 DELETE FROM announcements WHERE scid = ?
 `
 
 func (q *Queries) DeleteAnnouncement(ctx context.Context, scid int64) error {
 	_, err := q.exec(ctx, q.deleteAnnouncementStmt, deleteAnnouncement, scid)
+	return err
+}
+
+const deleteNode = `-- name: DeleteNode :exec
+DELETE FROM nodes WHERE id = ?
+`
+
+func (q *Queries) DeleteNode(ctx context.Context, id []byte) error {
+	_, err := q.exec(ctx, q.deleteNodeStmt, deleteNode, id)
 	return err
 }
 
@@ -61,6 +104,17 @@ DELETE FROM updates WHERE scid = ?
 func (q *Queries) DeleteUpdates(ctx context.Context, scid int64) error {
 	_, err := q.exec(ctx, q.deleteUpdatesStmt, deleteUpdates, scid)
 	return err
+}
+
+const nodeGossip = `-- name: NodeGossip :one
+SELECT raw FROM nodes WHERE id = ?
+`
+
+func (q *Queries) NodeGossip(ctx context.Context, id []byte) ([]byte, error) {
+	row := q.queryRow(ctx, q.nodeGossipStmt, nodeGossip, id)
+	var raw []byte
+	err := row.Scan(&raw)
+	return raw, err
 }
 
 const nodes = `-- name: Nodes :many

@@ -224,6 +224,13 @@ type Signer struct {
 	Revoked    int64
 }
 
+type Spend struct {
+	Channel int64
+	Txid    []byte
+	Height  int64
+	Raw     []byte
+}
+
 type State struct {
 	Channel         int64
 	Received        int64

@@ -102,6 +102,12 @@ SELECT sqlc.embed(htlcs), onions.onion FROM htlcs
 LEFT JOIN onions ON onions.channel = htlcs.channel AND onions.incoming = htlcs.incoming AND onions.id = htlcs.id
 WHERE htlcs.channel = ? AND htlcs.done = 0 ORDER BY htlcs.incoming, htlcs.id;
 
+-- name: HTLCsStoodIn :many
+SELECT * FROM htlcs
+WHERE channel = (SELECT key_index FROM channels WHERE channels.id = sqlc.arg(id))
+    AND done = 1 AND added_remote > 0 AND added_remote <= sqlc.arg(number) AND removed_remote > sqlc.arg(number)
+ORDER BY incoming, id;
+
 -- name: Forwarded :one
 SELECT COUNT(*) FROM htlcs WHERE in_channel = ? AND in_htlc = ?;
 

@@ -1,0 +1,159 @@
+package enforce
+
+import (
+	"crypto/sha256"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+)
+
+// VerdictKind is what becomes of an HTLC of ours for its origin.
+type VerdictKind uint8
+
+// The verdicts.
+const (
+	Wait   VerdictKind = iota // nothing yet
+	Fulfil                    // by Preimage
+	Fail                      // with permanent_channel_failure
+)
+
+// String is a word for logs.
+func (k VerdictKind) String() string { return [...]string{"wait", "fulfil", "fail"}[k] }
+
+// Verdict is what becomes of an HTLC of ours. It is given again at each block;
+// the first one that is not [Wait] counts.
+type Verdict struct {
+	HTLC     channel.Ref
+	Origin   channel.Origin
+	Amount   amount.MilliSatoshi
+	Kind     VerdictKind
+	Preimage *wire.Preimage // when Kind is Fulfil
+	AtRisk   bool           // a Fail though the HTLC may still be claimed downstream
+	Why      string
+}
+
+// verdict judges one HTLC of ours; c is nil while nothing has spent the funding
+// output.
+//
+// BOLT 5: "if the payment preimage is known: - MUST fulfill the corresponding
+// incoming HTLC (if any). - otherwise: - once the commitment transaction has
+// reached reasonable depth: - MUST fail the corresponding incoming HTLC (if any)."
+func (r *resolver) verdict(c *commitment, h *channel.HTLCRow) (Verdict, error) {
+	v := Verdict{HTLC: channel.Ref{Channel: h.Channel, ID: h.ID}, Origin: h.Origin, Amount: h.Amount}
+	if p := r.known(h); p != nil {
+		v.Kind, v.Preimage, v.Why = Fulfil, p, "the preimage is known"
+		return v, nil
+	}
+	var buried bool
+	if buried, v.Why = r.buried(c, h); buried {
+		v.Kind = Fail
+		return v, nil
+	}
+	if !r.cascades(h) {
+		return v, nil
+	}
+	// BOLT 5: "The requirement that the incoming HTLC be failed before its own
+	// timeout still applies as an upper bound."
+	held, err := r.anywhere(HTLC{false, h.ID})
+	if err == nil && (!held || h.Amount <= r.policy.MaxAtRisk) {
+		v.Kind, v.AtRisk, v.Why = Fail, held, "the incoming HTLC is about to expire, and "+v.Why
+	}
+	return v, err
+}
+
+// known is the preimage of an HTLC of ours, from wherever it is known.
+func (r *resolver) known(h *channel.HTLCRow) *wire.Preimage {
+	if h.Preimage != nil {
+		return h.Preimage
+	}
+	if p, ok := r.plan.Preimages[h.PaymentHash]; ok {
+		return &p
+	}
+	if p, ok := r.facts.Learnt[h.PaymentHash]; ok && opens(p, h.PaymentHash) {
+		return &p
+	}
+	return nil
+}
+
+// cascades tells whether the incoming HTLC that an HTLC of ours forwards is about
+// to expire.
+func (r *resolver) cascades(h *channel.HTLCRow) bool {
+	if h.Origin.In == nil {
+		return false
+	}
+	expiry, ok := r.facts.Incoming[*h.Origin.In]
+	return ok && r.facts.near(expiry, r.policy.Cascade)
+}
+
+// buried tells whether no preimage can come to light any more, and why.
+func (r *resolver) buried(c *commitment, h *channel.HTLCRow) (bool, string) {
+	switch {
+	case c == nil:
+		return false, "no commitment is confirmed"
+	case !r.facts.deep(c.Height, r.policy.Deep):
+		return false, "the commitment is not deep enough"
+	}
+	found := false
+	for i := range r.plan.Outputs {
+		o := &r.plan.Outputs[i]
+		if o.OutPoint.Hash != c.txid || !r.carries(c, o, h) {
+			continue
+		}
+		found = true
+		switch {
+		case o.By == nil:
+			return false, "its output is not spent"
+		case !r.facts.deep(o.SpentAt, r.policy.Deep):
+			return false, "what spent its output is not deep enough"
+		}
+	}
+	if found {
+		return true, "it timed out on-chain"
+	}
+	return true, "the commitment that was confirmed has no output for it"
+}
+
+// carries tells whether an output is, or of a commitment that we have forgotten
+// may be, that of an HTLC of ours.
+func (r *resolver) carries(c *commitment, o *Output, h *channel.HTLCRow) bool {
+	if o.HTLC != nil {
+		return *o.HTLC == HTLC{false, h.ID}
+	}
+	forgotten := c.kind == TheirsFuture || c.kind == OursFuture || c.kind == OursRevoked
+	return forgotten && c.parts[o.OutPoint.Index].role == unknownOutput && o.Value == h.Amount.Sat()
+}
+
+// done tells whether nothing can be undone any more: all that was ours is taken,
+// every verdict is final and deep.
+func (r *resolver) done(c *commitment) bool {
+	if !r.facts.deep(c.Height, r.policy.Forget) {
+		return false
+	}
+	for i := range r.plan.Outputs {
+		o := &r.plan.Outputs[i]
+		switch {
+		case o.Type == "ANCHOR_TO_US": // worth less than its fee, and free for all
+		case o.By != nil:
+			if o.State != NotOurs && !r.facts.deep(o.SpentAt, r.policy.Forget) {
+				return false
+			}
+		case o.State == Locked, o.State == Claimable:
+			return false
+		case o.State == Waiting:
+			// BOLT 5: "If not otherwise resolved, once the HTLC output has expired, it is
+			// considered *irrevocably resolved*."
+			if h := r.row(*o.HTLC); h != nil && !r.facts.deep(h.CLTVExpiry, r.policy.Forget) {
+				return false
+			}
+		}
+	}
+	for i := range r.plan.Upstream {
+		if v := &r.plan.Upstream[i]; v.Kind == Wait || v.AtRisk {
+			return false
+		}
+	}
+	return true
+}
+
+func hashOf(p wire.Preimage) wire.PaymentHash { return sha256.Sum256(p[:]) }

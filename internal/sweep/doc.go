@@ -1,0 +1,27 @@
+// Package sweep gets what is ours out of closed channels. Package enforce says at
+// each block which outputs are to be taken ([enforce.Claim]); this room makes
+// transactions of them and sees to it that they confirm in time:
+//
+//	s := sweep.New(sweep.Config{Wallet: w, Chain: source, Signer: keys, Writer: db, …})
+//	go s.Run(ctx)
+//	s.Work(sweep.Work{Height: tip, Claims: claims, Parents: commitments}) // at each block
+//
+// [Next] is the pure half: from the claims, the transactions of ours that are on
+// their way and the feerates of the day it tells which transactions to make. What
+// may be taken together is taken together, what the other side could hold up alone.
+// A claim with a deadline starts at the estimate for the blocks that are left; in
+// the last [urgent] of them its feerate rises, block by block, up to what the output
+// is worth to us. A transaction is replaced when its claims ask for clearly more
+// than it pays; it never pays less than before, and what replaces several pays more
+// than all of them together (BIP 125). A claim that is worth less than its fee waits
+// for better days.
+//
+// Nothing is remembered here: what is on its way are the wallet's transactions,
+// durable before they are broadcast, offered again at each block, and alive until a
+// block has spent their inputs otherwise. A restart and a reorganization are no
+// special cases.
+//
+// A commitment that is in no block pays for itself by the feerate at which it was
+// signed. When that is too low a child spends its anchor with coins of the wallet
+// and pays for both ([Parent]).
+package sweep

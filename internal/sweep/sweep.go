@@ -1,0 +1,232 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/wallet"
+)
+
+// Wallet is what pays fees and receives.
+type Wallet interface {
+	Top(wallet.Topping) (durable.Pending[wallet.Topped], error)
+	Publish(tx *btcwire.MsgTx, label string) durable.Pending[*btcwire.MsgTx]
+	Unconfirmed() []*btcwire.MsgTx
+	Value(at btcwire.OutPoint) (amount.Satoshi, bool)
+}
+
+// Chain is where transactions go.
+type Chain interface {
+	FeeRate(ctx context.Context, blocks uint32) (uint32, error)
+	Broadcast(ctx context.Context, tx *btcwire.MsgTx) error
+	BroadcastPackage(ctx context.Context, txs ...*btcwire.MsgTx) error
+}
+
+// Config is what a sweeper needs.
+type Config struct {
+	Wallet Wallet
+	Chain  Chain
+	Signer func(wire.ChannelID) (enforce.Signer, error)
+	Writer durable.Writer
+	Log    *slog.Logger
+	Fatal  func(error)         // a write failed: the process ends
+	Done   func(height uint32) // all that can be made at a height is made and broadcast
+}
+
+// Sweeper is the loop. It is safe for concurrent use.
+type Sweeper struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu   sync.Mutex
+	work *Work // the newest, when it is not done
+
+	last map[uint32]uint32 // estimates, by blocks; of Run's goroutine
+}
+
+// New makes a sweeper.
+func New(cfg Config) *Sweeper {
+	return &Sweeper{cfg: cfg, wake: make(chan struct{}, 1), last: map[uint32]uint32{}}
+}
+
+// Work says what there is to do now, instead of what was said before.
+func (s *Sweeper) Work(w Work) {
+	s.mu.Lock()
+	s.work = &w
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends.
+func (s *Sweeper) Run(ctx context.Context) {
+	for {
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		w := s.work
+		s.work = nil
+		s.mu.Unlock()
+		if w == nil {
+			continue
+		}
+		if err := s.do(ctx, w); err != nil {
+			if ctx.Err() == nil {
+				s.cfg.Fatal(fmt.Errorf("sweep: %w", err))
+			}
+			return
+		}
+		s.cfg.Done(w.Height)
+	}
+}
+
+// do makes what is to be made. Its error is the disk's.
+func (s *Sweeper) do(ctx context.Context, w *Work) error {
+	if len(w.Claims) == 0 {
+		return nil
+	}
+	for _, b := range Next(*w, s.flights(w), s.estimates(ctx)) {
+		tx, err := s.build(ctx, b)
+		var few *wallet.InsufficientError
+		switch {
+		case errors.Is(err, errDisk):
+			return err
+		case errors.As(err, &few):
+			s.cfg.Log.Warn("a claim waits for coins to pay its fee", "claims", describe(b.Claims), "feerate", b.FeePerKw, "why", err)
+			continue
+		case err != nil:
+			s.cfg.Log.Error("a claim cannot be made", "claims", describe(b.Claims), "why", err)
+			continue
+		}
+		s.cfg.Log.Info("claimed on-chain", "tx", tx.TxHash(), "claims", describe(b.Claims), "feerate", b.FeePerKw)
+		if b.Parent != nil {
+			err = s.cfg.Chain.BroadcastPackage(ctx, b.Parent.Tx, tx)
+		} else {
+			err = s.cfg.Chain.Broadcast(ctx, tx)
+		}
+		if err != nil { // it is offered again at each block
+			s.cfg.Log.Warn("a claim is not taken yet", "tx", tx.TxHash(), "why", err)
+		}
+	}
+	return nil
+}
+
+// errDisk marks errors of the writer.
+var errDisk = errors.New("not written")
+
+// build makes a transaction, durable before anybody sees it.
+func (s *Sweeper) build(ctx context.Context, b Batch) (*btcwire.MsgTx, error) {
+	draft, err := enforce.Assemble(b.Claims...)
+	if err != nil {
+		return nil, err
+	}
+	t := wallet.Topping{
+		Tx: draft.Tx, Weight: draft.Weight(), FeePerKw: b.FeePerKw, Extra: b.Extra, AtLeast: b.AtLeast,
+		Coins: b.Coins, With: b.With, For: "claim " + b.Claims[0].OutPoint.String(),
+	}
+	for i := range draft.Claims {
+		t.Spent = append(t.Spent, spent(&draft.Claims[i]))
+	}
+	pending, err := s.cfg.Wallet.Top(t)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := pending.Commit(ctx, s.cfg.Writer); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDisk, err)
+	}
+	if err := draft.Sign(s.cfg.Signer); err != nil {
+		return nil, err
+	}
+	label := "claim " + describe(b.Claims)
+	if _, err := s.cfg.Wallet.Publish(draft.Tx, label).Commit(ctx, s.cfg.Writer); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDisk, err)
+	}
+	return draft.Tx, nil
+}
+
+// spent is the output that a claim spends: every one of them is P2WSH.
+func spent(c *enforce.Claim) *btcwire.TxOut {
+	return btcwire.NewTxOut(int64(c.Value), script.P2WSH(c.WitnessScript)) //nolint:gosec // at most all money
+}
+
+// describe names claims for logs and labels.
+func describe(claims []enforce.Claim) string {
+	text := claims[0].Kind.String() + " of " + claims[0].OutPoint.String()
+	if n := len(claims) - 1; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// flights are the transactions of ours on their way that take any of the claims.
+func (s *Sweeper) flights(w *Work) (list []Flight) {
+	claims := make(map[btcwire.OutPoint]*enforce.Claim, len(w.Claims))
+	for i := range w.Claims {
+		claims[w.Claims[i].OutPoint] = &w.Claims[i]
+	}
+	for _, tx := range s.cfg.Wallet.Unconfirmed() {
+		f := Flight{Tx: tx, Weight: weight(tx)}
+		var in, out amount.Satoshi
+		takes := false
+		for _, i := range tx.TxIn {
+			if c := claims[i.PreviousOutPoint]; c != nil {
+				in += c.Value
+				takes = true
+			} else if v, ok := s.cfg.Wallet.Value(i.PreviousOutPoint); ok {
+				in += v
+				f.Coins = append(f.Coins, i.PreviousOutPoint)
+			}
+		}
+		for _, o := range tx.TxOut {
+			out += amount.Satoshi(o.Value) //nolint:gosec // not negative
+		}
+		if takes && in >= out {
+			f.Fee = in - out
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// weight is BIP 141's.
+func weight(tx *btcwire.MsgTx) uint64 {
+	return uint64(3*tx.SerializeSizeStripped() + tx.SerializeSize()) //nolint:gosec // not negative
+}
+
+// unknown is a feerate for a chain that has no estimate yet: 10 satoshi for a
+// virtual byte.
+const unknown = 2500
+
+// estimates asks for each feerate once. Where there is no answer the last one counts.
+func (s *Sweeper) estimates(ctx context.Context) Feerates {
+	known := map[uint32]uint32{}
+	return func(blocks uint32) uint32 {
+		if v, ok := known[blocks]; ok {
+			return v
+		}
+		v, err := s.cfg.Chain.FeeRate(ctx, blocks)
+		if err != nil {
+			if v = s.last[blocks]; v == 0 {
+				v = unknown
+			}
+			s.cfg.Log.Warn("no estimate of feerates", "blocks", blocks, "instead", v, "why", err)
+		}
+		known[blocks], s.last[blocks] = v, v
+		return v
+	}
+}

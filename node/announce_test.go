@@ -1,0 +1,80 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+)
+
+func TestAChannelIsDisabledOnlyWhenItsPeerIsAwayForLong(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	var a announcing
+	disabled := false
+	for _, s := range []struct {
+		after time.Duration
+		there bool
+		want  bool
+	}{
+		{0, true, false},
+		{time.Hour, true, false},
+		{time.Hour + time.Minute, false, false},
+		{time.Hour + awayFor, false, false},                 // away for less than that
+		{time.Hour + awayFor + 30*time.Second, true, false}, // a short visit begins the count anew
+		{time.Hour + awayFor + time.Minute, false, false},
+		{time.Hour + 2*awayFor, false, false},
+		{time.Hour + 2*awayFor + time.Minute, false, true},
+		{5 * time.Hour, true, true}, // back, but for how long
+		{5*time.Hour + backFor - time.Second, true, true},
+		{5*time.Hour + backFor, true, false},
+		{5*time.Hour + 2*backFor, false, false},
+	} {
+		now := start.Add(s.after)
+		a.sees(s.there, now)
+		if disabled = a.disable(disabled, now); disabled != s.want {
+			t.Errorf("after %s: disabled is %t, want %t", s.after, disabled, s.want)
+		}
+	}
+}
+
+func TestAddressesToAnnounceAreReadAndOrdered(t *testing.T) {
+	const onion = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+	n := &Node{log: slog.New(slog.DiscardHandler)}
+	for _, s := range []struct {
+		in   string
+		kind byte
+		host string
+	}{
+		{"ln.example.com:9735", wire.AddressDNS, "ln.example.com"},
+		{onion + ":9735", wire.AddressTorV3, onion},
+		{"[2001:db8::1]:9735", wire.AddressIPv6, "2001:db8::1"},
+		{"203.0.113.5:9736", wire.AddressIPv4, "203.0.113.5"},
+		{"[::ffff:203.0.113.6]:9736", wire.AddressIPv4, "203.0.113.6"},
+		{"second.example.com:9735", wire.AddressDNS, "second.example.com"},
+	} {
+		a, err := ParseAddress(s.in)
+		if err != nil || a.Kind != s.kind || a.Host != s.host {
+			t.Errorf("%s is %+v: %v", s.in, a, err)
+		}
+		n.cfg.Announce = append(n.cfg.Announce, a)
+	}
+	for _, s := range []string{"", "203.0.113.5", "203.0.113.5:0", "203.0.113.5:70000", "a b:9735", "short.onion:9735", ":9735"} {
+		if _, err := ParseAddress(s); !errors.Is(err, wire.ErrAddress) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	n.cfg.Announce = append(n.cfg.Announce, wire.Address{Kind: wire.AddressIPv4, Host: "nonsense", Port: 1})
+	got, err := wire.ParseAddresses(n.descriptors())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []byte
+	for _, a := range got {
+		kinds = append(kinds, a.Kind)
+	}
+	if string(kinds) != string([]byte{1, 1, 2, 4, 5}) {
+		t.Errorf("the kinds are %v", kinds)
+	}
+}

@@ -1,0 +1,70 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/node"
+)
+
+// A write that fails ends the node; a refusal and the end of the caller's patience
+// do not.
+func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
+	c, err := regtest.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	mineOnly(t, c, 1)
+	var faults []error
+	n, err := node.Open(t.Context(), node.Config{
+		Dir: t.TempDir(), Network: c.Params(), Source: c, Log: slog.New(slog.DiscardHandler),
+		Fatal: func(err error) { faults = append(faults, err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	request := invoice.Request{Label: "a", Amount: amount.OrAny{Msat: 1000}, Expiry: 3600}
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := n.NewInvoice(late, request); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := n.NewInvoice(t.Context(), request); err != nil {
+		t.Error(err)
+	}
+	if _, err := n.NewInvoice(t.Context(), request); !errors.Is(err, invoice.ErrLabelExists) {
+		t.Error(err)
+	}
+	if addr, err := n.NewAddress(late, wallet.P2TR); err != nil || addr == "" {
+		t.Error("the wallet counts an address that is not on disk:", err)
+	}
+	if len(faults) != 0 {
+		t.Fatalf("the node ended: %v", faults)
+	}
+	for name, write := range map[string]func() error{
+		"an invoice": func() error {
+			request.Label = "b"
+			_, err := n.NewInvoice(t.Context(), request)
+			return err
+		},
+		"an address": func() error {
+			_, err := n.NewAddress(t.Context(), wallet.P2TR)
+			return err
+		},
+	} {
+		faults = nil
+		n.Store().SetFault(func(uint64) (bool, bool) { return true, false })
+		if err := write(); !errors.Is(err, store.ErrFault) || len(faults) != 1 {
+			t.Errorf("%s: %v, %d times the end", name, err, len(faults))
+		}
+	}
+}
