@@ -13,7 +13,7 @@ import (
 // chains are the networks by name, for their addresses.
 var chains = map[string]*chaincfg.Params{
 	chaincfg.MainNetParams.Name:       &chaincfg.MainNetParams,
-	chaincfg.TestNet3Params.Name:      &chaincfg.TestNet3Params,
+	chaincfg.TestNet4Params.Name:      &chaincfg.TestNet4Params,
 	chaincfg.SigNetParams.Name:        &chaincfg.SigNetParams,
 	chaincfg.RegressionNetParams.Name: &chaincfg.RegressionNetParams,
 }

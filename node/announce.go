@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -89,6 +90,7 @@ func (n *Node) tend() {
 	for {
 		select {
 		case <-n.ctx.Done():
+			n.book.Save(context.WithoutCancel(n.ctx))
 			return
 		case now := <-tick.C:
 			n.book.Tick(n.ctx)

@@ -135,9 +135,10 @@ func (n *Node) follow(at chain.BlockRef) {
 // the same change comes again, and every room takes it again.
 func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	var rows []durable.Row
+	var txs []*btcwire.MsgTx
 	switch e := e.(type) {
 	case chain.Connected:
-		txs := make([]*btcwire.MsgTx, len(e.Txs))
+		txs = make([]*btcwire.MsgTx, len(e.Txs))
 		for i, tx := range e.Txs {
 			txs[i] = tx.MsgTx
 		}
@@ -169,7 +170,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	}
 	n.onchain.poke()
 	n.rebroadcast()
-	n.book.Block(n.ctx)
+	n.book.Block(n.ctx, txs...)
 	for _, l := range n.links.All() {
 		n.announce(l)
 	}

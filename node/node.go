@@ -136,7 +136,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 }
 
 var prefixes = map[string]bolt11.Network{
-	chaincfg.MainNetParams.Name: bolt11.Mainnet, chaincfg.TestNet3Params.Name: bolt11.Testnet,
+	chaincfg.MainNetParams.Name: bolt11.Mainnet, chaincfg.TestNet4Params.Name: bolt11.Testnet,
 	chaincfg.SigNetParams.Name: bolt11.Signet, chaincfg.RegressionNetParams.Name: bolt11.Regtest,
 }
 
@@ -195,7 +195,7 @@ func (n *Node) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.wallet, err = wallet.Load(wallet.Config{Network: n.cfg.Network, Keys: n.ring}, rows); err != nil {
+	if n.wallet, err = wallet.Load(wallet.Config{Network: n.cfg.Network, Keys: n.ring, Watch: n.cfg.Source.Watch}, rows); err != nil {
 		return err
 	}
 	gossiped, err := n.store.Gossip(ctx)

@@ -172,7 +172,6 @@ func (n *Node) NewAddress(ctx context.Context, kind wallet.Kind) (string, error)
 		n.fatal(err)
 		return "", err
 	}
-	n.cfg.Source.Watch(row.Script)
 	return row.Address, nil
 }
 

@@ -38,7 +38,7 @@ func BenchmarkAChannel(b *testing.B) {
 	for _, m := range all {
 		alice.Message(b.Context(), e, m)
 	}
-	alice.save(b.Context())
+	alice.Save(b.Context())
 	b.StopTimer()
 	if e.reason != nil || len(alice.index.channels) != b.N {
 		b.Fatalf("%d channels: %v", len(alice.index.channels), e.reason)

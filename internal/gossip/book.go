@@ -145,7 +145,7 @@ func (b *Book) now() uint32 { return uint32(max(b.cfg.Now().Unix(), 0)) } //noli
 // it every second or so.
 func (b *Book) Tick(ctx context.Context) {
 	b.prune()
-	b.save(ctx)
+	b.Save(ctx)
 	b.seek()
 	for _, c := range b.conversations() {
 		b.serve(ctx, c)
@@ -176,7 +176,7 @@ func (b *Book) Message(ctx context.Context, p Peer, m wire.Message) bool {
 		return false
 	}
 	if b.full() {
-		b.save(ctx)
+		b.Save(ctx)
 	}
 	return true
 }
@@ -218,7 +218,7 @@ func (b *Book) Own(ctx context.Context, capacity amount.Satoshi, msgs ...wire.Me
 		}
 		out = append(out, keys...)
 	}
-	b.save(ctx)
+	b.Save(ctx)
 	raw := b.read(ctx, out)
 	for _, c := range b.conversations() {
 		b.sendRaw(c.peer, raw...)
@@ -279,7 +279,7 @@ func (b *Book) Gone(ctx context.Context, scid wire.ShortChannelID) error {
 	delete(b.ours, scid)
 	b.mu.Unlock()
 	if removed {
-		b.save(ctx)
+		b.Save(ctx)
 	}
 	return ctx.Err()
 }

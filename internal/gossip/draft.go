@@ -77,8 +77,9 @@ func (b *Book) full() bool {
 	return len(b.drafts.list) >= maxDrafts
 }
 
-// save writes the drafts. What is passed on afterwards is still known after a crash.
-func (b *Book) save(ctx context.Context) {
+// Save writes the drafts, as [Book.Tick] does: what is passed on afterwards is still
+// known after a crash.
+func (b *Book) Save(ctx context.Context) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.mu.Lock()

@@ -90,7 +90,7 @@ func (b *Book) Block(ctx context.Context, txs ...*btcwire.MsgTx) {
 	b.mu.Lock()
 	b.drafts.add(draft{row: b.spentFact()})
 	b.mu.Unlock()
-	b.save(ctx)
+	b.Save(ctx)
 }
 
 // suspects are the channels whose funding scripts are shown by inputs of the

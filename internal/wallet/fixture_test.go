@@ -101,7 +101,7 @@ func (d *disk) load() *Wallet {
 			rows.Tip = r
 		}
 	}
-	w, err := Load(Config{&chaincfg.MainNetParams, testKeys}, rows)
+	w, err := Load(Config{Network: &chaincfg.MainNetParams, Keys: testKeys}, rows)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -28,6 +28,9 @@ type Keys interface {
 type Config struct {
 	Network *chaincfg.Params
 	Keys    Keys
+	// Watch hears of every script of ours, the stored ones first: a chain source may
+	// need to know what to look for. Nil: nobody.
+	Watch func(scripts ...[]byte)
 }
 
 // Wallet is the on-chain wallet. It is made by [Load].
@@ -87,6 +90,9 @@ func Load(cfg Config, rows Rows) (*Wallet, error) {
 
 func (w *Wallet) remember(a AddressRow) {
 	w.addresses[string(a.Script)] = a
+	if w.cfg.Watch != nil {
+		w.cfg.Watch(a.Script)
+	}
 	b := branch{a.Kind, a.Branch}
 	w.next[b] = max(w.next[b], a.Index+1)
 }
@@ -128,17 +134,6 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 	a.Address = to.EncodeAddress()
 	w.remember(a)
 	return a, nil
-}
-
-// Scripts are those of all addresses given out, for a chain source to watch.
-func (w *Wallet) Scripts() [][]byte {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := make([][]byte, 0, len(w.addresses))
-	for _, a := range w.addresses {
-		all = append(all, a.Script)
-	}
-	return all
 }
 
 // Height is that of the last block connected.

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"sync"
@@ -39,8 +40,26 @@ func TestAddressesAreThoseOfBIP84AndBIP86(t *testing.T) {
 	if _, err := f.NewAddress(1); !errors.Is(err, ErrKind) {
 		t.Errorf("kind 1: %v", err)
 	}
-	if len(f.Scripts()) != 5 {
-		t.Errorf("%d scripts to watch", len(f.Scripts()))
+}
+
+func TestEveryScriptIsWatched(t *testing.T) {
+	f := newFixture(t)
+	var watched [][]byte
+	f.cfg.Watch = func(scripts ...[]byte) { watched = append(watched, scripts...) }
+	p, err := f.NewAddress(P2WPKH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.Commit(t.Context(), f.disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(watched) != 1 || !bytes.Equal(watched[0], first.Script) {
+		t.Errorf("a new address: %x", watched)
+	}
+	watched = nil
+	if _, err := Load(f.cfg, Rows{Addresses: []AddressRow{first}}); err != nil || len(watched) != 1 {
+		t.Errorf("a stored address: %x, %v", watched, err)
 	}
 }
 

@@ -120,6 +120,9 @@ func (s *Source) getBlock(ctx context.Context, at chain.BlockRef, result any, ve
 		if err := pause(ctx); err != nil {
 			return err
 		}
+		if now, err := s.At(ctx, at.Height); err == nil && now != at {
+			return fmt.Errorf("block %s has left the best chain", at.Hash)
+		}
 	}
 }
 

@@ -397,3 +397,26 @@ func TestAPackageIsOneWhereTheServerTakesIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAPrunedBlockThatLeavesTheBestChainIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		f := &fake{answer: func(method string, _ []json.RawMessage) (any, error) {
+			switch method {
+			case "getblockhash":
+				asked++
+				return strings.Repeat("00", 31) + string("ab"[asked/5]) + "0", nil
+			case "getpeerinfo":
+				return []any{}, nil
+			}
+			return nil, &bitcoind.Error{Code: -1, Message: "Block not available (pruned data)"}
+		}}
+		s, log := source(t, f, bitcoind.Config{})
+		if _, _, err := s.BlockAt(t.Context(), 100); err == nil || asked != 5 {
+			t.Errorf("after %d questions: %v", asked, err)
+		}
+		if got := log.list(); len(got) != 1 {
+			t.Errorf("the log says %q", got)
+		}
+	})
+}

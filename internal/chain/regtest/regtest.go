@@ -51,7 +51,7 @@ type Chain struct {
 // Open opens the chain in the folder dir, or begins one there. With an empty dir
 // it is kept in a temporary folder and forgotten by Close.
 func Open(dir string) (*Chain, error) {
-	c := &Chain{params: &chaincfg.RegressionNetParams, changed: make(chan struct{})}
+	c := &Chain{params: parameters(), changed: make(chan struct{})}
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "leyden-regtest"); err != nil {
@@ -63,6 +63,22 @@ func Open(dir string) (*Chain, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// parameters are regtest's, with rules of voting of their own: a chain ties the
+// clocks of those to itself.
+func parameters() *chaincfg.Params {
+	p := chaincfg.RegressionNetParams
+	for i := range p.Deployments {
+		d := &p.Deployments[i]
+		if s, ok := d.DeploymentStarter.(*chaincfg.MedianTimeDeploymentStarter); ok {
+			d.DeploymentStarter = chaincfg.NewMedianTimeDeploymentStarter(s.StartTime())
+		}
+		if e, ok := d.DeploymentEnder.(*chaincfg.MedianTimeDeploymentEnder); ok {
+			d.DeploymentEnder = chaincfg.NewMedianTimeDeploymentEnder(e.EndTime())
+		}
+	}
+	return &p
 }
 
 func (c *Chain) open(dir string) (err error) {
