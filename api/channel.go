@@ -89,6 +89,7 @@ type channelRow struct {
 	CLTVDelta       uint16              `json:"cltv_expiry_delta" doc:"blocks that we ask for"`
 	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
 	Status          []string            `json:"status" doc:"in words"`
+	OnChain         []onChainRow        `json:"onchain,omitempty" doc:"what became of the outputs of the transaction that closed it"`
 }
 
 type peerRequest struct {
@@ -152,6 +153,9 @@ func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
 	}
 	if rows.Status.Failure != "" {
 		out.Status = append(out.Status, rows.Status.Failure)
+	}
+	if plan, ok := n.Plan(p.Channel); ok {
+		out.onChain(&plan)
 	}
 	for _, h := range v.HTLCs {
 		direction := "out"
@@ -456,6 +460,11 @@ var channelCommands = []Command{
 		Long: "Lists the channels that are not closed for good, with their balances.", Errors: []Code{Failed},
 		Examples: []string{"listpeerchannels"},
 	}, listPeerChannels),
+	define(Spec{
+		Name: "listclosedchannels", Group: "channels", Short: "list channels that are closed for good",
+		Long: "Lists the channels of which nothing is left to claim: what closed them is 100 blocks deep.", Errors: []Code{Failed},
+		Examples: []string{"listclosedchannels"},
+	}, listClosedChannels),
 	define(Spec{
 		Name: "close", Group: "channels", Short: "close a channel",
 		Long: "Closes a channel by agreement with the peer, and when that does not come about in time, by our latest " +

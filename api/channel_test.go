@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net"
 	"strings"
 	"testing"
@@ -139,6 +140,43 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 			o := ask[fundsResult](t, bob, "listfunds").Outputs
 			return len(o) == 1 && o[0].Amount == 1_000_000 && o[0].Status == "confirmed"
 		})
+	})
+
+	t.Run("it is closed for good", func(t *testing.T) {
+		type closing struct {
+			channelResult
+			OnChain []struct {
+				Amount amount.MilliSatoshi `json:"amount_msat"`
+				Type   string              `json:"output_type"`
+				State  string
+			} `json:"onchain"`
+		}
+		var seen closing
+		until(t, "the closing transaction is seen", func() bool {
+			list := ask[struct{ Channels []closing }](t, alice, "listpeerchannels").Channels
+			if len(list) == 1 {
+				seen = list[0]
+			}
+			return seen.State == "ONCHAIN"
+		})
+		if len(seen.OnChain) != 2 || seen.OnChain[0].State == seen.OnChain[1].State {
+			t.Errorf("its outputs are %+v", seen.OnChain)
+		}
+		equal(t, "closed for good", len(ask[struct {
+			Channels []json.RawMessage `json:"closedchannels"`
+		}](t, alice, "listclosedchannels").Channels), 0)
+		w.mine(t, 99)
+		until(t, "it is gone", func() bool { return len(channels(t, alice)) == 0 })
+		closed := ask[struct {
+			Channels []struct {
+				PeerID string              `json:"peer_id"`
+				Final  amount.MilliSatoshi `json:"final_to_us_msat"`
+				Cause  string              `json:"close_cause"`
+			} `json:"closedchannels"`
+		}](t, alice, "listclosedchannels").Channels
+		if len(closed) != 1 || closed[0].PeerID != bob.ID().String() || closed[0].Final != 999_000_000 || closed[0].Cause != "local" {
+			t.Errorf("listclosedchannels gives %+v", closed)
+		}
 	})
 
 	t.Run("it stops", func(t *testing.T) {

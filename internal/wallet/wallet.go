@@ -136,6 +136,17 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 	return a, nil
 }
 
+// Scripts are those of all addresses given out.
+func (w *Wallet) Scripts() [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([][]byte, 0, len(w.addresses))
+	for _, a := range w.addresses {
+		all = append(all, a.Script)
+	}
+	return all
+}
+
 // Height is that of the last block connected.
 func (w *Wallet) Height() uint32 {
 	w.mu.Lock()
