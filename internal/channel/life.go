@@ -143,9 +143,10 @@ func printable(s string) string {
 }
 
 // SpentOnChain says that the funding output is spent: nothing more is agreed
-// with the peer.
+// with the peer. A channel whose state was lost stays [Lost]: after a reorganization
+// its commitment must not be broadcast either.
 func (c *Channel) SpentOnChain() {
-	if c.status.Status < Spent {
+	if c.status.Status < Spent && c.status.Status != Lost {
 		c.end(Spent, c.status.Failure)
 	}
 }

@@ -147,6 +147,12 @@ func TestLostStateIsNeverBroadcast(t *testing.T) {
 	if p.b.ch.status.Status != Failed {
 		t.Error("the peer was not asked to fail the channel")
 	}
+	// Nor when the block that closed the channel is gone again.
+	p.a.ch.SpentOnChain()
+	p.a.ch.Unspent()
+	if _, _, _, err := p.a.ch.OurCommitment(p.a.signer); err != ErrLost {
+		t.Errorf("our commitment after a reorganization: %v", err)
+	}
 	// It stays so, whatever the peer says and however often it connects.
 	p.b.ch.ForceClose("")
 	p.disconnect()
