@@ -60,6 +60,7 @@ var floors = map[string]int{
 	"internal/sender":          5,
 	"node":                     6,
 	"api":                      7,
+	"api/jsonrpc":              8,
 	"cmd/leyden":               9,
 }
 

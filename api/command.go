@@ -127,7 +127,7 @@ func Call(ctx context.Context, n *node.Node, method string, params json.RawMessa
 	}
 	res, err := c.run(ctx, n, params)
 	if err != nil {
-		return nil, asError(err)
+		return nil, AsError(err)
 	}
 	return res, nil
 }

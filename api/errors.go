@@ -104,8 +104,8 @@ func refuse(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// asError gives any error its code: what carries none is a plain failure.
-func asError(err error) *Error {
+// AsError gives any error its code: what carries none is a plain failure.
+func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

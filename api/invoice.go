@@ -280,6 +280,22 @@ func within(ctx context.Context, seconds *uint64) (context.Context, context.Canc
 	return context.WithTimeout(ctx, time.Duration(min(*seconds, 1<<31))*time.Second) //nolint:gosec // bounded
 }
 
+type waitAnyRequest struct {
+	Last    *uint64 `json:"lastpay_index" doc:"the pay_index of the last payment that is known; 0 when not given"`
+	Timeout *uint64 `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
+}
+
+func waitAnyInvoice(ctx context.Context, n *node.Node, r waitAnyRequest) (invoiceRow, error) {
+	ctx, cancel := within(ctx, r.Timeout)
+	defer cancel()
+	var last uint64
+	if r.Last != nil {
+		last = *r.Last
+	}
+	row, err := n.Receiver().WaitAny(ctx, last)
+	return showInvoice(row), invoiceError(err)
+}
+
 var invoiceCommands = []Command{
 	define(Spec{
 		Name: "invoice", Group: "payments", Short: "make an invoice",
@@ -300,6 +316,13 @@ var invoiceCommands = []Command{
 		Errors:   []Code{InvoiceNotFound, InvoiceStatusUnexpected, Failed},
 		Examples: []string{"delinvoice t-shirt paid"},
 	}, delInvoice),
+	define(Spec{
+		Name: "waitanyinvoice", Group: "payments", Short: "wait for the next payment",
+		Long: "Gives the invoice that was paid next after lastpay_index, or waits for one. Who remembers the pay_index that " +
+			"came last misses no payment, also over a restart of either side.",
+		Errors:   []Code{InvoiceWaitTimedOut, Failed},
+		Examples: []string{"waitanyinvoice", "waitanyinvoice 7 60"},
+	}, waitAnyInvoice),
 	define(Spec{
 		Name: "waitinvoice", Group: "payments", Short: "wait until an invoice is paid",
 		Long:     "Waits until the invoice is paid, which it may be already, or has expired.",

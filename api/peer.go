@@ -127,6 +127,27 @@ func listPeers(ctx context.Context, n *node.Node, r peerRequest) (listPeersRespo
 	return out, nil
 }
 
+type disconnectRequest struct {
+	ID    wire.NodeID `json:"id" doc:"the peer"`
+	Force *bool       `json:"force" doc:"also when there are channels with it; false when not given"`
+}
+
+var errByUser = errors.New("disconnected by its owner")
+
+func disconnect(_ context.Context, n *node.Node, r disconnectRequest) (none, error) {
+	p, ok := n.Peers().Get(r.ID)
+	if !ok {
+		return none{}, refuse(Failed, "the peer is not connected")
+	}
+	for _, l := range n.Links().All() {
+		if l.Params().Peer == r.ID && (r.Force == nil || !*r.Force) {
+			return none{}, refuse(Failed, "there is a channel with this peer, which is connected again at once: say force")
+		}
+	}
+	p.Disconnect(errByUser)
+	return none{}, nil
+}
+
 var peerCommands = []Command{
 	define(Spec{
 		Name: "connect", Group: "network", Short: "connect to a node",
@@ -136,6 +157,11 @@ var peerCommands = []Command{
 			"connect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619@127.0.0.1:9735",
 		},
 	}, connect),
+	define(Spec{
+		Name: "disconnect", Group: "network", Short: "end a connection",
+		Long: "Ends the connection with a peer.", Errors: []Code{Failed},
+		Examples: []string{"disconnect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"},
+	}, disconnect),
 	define(Spec{
 		Name: "listpeers", Group: "network", Short: "list peers",
 		Long: "Lists the nodes that are connected or have channels with us.", Errors: []Code{Failed}, Examples: []string{"listpeers"},

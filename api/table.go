@@ -7,5 +7,8 @@ import "slices"
 var table []Command
 
 func init() {
-	table = slices.Concat(invoiceCommands, payCommands, channelCommands, peerCommands, walletCommands, graphCommands, nodeCommands())
+	table = slices.Concat(
+		invoiceCommands, payCommands, receiptCommands, channelCommands, peerCommands, walletCommands, sendCommands, graphCommands,
+		messageCommands, nodeCommands(),
+	)
 }

@@ -161,6 +161,11 @@ func (n *Node) ClosingTx(ctx context.Context, id wire.ChannelID) (tx *btcwire.Ms
 	return tx, err
 }
 
+// SignDigest signs a digest with the node's key: 64 bytes and the recovery id.
+func (n *Node) SignDigest(hash [32]byte) ([65]byte, error) {
+	return n.ring.Node().SignRecoverable(hash)
+}
+
 // NewAddress makes an address of the wallet, on disk before it is shown.
 func (n *Node) NewAddress(ctx context.Context, kind wallet.Kind) (string, error) {
 	pending, err := n.wallet.NewAddress(kind)

@@ -15,7 +15,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/jsonrpc"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
@@ -28,14 +28,14 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 	if err != nil {
 		return nil, err
 	}
-	l, err := api.Listen(ctx, path)
+	l, err := jsonrpc.Listen(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := (&api.Server{Node: n, Log: log}).Serve(ctx, l); err != nil {
+		if err := (&jsonrpc.Server{Node: n, Log: log}).Serve(ctx, l); err != nil {
 			log.Error("the socket failed", "why", err)
 		}
 	})

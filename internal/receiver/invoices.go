@@ -135,7 +135,7 @@ func (r *Receiver) WaitAny(ctx context.Context, after uint64) (invoice.Row, erro
 	r.anyPaid = append(r.anyPaid, paid)
 	r.mu.Unlock()
 	defer r.forgetAny(paid)
-	row, found, err := r.Invoices.NextPaid(ctx, after)
+	row, found, err := r.Invoices.NextPaid(context.WithoutCancel(ctx), after) // what is so already needs no time
 	if err != nil || found {
 		return row, err
 	}

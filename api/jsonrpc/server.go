@@ -1,4 +1,4 @@
-package api
+package jsonrpc
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -79,7 +80,7 @@ type response struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
 	Result  any             `json:"result,omitempty"`
-	Error   *Error          `json:"error,omitempty"`
+	Error   *api.Error      `json:"error,omitempty"`
 }
 
 // ServeConn answers one connection until it ends or sends what is not JSON.
@@ -100,12 +101,12 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 		var r request
 		if err := d.Decode(&r); err != nil {
 			if text := complaint(err); text != "" {
-				out.send(response{Error: &Error{Code: ParseError, Message: text}})
+				out.send(response{Error: &api.Error{Code: api.ParseError, Message: text}})
 			}
 			return
 		}
 		if r.Method == "" || len(r.ID) == 0 {
-			out.send(response{ID: r.ID, Error: &Error{Code: InvalidRequest, Message: "a request needs an id and a method"}})
+			out.send(response{ID: r.ID, Error: &api.Error{Code: api.InvalidRequest, Message: "a request needs an id and a method"}})
 			continue
 		}
 		slots <- struct{}{}
@@ -117,9 +118,9 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 }
 
 func (s *Server) answer(ctx context.Context, r request) response {
-	res, err := Call(ctx, s.Node, r.Method, r.Params)
+	res, err := api.Call(ctx, s.Node, r.Method, r.Params)
 	if err != nil {
-		e := asError(err)
+		e := api.AsError(err)
 		s.Log.Debug("command refused", "method", r.Method, "code", e.Code, "reason", e.Message)
 		return response{ID: r.ID, Error: e}
 	}
@@ -150,7 +151,7 @@ func (a *answers) send(r response) {
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
-		b, _ = json.Marshal(response{Version: "2.0", ID: r.ID, Error: &Error{Code: Internal, Message: err.Error()}})
+		b, _ = json.Marshal(response{Version: "2.0", ID: r.ID, Error: &api.Error{Code: api.Internal, Message: err.Error()}})
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,4 +1,4 @@
-package api
+package jsonrpc
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/leyden-ln/leyden/api"
 )
 
 // dialog gives a connection to a server without a node, and its answers by line.
@@ -33,7 +35,7 @@ type answer struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
 	Result  json.RawMessage `json:"result"`
-	Error   *Error          `json:"error"`
+	Error   *api.Error      `json:"error"`
 }
 
 func read(t *testing.T, r *bufio.Reader) answer {
@@ -74,17 +76,17 @@ func TestRequestsNeedNoSeparator(t *testing.T) {
 }
 
 func TestBadRequestsAreAnsweredWithTheirCode(t *testing.T) {
-	for request, want := range map[string]Code{
-		`{"id":1,"method":"nothing"}`: UnknownMethod,
-		`{"id":1}`:                    InvalidRequest,
-		`{"method":"help"}`:           InvalidRequest,
-		`{"id":1,"method":"help","params":["help", 1]}`:       InvalidParams,
-		`{"id":1,"method":"help","params":["nothing"]}`:       UnknownMethod,
-		`{"id":1,"method":"decode","params":["lnbc1notone"]}`: InvalidParams,
-		`{"id":1,"method":7}`:                                 ParseError,
-		`garbage`:                                             ParseError,
-		`[]`:                                                  ParseError,
-		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1): ParseError,
+	for request, want := range map[string]api.Code{
+		`{"id":1,"method":"nothing"}`: api.UnknownMethod,
+		`{"id":1}`:                    api.InvalidRequest,
+		`{"method":"help"}`:           api.InvalidRequest,
+		`{"id":1,"method":"help","params":["help", 1]}`:       api.InvalidParams,
+		`{"id":1,"method":"help","params":["nothing"]}`:       api.UnknownMethod,
+		`{"id":1,"method":"decode","params":["lnbc1notone"]}`: api.InvalidParams,
+		`{"id":1,"method":7}`:                                 api.ParseError,
+		`garbage`:                                             api.ParseError,
+		`[]`:                                                  api.ParseError,
+		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1): api.ParseError,
 	} {
 		c, r := dialog(t)
 		go io.WriteString(c, request)
@@ -116,21 +118,12 @@ func TestTheSocketIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestTheCommandPagesAreCurrent(t *testing.T) {
-	for name, page := range Pages() {
-		b, err := os.ReadFile(filepath.Join("..", "docs", "commands", name))
-		if err != nil || string(b) != page {
-			t.Errorf("docs/commands/%s is not what the table says: run make docs", name)
-		}
-	}
-}
-
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"jsonrpc":"2.0","id":1,"method":"decode","params":["lnbc1"]}`))
 	f.Add([]byte(`{"id":"x","method":"help","params":{"command":"pay"}}{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for i := range table {
-			if n := table[i].Name; n != "help" && n != "decode" && strings.Contains(string(b), n) {
+		for _, c := range api.Table() {
+			if n := c.Name; n != "help" && n != "decode" && strings.Contains(string(b), n) {
 				return // it would ask a node, and there is none
 			}
 		}

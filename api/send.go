@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type withdrawRequest struct {
+	Destination string      `json:"destination" doc:"the address to pay"`
+	Satoshi     string      `json:"satoshi" doc:"a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
+	FeeRate     *feeRate    `json:"feerate" doc:"a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
+	MinConf     *uint32     `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
+	UTXOs       *[]outPoint `json:"utxos" doc:"spend just these coins: txid:output"`
+}
+
+type withdrawResponse struct {
+	Tx   string `json:"tx" doc:"the transaction in hexadecimal"`
+	Txid string `json:"txid" doc:"its id"`
+}
+
+// outPoint is a coin's name, txid:output.
+type outPoint struct{ btcwire.OutPoint }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (o *outPoint) UnmarshalText(b []byte) error {
+	txid, index, ok := strings.Cut(string(b), ":")
+	hash, err := chainhash.NewHashFromStr(txid)
+	if !ok || err != nil || len(txid) != 64 {
+		return errors.New("should be txid:output")
+	}
+	i, err := strconv.ParseUint(index, 10, 32)
+	if err != nil {
+		return errors.New("should be txid:output")
+	}
+	o.Hash, o.Index = *hash, uint32(i)
+	return nil
+}
+
+func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdrawResponse, err error) {
+	script, err := scriptOf(n, r.Destination)
+	if err != nil {
+		return out, refuse(InvalidParams, "destination: %v", err)
+	}
+	value, err := satoshi(r.Satoshi)
+	if err != nil {
+		return out, refuse(InvalidParams, "satoshi: %v", err)
+	}
+	rate, err := r.FeeRate.of(ctx, n)
+	if err != nil {
+		return out, err
+	}
+	req := wallet.Request{Outputs: []wallet.Output{{Value: value, Script: script}}, FeePerKw: rate, MinConf: 1}
+	if r.MinConf != nil {
+		req.MinConf = *r.MinConf
+	}
+	if r.UTXOs != nil {
+		for _, o := range *r.UTXOs {
+			req.Coins = append(req.Coins, o.OutPoint)
+		}
+	}
+	sent, err := n.Send(ctx, req)
+	var few *wallet.InsufficientError
+	switch {
+	case errors.As(err, &few):
+		return out, refuse(FundCannotAfford, "%v", err)
+	case errors.Is(err, wallet.ErrOutput):
+		return out, refuse(FundOutputIsDust, "%v", err)
+	case errors.Is(err, node.ErrBroadcast):
+		return out, refuse(FundBroadcastFail, "%v", err)
+	case err != nil:
+		return out, err
+	}
+	out.Txid = sent.Tx.TxHash().String()
+	out.Tx, err = hexTx(sent.Tx)
+	return out, err
+}
+
+type feeRatesRequest struct {
+	Style string `json:"style" doc:"perkb or perkw: for 1000 virtual bytes, or for 1000 weight"`
+}
+
+type estimateRow struct {
+	Blocks  uint32 `json:"blockcount" doc:"within so many blocks"`
+	FeeRate uint32 `json:"feerate" doc:"in the style asked for"`
+}
+
+type estimates struct {
+	Min       uint32        `json:"min_acceptable" doc:"below which nodes do not relay"`
+	Max       uint32        `json:"max_acceptable" doc:"above which it is taken for a mistake"`
+	Opening   uint32        `json:"opening" doc:"for a channel"`
+	Close     uint32        `json:"mutual_close" doc:"for closing one by agreement"`
+	Estimates []estimateRow `json:"estimates" doc:"by how soon to confirm"`
+}
+
+type feeRatesResponse struct {
+	PerKb *estimates `json:"perkb,omitempty" doc:"satoshi for 1000 virtual bytes"`
+	PerKw *estimates `json:"perkw,omitempty" doc:"satoshi for 1000 weight"`
+}
+
+func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out feeRatesResponse, err error) {
+	times := uint32(1)
+	switch r.Style {
+	case "perkb":
+		times = 4
+	case "perkw":
+	default:
+		return out, refuse(InvalidParams, "style: should be perkb or perkw, not %q", clip([]byte(r.Style)))
+	}
+	e := &estimates{Min: leastFeeRate * times, Max: wallet.MaxFeePerKw * times}
+	for _, blocks := range []uint32{2, confirmTarget, 12, 100} {
+		rate, err := n.FeeRate(ctx, blocks)
+		if err != nil {
+			return out, err
+		}
+		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times})
+		if blocks == confirmTarget {
+			e.Opening, e.Close = rate*times, rate*times
+		}
+	}
+	if times == 4 {
+		out.PerKb = e
+	} else {
+		out.PerKw = e
+	}
+	return out, nil
+}
+
+var sendCommands = []Command{
+	define(Spec{
+		Name: "withdraw", Group: "bitcoin", Short: "pay on-chain",
+		Long: "Pays an address from the wallet's coins. The transaction is on disk before it is broadcast, and is offered " +
+			"again at each block until it confirms.",
+		Errors:   []Code{FundCannotAfford, FundOutputIsDust, FundBroadcastFail, Failed},
+		Examples: []string{"withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 100000sat", "withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 all slow"},
+	}, withdraw),
+	define(Spec{
+		Name: "feerates", Group: "bitcoin", Short: "estimate feerates",
+		Long: "Shows what the chain source estimates.", Errors: []Code{Failed}, Examples: []string{"feerates perkb"},
+	}, listFeeRates),
+}
