@@ -153,7 +153,6 @@ func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID
 	p.todo.Learn = nil // what the rows tell was learnt when it was new
 	for _, a := range attempts {
 		switch {
-		case a.Row.Result.Status != Pending:
 		case a.Raw != nil:
 			p.resolve(now, a.Row.ID, *a.Raw)
 		case !a.Alive:

@@ -58,6 +58,9 @@ func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
 			if d.payment.Result.Status == Complete {
 				return errors.New("a complete payment is changed")
 			}
+			if r.PaymentHash != d.payment.PaymentHash {
+				return errors.New("a result of another payment")
+			}
 			d.payment.Result = r
 			d.ends++
 		case AttemptRow:
@@ -133,6 +136,9 @@ func TestWhatCannotBePaidIsRefusedBeforeAnyRow(t *testing.T) {
 		"expired":               {func(*Request) {}, start + 3600, CodeInvoiceExpired},
 		"no amount":             {func(r *Request) { r.Invoice.Amount = nil }, start, CodeInvalid},
 		"zero amount":           {func(r *Request) { r.Invoice.Amount = nil; r.Amount = new(amount.MilliSatoshi) }, start, CodeInvalid},
+		"more than there is":    {func(r *Request) { r.Invoice.Amount = nil; r.Amount = new(amount.Max + 1) }, start, CodeInvalid},
+		"asks for nothing":      {func(r *Request) { r.Invoice.Amount = new(amount.MilliSatoshi) }, start, CodeInvalid},
+		"asks for too much":     {func(r *Request) { r.Invoice.Amount = new(amount.Max + 1) }, start, CodeInvalid},
 		"another amount":        {func(r *Request) { r.Amount = &amt }, start, CodeInvalid},
 		"description not in it": {func(r *Request) { r.Invoice.DescriptionHash = &[32]byte{1}; r.Description = "x" }, start, CodeInvalid},
 	} {
@@ -141,6 +147,26 @@ func TestWhatCannotBePaidIsRefusedBeforeAnyRow(t *testing.T) {
 		if _, err := New(r, node, 1, c.now); err == nil || code(t, err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestWhatTheUserSaysGoesIntoTheSearch(t *testing.T) {
+	inv, hash, all := testInvoice(0, true), sha256.Sum256([]byte("1 t-shirt")), amount.Max
+	inv.DescriptionHash = &hash
+	b, todo := begin(t, Request{
+		Invoice: inv, Amount: &all, Description: "1 t-shirt", Exclude: []Exclusion{{SCID: 7, Direction: 1}},
+		MaxDelay: 500, RetryFor: new(uint64(10)),
+	})
+	f := todo.Find
+	if f.Amount != amount.Max || f.MaxDelay != 500 || !slices.Equal(f.Exclude, []Exclusion{{SCID: 7, Direction: 1}}) {
+		t.Errorf("search: %+v", f)
+	}
+	if until, ok := b.p.Deadline(); until != start+10 || !ok {
+		t.Errorf("it tries until %d, %t", until, ok)
+	}
+	b, _ = begin(t, Request{Invoice: testInvoice(amount.Max, false), RetryFor: new(uint64(1 << 63))})
+	if until, ok := b.p.Deadline(); until != start+3600 || !ok {
+		t.Errorf("it tries until %d, %t: the invoice has expired by then", until, ok)
 	}
 }
 
@@ -154,6 +180,7 @@ func TestFeeLimits(t *testing.T) {
 		{Request{}, 1_000_000, 5000},
 		{Request{}, 10_000_000, 50_000},
 		{Request{MaxFeePPM: &ppm, ExemptFee: &exempt}, 1_000_000, 10_000},
+		{Request{ExemptFee: &exempt}, 1000, 5},
 		{Request{MaxFee: &max}, 10_000_000, 3},
 	} {
 		if got := c.r.maxFee(c.amt); got != c.want {
@@ -285,7 +312,21 @@ func TestEachEndHasItsCode(t *testing.T) {
 		"timed out": {func(b *bench) { b.p.Tick(start + 60) }, CodeStoppedRetrying},
 		"expired":   {func(b *bench) { b.p.Tick(start + 3600) }, CodeInvoiceExpired},
 		"cancelled": {func(b *bench) { b.p.Cancel(start) }, CodeStoppedRetrying},
-		"too much":  {func(b *bench) { b.p.Routes(start, 100, []Route{via(1, 1001, 0)}, b.mint) }, CodeRouteNotFound},
+		"too many blocks by one": {func(b *bench) {
+			b.p.Routes(start, 1, []Route{{{NodeID: payee, Amount: 1000, CLTVExpiry: 2018}}}, b.mint)
+		}, CodeRouteTooCostly},
+		"nowhere":      {func(b *bench) { b.p.Routes(start, 100, []Route{{}}, b.mint) }, CodeRouteNotFound},
+		"to another":   {func(b *bench) { b.p.Routes(start, 100, []Route{via(1, 1000, 0)[:1]}, b.mint) }, CodeRouteNotFound},
+		"with nothing": {func(b *bench) { b.p.Routes(start, 100, []Route{via(1, 1000, 0), via(2, 0, 0)}, b.mint) }, CodeRouteNotFound},
+		"with a gift": {func(b *bench) {
+			b.p.Routes(start, 100, []Route{{{Amount: 999}, {NodeID: payee, Amount: 1000}}}, b.mint)
+		}, CodeRouteNotFound},
+		"late answer": {func(b *bench) { b.p.NoRouteYet(start+60, &Error{Code: CodeRouteNotFound}) }, CodeRouteNotFound},
+		"cancelled twice": {func(b *bench) {
+			b.p.Tick(start + 60)
+			b.p.Cancel(start + 60)
+		}, CodeStoppedRetrying},
+		"too much": {func(b *bench) { b.p.Routes(start, 100, []Route{via(1, 1001, 0)}, b.mint) }, CodeRouteNotFound},
 	} {
 		b, _ := begin(t, Request{Invoice: testInvoice(1000, false)})
 		c.input(b)
