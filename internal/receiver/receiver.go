@@ -216,7 +216,8 @@ const (
 	farthest = 1 << 34    // a time that a timer can hold
 )
 
-// expire marks the invoices whose time is over.
+// expire marks the invoices whose time is over. When they are more than one
+// transaction takes, the rest are due at once: next says so.
 func (r *Receiver) expire(ctx context.Context, now uint64) error {
 	r.mu.Lock()
 	due := r.expiry <= now
@@ -227,25 +228,20 @@ func (r *Receiver) expire(ctx context.Context, now uint64) error {
 	if !due {
 		return nil
 	}
-	for {
-		rows, err := r.Invoices.Expiring(ctx, now, expireAtOnce)
-		if err != nil {
-			return fmt.Errorf("invoices to expire: %w", err)
-		}
-		var changes []durable.Row
-		for _, row := range rows {
-			changes = append(changes, row.Expiry()...)
-		}
-		if _, err := durable.Hold(struct{}{}, changes...).Commit(ctx, r.Writer); err != nil {
-			return fmt.Errorf("expiring invoices: %w", err)
-		}
-		for _, row := range rows {
-			r.till.Expire(row.PaymentHash)
-			r.tell(row.Label)
-		}
-		if len(rows) < expireAtOnce {
-			break
-		}
+	rows, err := r.Invoices.Expiring(ctx, now, expireAtOnce)
+	if err != nil {
+		return fmt.Errorf("invoices to expire: %w", err)
+	}
+	var changes []durable.Row
+	for _, row := range rows {
+		changes = append(changes, row.Expiry()...)
+	}
+	if _, err := durable.Hold(struct{}{}, changes...).Commit(ctx, r.Writer); err != nil {
+		return fmt.Errorf("expiring invoices: %w", err)
+	}
+	for _, row := range rows {
+		r.till.Expire(row.PaymentHash)
+		r.tell(row.Label)
 	}
 	next, ok, err := r.Invoices.NextExpiry(ctx)
 	if err != nil {
@@ -274,5 +270,4 @@ func (r *Receiver) stop() {
 	for _, t := range r.tasks {
 		t.done <- ErrStopped
 	}
-	r.tasks = nil
 }

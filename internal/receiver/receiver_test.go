@@ -29,6 +29,8 @@ type disk struct {
 	decisions map[channel.Ref]relay.DecisionRow
 	pays      uint64
 	broken    error
+	unread    map[string]error // what a method says that cannot read
+	batches   []int            // how many invoices each transaction expired
 
 	fulfilled map[channel.Ref]wire.Preimage
 	failed    map[channel.Ref]onion.Code
@@ -58,6 +60,12 @@ func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
 	if d.broken != nil {
 		return d.broken
 	}
+	var expired int
+	defer func() {
+		if expired > 0 {
+			d.batches = append(d.batches, expired)
+		}
+	}()
 	for _, r := range rows {
 		switch r := r.(type) {
 		case invoice.Row:
@@ -74,6 +82,7 @@ func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
 			row.Status, row.Received, row.PaidAt, row.PayIndex = invoice.Paid, r.Received, r.PaidAt, d.pays
 		case invoice.ExpiredRow:
 			d.byHash(r.PaymentHash).Status = invoice.Expired
+			expired++
 		case invoice.DeletedRow:
 			delete(d.invoices, d.byHash(r.PaymentHash).Label)
 		case relay.DecisionRow:
@@ -85,9 +94,12 @@ func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
 	return nil
 }
 
-func (d *disk) find(fits func(*invoice.Row) bool) (best invoice.Row, found bool, err error) {
+func (d *disk) find(method string, fits func(*invoice.Row) bool) (best invoice.Row, found bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.unread[method]; err != nil {
+		return best, false, err
+	}
 	for _, r := range d.invoices {
 		if fits(r) && (!found || r.PayIndex < best.PayIndex) {
 			best, found = *r, true
@@ -97,15 +109,15 @@ func (d *disk) find(fits func(*invoice.Row) bool) (best invoice.Row, found bool,
 }
 
 func (d *disk) ByHash(_ context.Context, h wire.PaymentHash) (invoice.Row, bool, error) {
-	return d.find(func(r *invoice.Row) bool { return r.PaymentHash == h })
+	return d.find("ByHash", func(r *invoice.Row) bool { return r.PaymentHash == h })
 }
 
 func (d *disk) ByLabel(_ context.Context, label string) (invoice.Row, bool, error) {
-	return d.find(func(r *invoice.Row) bool { return r.Label == label })
+	return d.find("ByLabel", func(r *invoice.Row) bool { return r.Label == label })
 }
 
 func (d *disk) NextPaid(_ context.Context, after uint64) (invoice.Row, bool, error) {
-	return d.find(func(r *invoice.Row) bool { return r.PayIndex > after })
+	return d.find("NextPaid", func(r *invoice.Row) bool { return r.PayIndex > after })
 }
 
 func (d *disk) Expiring(_ context.Context, now uint64, limit int) (due []invoice.Row, err error) {
@@ -116,7 +128,7 @@ func (d *disk) Expiring(_ context.Context, now uint64, limit int) (due []invoice
 			due = append(due, *r)
 		}
 	}
-	return due, nil
+	return due, d.unread["Expiring"]
 }
 
 func (d *disk) NextExpiry(context.Context) (next uint64, found bool, err error) {
@@ -127,14 +139,14 @@ func (d *disk) NextExpiry(context.Context) (next uint64, found bool, err error) 
 			next, found = r.ExpiresAt, true
 		}
 	}
-	return next, found, nil
+	return next, found, d.unread["NextExpiry"]
 }
 
 func (d *disk) Decision(_ context.Context, in channel.Ref) (relay.DecisionRow, bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	row, ok := d.decisions[in]
-	return row, ok, nil
+	return row, ok, d.unread["Decision"]
 }
 
 func (d *disk) Fulfil(in channel.Ref, p wire.Preimage) {
@@ -337,12 +349,14 @@ func TestAWriteErrorEndsTheLoopAndTellsNobody(t *testing.T) {
 		if err := r.Create(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
 		d.mu.Lock()
 		d.broken = errors.New("disk full")
 		d.mu.Unlock()
+		began := time.Now()
 		offer(r, i, 1, 1000)
 		<-r.stopped
-		if ok, bad := d.told(); ok+bad != 0 {
+		if ok, bad := d.told(); ok+bad != 0 || time.Since(began) > 0 {
 			t.Error("a channel was told")
 		}
 		if _, err := r.Delete(t.Context(), "a", invoice.Unpaid); !errors.Is(err, ErrStopped) {
