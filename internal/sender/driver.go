@@ -278,11 +278,11 @@ func result(a pay.AttemptRow, r channel.Resolved) (pay.Result, bool) {
 	for i, h := range a.Hops {
 		nodes[i] = h.NodeID
 	}
-	hop, f, err := onion.DecodeReason(onion.Secrets(session(a.Session), nodes), r.Reason)
+	hop, f, _ := onion.DecodeReason(onion.Secrets(session(a.Session), nodes), r.Reason)
 	switch {
 	case hop < 0:
 		return pay.Result{Hop: -1, Message: r.Reason}, true
-	case err != nil && f.Code == 0: // an authentic reason without a code: the node is broken
+	case f.Code == 0: // an authentic reason without a code: the node is broken, nobody else
 		f.Code = onion.CodeTemporaryNodeFailure
 	}
 	res := pay.Result{Hop: hop, Code: f.Code, Message: f.Encode(), Height: f.Height}

@@ -60,6 +60,10 @@ type world struct {
 	lessons  []pay.Lesson
 	broken   error
 	searches int
+
+	writes func(ctx context.Context, rows []durable.Row) // called before each write
+	noWay  error                                         // of Routes
+	unread map[string]error                              // of the methods that read
 }
 
 func newWorld() *world {
@@ -67,6 +71,9 @@ func newWorld() *world {
 }
 
 func (w *world) Write(ctx context.Context, rows ...durable.Row) error {
+	if w.writes != nil {
+		w.writes(ctx, rows)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken != nil {
@@ -93,7 +100,7 @@ func (w *world) ByHash(_ context.Context, h wire.PaymentHash) (pay.PaymentRow, b
 	if r := w.payments[h]; r != nil {
 		return *r, true, nil
 	}
-	return pay.PaymentRow{}, false, nil
+	return pay.PaymentRow{}, false, w.unread["ByHash"]
 }
 
 func (w *world) Attempts(_ context.Context, h wire.PaymentHash) (rows []pay.AttemptRow, err error) {
@@ -104,14 +111,14 @@ func (w *world) Attempts(_ context.Context, h wire.PaymentHash) (rows []pay.Atte
 			rows = append(rows, a)
 		}
 	}
-	return rows, nil
+	return rows, w.unread["Attempts"]
 }
 
 func (w *world) LastAttempt(context.Context) (last uint64, err error) {
 	for _, a := range w.attempts {
 		last = max(last, a.ID)
 	}
-	return last, nil
+	return last, w.unread["LastAttempt"]
 }
 
 func (w *world) Unfinished(ctx context.Context) (list []Unfinished, err error) {
@@ -126,7 +133,7 @@ func (w *world) Unfinished(ctx context.Context) (list []Unfinished, err error) {
 		}
 		list = append(list, u)
 	}
-	return list, nil
+	return list, w.unread["Unfinished"]
 }
 
 func (w *world) Offer(_ wire.ShortChannelID, add channel.Add) error {
@@ -148,6 +155,9 @@ func (w *world) Routes(height uint32, f *pay.Find) ([]pay.Route, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.searches++
+	if w.noWay != nil {
+		return nil, w.noWay
+	}
 	if len(f.Avoid) > 0 {
 		return nil, &pay.Error{Code: pay.CodeRouteNotFound, Message: "no other way"}
 	}
@@ -173,12 +183,16 @@ func (w *world) offered(n int) channel.Add {
 	return w.offers[n]
 }
 
-func (w *world) sender(t *testing.T) *Sender {
-	s := New(Config{
+func (w *world) idle(t *testing.T) *Sender {
+	return New(Config{
 		Writer: w, Payments: w, Links: w, Network: w, Rand: rand.Reader,
 		Node:  pay.Node{ID: us.id(), Network: bolt11.Regtest},
 		Fatal: func(err error) { t.Error(err) },
 	})
+}
+
+func (w *world) sender(t *testing.T) *Sender {
+	s := w.idle(t)
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -249,6 +263,12 @@ func TestAPaymentArrivesWithWhatTheInvoiceAsks(t *testing.T) {
 			t.Fatalf("%+v %v", last.Payload, err)
 		}
 		again := pays(s, request(t)) // joins
+		five := amount.MilliSatoshi(5)
+		r := request(t)
+		r.Invoice.Amount = &five
+		if a := <-pays(s, r); !isCode(a.err, pay.CodeInProgress) {
+			t.Errorf("joined with another amount: %+v", a)
+		}
 		s.Resolved(channel.Resolved{Origin: add.Origin, Preimage: &preimage})
 		for _, c := range []<-chan answer{done, again} {
 			if a := <-c; a.err != nil || a.row.Result.Preimage != preimage || a.row.Result.AmountSent != 1001 {
@@ -256,14 +276,20 @@ func TestAPaymentArrivesWithWhatTheInvoiceAsks(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Hour) // the invoice has expired
-		r := request(t)
+		r = request(t)
 		if a := <-pays(s, r); a.err != nil || a.row.Result.Preimage != preimage || len(w.offers) != 1 {
 			t.Errorf("the second time: %+v", a)
 		}
-		other := amount.MilliSatoshi(5)
-		r.Invoice.Amount = &other
+		r.Amount = &five
+		if a := <-pays(s, r); !isCode(a.err, pay.CodeInvalid) {
+			t.Errorf("the request contradicts the invoice: %+v", a)
+		}
+		r.Invoice.Amount = &five
 		if a := <-pays(s, r); !isCode(a.err, pay.CodeAlreadyPaid) {
 			t.Errorf("%+v", a)
+		}
+		if len(s.attempts)+len(s.payments) != 0 {
+			t.Error("something is remembered of what is over")
 		}
 	})
 }
@@ -328,6 +354,9 @@ func TestEveryKindOfFailureIsUnderstood(t *testing.T) {
 			"by the first node": {func(first onion.Peeled) channel.Resolved {
 				return channel.Resolved{Reason: onion.NewFailure(first.SharedSecret, onion.TemporaryChannelFailure(nil))}
 			}, 1, onion.CodeTemporaryChannelFailure},
+			"by a node that is broken": {func(first onion.Peeled) channel.Resolved {
+				return channel.Resolved{Reason: onion.NewFailure(first.SharedSecret, onion.Failure{})}
+			}, 1, onion.CodeTemporaryNodeFailure},
 			"unreadable": {func(onion.Peeled) channel.Resolved { return channel.Resolved{Reason: make([]byte, 292)} }, -1, 0},
 			"malformed": {func(onion.Peeled) channel.Resolved {
 				return channel.Resolved{Malformed: &channel.Malformed{Code: uint16(onion.CodeInvalidOnionHMAC)}}
@@ -350,6 +379,12 @@ func TestEveryKindOfFailureIsUnderstood(t *testing.T) {
 			if f.ErringIndex != c.index || f.FailCode != uint16(c.code) {
 				t.Errorf("%s: %+v", name, f)
 			}
+			if c.index < 0 && !bytes.Equal(f.Message, r.Reason) {
+				t.Errorf("%s: the reason is told as %x", name, f.Message)
+			}
+			if learnt := len(w.lessons) > 0; learnt != (c.index != 0) {
+				t.Errorf("%s: lessons %+v", name, w.lessons)
+			}
 			s.Close()
 		}
 	})
@@ -363,6 +398,9 @@ func TestARestartGoesOnWithWhatItFinds(t *testing.T) {
 	}{
 		"an HTLC that is alive is waited for":   {func(*world) {}, 1, true},
 		"an HTLC that was never signed is anew": {func(w *world) { w.offers = nil }, 1, true},
+		"an HTLC that ended on-chain is anew": {func(w *world) {
+			w.settled[1] = channel.SettlementRow{Origin: channel.Origin{Attempt: 1}}
+		}, 2, true},
 		"a result that nobody read is read": {func(w *world) {
 			w.settled[1] = channel.SettlementRow{Origin: channel.Origin{Attempt: 1}, Preimage: &preimage}
 		}, 1, false},
@@ -385,7 +423,7 @@ func TestARestartGoesOnWithWhatItFinds(t *testing.T) {
 				}
 				done = pays(s, request(t))
 				if c.paid {
-					s.Resolved(channel.Resolved{Origin: w.offered(0).Origin, Preimage: &preimage})
+					s.Resolved(channel.Resolved{Origin: w.offered(c.want - 1).Origin, Preimage: &preimage})
 				}
 				if a := <-done; a.err != nil || a.row.Result.Preimage != preimage {
 					t.Errorf("%+v", a)
