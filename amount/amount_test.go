@@ -70,6 +70,15 @@ func TestArithmeticSaysWhenItOverflows(t *testing.T) {
 	if v, ok := MilliSatoshi(3).Sub(2); !ok || v != 1 {
 		t.Error("3-2 is not 1")
 	}
+	if v, ok := Max.Add(0); !ok || v != Max {
+		t.Error("adding nothing overflows")
+	}
+	if v, ok := Max.Sub(Max); !ok || v != 0 {
+		t.Error("an amount cannot be taken from itself")
+	}
+	if most := Satoshi(^uint64(0) / 1000); most.Msat() != MilliSatoshi(most)*1000 || (most+1).Msat() != ^MilliSatoshi(0) {
+		t.Error("it does not saturate exactly where 64 bits end")
+	}
 	if (^Satoshi(0)).Msat() != ^MilliSatoshi(0) {
 		t.Error("an impossible amount of satoshi does not saturate")
 	}
@@ -92,6 +101,13 @@ func TestOrAnyJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"A":`+in+`}`), &got); err == nil && in != `null` {
 			t.Errorf("%s was taken as %+v", in, got.A)
 		}
+	}
+	again := OrAny{Any: true}
+	if err := again.UnmarshalJSON([]byte(`5`)); err != nil || again != (OrAny{Msat: 5}) {
+		t.Errorf("what was there before is left: %+v, %v", again, err)
+	}
+	if err := again.UnmarshalJSON(nil); err == nil {
+		t.Error("nothing was taken as an amount")
 	}
 	b, _ := json.Marshal([]OrAny{{Any: true}, {Msat: 12}})
 	if string(b) != `["any",12]` {

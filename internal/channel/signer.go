@@ -42,8 +42,8 @@ type Check struct {
 	Sig  wire.Signature // must be low-S
 }
 
-// Verifier tells whether all checks hold. It has no state; it may work in
-// parallel.
+// Verifier tells whether all checks hold, as [script.Verify] does: a high s is
+// refused too. It has no state; it may work in parallel.
 type Verifier interface {
 	Verify(checks []Check) bool
 }

@@ -46,6 +46,14 @@ func TestClosingNegotiation(t *testing.T) {
 			opener, send(offer(500, 100, 10_000)),
 			[]turn{{in: offer(500, 50, 20_000), agreed: true}},
 		},
+		"without a range the most that we pay is agreed to": {
+			opener, send(offer(500, 100, 10_000)),
+			[]turn{{in: offer(10_000), out: send(offer(10_000, 100, 10_000)), agreed: true}},
+		},
+		"without a range the least that we pay is agreed to": {
+			opener, send(offer(500, 100, 10_000)),
+			[]turn{{in: offer(100), out: send(offer(100, 100, 10_000)), agreed: true}},
+		},
 		"the peer picks another fee in both ranges": {
 			opener, send(offer(500, 100, 10_000)),
 			[]turn{{in: offer(900, 900, 20_000), out: send(offer(900, 100, 10_000)), agreed: true}},

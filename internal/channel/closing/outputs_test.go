@@ -50,6 +50,18 @@ func TestClosingOutputs(t *testing.T) {
 			func(t *Terms) { t.Remote.Balance = 353_999 }, 500,
 			Outputs{99_500, 0}, []Outputs{{99_500, 0}},
 		},
+		"theirs is just not dust": {
+			func(t *Terms) { t.Remote.Balance = 354_000 }, 500,
+			Outputs{99_500, 354}, []Outputs{{99_500, 354}, {99_500, 0}},
+		},
+		"ours is just relayed": {
+			func(t *Terms) { t.Local.Balance, t.Local.Script = 1_046_000, p2pkh }, 500,
+			Outputs{546, 50_000}, []Outputs{{546, 50_000}, {546, 0}},
+		},
+		"theirs is just relayed": {
+			func(t *Terms) { t.Remote.Balance, t.Remote.Script = 546_000, p2pkh }, 500,
+			Outputs{99_500, 546}, []Outputs{{99_500, 546}, {99_500, 0}},
+		},
 		"ours is dust to the peer alone: it may leave ours out": {
 			func(t *Terms) { t.Local.Balance, t.Remote.DustLimit = 1_000_000, 546 }, 500,
 			Outputs{0, 50_000}, []Outputs{{500, 50_000}, {500, 0}, {0, 50_000}},

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -134,7 +135,17 @@ func TestTwoNodesOpenAChannel(t *testing.T) {
 			want.Peer, want.LocalIsOpener = y.Peer, false
 			want.LocalKeys, want.RemoteKeys = x.RemoteKeys, x.LocalKeys
 			want.LocalLimits, want.RemoteLimits = x.RemoteLimits, x.LocalLimits
+			if !x.LocalUpfront || len(x.RemoteUpfront) > 0 {
+				t.Errorf("who has committed to a closing script: %t, %x", x.LocalUpfront, x.RemoteUpfront)
+			}
 			want.LocalUpfront, want.RemoteUpfront = false, x.LocalScript
+			if x.Peer != a.Peer || x.KeyIndex != a.KeyIndex || x.LocalAlias != a.Alias || !x.AnySegwit ||
+				x.Format != script.Anchors || x.MaxDustExposure != a.Policy.MaxDustExposure {
+				t.Errorf("what the opener brought is not in its row: %+v", x)
+			}
+			if x.Funding != c.funding || x.Channel != script.ChannelID(c.funding) {
+				t.Errorf("the channel is %v at %v", x.Channel, x.Funding)
+			}
 			if diff := cmp.Diff(want, y); diff != "" {
 				t.Error(diff)
 			}
@@ -288,6 +299,21 @@ func TestASignerThatRefusesIsNotThePeersFault(t *testing.T) {
 	var v *channel.Violation
 	if !errors.Is(err, errRefused) || errors.As(err, &v) {
 		t.Errorf("answered %v", err)
+	}
+	o, hello, err := Start(side("alice"), wish())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, answer, err := Accept(side("bob"), hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Accepted(answer); err != nil {
+		t.Fatal(err)
+	}
+	o.cfg.Signer.(*signer).refuses = true
+	if _, err := o.Funded(c.funding); !errors.Is(err, errRefused) {
+		t.Errorf("funding_created is made all the same: %v", err)
 	}
 }
 

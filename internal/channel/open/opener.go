@@ -161,7 +161,6 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 	if err := o.peer(keys, m.FirstPerCommitmentPoint, limits, m.UpfrontShutdownScript); err != nil {
 		return Output{}, err
 	}
-	o.params.MinimumDepth = m.MinimumDepth
 	if !zeroConf {
 		o.params.MinimumDepth = max(1, m.MinimumDepth)
 	}

@@ -25,6 +25,31 @@ func TestIllegalOpenChannelIsRefused(t *testing.T) {
 		answer string // part of the text; empty: accepted
 	}{
 		{"legal", func(*Config, *wire.OpenChannel) {}, ""},
+		{"the smallest that the policy takes", func(_ *Config, m *wire.OpenChannel) {
+			m.FundingSatoshis, m.PushMsat, m.ChannelReserveSatoshis = 20_000, 0, 1_000
+		}, ""},
+		{"the largest that the policy takes", func(_ *Config, m *wire.OpenChannel) { m.FundingSatoshis = 1_000_000_000 }, ""},
+		{"all bitcoin", func(c *Config, m *wire.OpenChannel) {
+			m.FundingSatoshis, c.Policy.MaxFunding = amount.MaxMoney, amount.MaxMoney
+		}, ""},
+		{"lowest feerate", func(_ *Config, m *wire.OpenChannel) { m.FeeratePerKw = 253 }, ""},
+		{"highest feerate", func(_ *Config, m *wire.OpenChannel) { m.FeeratePerKw = 100_000 }, ""},
+		{"fewest HTLCs", func(_ *Config, m *wire.OpenChannel) { m.MaxAcceptedHTLCs = 5 }, ""},
+		{"largest dust limit", func(_ *Config, m *wire.OpenChannel) { m.DustLimitSatoshis = 2_000 }, ""},
+		{"largest reserve", func(_ *Config, m *wire.OpenChannel) { m.ChannelReserveSatoshis = 100_000 }, ""},
+		{"reserve of our dust limit", func(c *Config, m *wire.OpenChannel) {
+			m.ChannelReserveSatoshis, c.Policy.DustLimit = 1_000, 1_000
+		}, ""},
+		{"largest HTLC minimum", func(_ *Config, m *wire.OpenChannel) { m.HTLCMinimumMsat = 100_000 }, ""},
+		{"least in flight", func(_ *Config, m *wire.OpenChannel) { m.MaxHTLCValueInFlightMsat = 10_000_000 }, ""},
+		{"both exactly the reserve", func(c *Config, m *wire.OpenChannel) {
+			m.PushMsat = (1_000_000 - 1124 - 660) / 2 * 1000
+			m.ChannelReserveSatoshis, c.Policy.MaxReservePercent = m.PushMsat.Sat(), 95
+		}, "neither side"},
+		{"the opener a satoshi above the reserve", func(c *Config, m *wire.OpenChannel) {
+			m.PushMsat = (1_000_000-1124-660)/2*1000 - 1000
+			m.ChannelReserveSatoshis, c.Policy.MaxReservePercent = m.PushMsat.Sat()+1, 95
+		}, ""},
 		{"another chain", func(_ *Config, m *wire.OpenChannel) { m.ChainHash[0]++ }, "chain_hash"},
 		{"funding too small", func(_ *Config, m *wire.OpenChannel) { m.FundingSatoshis, m.PushMsat = 19_999, 0 }, "funding_satoshis"},
 		{"funding over the policy", func(_ *Config, m *wire.OpenChannel) { m.FundingSatoshis = 1_000_000_001 }, "funding_satoshis"},
@@ -138,8 +163,16 @@ func TestIllegalAcceptChannelIsRefused(t *testing.T) {
 		answer string
 	}{
 		{"legal", func(*Config, *wire.AcceptChannel) {}, ""},
+		{"largest depth", func(_ *Config, m *wire.AcceptChannel) { m.MinimumDepth = 144 }, ""},
+		{"reserve of our dust limit", func(c *Config, m *wire.AcceptChannel) {
+			c.Policy.DustLimit, m.ChannelReserveSatoshis = 1_000, 1_000
+		}, ""},
+		{"dust limit of the reserve that we asked for", func(c *Config, m *wire.AcceptChannel) {
+			c.Policy.MaxDustLimit, m.DustLimitSatoshis, m.ChannelReserveSatoshis = 20_000, 10_000, 10_000
+		}, ""},
 		{"no type", func(_ *Config, m *wire.AcceptChannel) { m.ChannelType = nil }, "has no channel_type"},
 		{"another type", func(_ *Config, m *wire.AcceptChannel) { m.ChannelType = m.ChannelType.With(wire.ZeroConf) }, "channel_type"},
+		{"no depth: one confirmation is the least", func(_ *Config, m *wire.AcceptChannel) { m.MinimumDepth = 0 }, ""},
 		{"depth too large", func(_ *Config, m *wire.AcceptChannel) { m.MinimumDepth = 145 }, "minimum_depth"},
 		{"reserve below our dust limit", func(c *Config, m *wire.AcceptChannel) {
 			c.Policy.DustLimit, m.ChannelReserveSatoshis = 1_000, 999
@@ -167,7 +200,7 @@ func TestIllegalAcceptChannelIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := side("alice")
+		cfg, good := side("alice"), *m
 		c.change(&cfg, m)
 		o, _, err := Start(cfg, wish())
 		if err != nil {
@@ -175,6 +208,12 @@ func TestIllegalAcceptChannelIsRefused(t *testing.T) {
 		}
 		_, err = o.Accepted(m)
 		check(t, c.name, c.answer, err)
+		if want := max(1, m.MinimumDepth); err == nil && o.params.MinimumDepth != want {
+			t.Errorf("%s: a depth of %d, not %d", c.name, o.params.MinimumDepth, want)
+		}
+		if _, again := o.Accepted(&good); again == nil {
+			t.Errorf("%s: a second accept_channel is taken", c.name)
+		}
 	}
 }
 
@@ -188,6 +227,19 @@ func TestWithoutAnAliasNoChannelThatNeedsOneIsAccepted(t *testing.T) {
 	cfg := side("bob")
 	cfg.Alias = 0
 	if _, _, err := Accept(cfg, hello); !errors.Is(err, ErrRequest) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAClosingScriptOfNoFormIsOurOwnFault(t *testing.T) {
+	_, hello, err := Start(side("alice"), wish())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := side("bob")
+	cfg.Script = []byte{1}
+	var v *channel.Violation
+	if _, _, err := Accept(cfg, hello); !errors.Is(err, ErrRequest) || errors.As(err, &v) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -216,6 +268,10 @@ func TestAChannelThatThePeerWouldRefuseIsNotAskedFor(t *testing.T) {
 		want   error
 	}{
 		{"legal", func(*Config, *Request) {}, nil},
+		{"peer with anchors and nothing more", func(c *Config, _ *Request) { c.Theirs = small }, nil},
+		{"the smallest", func(_ *Config, r *Request) { r.Funding, r.Push = 20_000, 0 }, nil},
+		{"all bitcoin", func(_ *Config, r *Request) { r.Funding = amount.MaxMoney }, nil},
+		{"more than all bitcoin", func(_ *Config, r *Request) { r.Funding = amount.MaxMoney + 1 }, ErrRequest},
 		{"peer without anchors", func(c *Config, _ *Request) { c.Theirs = wire.NewFeatures(wire.StaticRemoteKey) }, ErrFeature},
 		{"large, peer without it", func(c *Config, r *Request) { c.Theirs, r.Funding = small, 1<<24 }, ErrFeature},
 		{"alias, peer without it", func(c *Config, r *Request) { c.Theirs, r.UseAlias, r.Announce = small, true, false }, ErrFeature},

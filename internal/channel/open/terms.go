@@ -1,7 +1,6 @@
 package open
 
 import (
-	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -138,10 +137,6 @@ func (t *terms) verify(sig wire.Signature, v channel.Verifier) error {
 	c, err := t.first(channel.Local)
 	if err != nil {
 		return refusef("our first commitment transaction cannot be built: %v", err)
-	}
-	var s btcec.ModNScalar
-	if s.SetByteSlice(sig[32:]) || s.IsOverHalfOrder() {
-		return refusef("signature has no low s")
 	}
 	if !v.Verify([]channel.Check{{Key: t.params.RemoteKeys.Funding, Hash: c.SigHash(), Sig: sig}}) {
 		return refusef("signature of the first commitment transaction is not valid")
