@@ -336,10 +336,45 @@ type brokenPipe struct{ io.Reader }
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
+// closing takes one write.
+type closing struct {
+	*script
+	writes int
+}
+
+func (c *closing) Write(b []byte) (int, error) {
+	if c.writes++; c.writes > 1 {
+		return 0, io.ErrClosedPipe
+	}
+	return c.script.Write(b)
+}
+
+func TestSocketThatBreaksInTheMiddleOfAMessageSaysWhy(t *testing.T) {
+	var pipe bytes.Buffer
+	from, _ := pair(t, &pipe)
+	if err := from.WriteMessage([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("timeout")
+	half := io.MultiReader(bytes.NewReader(bytes.Clone(pipe.Bytes()[:20])), iotest.ErrReader(why))
+	_, to := pair(t, struct {
+		io.Reader
+		io.Writer
+	}{half, io.Discard})
+	if _, err := to.ReadMessage(); !errors.Is(err, why) {
+		t.Error(err)
+	}
+}
+
 func TestSocketThatCannotBeWrittenTo(t *testing.T) {
 	v := load(t).Handshakes
 	if _, err := Initiate(brokenPipe{}, staticKey{initiator}, initiatorEphemeral, responder.PubKey()); !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
+	}
+	in, _ := v[0].split()
+	once := &closing{script: says(in)}
+	if _, err := Initiate(once, staticKey{initiator}, initiatorEphemeral, responder.PubKey()); !errors.Is(err, io.ErrClosedPipe) || once.writes != 2 {
+		t.Errorf("act three: %v after %d writes", err, once.writes)
 	}
 	_, one := v[0].split()
 	if _, err := Respond(brokenPipe{bytes.NewReader(one)}, staticKey{responder}, responderEphemeral); !errors.Is(err, io.ErrClosedPipe) {

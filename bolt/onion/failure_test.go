@@ -189,6 +189,10 @@ func TestChannelUpdateOfAFailureIsReadWithAndWithoutItsType(t *testing.T) {
 			t.Errorf("%x is read as %+v", b, u)
 		}
 	}
+	f.ChannelUpdate = make([]byte, 1<<16-1)
+	if got := f.Encode(); len(got) != 2+2+1<<16-1 {
+		t.Errorf("the longest update gives %d bytes", len(got))
+	}
 	f.ChannelUpdate = make([]byte, 1<<16)
 	if got := f.Encode(); !bytes.Equal(got, spelled(t, "10070000")) {
 		t.Errorf("an update that is too long gives %d bytes", len(got))

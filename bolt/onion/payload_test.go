@@ -104,6 +104,8 @@ func TestPayloadFitsTheHopsPlace(t *testing.T) {
 		"intermediate without channel":        {amt + cltv, false, failure(InvalidOnionPayload(6, 9))},
 		"empty":                               {"", true, failure(InvalidOnionPayload(0, 0))},
 		"one byte":                            {"02", true, failure(InvalidOnionPayload(0, 0))},
+		"two bytes":                           {"0200", true, failure(InvalidOnionPayload(4, 2))},
+		"a type twice, then no channel":       {amt + amt, false, failure(InvalidOnionPayload(2, 4))},
 		"introduction of a blinded route":     {blinded + path, false, failure(Failure{Code: CodeInvalidOnionBlinding})},
 		"blinded, intermediate, no path key":  {blinded, false, failure(InvalidOnionPayload(10, 0))},
 		"end of a blinded route, also start":  {amt + cltv + blinded + path + total, true, failure(InvalidOnionPayload(10, 9))},
@@ -191,6 +193,7 @@ func TestPayloadRefusesWhatDoesNotStandTogether(t *testing.T) {
 		"blinded with secret":   {EncryptedRecipientData: []byte{1}, PaymentSecret: &secret},
 		"blinded with metadata": {EncryptedRecipientData: []byte{1}, PaymentMetadata: []byte{1}},
 		"custom below 65536":    {Custom: []tlv.Record{{Type: 7}}},
+		"custom twice":          {Custom: []tlv.Record{{Type: 65537}, {Type: 65537}}},
 		"custom out of order":   {Custom: []tlv.Record{{Type: 65539}, {Type: 65537}}},
 	} {
 		if _, err := p.Encode(); !errors.Is(err, ErrPayload) {

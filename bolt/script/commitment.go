@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -262,13 +263,7 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 		}
 	}
 	slices.SortStableFunc(outs, func(a, b candidate) int {
-		if a.value != b.value {
-			return compare(a.value, b.value)
-		}
-		if d := bytes.Compare(a.pkScript, b.pkScript); d != 0 {
-			return d
-		}
-		return compare(a.cltv, b.cltv)
+		return cmp.Or(cmp.Compare(a.value, b.value), bytes.Compare(a.pkScript, b.pkScript), cmp.Compare(a.cltv, b.cltv))
 	})
 
 	obscured := ObscuredNumber(s.Number, p)
@@ -293,16 +288,6 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 		h.sigHashes = witnessHashes(h.Tx)
 	}
 	return nil
-}
-
-func compare[T uint32 | amount.Satoshi](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // htlcTx is the HTLC-timeout or HTLC-success transaction (BOLT 3, "HTLC-Timeout

@@ -345,6 +345,41 @@ func TestHTLCIsTrimmedBelowTheDustLimitOnly(t *testing.T) {
 	}
 }
 
+func TestOutputsOfTheDustLimitStand(t *testing.T) {
+	p := someParams(Anchors)
+	cost := CommitFee(Anchors, someFee, 0) + AnchorsCost(Anchors)
+	for _, c := range []struct {
+		dust amount.Satoshi
+		has  bool
+	}{{0, true}, {1, false}} {
+		limit := (p.DustLimit - c.dust).Msat()
+		ours := mustBuild(t, p, Spec{FeePerKw: someFee, ToBroadcaster: limit + cost.Msat(), ToCountersignatory: p.Capacity.Msat() - limit - cost.Msat()})
+		if (ours.ToLocal != nil) != c.has || (ours.Anchors[0] != nil) != c.has {
+			t.Errorf("to_local of %v: %v, anchor %v", limit, ours.ToLocal, ours.Anchors[0])
+		}
+		theirs := mustBuild(t, p, Spec{FeePerKw: someFee, ToBroadcaster: p.Capacity.Msat() - limit, ToCountersignatory: limit})
+		if (theirs.ToRemote != nil) != c.has || (theirs.Anchors[1] != nil) != c.has {
+			t.Errorf("to_remote of %v: %v, anchor %v", limit, theirs.ToRemote, theirs.Anchors[1])
+		}
+	}
+}
+
+// BOLT 3, "Commitment Transaction": the factor has the opener's key first, in the
+// commitments of both sides.
+func TestOneFactorObscuresTheNumbersOfBothSides(t *testing.T) {
+	ours := someParams(Anchors)
+	theirs := *ours
+	theirs.Broadcaster, theirs.Countersignatory, theirs.BroadcasterIsOpener = ours.Countersignatory, ours.Broadcaster, false
+	if ObscuredNumber(0, ours) != ObscuredNumber(0, &theirs) {
+		t.Error("the factor depends on who broadcasts")
+	}
+	accepted := *ours
+	accepted.BroadcasterIsOpener = false
+	if ObscuredNumber(0, ours) == ObscuredNumber(0, &accepted) {
+		t.Error("the factor does not depend on who opened")
+	}
+}
+
 func TestAnchorNeedsABalanceOrAnHTLC(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -448,6 +483,30 @@ func TestSecretsComeInOrder(t *testing.T) {
 	}
 }
 
+func TestTheLastSecretIsTheLast(t *testing.T) {
+	seed := [32]byte{3}
+	s, err := LoadSecrets([]Bucket{{Bucket: 0, Number: LastNumber - 1, Secret: PerCommitmentSecret(seed, LastNumber-1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := s.Insert(LastNumber, PerCommitmentSecret(seed, LastNumber))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Insert(LastNumber+1, PerCommitmentSecret(seed, 0)); !errors.Is(err, ErrSecret) {
+		t.Errorf("one more: %v", err)
+	}
+	if s, err = LoadSecrets([]Bucket{last}); err != nil || s.Next() != LastNumber+1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got, ok := s.Get(5); !ok || got != PerCommitmentSecret(seed, 5) {
+		t.Error("the last secret does not give the others")
+	}
+	if _, ok := s.Get(LastNumber + 1); ok {
+		t.Error("a secret that there cannot be")
+	}
+}
+
 func TestBucketOfAnotherNumberIsRefused(t *testing.T) {
 	for _, b := range []Bucket{{Bucket: 1, Number: 0}, {Bucket: 0, Number: 1}, {Bucket: -1, Number: 0}, {Bucket: 48, Number: LastNumber + 1}} {
 		if _, err := LoadSecrets([]Bucket{b}); err == nil {
@@ -494,6 +553,9 @@ func TestClosingTransaction(t *testing.T) {
 	if err := accept(full, btcwire.NewTxOut(int64(p.Capacity), pkScript)); err != nil {
 		t.Error(err)
 	}
+	if len(tx.TxIn[0].Witness) > 0 {
+		t.Error("the transaction to sign is changed")
+	}
 	if swapped := SignedClosing(tx, p.Countersignatory.Funding, p.Broadcaster.Funding, Sign(bob.funding, h), Sign(alice.funding, h)); swapped.WitnessHash() != full.WitnessHash() {
 		t.Error("which side is named first matters")
 	}
@@ -502,6 +564,16 @@ func TestClosingTransaction(t *testing.T) {
 	}
 	if Closing(p.Funding, small, big).TxHash() != tx.TxHash() {
 		t.Error("the order of outputs matters")
+	}
+	a, b := btcwire.NewTxOut(5_000_000, []byte{0x51, 1}), btcwire.NewTxOut(5_000_000, []byte{0x51, 2})
+	for _, outs := range [][]*btcwire.TxOut{{a, b}, {b, a}} {
+		if tx := Closing(p.Funding, outs...); tx.TxOut[0] != a {
+			t.Error("outputs of one value are not in the order of their scripts")
+		}
+	}
+	c, d := btcwire.NewTxOut(4_000_000, []byte{0x51, 9}), btcwire.NewTxOut(5_000_000, []byte{0x51, 1})
+	if tx := Closing(p.Funding, c, d); tx.TxOut[0] != c {
+		t.Error("the script counts before the value")
 	}
 }
 

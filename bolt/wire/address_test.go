@@ -44,6 +44,23 @@ func TestAddressesOfEachKind(t *testing.T) {
 	}
 }
 
+func TestHostnamesAreMadeOfWhatCanBeDialled(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"a.example": true, "z": true, "A.EXAMPLE": true, "Z": true, "0-9_x.example": true, "9": true,
+		strings.Repeat("x", 255): true,
+		"":                       false, "a b": false, "a/b": false, "a:b": false, "a@b": false, "a[b": false, "a`b": false, "a{b": false, "ä": false,
+		"a\x00": false, "a\n": false,
+	} {
+		_, err := AppendAddress(nil, Address{Kind: AddressDNS, Host: name, Port: 1})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := AppendAddress(nil, Address{Kind: AddressDNS, Host: strings.Repeat("x", 256), Port: 1}); err == nil {
+		t.Error("256 bytes fit")
+	}
+}
+
 func TestAddressOfAnUnknownKindEndsTheList(t *testing.T) {
 	one := addresses[0].descriptor
 	for _, next := range []string{"00", "06aabb", "ff"} {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -375,6 +376,50 @@ func TestUnknownMessageIsKept(t *testing.T) {
 func TestBytesAfterAMessageWithoutExtensionAreIgnored(t *testing.T) {
 	if _, err := Decode(append(Encode(&Ping{NumPongBytes: 1}), 0xca)); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFlagsAreOneByteAndAnyBitSetsThem(t *testing.T) {
+	for _, set := range []bool{true, false} {
+		b := Encode(&ReplyShortChannelIDsEnd{FullInformation: set})
+		if got := b[len(b)-1] != 0; got != set {
+			t.Errorf("%t is written as %x", set, b)
+		}
+	}
+	b := Encode(&ReplyShortChannelIDsEnd{})
+	b[len(b)-1] = 0x80
+	if m, err := Decode(b); err != nil || !m.(*ReplyShortChannelIDsEnd).FullInformation {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestPointText(t *testing.T) {
+	text, err := points[0].MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Point
+	if err := got.UnmarshalText(text); err != nil || got != points[0] {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", string(text[2:]), string(text) + "00", "zz" + string(text[2:]), "05" + string(text[2:])} {
+		if err := got.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is a point", bad)
+		}
+	}
+}
+
+func TestNumberOfSignaturesCostsNothingUntilTheyAreThere(t *testing.T) {
+	b := Encode(&CommitmentSigned{})
+	b[len(b)-2], b[len(b)-1] = 0xff, 0xff // num_htlcs
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Decode(b); !errors.Is(err, ErrShort) {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+		t.Errorf("%d bytes were taken for a message of %d", n, len(b))
 	}
 }
 

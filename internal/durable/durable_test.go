@@ -13,11 +13,13 @@ type row string
 func (row) Table() string { return "rows" }
 
 type disk struct {
-	rows []Row
-	err  error
+	rows   []Row
+	err    error
+	writes int
 }
 
 func (d *disk) Write(_ context.Context, rows ...Row) error {
+	d.writes++
 	if d.err != nil {
 		return d.err
 	}
@@ -45,10 +47,17 @@ func TestAFailedWriteHidesTheValue(t *testing.T) {
 	}
 }
 
+func TestAValueWithoutRowsNeedsNoWrite(t *testing.T) {
+	d := disk{err: errors.New("disk full")}
+	if got, err := Hold("hello").Commit(t.Context(), &d); got != "hello" || err != nil || d.writes != 0 {
+		t.Fatalf("got %q, %v after %d writes", got, err, d.writes)
+	}
+}
+
 func TestJoinIsOneWriteOfBoth(t *testing.T) {
 	var d disk
 	got, err := Join(Hold(1, row("a")), Hold("two", row("b"))).Commit(t.Context(), &d)
-	if err != nil || got.A != 1 || got.B != "two" {
+	if err != nil || got.A != 1 || got.B != "two" || d.writes != 1 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	if diff := cmp.Diff([]Row{row("a"), row("b")}, d.rows); diff != "" {

@@ -49,6 +49,9 @@ func TestAFollowerSeesPastAndNewEntriesOnceEach(t *testing.T) {
 			})
 		}()
 		synctest.Wait()
+		if len(seen) != 990 {
+			t.Fatalf("saw %d of the past entries, not 990", len(seen))
+		}
 		for range 5 {
 			m.add(3)
 			log.Written()
@@ -86,8 +89,16 @@ func TestTracesAreBoundedAndFollowable(t *testing.T) {
 	var traces Traces
 	one, two := wire.PaymentHash{1}, wire.PaymentHash{2}
 	_, next, more := traces.After(0)
+	_, _, too := traces.After(0)
+	traces.Emit()
+	select {
+	case <-more:
+		t.Fatal("woken for nothing")
+	default:
+	}
 	traces.Emit(Trace{PaymentHash: one, HTLC: 1}, Trace{PaymentHash: two, HTLC: 2})
 	<-more
+	<-too
 	got, next, _ := traces.After(next)
 	if len(got) != 2 || next != 2 || got[1].HTLC != 2 {
 		t.Fatalf("got %d traces, next %d", len(got), next)
@@ -99,7 +110,7 @@ func TestTracesAreBoundedAndFollowable(t *testing.T) {
 		traces.Emit(Trace{HTLC: uint64(i)})
 	}
 	got, next, _ = traces.After(next)
-	if len(got) > 2*keep || len(got) < keep || got[len(got)-1].HTLC != 3*keep-1 {
+	if next != 3*keep+2 || len(got) > 2*keep || len(got) < keep || got[len(got)-1].HTLC != 3*keep-1 {
 		t.Fatalf("kept %d traces, the last of HTLC %d", len(got), got[len(got)-1].HTLC)
 	}
 	if got, again, _ := traces.After(next + 100); len(got) != 0 || again != next {
