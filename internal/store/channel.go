@@ -259,8 +259,7 @@ func (s *Store) NextKeyIndex(ctx context.Context) (uint32, error) {
 	return unsigned[uint32](n), err
 }
 
-// Channels reads every channel that is not closed for good, in one view of the
-// database.
+// Channels reads every channel, closed ones too, in one view of the database.
 func (s *Store) Channels(ctx context.Context) ([]channel.Rows, error) {
 	var out []channel.Rows
 	err := s.view(ctx, func(q *db.Queries) error {
