@@ -1,6 +1,7 @@
 package bolt11
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strings"
@@ -426,8 +427,22 @@ func TestCheckDescription(t *testing.T) {
 	}
 }
 
+// The hash that is signed covers whole bytes (BOLT 11, "Data Part"): no zero byte
+// follows when the groups fill them.
+func TestGroupsAreFilledUpToABoundaryOfBytesOnly(t *testing.T) {
+	for n, want := range []int{0, 1, 2, 2, 3, 4, 4, 5, 5, 6} {
+		if got := packed(bytes.Repeat([]byte{31}, n)); len(got) != want {
+			t.Errorf("%d groups are %d bytes, not %d", n, len(got), want)
+		}
+	}
+	if got := packed([]byte{31, 31, 31}); !bytes.Equal(got, []byte{0xff, 0xfe}) {
+		t.Errorf("three groups are %x", got)
+	}
+}
+
 func TestFallbackIsItsScript(t *testing.T) {
 	for _, f := range []Fallback{
+		{1, make([]byte, 2)}, {16, make([]byte, 40)},
 		{0, make([]byte, 20)}, {0, make([]byte, 32)}, {1, make([]byte, 32)}, {16, make([]byte, 2)},
 		{PubKeyHash, make([]byte, 20)}, {ScriptHash, make([]byte, 20)},
 	} {
@@ -444,6 +459,25 @@ func TestFallbackIsItsScript(t *testing.T) {
 	for _, script := range [][]byte{nil, {0}, {0, 2, 1, 1}, {0x51, 3, 1, 1}, make([]byte, 25), make([]byte, 23), {0x6a, 2, 1, 1}} {
 		if f, ok := FallbackOf(script); ok {
 			t.Errorf("%x is read as %v", script, f)
+		}
+	}
+	for n, want := range map[Network]string{
+		Mainnet: "bc1q", Testnet: "tb1q", Signet: "tb1q", Regtest: "bcrt1q",
+	} {
+		if a := (Fallback{0, make([]byte, 20)}).Address(n); !strings.HasPrefix(a, want) {
+			t.Errorf("on %s an address is %s", n, a)
+		}
+	}
+	shared := (Fallback{0, make([]byte, 20)}).Script()
+	f, _ := FallbackOf(shared)
+	if shared[2] = 1; f.Program[0] != 0 {
+		t.Error("the program shares the script's memory")
+	}
+	for version, sizes := range map[byte][]int{0: {2, 40}, 1: {1, 41}, 16: {1, 41}, PubKeyHash: {2, 32, 40}, ScriptHash: {2, 32, 40}} {
+		for _, n := range sizes {
+			if a := (Fallback{version, make([]byte, n)}).Address(Mainnet); a != "" {
+				t.Errorf("version %d with %d bytes is %s", version, n, a)
+			}
 		}
 	}
 	if a := (Fallback{0, []byte{1}}).Address(Mainnet); a != "" {
