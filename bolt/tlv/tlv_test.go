@@ -220,6 +220,14 @@ func TestTruncatedIntegersRoundTrip(t *testing.T) {
 	})
 }
 
+func TestATypeThatIsNotWrittenInItsShortestFormIsRefused(t *testing.T) {
+	for name, b := range map[string][]byte{"type": {0xfd, 0, 1, 0}, "length": {1, 0xfd, 0, 1, 7}} {
+		if s, err := Decode(b); !errors.Is(err, ErrNotCanonical) {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+	}
+}
+
 func TestGetFindsARecord(t *testing.T) {
 	s := Stream{{Type: 1, Value: []byte{5}}, {Type: 3}}
 	if v, ok := s.Get(1); !ok || !bytes.Equal(v, []byte{5}) {

@@ -103,9 +103,13 @@ func TestEveryMessageRoundTrips(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, rapid.MakeCheck(func(t *rapid.T) {
 			m := drawMessage(t, k)
+			before, _ := json.Marshal(m)
 			b, err := AppendMessage([]byte("before"), m)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if after, _ := json.Marshal(m); !bytes.Equal(before, after) {
+				t.Fatalf("encoding has changed %s to %s", before, after)
 			}
 			got, err := Decode(b[len("before"):])
 			if err != nil {
@@ -390,6 +394,13 @@ func TestFlagsAreOneByteAndAnyBitSetsThem(t *testing.T) {
 	b[len(b)-1] = 0x80
 	if m, err := Decode(b); err != nil || !m.(*ReplyShortChannelIDsEnd).FullInformation {
 		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestAChannelTypeIsPrintedAsItsBits(t *testing.T) {
+	typ := NewFeatures(StaticRemoteKey, AnchorsZeroFeeHTLC)
+	if printed := Fields(&AcceptChannel{ChannelType: typ}); !slices.Contains(printed, Field{"channel_type", typ.String()}) {
+		t.Errorf("%v", printed)
 	}
 }
 
