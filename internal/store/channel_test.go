@@ -66,12 +66,12 @@ func stored(n byte) channel.Rows {
 	}
 	for i := range 3 {
 		h := filled[channel.HTLCRow](n + byte(i))
-		h.Channel, h.Incoming, h.ID, h.Done = id, i == 2, uint64(i), false
+		h.Channel, h.Incoming, h.ID, h.Done = id, i == 2, uint64(min(i, 1)), false // each side counts for itself
 		h.Origin = channel.Origin{}
 		out.HTLCs = append(out.HTLCs, h)
 	}
 	out.HTLCs[0].Origin.Attempt = 6 + uint64(n)
-	out.HTLCs[1].Origin.In = &channel.Ref{Channel: id, ID: 2}
+	out.HTLCs[1].Origin.In = &channel.Ref{Channel: id, ID: 1}
 	return out
 }
 
@@ -134,6 +134,22 @@ func TestAChannelComesBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestAChannelThatIsRefusedDoesNotTakeAnothersPlace(t *testing.T) {
+	s := open(t, t.TempDir())
+	here := stored(1)
+	write(t, s, rowsOf(here)...)
+	again := here.Params
+	again.KeyIndex = 2
+	if err := s.Write(t.Context(), again); !errors.Is(err, store.ErrExists) {
+		t.Errorf("stored twice: %v", err)
+	}
+	here.Status.Failure = "changed"
+	write(t, s, here.Status)
+	if diff := cmp.Diff([]channel.Rows{here}, channels(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRowsOfWhatIsNotStoredAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	here := stored(1)
@@ -171,7 +187,7 @@ func TestWhatIsUnfinishedIsThereUntilItsOriginHasEnded(t *testing.T) {
 	c := stored(1)
 	write(t, s, rowsOf(c)...)
 	id := c.Params.Channel
-	in := channel.Ref{Channel: id, ID: 2}
+	in := channel.Ref{Channel: id, ID: 1}
 	malformed := &channel.Malformed{SHA256OfOnion: [32]byte{1, 31: 2}, Code: 0xc005}
 	decided := relay.DecisionRow{In: in, Kind: relay.Fulfil, Preimage: wire.Preimage{3}}
 	settlements := []channel.SettlementRow{
