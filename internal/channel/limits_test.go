@@ -244,3 +244,35 @@ func TestTrimmedFollowsTheFormat(t *testing.T) {
 		t.Error("without anchors the second transaction's fee counts")
 	}
 }
+
+func TestTheFeeBufferMayBeUsedUpButNotMore(t *testing.T) {
+	p := ready(t, usual())
+	// Twice the feerate of 1000, this HTLC and one more (BOLT 3: 1124 and 172 units
+	// of weight each), and the anchors.
+	most := amount.MilliSatoshi(600_000-10_000-2*(1124+2*172)-660) * 1000
+	if _, err := p.a.ch.Offer(p.add(most + 1)); err != ErrFee {
+		t.Errorf("a millisatoshi more: %v", err)
+	}
+	if _, err := p.a.ch.Offer(p.add(most)); err != nil {
+		t.Error(err)
+	}
+	p.settle()
+	p.sound()
+}
+
+func TestAFeerateMayTakeAllAboveTheReserve(t *testing.T) {
+	terms := usual()
+	terms.toA = (10_000 + 2*1124 + 660) * 1000
+	p := ready(t, terms)
+	if err := p.a.ch.SetFee(2001); !errors.Is(err, ErrFee) {
+		t.Errorf("a satoshi more: %v", err)
+	}
+	if err := p.a.ch.SetFee(2000); err != nil {
+		t.Error(err)
+	}
+	p.settle()
+	p.sound()
+	if p.b.ch.fees[Irrevocable] != 2000 {
+		t.Errorf("the feerate is %d", p.b.ch.fees[Irrevocable])
+	}
+}
