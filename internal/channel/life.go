@@ -16,9 +16,7 @@ func (c *Channel) FundingDepth(scid wire.ShortChannelID, depth uint32) {
 	if c.status.SCID != scid {
 		c.status.SCID = scid
 		c.pending.status = true
-		if c.status.ReadySent {
-			c.raiseReady()
-		}
+		c.raiseReady()
 	}
 	if !c.status.ReadySent {
 		c.ready()
@@ -45,7 +43,8 @@ func (c *Channel) sendReady() {
 	c.send(m)
 }
 
-// raiseReady tells that both sides are ready, and again when the SCID is known.
+// raiseReady tells that both sides are ready, once they are, and again when the
+// SCID is known.
 func (c *Channel) raiseReady() {
 	if c.usable() {
 		c.raise(Ready{SCID: c.status.SCID, RemoteAlias: c.status.RemoteAlias})
