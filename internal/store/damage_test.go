@@ -88,6 +88,14 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 		keys.SignerRow{KeyIndex: 1}, wallet.CoinRow{Script: []byte{1}}, wallet.TxRow{Raw: []byte{1}},
 		graph.NodeRow{Node: wire.NodeID{2}, Raw: []byte{1}}, PeerRow{ID: wire.NodeID{2}, Address: "a:1"},
 	}
+	whole := t.TempDir()
+	s, err := Open(t.Context(), whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Write(t.Context(), rows...), s.Close()); err != nil {
+		t.Fatal(err)
+	}
 	channels := func(s *Store) error { _, err := s.Channels(t.Context()); return err }
 	unfinished := func(s *Store) error { _, err := s.Unfinished(t.Context()); return err }
 	payment := func(s *Store) error { _, _, err := s.PaymentByHash(t.Context(), hash); return err }
@@ -129,10 +137,15 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 		"UPDATE signers SET signed_hash = x'00'":            func(s *Store) error { _, _, err := s.Signer(t.Context(), 1); return err },
 	} {
 		t.Run(damage, func(t *testing.T) {
-			s := opened(t)
-			if err := s.Write(t.Context(), rows...); err != nil {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
 				t.Fatal(err)
 			}
+			s, err := Open(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
 			if err := read(s); err != nil {
 				t.Fatal("before:", err)
 			}
