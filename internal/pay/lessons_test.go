@@ -89,7 +89,7 @@ func TestNewTermsAreTriedOnceAndNotTwice(t *testing.T) {
 	}
 }
 
-func TestOnlyTheErringChannelsOwnUpdateIsLearnt(t *testing.T) {
+func TestOnlyTheErringChannelsOwnUpdateCounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		result Result
 		scid   wire.ShortChannelID
@@ -101,11 +101,14 @@ func TestOnlyTheErringChannelsOwnUpdateIsLearnt(t *testing.T) {
 		"from nobody knows":    {Result{Hop: -1}, 0, false},
 	} {
 		b := once(t, false)
-		c.result.Update = &wire.ChannelUpdate{ShortChannelID: c.scid}
+		c.result.Update = &wire.ChannelUpdate{ShortChannelID: c.scid, FeeBaseMsat: 11, HTLCMaximumMsat: 1 << 40}
 		b.p.Resolved(start, 1, c.result)
-		learnt := slices.ContainsFunc(b.take(t).Learn, func(l Lesson) bool { return l.Update != nil })
-		if learnt != c.want {
-			t.Errorf("%s: learnt %t", name, learnt)
+		todo := b.take(t)
+		if todo.Find == nil || (len(todo.Find.Updates) > 0) != c.want {
+			t.Errorf("%s: %+v", name, todo.Find)
+		}
+		if slices.ContainsFunc(todo.Learn, func(l Lesson) bool { return l.Update != nil }) {
+			t.Errorf("%s: other payments learn from it: %+v", name, todo.Learn)
 		}
 	}
 }

@@ -343,13 +343,13 @@ func TestMetadataAndTheChannelsUpdateTravelAllTheWay(t *testing.T) {
 		pays(s, request(t))
 		add = w.offered(1)
 		first, _ := onion.Peel(middle, &add.Onion, add.PaymentHash)
-		update := &wire.ChannelUpdate{ShortChannelID: 2, FeeBaseMsat: 7}
+		update := &wire.ChannelUpdate{ShortChannelID: 2, FeeBaseMsat: 7, HTLCMaximumMsat: 1 << 40}
 		s.Resolved(channel.Resolved{
 			Origin: add.Origin, Reason: onion.NewFailure(first.SharedSecret, onion.FeeInsufficient(1001, update)),
 		})
 		synctest.Wait()
-		if l := w.lessons[len(w.lessons)-1]; l.Update == nil || l.Update.FeeBaseMsat != 7 {
-			t.Errorf("%+v", l)
+		if u := w.last.Updates; len(u) != 1 || u[0].Update.FeeBaseMsat != 7 {
+			t.Errorf("%+v", u)
 		}
 	})
 }

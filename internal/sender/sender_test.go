@@ -62,8 +62,9 @@ type world struct {
 	searches int
 
 	writes func(ctx context.Context, rows []durable.Row) // called before each write
-	noWay  error                                         // of Routes
-	unread map[string]error                              // of the methods that read
+	last   *pay.Find
+	noWay  error            // of Routes
+	unread map[string]error // of the methods that read
 }
 
 func newWorld() *world {
@@ -155,6 +156,7 @@ func (w *world) Routes(height uint32, f *pay.Find) ([]pay.Route, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.searches++
+	w.last = f
 	if w.noWay != nil {
 		return nil, w.noWay
 	}
