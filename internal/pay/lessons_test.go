@@ -303,3 +303,45 @@ func TestHalfAnExclusionIsNotRead(t *testing.T) {
 		t.Error("a broken row was loaded")
 	}
 }
+
+func TestTermsThatTheAttemptKeptExactlyAreNotNew(t *testing.T) {
+	// The attempt pays 10 for 1000 and leaves 80 blocks.
+	kept := wire.ChannelUpdate{ShortChannelID: 1001, FeeBaseMsat: 10, CLTVExpiryDelta: 80, HTLCMinimumMsat: 1000, HTLCMaximumMsat: 1000}
+	for name, change := range map[string]func(*wire.ChannelUpdate){
+		"kept":           func(*wire.ChannelUpdate) {},
+		"more fee":       func(u *wire.ChannelUpdate) { u.FeeBaseMsat++ },
+		"more blocks":    func(u *wire.ChannelUpdate) { u.CLTVExpiryDelta++ },
+		"larger minimum": func(u *wire.ChannelUpdate) { u.HTLCMinimumMsat++ },
+		"lower maximum":  func(u *wire.ChannelUpdate) { u.HTLCMaximumMsat-- },
+		"disabled":       func(u *wire.ChannelUpdate) { u.ChannelFlags = 2 },
+	} {
+		b, u := once(t, false), kept
+		change(&u)
+		b.p.Resolved(start, 1, Result{Code: onion.CodeFeeInsufficient, Update: &u})
+		if f := b.take(t).Find; f == nil || (len(f.Updates) == 0) != (name == "kept") || (len(f.Avoid) == 0) == (name == "kept") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+func TestPartsThatWereOnTheirWayBeforeTheNewTermsDoNotCountAgainstThem(t *testing.T) {
+	for _, second := range []byte{1, 2} { // over the same channel, over another
+		b, _ := begin(t, Request{Invoice: testInvoice(1000, true)})
+		b.p.Routes(start, 100, []Route{via(1, 600, 10), via(second, 400, 10)}, b.mint)
+		b.take(t)
+		var f *Find
+		for id, middle := range []byte{1, second} {
+			u := &wire.ChannelUpdate{ShortChannelID: 1000 + wire.ShortChannelID(middle), FeeBaseMsat: 11, HTLCMaximumMsat: 1 << 40}
+			b.p.Resolved(start, uint64(id)+1, Result{Code: onion.CodeFeeInsufficient, Update: u})
+			if todo := b.take(t); id == 0 {
+				b.p.NoRouteYet(start, &Error{Code: CodeRouteNotFound})
+				b.take(t)
+			} else {
+				f = todo.Find
+			}
+		}
+		if f == nil || len(f.Avoid) != 0 || len(f.Updates) != int(second) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
