@@ -25,7 +25,11 @@ func (w *writing) nodeRow(r any) (bool, error) {
 			Time: w.now, Kind: r.Kind, Key: r.Key, State: r.State, Data: r.Data,
 		})
 	case Fact:
-		return true, w.q.PutFact(w.ctx, db.PutFactParams{Name: r.Name, Value: r.Value})
+		value := r.Value
+		if value == nil {
+			value = []byte{} // nothing is a value too
+		}
+		return true, w.q.PutFact(w.ctx, db.PutFactParams{Name: r.Name, Value: value})
 	}
 	return false, nil
 }

@@ -69,6 +69,15 @@ func TestAWriteIsThereAfterAReopenOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestAFactMayBeEmpty(t *testing.T) {
+	s := open(t, t.TempDir())
+	write(t, s, store.Fact{Name: "a", Value: []byte{1}})
+	write(t, s, store.Fact{Name: "a"})
+	if v, ok, err := s.Fact(t.Context(), "a"); err != nil || !ok || len(v) != 0 {
+		t.Errorf("%x, %v, %v", v, ok, err)
+	}
+}
+
 func TestOnlyOneProcessOwnsADatabase(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
