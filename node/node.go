@@ -340,13 +340,7 @@ func (n *Node) start(ctx context.Context) error {
 			return err
 		}
 	}
-	stored, err := n.store.Peers(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range stored {
-		n.peers.Keep(p.ID, p.Address)
-	}
+	n.wg.Go(n.keepCompany)
 	return nil
 }
 

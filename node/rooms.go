@@ -165,6 +165,7 @@ func (w network) Learn(lessons []pay.Lesson) {
 type handler struct{ n *Node }
 
 func (h handler) PeerUp(p *peer.Peer) {
+	h.n.log.Debug("connected", "peer", p.ID(), "addr", p.Addr(), "we called", p.Outbound())
 	h.n.book.Up(p)
 	for _, l := range h.n.linksOf(p.ID()) {
 		l.Up(p)

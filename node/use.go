@@ -82,23 +82,29 @@ func (n *Node) FeeRate(ctx context.Context, blocks uint32) (uint32, error) {
 // have channels with us and in the graph.
 func (n *Node) Connect(ctx context.Context, id wire.NodeID, addr string) (*peer.Peer, error) {
 	if addr == "" {
-		stored, err := n.store.Peers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range stored {
-			if p.ID == id {
-				addr = p.Address
-			}
-		}
 		if p, ok := n.peers.Get(id); ok {
 			return p, nil
 		}
-		if addr == "" {
+		addrs, err := n.addresses(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(addrs) == 0 {
 			return nil, ErrNoAddress
 		}
+		return n.connectAny(ctx, id, addrs)
 	}
 	return n.peers.Connect(ctx, id, addr)
+}
+
+// connectAny tries one address after the other.
+func (n *Node) connectAny(ctx context.Context, id wire.NodeID, addrs []string) (p *peer.Peer, err error) {
+	for _, addr := range addrs {
+		if p, err = n.peers.Connect(ctx, id, addr); err == nil || ctx.Err() != nil {
+			return p, err
+		}
+	}
+	return nil, err
 }
 
 // Errors of the commands below.
@@ -108,8 +114,8 @@ var (
 	ErrNoChannel    = errors.New("no such channel")
 )
 
-// OpenChannel opens a channel with a connected peer and keeps the connection from
-// then on.
+// OpenChannel opens a channel with a connected peer. From then on the peer is called
+// whenever it is not connected.
 func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Request) (funding.Opened, error) {
 	p, ok := n.peers.Get(id)
 	if !ok {
@@ -119,12 +125,9 @@ func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Reques
 	if err != nil {
 		return opened, err
 	}
-	if p.Outbound() {
-		if err := n.store.Write(n.ctx, store.PeerRow{ID: id, Address: p.Addr()}); err != nil {
-			n.fatal(err)
-			return opened, err
-		}
-		n.peers.Keep(id, p.Addr())
+	if err := n.reached(n.ctx, id, p.Outbound(), p.Addr()); err != nil {
+		n.fatal(err)
+		return opened, err
 	}
 	return opened, nil
 }

@@ -273,6 +273,9 @@ func (l *Link) turn(ctx context.Context, inputs []input) error {
 }
 
 func (l *Link) emit(m wire.Message, sent bool) {
+	if ctx := context.Background(); l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.Debug("message", "name", wire.Name(m), "sent", sent)
+	}
 	l.cfg.Traces.Emit(l.trace.observe(time.Now(), m, sent)...)
 }
 
