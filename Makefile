@@ -36,6 +36,9 @@ fuzz: ## each fuzz target for FUZZTIME
 mutants: ## which rules of ROOM (a folder) no test guards
 	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(ROOM)
 
+interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its time
+	cd interop && BITCOIND=$${BITCOIND:-$$(../.ci/bitcoind)} $(GO) test -count=1 -v -timeout 60m $(INTEROPFLAGS) .
+
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help build demo test race vet lint generate docs fuzz mutants check
+.PHONY: help build demo test race vet lint generate docs fuzz mutants interop check

@@ -8,7 +8,10 @@ tool (
 	github.com/lightningnetwork/lnd/cmd/lnd
 )
 
-require github.com/lightningnetwork/lnd v0.21.3-beta
+require (
+	github.com/lightningnetwork/lnd v0.21.3-beta
+	google.golang.org/grpc v1.83.1
+)
 
 require (
 	dario.cat/mergo v1.0.1 // indirect
@@ -188,7 +191,6 @@ require (
 	google.golang.org/genproto v0.0.0-20231016165738-49dd2c1f3d0b // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa // indirect
-	google.golang.org/grpc v1.83.1 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/errgo.v1 v1.0.1 // indirect
 	gopkg.in/macaroon-bakery.v2 v2.0.1 // indirect

@@ -1,0 +1,103 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Binaries are the programs that the cases run.
+type Binaries struct {
+	Leyden     string
+	LND        string
+	Bitcoind   string
+	CLightning string // empty: there is none
+}
+
+// lndTags are the parts of lnd's interface that its releases have.
+const lndTags = "autopilotrpc chainrpc invoicesrpc peersrpc routerrpc signrpc walletrpc"
+
+const lndModule = "github.com/lightningnetwork/lnd"
+
+// Find finds the programs, and builds those that it can: lnd once for each version,
+// Leyden from this tree always unless LEYDEN names one. It must run inside this module. What it builds is
+// in the folder that LEYDEN_PEERS names, or in the user's cache.
+func Find(ctx context.Context) (b Binaries, err error) {
+	if b.Bitcoind, err = find("BITCOIND", "bitcoind"); err != nil {
+		return b, err
+	}
+	b.CLightning = os.Getenv("LIGHTNINGD")
+	dir := os.Getenv("LEYDEN_PEERS")
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return b, err
+		}
+		dir = filepath.Join(cache, "leyden-interop")
+	}
+	version, err := goTool(ctx, "list", "-m", "-f", "{{.Version}}", lndModule)
+	if err != nil {
+		return b, err
+	}
+	b.LND = filepath.Join(dir, "lnd-"+version)
+	if _, err := os.Stat(b.LND); errors.Is(err, os.ErrNotExist) {
+		err = build(ctx, b.LND, "-tags", lndTags, lndModule+"/cmd/lnd")
+		if err != nil {
+			return b, err
+		}
+	}
+	if os.Getenv("LEYDEN") != "" {
+		b.Leyden, err = find("LEYDEN", "leyden")
+		return b, err
+	}
+	b.Leyden = filepath.Join(dir, "leyden")
+	return b, build(ctx, b.Leyden, "-C", "..", "./cmd/leyden")
+}
+
+func find(variable, name string) (string, error) {
+	if path := os.Getenv(variable); path != "" {
+		return exec.LookPath(path)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%w: put it there or name it in %s", err, variable)
+	}
+	return path, nil
+}
+
+// build builds a program and puts it in its place in one step, so that nobody
+// runs half of it.
+func build(ctx context.Context, path string, args ...string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
+	defer os.Remove(fresh)
+	// -C must come first.
+	var change []string
+	if args[0] == "-C" {
+		change, args = args[:2], args[2:]
+	}
+	all := append([]string{"build"}, change...)
+	all = append(all, "-trimpath", "-ldflags", "-s -w", "-o", fresh)
+	if _, err := goTool(ctx, append(all, args...)...); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
+}
+
+func goTool(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}

@@ -1,0 +1,180 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/lightningnetwork/lnd/lnrpc"
+)
+
+// strangers runs a case with a Leyden and another node that have nothing to do with
+// each other yet, and with either to begin.
+func strangers(t *testing.T, begins string, body func(n *network, first, second Peer)) {
+	t.Helper()
+	for _, kind := range kinds() {
+		for _, first := range openers(kind) {
+			t.Run(first+" "+begins, func(t *testing.T) {
+				n := newNetwork(t)
+				ours, theirs := Peer(n.leyden("leyden")), n.other(kind, kind)
+				if first == "leyden" {
+					body(n, ours, theirs)
+				} else {
+					body(n, theirs, ours)
+				}
+			})
+		}
+	}
+}
+
+func TestNodesConnect(t *testing.T) {
+	strangers(t, "connects", func(n *network, first, second Peer) {
+		n.connect(first, second)
+		for _, p := range n.peers {
+			if lnd, ok := p.(*LND); ok {
+				n.features(lnd)
+			}
+		}
+	})
+}
+
+// features checks that lnd has understood each feature bit of ours by its name, and
+// that both halves of a ping work.
+func (n *network) features(lnd *LND) {
+	n.Helper()
+	out, err := lnd.RPC().ListPeers(n.context(), &lnrpc.ListPeersRequest{})
+	n.must(err)
+	if len(out.Peers) != 1 {
+		n.Fatalf("lnd has %d peers", len(out.Peers))
+	}
+	for bit, f := range out.Peers[0].Features {
+		n.Logf("bit %d: %s", bit, f.Name)
+		if !f.IsKnown {
+			n.Errorf("lnd does not know the feature bit %d", bit)
+		}
+	}
+}
+
+// lnd pings every peer of its own accord, and counts how long the answer takes.
+func TestLeydenAnswersPings(t *testing.T) {
+	eachLND(t, func(p *pair, lnd *LND) {
+		p.eventually("lnd to have the answer to a ping", func(ctx context.Context) error {
+			out, err := lnd.RPC().ListPeers(ctx, &lnrpc.ListPeersRequest{})
+			if err == nil && (len(out.Peers) != 1 || out.Peers[0].PingTime == 0) {
+				err = errors.New("it has none")
+			}
+			return err
+		})
+	})
+}
+
+// Whoever has gone and come back: the two find each other again by themselves, and
+// their channel goes on.
+func TestALostConnectionComesBack(t *testing.T) {
+	bothWays(t, func(p *pair, goes, stays Peer) {
+		for _, end := range []func() error{goes.Stop, goes.Kill} {
+			p.must(end())
+			p.parted(stays, goes)
+			p.must(goes.Start(p.context()))
+			p.ready(p.channel, goes, stays)
+			p.transfer(goes, stays, 5_000_000)
+			p.transfer(stays, goes, 5_000_000)
+		}
+	})
+}
+
+func TestAChannelIsOpenedWithAPush(t *testing.T) {
+	strangers(t, "opens", func(n *network, first, second Peer) {
+		c := n.open(first, second, Open{Sat: 500_000, Push: 123_456})
+		n.quiet(c, first, second)
+		if got := n.look(second, c).ToUs; got != 123_456_000 {
+			n.Errorf("%s has %d msat", second.Name(), got)
+		}
+	})
+}
+
+// A channel of more than 2^24 satoshi needs large channels.
+func TestALargeChannelIsOpened(t *testing.T) {
+	strangers(t, "opens", func(n *network, first, second Peer) {
+		c := n.open(first, second, Open{Sat: 50_000_000, Push: 10_000_000})
+		n.quiet(c, first, second)
+		n.transfer(first, second, 4_500_000_000)
+		n.quiet(c, first, second)
+	})
+}
+
+// An unannounced channel carries payments of its ends, and is in no graph.
+func TestAnUnannouncedChannelIsOpened(t *testing.T) {
+	strangers(t, "opens", func(n *network, first, second Peer) {
+		c := n.open(first, second, Open{Sat: 500_000, Push: 200_000, Private: true})
+		n.mine(6)
+		n.transfer(first, second, 10_000_000)
+		n.transfer(second, first, 10_000_000)
+		n.quiet(c, first, second)
+		for _, p := range n.peers {
+			if !n.look(p, c).Private {
+				n.Errorf("%s thinks that the channel is public", p.Name())
+			}
+			g, err := p.Graph(n.context())
+			n.must(err)
+			if len(g.Channels) > 0 {
+				n.Errorf("%s shows it in its graph: %v", p.Name(), g.Channels)
+			}
+		}
+	})
+}
+
+// A payer who cannot know of the unannounced channel pays through it by the
+// invoice's route hints.
+func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
+	for _, kind := range kinds() {
+		for _, payee := range openers(kind) {
+			for _, middle := range openers(kind) {
+				if testing.Short() && payee == middle {
+					continue
+				}
+				payer := "leyden"
+				if payee == "leyden" {
+					payer = kind
+				}
+				t.Run(fmt.Sprintf("%s pays %s through %s", payer, payee, middle), func(t *testing.T) {
+					n := newNetwork(t)
+					start := func(kind, name string) Peer {
+						if kind == "leyden" {
+							return n.leyden(name)
+						}
+						return n.other(kind, name)
+					}
+					a, b, c := start(payer, "payer"), start(middle, "middle"), start(payee, "payee")
+					n.open(a, b, Open{Sat: 1_000_000, Push: 400_000})
+					hidden := n.open(b, c, Open{Sat: 1_000_000, Push: 400_000, Private: true})
+					n.mine(6)
+					i := n.invoice(c, Ask{Msat: 20_000_000, Private: true})
+					n.pay(a, c, i, Pay{})
+					n.quiet(hidden, b, c)
+				})
+			}
+		}
+	}
+}
+
+// Of two channels neither can carry the amount alone.
+func TestAPaymentInPartsArrives(t *testing.T) {
+	strangers(t, "pays", func(n *network, first, second Peer) {
+		x := n.open(first, second, Open{Sat: 300_000})
+		y := n.open(first, second, Open{Sat: 300_000})
+		r := n.transfer(first, second, 450_000_000)
+		if r.Parts < 2 {
+			n.Errorf("it came in %d parts", r.Parts)
+		}
+		n.quiet(x, first, second)
+		n.quiet(y, first, second)
+		back := n.transfer(second, first, 400_000_000)
+		if back.Parts < 2 {
+			n.Errorf("it came back in %d parts", back.Parts)
+		}
+		n.quiet(x, first, second)
+		n.quiet(y, first, second)
+	})
+}

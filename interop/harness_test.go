@@ -1,0 +1,495 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What all cases share.
+var (
+	binaries Binaries
+	chain    *Bitcoind
+	folder   string
+	pairs    []*pair // that live from case to case
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) (code int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // lnd may have to be built
+	defer cancel()
+	began := time.Now()
+	var err error
+	if binaries, err = Find(ctx); err == nil {
+		folder, err = os.MkdirTemp("", "ley") // short enough for a socket's path
+	}
+	if err == nil {
+		chain, err = StartBitcoind(ctx, binaries.Bitcoind, filepath.Join(folder, "chain"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Printf("the peers are ready after %v\n", time.Since(began).Round(time.Second))
+	defer func() {
+		for _, p := range pairs {
+			p.stop()
+		}
+		_ = chain.Kill()
+		if code == 0 || os.Getenv("LEYDEN_INTEROP_KEEP") == "" {
+			os.RemoveAll(folder)
+		} else {
+			fmt.Println("the nodes' folders are in", folder)
+		}
+	}()
+	return m.Run()
+}
+
+// longest is how long a step of a case may take before the case has failed.
+const longest = 2 * time.Minute
+
+// network are the nodes of a case.
+type network struct {
+	*testing.T
+	dir   string
+	peers []Peer
+	told  bool // the logs were shown
+}
+
+var networks int // so far, for their folders
+
+// newNetwork begins one; its nodes end with the case.
+func newNetwork(t *testing.T) *network {
+	t.Helper()
+	n := unattended(t)
+	t.Cleanup(func() {
+		n.T = t
+		n.tell()
+		n.stop()
+	})
+	return n
+}
+
+func unattended(t *testing.T) *network {
+	t.Helper()
+	networks++
+	n := &network{T: t, dir: filepath.Join(folder, fmt.Sprint(networks))}
+	if err := os.Mkdir(n.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// in is the same network in a part of the case.
+func (n *network) in(t *testing.T) *network { return &network{t, n.dir, n.peers, n.told} }
+
+func (n *network) stop() {
+	for _, p := range n.peers {
+		_ = p.Kill() // what it must do when it is asked to stop has its own case
+	}
+}
+
+// logLines is how much of each node's log a case shows that has failed.
+const logLines = 80
+
+// tell shows the logs when the case has failed.
+func (n *network) tell() {
+	n.Helper()
+	if !n.Failed() || n.told {
+		return
+	}
+	n.told = true
+	for _, p := range n.peers {
+		n.Logf("%s's log:\n%s", p.Name(), tail(p.Log(), logLines))
+	}
+}
+
+// context is that of one step.
+func (n *network) context() context.Context {
+	ctx, cancel := context.WithTimeout(n.Context(), longest)
+	n.Cleanup(cancel)
+	return ctx
+}
+
+// must ends the case when a step has failed.
+func (n *network) must(err error) {
+	n.Helper()
+	if err != nil {
+		n.Fatal(err)
+	}
+}
+
+// eventually waits until something is so; until then look says what it is that is
+// wrong.
+func (n *network) eventually(what string, look func(ctx context.Context) error) {
+	n.Helper()
+	n.must(await(n.context(), what, look, n.alive))
+}
+
+// alive is an error when a node has ended by itself.
+func (n *network) alive() error {
+	for _, p := range n.peers {
+		if a, ok := p.(interface{ alive() error }); ok {
+			if err := a.alive(); errors.Is(err, errEnded) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (n *network) leyden(name string) *Leyden {
+	n.Helper()
+	p, err := StartLeyden(n.context(), binaries, chain, name, filepath.Join(n.dir, name))
+	if p != nil {
+		n.peers = append(n.peers, p)
+	}
+	n.must(err)
+	return p
+}
+
+func (n *network) lnd(name string, more ...string) *LND {
+	n.Helper()
+	p, err := StartLND(n.context(), binaries, chain, name, filepath.Join(n.dir, name), more...)
+	if p != nil {
+		n.peers = append(n.peers, p)
+	}
+	n.must(err)
+	return p
+}
+
+func (n *network) cln(name string) *CLightning {
+	n.Helper()
+	p, err := StartCLightning(n.context(), binaries, chain, name, filepath.Join(n.dir, name))
+	if p != nil {
+		n.peers = append(n.peers, p)
+	}
+	n.must(err)
+	return p
+}
+
+// kinds are the implementations beside Leyden that are here.
+func kinds() []string {
+	if binaries.CLightning != "" {
+		return []string{"lnd", "cln"}
+	}
+	return []string{"lnd"}
+}
+
+// other starts a node of a kind.
+func (n *network) other(kind, name string) Peer {
+	n.Helper()
+	if kind == "cln" {
+		return n.cln(name)
+	}
+	return n.lnd(name)
+}
+
+// openers are who opens the channel of a case.
+func openers(kind string) []string { return []string{"leyden", kind} }
+
+// mine adds blocks and waits until every node has processed them.
+func (n *network) mine(blocks int) {
+	n.Helper()
+	n.must(chain.Mine(n.context(), blocks))
+	n.synced()
+}
+
+func (n *network) synced() {
+	n.Helper()
+	tip, err := chain.Height(n.context())
+	n.must(err)
+	for _, p := range n.peers {
+		n.eventually(p.Name()+" to read the chain", func(ctx context.Context) error {
+			h, err := p.Height(ctx)
+			if err == nil && h != tip {
+				err = fmt.Errorf("it is at %d of %d", h, tip)
+			}
+			return err
+		})
+	}
+}
+
+// fund gives a node coins.
+func (n *network) fund(p Peer, sat uint64) {
+	n.Helper()
+	had, err := p.OnChain(n.context())
+	n.must(err)
+	addr, err := p.NewAddress(n.context())
+	n.must(err)
+	n.must(chain.Send(n.context(), addr, sat))
+	n.mine(1)
+	n.eventually(p.Name()+"'s coins", func(ctx context.Context) error {
+		has, err := p.OnChain(ctx)
+		if err == nil && has != had+sat {
+			err = fmt.Errorf("it has %d", has)
+		}
+		return err
+	})
+}
+
+// connect connects two nodes, and waits until both know.
+func (n *network) connect(from, to Peer) {
+	n.Helper()
+	n.must(from.Connect(n.context(), to))
+	n.connected(from, to)
+}
+
+func (n *network) connected(a, b Peer) {
+	n.Helper()
+	for _, side := range [][2]Peer{{a, b}, {b, a}} {
+		n.eventually(side[0].Name()+" to be connected to "+side[1].Name(), func(ctx context.Context) error {
+			ids, err := side[0].Connected(ctx)
+			if err == nil && !slices.Contains(ids, side[1].ID()) {
+				err = errors.New("it is not")
+			}
+			return err
+		})
+	}
+}
+
+// parted waits until a node knows that another has gone.
+func (n *network) parted(p, gone Peer) {
+	n.Helper()
+	n.eventually(p.Name()+" to know that "+gone.Name()+" has gone", func(ctx context.Context) error {
+		ids, err := p.Connected(ctx)
+		if err == nil && slices.Contains(ids, gone.ID()) {
+			err = errors.New("it is connected")
+		}
+		return err
+	})
+}
+
+// open opens a channel and waits until both sides can use it.
+func (n *network) open(from, to Peer, o Open) Channel {
+	n.Helper()
+	n.fund(from, 2*o.Sat)
+	n.connect(from, to)
+	before, err := from.Channels(n.context())
+	n.must(err)
+	n.must(from.Open(n.context(), to, o))
+	n.must(chain.AwaitTx(n.context(), 1))
+	n.mine(6)
+	var c Channel
+	n.eventually("the channel to be listed", func(ctx context.Context) error {
+		all, err := from.Channels(ctx)
+		for _, x := range all {
+			if !slices.ContainsFunc(before, func(y Channel) bool { return x.Point == y.Point }) {
+				c = x
+				return nil
+			}
+		}
+		return errors.Join(err, errors.New("it is not"))
+	})
+	n.ready(c, from, to)
+	return n.look(from, c)
+}
+
+// seen is a channel as a node has it now.
+func seen(ctx context.Context, p Peer, c Channel) (Channel, error) {
+	all, err := p.Channels(ctx)
+	for _, x := range all {
+		if x.Point == c.Point {
+			return x, nil
+		}
+	}
+	return Channel{}, errors.Join(err, errNoChannel)
+}
+
+var errNoChannel = errors.New("the channel is not listed")
+
+// look is a channel as a node has it now.
+func (n *network) look(p Peer, c Channel) Channel {
+	n.Helper()
+	x, err := seen(n.context(), p, c)
+	n.must(err)
+	return x
+}
+
+// ready waits until all can use a channel.
+func (n *network) ready(c Channel, sides ...Peer) {
+	n.Helper()
+	for _, p := range sides {
+		n.eventually(p.Name()+" to use the channel", func(ctx context.Context) error {
+			x, err := seen(ctx, p, c)
+			if err == nil && !x.Ready {
+				err = fmt.Errorf("it is %+v", x)
+			}
+			return err
+		})
+	}
+}
+
+// quiet waits until a channel is without HTLCs on both sides, and checks that they
+// agree on who owns how much: to the satoshi, as lnd rounds.
+func (n *network) quiet(c Channel, a, b Peer) {
+	n.Helper()
+	n.ready(c, a, b)
+	n.eventually("the two sides of the channel to agree", func(ctx context.Context) error {
+		x, err := seen(ctx, a, c)
+		if err != nil {
+			return err
+		}
+		y, err := seen(ctx, b, c)
+		if err != nil {
+			return err
+		}
+		if x.HTLCs+y.HTLCs > 0 {
+			return fmt.Errorf("%s has %d HTLCs, %s %d", a.Name(), x.HTLCs, b.Name(), y.HTLCs)
+		}
+		sum, capacity := x.ToUs+y.ToUs, 1000*c.Capacity
+		if max(sum, capacity)-min(sum, capacity) > 1000 {
+			return fmt.Errorf("%s has %d msat and %s %d msat of %d", a.Name(), x.ToUs, b.Name(), y.ToUs, capacity)
+		}
+		return nil
+	})
+}
+
+func (n *network) invoice(p Peer, a Ask) Invoice {
+	n.Helper()
+	i, err := p.Invoice(n.context(), a)
+	n.must(err)
+	return i
+}
+
+// pay pays an invoice, and checks that the payee has it.
+func (n *network) pay(from, to Peer, i Invoice, p Pay) Receipt {
+	n.Helper()
+	p.Bolt11 = i.Bolt11
+	r, err := from.Pay(n.context(), p)
+	if err != nil {
+		n.Fatalf("%s pays %s: %v", from.Name(), to.Name(), err)
+	}
+	if got, err := to.Paid(n.context(), i.Hash); err != nil || got == 0 {
+		n.Fatalf("%s has paid, but %s has got %d msat, %v", from.Name(), to.Name(), got, err)
+	}
+	return r
+}
+
+// transfer makes an invoice and pays it.
+func (n *network) transfer(from, to Peer, msat uint64) Receipt {
+	n.Helper()
+	return n.pay(from, to, n.invoice(to, Ask{Msat: msat}), Pay{})
+}
+
+// pair are a Leyden and another node with a channel.
+type pair struct {
+	*network
+	kind    string
+	opener  string // "leyden" or the kind
+	ours    *Leyden
+	theirs  Peer
+	channel Channel
+	usable  bool
+}
+
+// capacity and push of a pair's channel, in satoshi.
+const (
+	pairCapacity = 1_000_000
+	pairPush     = 400_000
+)
+
+// newPair starts two nodes and opens a channel with a push.
+func newPair(n *network, kind, opener string) *pair {
+	n.Helper()
+	p := &pair{network: n, kind: kind, opener: opener, ours: n.leyden("leyden"), theirs: n.other(kind, kind)}
+	from, to := Peer(p.ours), p.theirs
+	if opener != "leyden" {
+		from, to = to, from
+	}
+	p.channel = n.open(from, to, Open{Sat: pairCapacity, Push: pairPush})
+	return p
+}
+
+// shared is a pair that lives from case to case, as long as the cases leave its
+// channel as they found it.
+func shared(t *testing.T, kind, opener string) *pair {
+	t.Helper()
+	for i, p := range pairs {
+		if p.kind != kind || p.opener != opener {
+			continue
+		}
+		if p.usable {
+			p.network = p.in(t)
+			p.use(t)
+			p.synced()
+			return p
+		}
+		p.stop()
+		pairs = slices.Delete(pairs, i, i+1)
+		break
+	}
+	n := unattended(t)
+	t.Cleanup(func() { // also when no pair came of it
+		if t.Failed() {
+			n.tell()
+			n.stop()
+		}
+	})
+	p := newPair(n, kind, opener)
+	pairs = append(pairs, p)
+	p.use(t)
+	return p
+}
+
+func (p *pair) use(t *testing.T) {
+	p.usable = false
+	t.Cleanup(func() {
+		p.usable = !t.Failed()
+		if t.Failed() {
+			p.tell()
+		}
+	})
+}
+
+// eachPair runs a case on a pair whose channel Leyden has opened, and on one whose
+// channel the other has.
+func eachPair(t *testing.T, body func(*pair)) {
+	t.Helper()
+	for _, kind := range kinds() {
+		for _, opener := range openers(kind) {
+			t.Run(opener+" opens", func(t *testing.T) {
+				p := shared(t, kind, opener)
+				body(p)
+				p.quiet(p.channel, p.ours, p.theirs)
+			})
+		}
+	}
+}
+
+// bothWays runs a case on each pair in both directions.
+func bothWays(t *testing.T, body func(p *pair, payer, payee Peer)) {
+	t.Helper()
+	eachPair(t, func(p *pair) {
+		for _, way := range [][2]Peer{{p.ours, p.theirs}, {p.theirs, p.ours}} {
+			outer := p.T
+			outer.Run(way[0].Name()+" pays", func(t *testing.T) {
+				p.T = t
+				defer func() { p.T = outer }()
+				body(p, way[0], way[1])
+			})
+		}
+	})
+}
+
+// refused checks how a payment failed.
+func (n *network) refused(err error, code uint16) {
+	n.Helper()
+	var r *Refused
+	if !errors.As(err, &r) {
+		n.Fatalf("want a refusal, got: %v", err)
+	}
+	if code != 0 && r.Code != code {
+		n.Fatalf("want the failure %#x, got: %v", code, r)
+	}
+}
+
+// short is the beginning of an id.
+func short(id string) string { return strings.ToLower(id)[:8] }
