@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -43,6 +44,20 @@ func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
 	}
 	if _, err := n.NewInvoice(t.Context(), request); !errors.Is(err, invoice.ErrLabelExists) {
 		t.Error(err)
+	}
+	if err := n.Store().Limit(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	full := request
+	full.Label, full.Description, full.DescriptionHashOnly = "full", strings.Repeat("x", 1<<20), true
+	if _, err := n.NewInvoice(t.Context(), full); !errors.Is(err, store.ErrFull) {
+		t.Errorf("on a full disk: %v", err)
+	}
+	if _, there, err := n.Store().InvoiceByLabel(t.Context(), "full"); err != nil || there {
+		t.Errorf("it is there all the same: %v", err)
+	}
+	if err := n.Store().Limit(t.Context(), -1); err != nil {
+		t.Fatal(err)
 	}
 	if addr, err := n.NewAddress(late, wallet.P2TR); err != nil || addr == "" {
 		t.Error("the wallet counts an address that is not on disk:", err)

@@ -231,10 +231,11 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 	return row, err
 }
 
-// failed says whether an error of a write is a fault: neither a refusal nor the
+// failed says whether an error of a write is a fault: neither a refusal (by a disk
+// that is full, too: nobody has heard of what was to be written) nor the
 // end of ctx, before which nothing was written.
 func (n *Node) failed(ctx context.Context, err error) bool {
-	for _, refusal := range []error{nil, ctx.Err(), invoice.ErrLabelExists, invoice.ErrPreimageUsed, store.ErrExists} {
+	for _, refusal := range []error{nil, ctx.Err(), invoice.ErrLabelExists, invoice.ErrPreimageUsed, store.ErrExists, store.ErrFull} {
 		if errors.Is(err, refusal) {
 			return false
 		}

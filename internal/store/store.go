@@ -229,6 +229,23 @@ func (s *Store) Write(ctx context.Context, rows ...durable.Row) error {
 	return err
 }
 
+// Limit bounds the database to so many bytes more than it has, as a disk does that is
+// nearly full; a negative number: no bound.
+func (s *Store) Limit(ctx context.Context, more int64) error {
+	var size, pages int64
+	if err := s.write.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
+		return err
+	}
+	if err := s.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+		return err
+	}
+	if pages += more / size; more < 0 {
+		pages = 1 << 30
+	}
+	_, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	return err
+}
+
 // strikes asks the fault about one more Write. It is called with mu held.
 func (s *Store) strikes() (after bool) {
 	if s.fault == nil || s.broken != nil {
