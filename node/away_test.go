@@ -4,18 +4,13 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
-	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
 )
 
 func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
 	w := newWorld(t, 1)
-	row, err := w.bob.NewInvoice(t.Context(), invoice.Request{Label: "a", Amount: amount.OrAny{Msat: 5_000_000}, Expiry: 3600})
-	if err != nil {
-		t.Fatal(err)
-	}
+	row := w.invoice(5_000_000)
 	inv, err := bolt11.Decode(row.Bolt11)
 	if err != nil {
 		t.Fatal(err)
@@ -48,10 +43,7 @@ func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
 
 func TestAPaymentOverAPeerThatStaysAwayFailsWithItsReason(t *testing.T) {
 	w := newWorld(t, 1)
-	row, err := w.bob.NewInvoice(t.Context(), invoice.Request{Label: "a", Amount: amount.OrAny{Msat: 5_000_000}, Expiry: 3600})
-	if err != nil {
-		t.Fatal(err)
-	}
+	row := w.invoice(5_000_000)
 	inv, err := bolt11.Decode(row.Bolt11)
 	if err != nil {
 		t.Fatal(err)
