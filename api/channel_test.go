@@ -8,6 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/node"
 )
 
 // info is what the tests read of getinfo.
@@ -102,6 +103,13 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 		equal(t, "pending", ask[info](t, alice, "getinfo").Pending, 1)
 		w.mine(t, 6)
 		until(t, "both see the channel announced", func() bool {
+			for _, n := range []*node.Node{alice, bob} {
+				for _, c := range ask[graphResult](t, n, "listchannels").Channels {
+					if !c.Public {
+						return false
+					}
+				}
+			}
 			return len(ask[graphResult](t, alice, "listchannels").Channels) == 2 && len(ask[graphResult](t, bob, "listchannels").Channels) == 2
 		})
 		got := channels(t, alice)[0]

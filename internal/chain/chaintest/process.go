@@ -30,6 +30,7 @@ type Server struct {
 	user      func() (user, password string, err error)
 	command   []string
 	process   *exec.Cmd
+	ended     chan struct{}    // closed when the process has ended
 	fed       []chainhash.Hash // the blocks that it was fed, by height from 1 on
 }
 
@@ -73,19 +74,36 @@ func freePort(t *testing.T) string {
 // test.
 func Bitcoind(t *testing.T, options ...string) *Server {
 	t.Helper()
-	path, dir, rpc, peer := binary(t, "BITCOIND", "bitcoind"), t.TempDir(), freePort(t), freePort(t)
-	s := &Server{RPC: "127.0.0.1:" + rpc, Peer: "127.0.0.1:" + peer, Dir: dir}
-	s.command = append([]string{path, "-regtest", "-datadir=" + dir, "-server", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
-		"-rpcport=" + rpc, "-bind=" + s.Peer, "-disablewallet", "-dnsseed=0", "-fixedseeds=0", "-discover=0", "-listenonion=0", "-natpmp=0",
-		"-printtoconsole=0", "-par=1", "-dbcache=16"}, options...)
+	path, dir := binary(t, "BITCOIND", "bitcoind"), t.TempDir()
+	s := &Server{Dir: dir}
 	s.user = func() (string, string, error) {
 		b, err := os.ReadFile(s.Cookie())
 		user, password, _ := strings.Cut(string(b), ":")
 		return user, password, err
 	}
-	s.Start(t)
-	t.Cleanup(func() { s.Stop(t) })
+	s.first(t, func(rpc, peer string) []string {
+		return append([]string{path, "-regtest", "-datadir=" + dir, "-server", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
+			"-rpcport=" + rpc, "-bind=127.0.0.1:" + peer, "-disablewallet", "-dnsseed=0", "-fixedseeds=0", "-discover=0", "-listenonion=0",
+			"-natpmp=0", "-printtoconsole=0", "-par=1", "-dbcache=16"}, options...)
+	})
 	return s
+}
+
+// first starts a process at ports of its own, until one of the tries finds them
+// free: others look for ports at the same time.
+func (s *Server) first(t *testing.T, command func(rpc, peer string) []string) {
+	t.Helper()
+	var err error
+	for range 5 {
+		rpc, peer := freePort(t), freePort(t)
+		s.RPC, s.Peer = "127.0.0.1:"+rpc, "127.0.0.1:"+peer
+		s.command = command(rpc, peer)
+		if err = s.launch(); err == nil {
+			t.Cleanup(func() { s.Stop(t) })
+			return
+		}
+	}
+	t.Fatal(err)
 }
 
 // Cookie is the path of a bitcoind's cookie file.
@@ -95,17 +113,17 @@ func (s *Server) Cookie() string { return filepath.Join(s.Dir, "regtest", ".cook
 // answers. It ends with the test.
 func Btcd(t *testing.T) *Server {
 	t.Helper()
-	path, dir, rpc, peer := binary(t, "BTCD", "btcd"), t.TempDir(), freePort(t), freePort(t)
-	s := &Server{RPC: "127.0.0.1:" + rpc, Peer: "127.0.0.1:" + peer, Dir: dir}
-	s.command = []string{path, "--regtest", "--configfile=" + filepath.Join(dir, "btcd.conf"), "--datadir=" + dir,
-		"--logdir=" + dir, "--listen=" + s.Peer, "--rpclisten=" + s.RPC, "--rpcuser=user", "--rpcpass=secret",
-		"--notls", "--nodnsseed", "--blockmaxweight=3000000"}
+	path, dir := binary(t, "BTCD", "btcd"), t.TempDir()
+	s := &Server{Dir: dir}
 	if err := os.WriteFile(filepath.Join(dir, "btcd.conf"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.user = func() (string, string, error) { return "user", "secret", nil }
-	s.Start(t)
-	t.Cleanup(func() { s.Stop(t) })
+	s.first(t, func(rpc, peer string) []string {
+		return []string{path, "--regtest", "--configfile=" + filepath.Join(dir, "btcd.conf"), "--datadir=" + dir, "--logdir=" + dir,
+			"--listen=127.0.0.1:" + peer, "--rpclisten=127.0.0.1:" + rpc, "--rpcuser=user", "--rpcpass=secret", "--notls", "--nodnsseed",
+			"--blockmaxweight=3000000"}
+	})
 	return s
 }
 
@@ -113,21 +131,44 @@ func Btcd(t *testing.T) *Server {
 // this once, and waits until it answers. A btcd has forgotten its regtest then.
 func (s *Server) Start(t *testing.T, options ...string) {
 	t.Helper()
+	if err := s.launch(options...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch starts the process and waits until it answers. With an error it has ended.
+func (s *Server) launch(options ...string) error {
 	s.fed = nil
 	arguments := append(slices.Clone(s.command[1:]), options...)
 	s.process = exec.CommandContext(context.Background(), s.command[0], arguments...) //nolint:gosec // the test's own command
 	out := new(bytes.Buffer)
 	s.process.Stdout, s.process.Stderr = out, out
 	if err := s.process.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
+	ended := make(chan struct{})
+	go func(p *exec.Cmd) {
+		_ = p.Wait() // its exit code is its own matter
+		close(ended)
+	}(s.process)
+	s.ended = ended
 	var last error
-	if !eventually(func() bool {
+	gone := false
+	if eventually(func() bool {
+		select {
+		case <-ended:
+			gone = true
+			return true
+		default:
+		}
 		_, last = s.Call("getblockcount")
 		return last == nil
-	}) {
-		t.Fatalf("%s does not answer: %v\n%s", s.command[0], last, out)
+	}) && !gone {
+		return nil
 	}
+	_ = s.process.Process.Kill() // it may have ended by itself
+	<-ended
+	return fmt.Errorf("%s does not answer: %w\n%s", s.command[0], last, out)
 }
 
 // Catch waits until the server has so many blocks, from its disk or its peers.
@@ -152,7 +193,7 @@ func (s *Server) Stop(t *testing.T) {
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	_ = s.process.Wait() // its exit code is its own matter
+	<-s.ended
 	s.process = nil
 }
 

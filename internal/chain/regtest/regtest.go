@@ -396,11 +396,23 @@ func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.
 		return nil, btcwire.OutPoint{}, chain.ErrNoOutput
 	}
 	op := btcwire.OutPoint{Hash: b.Txs[scid.Index()].TxHash(), Index: uint32(scid.Output())}
-	e, err := c.blocks.FetchUtxoEntry(op)
-	if err != nil || e == nil || e.IsSpent() {
+	e := c.unspent(op)
+	if e == nil {
 		return nil, op, chain.ErrNoOutput
 	}
 	return btcwire.NewTxOut(e.Amount(), e.PkScript()), op, nil
+}
+
+// unspent finds an unspent output of a block; nil: there is none. It locks: btcd's
+// cache of outputs is written to by those who read it.
+func (c *Chain) unspent(op btcwire.OutPoint) *blockchain.UtxoEntry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.blocks.FetchUtxoEntry(op)
+	if err != nil || e == nil || e.IsSpent() {
+		return nil
+	}
+	return e
 }
 
 // Waiting is how many transactions the mempool holds.

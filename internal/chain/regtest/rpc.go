@@ -341,9 +341,9 @@ func (c *Chain) rpcTxOut(_ context.Context, a arguments) (any, error) {
 	if pool && c.pool.CheckSpend(op) != nil {
 		return nil, nil
 	}
-	e, err := c.blocks.FetchUtxoEntry(op)
-	if err != nil || e == nil || e.IsSpent() {
-		return nil, nil //nolint:nilerr // bitcoind answers null for what is not there
+	e := c.unspent(op)
+	if e == nil {
+		return nil, nil // so bitcoind answers for what is not there
 	}
 	best := c.blocks.BestSnapshot()
 	return map[string]any{
