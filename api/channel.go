@@ -58,12 +58,18 @@ type feeRates struct {
 	PerKb uint32 `json:"perkb" doc:"in satoshi for 1000 virtual bytes"`
 }
 
+type aliases struct {
+	Local  wire.ShortChannelID `json:"local,omitzero" doc:"ours, by which the peer asks us to forward over it"`
+	Remote wire.ShortChannelID `json:"remote,omitzero" doc:"the peer's, for route hints"`
+}
+
 type channelRow struct {
 	PeerID          wire.NodeID         `json:"peer_id" doc:"the other side"`
 	PeerConnected   bool                `json:"peer_connected" doc:"whether it is connected"`
 	State           string              `json:"state" doc:"such as CHANNELD_NORMAL"`
 	ChannelID       wire.ChannelID      `json:"channel_id" doc:"BOLT 2's id"`
 	SCID            string              `json:"short_channel_id,omitempty" doc:"place of the funding output in the chain"`
+	Alias           *aliases            `json:"alias,omitempty" doc:"names that do not tell the place"`
 	FundingTxid     string              `json:"funding_txid" doc:"of the funding transaction"`
 	FundingOutnum   uint32              `json:"funding_outnum" doc:"its output"`
 	Opener          string              `json:"opener" doc:"local or remote"`
@@ -147,9 +153,14 @@ func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
 	}
 	if rows.Status.SCID != 0 {
 		out.SCID = rows.Status.SCID.String()
-		if u := n.Book().Update(rows.Status.SCID, n.ID()); u != nil {
-			out.FeeBase, out.FeePPM, out.CLTVDelta = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta
-		}
+	} else if p.MinimumDepth == 0 {
+		out.Status = append(out.Status, unconfirmed)
+	}
+	if u := n.Book().Update(node.LocalID(p, rows.Status), n.ID()); u != nil {
+		out.FeeBase, out.FeePPM, out.CLTVDelta = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta
+	}
+	if local, remote := p.LocalAlias, rows.Status.RemoteAlias; local != 0 || remote != 0 {
+		out.Alias = &aliases{local, remote}
 	}
 	if rows.Status.Failure != "" {
 		out.Status = append(out.Status, rows.Status.Failure)
@@ -170,13 +181,23 @@ func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
 	return out, nil
 }
 
+// unconfirmed is the status of a channel that is used before it is in a block.
+const unconfirmed = "used on trust: until its funding transaction is in a block, its opener can take back all that is in it"
+
 type fundChannelRequest struct {
 	ID       wire.NodeID          `json:"id" doc:"the peer, which must be connected"`
 	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
 	FeeRate  *feeRate             `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
 	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
 	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
+	UTXOs    *unsupported         `json:"utxos" doc:"the wallet chooses the coins"`
 	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once; 0 when not given"`
+	CloseTo  *unsupported         `json:"close_to" doc:"see close"`
+	Request  *unsupported         `json:"request_amt" doc:"there are no leases"`
+	Lease    *unsupported         `json:"compact_lease" doc:"there are no leases"`
+	MinDepth *uint32              `json:"mindepth" doc:"confirmations of the funding transaction to wait for; 0: the channel is used at once, when the peer trusts us; as many as the peer asks for when not given"`
+	Reserve  *unsupported         `json:"reserve" doc:"a hundredth of the amount"`
+	Type     *unsupported         `json:"channel_type" doc:"the best that both support"`
 }
 
 type fundChannelResponse struct {
@@ -272,12 +293,9 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	if err != nil {
 		return out, err
 	}
-	req := funding.Request{Amount: sat, FeePerKw: rate, Commit: estimate, Announce: r.Announce == nil || *r.Announce, MinConf: 1}
-	if r.MinConf != nil {
-		req.MinConf = *r.MinConf
-	}
-	if r.Push != nil {
-		req.Push = *r.Push
+	req := funding.Request{
+		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: or(r.Announce, true), MinConf: or(r.MinConf, 1),
+		Push: or(r.Push, 0), Depth: r.MinDepth,
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
 	if err != nil {
@@ -304,7 +322,7 @@ func hexTx(tx *btcwire.MsgTx) (string, error) {
 }
 
 type closeRequest struct {
-	ID                string       `json:"id" doc:"channel_id, short_channel_id, or the id of a peer with one channel"`
+	ID                string       `json:"id" doc:"channel_id, short_channel_id, our alias, or the id of a peer with one channel"`
 	UnilateralTimeout *uint64      `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
 	Destination       *string      `json:"destination" doc:"the address for our money; one of the wallet's when not given"`
 	FeeStep           *unsupported `json:"fee_negotiation_step" doc:"the fee is agreed on by ranges, without steps"`
@@ -353,10 +371,7 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	if !ok {
 		return out, refuse(Failed, "the channel is closed already")
 	}
-	seconds := uint64(defaultUnilateral)
-	if r.UnilateralTimeout != nil {
-		seconds = *r.UnilateralTimeout
-	}
+	seconds := or(r.UnilateralTimeout, defaultUnilateral)
 	deadline := time.Duration(min(seconds, 1<<31)) * time.Second //nolint:gosec // bounded
 	if err := n.CloseChannel(ctx, id, script, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
 		return out, err
@@ -434,6 +449,9 @@ func findChannel(ctx context.Context, n *node.Node, text string) (wire.ChannelID
 		if c.Status.SCID != 0 {
 			names = append(names, c.Status.SCID.String())
 		}
+		if c.Params.LocalAlias != 0 {
+			names = append(names, c.Params.LocalAlias.String())
+		}
 		if slices.Contains(names, text) {
 			found = append(found, c.Params.Channel)
 		}
@@ -451,7 +469,8 @@ var channelCommands = []Command{
 	define(Spec{
 		Name: "fundchannel", Group: "channels", Short: "open a channel",
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
-			"when the transaction has enough confirmations.",
+			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
+			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody.",
 		Errors:   []Code{FundCannotAfford, FundPeerNotConnected, Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),

@@ -45,7 +45,7 @@ type invoiceResponse struct {
 // invoiceRow is an invoice as listed.
 type invoiceRow struct {
 	Label           string               `json:"label" doc:"unique name"`
-	Bolt11          string               `json:"bolt11" doc:"the invoice"`
+	Bolt11          string               `json:"bolt11,omitempty" doc:"the invoice; absent: it was paid by keysend, without one"`
 	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
 	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
 	Status          string               `json:"status" doc:"unpaid, paid or expired"`
@@ -288,11 +288,7 @@ type waitAnyRequest struct {
 func waitAnyInvoice(ctx context.Context, n *node.Node, r waitAnyRequest) (invoiceRow, error) {
 	ctx, cancel := within(ctx, r.Timeout)
 	defer cancel()
-	var last uint64
-	if r.Last != nil {
-		last = *r.Last
-	}
-	row, err := n.Receiver().WaitAny(ctx, last)
+	row, err := n.Receiver().WaitAny(ctx, or(r.Last, 0))
 	return showInvoice(row), invoiceError(err)
 }
 

@@ -41,7 +41,7 @@ func until(t *testing.T, what string, ok func() bool) {
 }
 
 // network is a chain and three nodes in this process: Alice, who has coins, Carol
-// and Bob.
+// and Bob, who takes unconfirmed channels of Carol's.
 type network struct {
 	chain             *regtest.Chain
 	alice, carol, bob *node.Node
@@ -57,18 +57,24 @@ func newNetwork(t *testing.T) *network {
 	if _, err := c.Mine(110, nil); err != nil { // coinbases mature after 100
 		t.Fatal(err)
 	}
-	start := func(alias string) *node.Node {
-		n, err := node.Open(context.Background(), node.Config{
-			Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0",
-			Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { n.Close() })
-		return n
+	w := &network{chain: c}
+	w.alice, w.carol = w.start(t, "alice"), w.start(t, "carol")
+	w.bob = w.start(t, "bob", w.carol.ID())
+	return w
+}
+
+// start starts a node that takes unconfirmed channels of the nodes it trusts.
+func (w *network) start(t *testing.T, alias string, trusted ...wire.NodeID) *node.Node {
+	t.Helper()
+	n, err := node.Open(context.Background(), node.Config{
+		Dir: t.TempDir(), Network: w.chain.Params(), Source: w.chain, Alias: alias, Listen: "127.0.0.1:0", ZeroConf: trusted,
+		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &network{chain: c, alice: start("alice"), carol: start("carol"), bob: start("bob")}
+	t.Cleanup(func() { n.Close() })
+	return n
 }
 
 // mine adds blocks and waits until every node has seen them.
@@ -246,7 +252,11 @@ type (
 		PeerID      string `json:"peer_id"`
 		ID          string `json:"channel_id"`
 		SCID        string `json:"short_channel_id"`
-		FundingTxid string `json:"funding_txid"`
+		Alias       struct{ Local, Remote string }
+		Private     bool
+		Status      []string
+		Type        struct{ Bits []int } `json:"channel_type"`
+		FundingTxid string               `json:"funding_txid"`
 		Opener      string
 		State       string
 		Connected   bool                `json:"peer_connected"`
@@ -254,14 +264,13 @@ type (
 		Total       amount.MilliSatoshi `json:"total_msat"`
 		HTLCs       []json.RawMessage
 	}
-	graphResult struct {
-		Channels []struct {
-			Source, Destination string
-			SCID                string              `json:"short_channel_id"`
-			Amount              amount.MilliSatoshi `json:"amount_msat"`
-			Active, Public      bool
-		}
+	edge struct {
+		Source, Destination string
+		SCID                string              `json:"short_channel_id"`
+		Amount              amount.MilliSatoshi `json:"amount_msat"`
+		Active, Public      bool
 	}
+	graphResult   struct{ Channels []edge }
 	invoiceResult struct {
 		Label, Bolt11, Status, Description string
 		PaymentHash                        string              `json:"payment_hash"`

@@ -139,6 +139,14 @@ func decode(raw json.RawMessage, v reflect.Value) error {
 	return nil
 }
 
+// or is an optional parameter, or what stands for it when it is not given.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
 func number(raw json.RawMessage) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
 // typeName says in words what a parameter takes.
@@ -158,6 +166,8 @@ func typeName(t reflect.Type) string {
 		return "a number"
 	case "hexBytes":
 		return "hexadecimal digits"
+	case "records":
+		return "an object"
 	case "feeRate":
 		return "slow, normal, urgent, or a number with perkw or perkb"
 	case "ShortChannelID":

@@ -90,7 +90,7 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	}
 	req := pay.Request{
 		Bolt11: r.Bolt11, Invoice: inv, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
-		Exclude: exclusions(r.Exclude),
+		Exclude: exclusions(r.Exclude), Label: or(r.Label, ""), MaxDelay: or(r.MaxDelay, 0),
 	}
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
 		return payResponse{}, refuse(InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
@@ -98,15 +98,7 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	if inv.Description != nil {
 		req.Description = *inv.Description // for listpays
 	}
-	if r.Label != nil {
-		req.Label = *r.Label
-	}
-	if r.Description != nil {
-		req.Description = *r.Description
-	}
-	if r.MaxDelay != nil {
-		req.MaxDelay = *r.MaxDelay
-	}
+	req.Description = or(r.Description, req.Description)
 	if r.MaxFeePercent != nil {
 		if req.MaxFeePPM, err = perMillion(*r.MaxFeePercent); err != nil {
 			return payResponse{}, err
@@ -116,10 +108,15 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	if err != nil {
 		return payResponse{}, payError(err)
 	}
+	return showPaid(row), nil
+}
+
+// showPaid is what is shown of a payment that is complete.
+func showPaid(row pay.PaymentRow) payResponse {
 	return payResponse{
 		Preimage: row.Result.Preimage, Status: string(pay.Complete), Amount: row.Amount, Sent: row.Result.AmountSent,
 		PaymentHash: row.PaymentHash, Destination: row.Destination, CreatedAt: row.CreatedAt, Parts: row.Result.Parts,
-	}, nil
+	}
 }
 
 type listPaysRequest struct {
@@ -256,6 +253,15 @@ var payCommands = []Command{
 			"is no other way, or the time is over. To pay an invoice again that is paid gives the same receipt.",
 		Errors: payErrors, Examples: []string{"pay lnbcrt250u1…"},
 	}, payInvoice),
+	define(Spec{
+		Name: "keysend", Group: "payments", Short: "pay a node without an invoice",
+		Long: "Pays a node that gave no invoice and takes such payments. The preimage is our own and travels with the " +
+			"payment, so that it proves nothing.",
+		Errors: payErrors, Examples: []string{
+			"keysend 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 10000sat",
+			`keysend -k destination=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount_msat=1000 extratlvs='{"7629171":"68656c6c6f"}'`,
+		},
+	}, keysend),
 	define(Spec{
 		Name: "listpays", Group: "payments", Short: "list payments, or find one",
 		Long: "Lists the payments in the order of creation, each once however many attempts it took.", Errors: []Code{Failed},

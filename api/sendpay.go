@@ -98,37 +98,19 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, e
 	if len(r.Route) == 0 {
 		return attemptRow{}, refuse(InvalidParams, "route: an empty route leads nowhere")
 	}
-	m := pay.Manual{PaymentHash: r.PaymentHash, Total: r.Route[len(r.Route)-1].Amount, Group: 1}
-	for _, h := range r.Route {
-		if err := h.check(); err != nil {
-			return attemptRow{}, refuse(InvalidParams, "route: %v", err)
-		}
-		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
-	}
-	if r.Amount != nil {
-		m.Total = *r.Amount
-	}
-	if r.Label != nil {
-		m.Label = *r.Label
-	}
-	if r.Bolt11 != nil {
-		m.Bolt11 = *r.Bolt11
+	m := pay.Manual{
+		PaymentHash: r.PaymentHash, Total: or(r.Amount, r.Route[len(r.Route)-1].Amount), Label: or(r.Label, ""), Bolt11: or(r.Bolt11, ""),
+		Part: or(r.PartID, 0), Group: or(r.GroupID, 1), Metadata: or(r.Metadata, nil), Description: or(r.Description, ""),
 	}
 	if r.Secret != nil {
 		secret := [32]byte(*r.Secret)
 		m.Secret = &secret
 	}
-	if r.PartID != nil {
-		m.Part = *r.PartID
-	}
-	if r.GroupID != nil {
-		m.Group = *r.GroupID
-	}
-	if r.Metadata != nil {
-		m.Metadata = *r.Metadata
-	}
-	if r.Description != nil {
-		m.Description = *r.Description
+	for _, h := range r.Route {
+		if err := h.check(); err != nil {
+			return attemptRow{}, refuse(InvalidParams, "route: %v", err)
+		}
+		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
 	}
 	row, err := n.Sender().SendPay(ctx, m)
 	if err != nil {
@@ -147,14 +129,7 @@ type waitSendPayRequest struct {
 func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attemptRow, error) {
 	ctx, cancel := within(ctx, r.Timeout)
 	defer cancel()
-	var part, group uint64
-	if r.PartID != nil {
-		part = *r.PartID
-	}
-	if r.GroupID != nil {
-		group = *r.GroupID
-	}
-	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, part, group)
+	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, or(r.PartID, 0), or(r.GroupID, 0))
 	if err != nil {
 		return attemptRow{}, payError(err)
 	}

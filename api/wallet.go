@@ -70,10 +70,12 @@ type fundsRow struct {
 type listFundsResponse struct {
 	Outputs  []outputRow `json:"outputs" doc:"coins on-chain"`
 	Channels []fundsRow  `json:"channels" doc:"balances in channels"`
+	// Reserve is not among Core Lightning's fields.
+	Reserve amount.MilliSatoshi `json:"reserve_msat" doc:"of the coins, what fundchannel leaves to pay for commitments that must confirm"`
 }
 
 func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFundsResponse, error) {
-	out := listFundsResponse{Outputs: []outputRow{}, Channels: []fundsRow{}}
+	out := listFundsResponse{Outputs: []outputRow{}, Channels: []fundsRow{}, Reserve: n.Reserve().Msat()}
 	for _, c := range n.Wallet().Coins() {
 		if c.Status == wallet.Spent && (r.Spent == nil || !*r.Spent) {
 			continue

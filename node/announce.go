@@ -97,6 +97,7 @@ func (n *Node) tend() {
 			links := n.links.All()
 			n.look(links, now)
 			for _, l := range links {
+				n.tidy(l)
 				n.renewUpdate(l)
 			}
 		}
@@ -151,6 +152,7 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 func (a above) Reestablished(l *link.Link) {
 	a.n.away.back(l.ID())
 	a.n.forgetConnectionOf(l.ID())
+	a.n.tidy(l)
 	a.n.tellUpdate(l)
 	a.n.announce(l)
 }
@@ -193,18 +195,23 @@ func (n *Node) opened(p funding.Peer, ch *channel.Channel, s channel.Signer, fir
 	l.Begin(p, first)
 	l.Start()
 	n.log.Info("channel opened", "channel", l.ID(), "peer", p.ID(), "capacity", ch.Params().Capacity)
+	if params := ch.Params(); !params.LocalIsOpener && params.MinimumDepth == 0 {
+		n.log.Warn("the channel is used on trust: until its funding transaction is in a block, the peer can take back all that is in it", "channel", l.ID())
+	}
 }
 
-// ready gives a channel that can carry HTLCs its place in the graph and its terms.
+// ready gives a channel that can carry HTLCs its place in the graph and its terms:
+// when both sides are ready, and again when it is in a block, if that comes later.
 func (n *Node) ready(l *link.Link, e channel.Ready) {
-	if e.SCID == 0 {
+	n.log.Info("channel ready", "channel", l.ID(), "short_channel_id", e.SCID)
+	n.introduce(l.Params(), e.SCID)
+	n.tidy(l)
+	id := LocalID(l.Params(), l.Status())
+	if id == 0 {
 		return
 	}
-	p := l.Params()
-	n.log.Info("channel ready", "channel", l.ID(), "short_channel_id", e.SCID)
-	n.book.Local(e.SCID, n.ID(), p.Peer, p.Capacity)
 	n.wg.Go(func() {
-		n.makeUpdate(l, e.SCID)
+		n.makeUpdate(l, id)
 		n.tellUpdate(l)
 		n.announce(l)
 	})
@@ -212,19 +219,24 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 
 // policy implements [link.Config.Policy].
 func (n *Node) policy(l *link.Link) (relay.Policy, *wire.ChannelUpdate) {
-	return n.cfg.Relay, n.book.Update(l.Status().SCID, n.ID())
+	terms := n.cfg.Relay
+	if hides(l.Params()) {
+		terms.Hidden = l.Status().SCID
+	}
+	return terms, n.ourTerms(l)
 }
 
 // renewUpdate makes our channel_update anew where what it says has changed or it is
-// old. There is none to renew before the channel is ready.
+// old, and tells the peer, who hears it from nobody else before the channel is
+// public. There is none to renew before the channel is ready.
 func (n *Node) renewUpdate(l *link.Link) {
-	if scid := l.Status().SCID; scid != 0 && n.book.Update(scid, n.ID()) != nil {
-		n.makeUpdate(l, scid)
+	if old := n.ourTerms(l); old != nil && n.makeUpdate(l, old.ShortChannelID) && !n.public(old.ShortChannelID) {
+		n.tellUpdate(l)
 	}
 }
 
 // makeUpdate makes our channel_update, unless the one that is known says the same.
-func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) {
+func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) (made bool) {
 	p, now := l.Params(), time.Now()
 	u := &wire.ChannelUpdate{
 		ChainHash: *n.cfg.Network.GenesisHash, ShortChannelID: scid, Timestamp: uint32(unixNow()), //nolint:gosec // until 2106
@@ -243,11 +255,12 @@ func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) {
 	}
 	if old != nil {
 		if same(old, u) && u.Timestamp < old.Timestamp+refreshAfter {
-			return
+			return false
 		}
 		u.Timestamp = max(u.Timestamp, old.Timestamp+1)
 	}
 	n.gossip(p.Capacity, graph.SignUpdate(u, n.ID(), p.Peer, n.ring.Node().Sign))
+	return true
 }
 
 // disabled says whether a channel takes no HTLCs for long: it is being closed, or
@@ -291,11 +304,18 @@ func (n *Node) gossip(capacity amount.Satoshi, msgs ...wire.Message) {
 }
 
 // tellUpdate sends our channel_update to the channel's peer, who may need it for
-// route hints before the channel is announced.
+// route hints before the channel is announced: by a name that the peer knows.
 func (n *Node) tellUpdate(l *link.Link) {
-	if u := n.book.Update(l.Status().SCID, n.ID()); u != nil {
-		l.Send(u)
+	u, p := n.ourTerms(l), l.Params()
+	id := remoteID(p, l.Status())
+	if u == nil || id == 0 {
+		return
 	}
+	if u.ShortChannelID != id {
+		u.ShortChannelID = id
+		u = graph.SignUpdate(u, n.ID(), p.Peer, n.ring.Node().Sign)
+	}
+	l.Send(u)
 }
 
 // announce goes on with a channel's announcement as far as it can go now.
@@ -345,7 +365,7 @@ func (n *Node) announce(l *link.Link) {
 // one that is known says the same.
 func (n *Node) announceNode() {
 	m := &wire.NodeAnnouncement{
-		Features: Features(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
+		Features: announced(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
 		Addresses: n.descriptors(),
 	}
 	copy(m.Alias[:], n.Alias())

@@ -10,15 +10,20 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 )
 
-// Features are those of our init and node_announcement: exactly those that work
-// (BOLT 9).
+// Features are those of our init, and of our node_announcement beside one: exactly
+// those that work (BOLT 9).
 func Features() wire.Features {
 	return wire.NewFeatures(
 		wire.DataLossProtect+1, wire.UpfrontShutdownScript+1, wire.GossipQueries+1, wire.VarOnion,
+		wire.GossipQueriesEx+1,
 		wire.StaticRemoteKey, wire.PaymentSecret, wire.BasicMPP+1, wire.LargeChannels+1,
-		wire.AnchorsZeroFeeHTLC+1, wire.ShutdownAnySegwit+1, wire.ChannelType+1,
+		wire.AnchorsZeroFeeHTLC+1, wire.ShutdownAnySegwit+1, wire.ChannelType+1, wire.SCIDAlias+1, wire.ZeroConf+1,
 	)
 }
+
+// announced are the features of our node_announcement: those of our init, and that we
+// take payments without an invoice, which bLIP 2 has there only.
+func announced() wire.Features { return Features().With(wire.Keysend + 1) }
 
 // known are the features that a peer may require of us.
 func known() wire.Features { return Features() }

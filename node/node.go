@@ -16,6 +16,7 @@ import (
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
@@ -49,6 +50,10 @@ type Config struct {
 	// Announce are the addresses of our node_announcement, in any order: see
 	// [ParseAddress].
 	Announce []wire.Address
+	// ZeroConf are the peers whose channels are used before their funding
+	// transactions confirm. Until then such a peer can take back all that is in
+	// them, by spending its coins elsewhere.
+	ZeroConf []wire.NodeID
 	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
 	// seconds, as BOLT 4 asks.
 	SetTimeout time.Duration
@@ -228,7 +233,8 @@ func (n *Node) build(ctx context.Context) error {
 	n.funding = funding.New(funding.Config{
 		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
 		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: verifier{}, Random: n.cfg.Random,
-		Waiting: n.waitingFrom, Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
+		Reserve: func() amount.Satoshi { return n.reserve(1) },
+		Waiting: n.waitingFrom, Named: n.named, Trusts: n.trusts, Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})
 	n.peers = peer.New(peer.Config{
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
@@ -315,6 +321,9 @@ func (n *Node) loadChannel(ctx context.Context, rows channel.Rows, begin link.Be
 func (n *Node) start(ctx context.Context) error {
 	tip, err := n.loadTip(ctx)
 	if err != nil {
+		return err
+	}
+	if err := n.grace(ctx, tip.Height); err != nil {
 		return err
 	}
 	n.height.Store(tip.Height)

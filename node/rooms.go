@@ -139,11 +139,11 @@ func (n *Node) own() []route.Own {
 		if !usable {
 			continue
 		}
-		scid := l.Status().SCID
+		p := l.Params()
+		scid := LocalID(p, l.Status())
 		if scid == 0 {
 			continue
 		}
-		p := l.Params()
 		out = append(out, route.Own{
 			SCID: scid, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,
 			Maximum: min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
@@ -186,6 +186,9 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 
 func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	n := h.n
+	if u, ok := m.(*wire.ChannelUpdate); ok {
+		n.expect(p, u.ShortChannelID)
+	}
 	if n.book.Message(n.ctx, p, m) || n.funding.Message(n.ctx, p, m) {
 		return
 	}

@@ -231,9 +231,15 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 	return row, err
 }
 
+// NewPreimage draws a preimage for a payment of ours that brings it (keysend).
+func (n *Node) NewPreimage(p *wire.Preimage) error {
+	_, err := io.ReadFull(n.cfg.Random, p[:])
+	return err
+}
+
 // failed says whether an error of a write is a fault: neither a refusal (by a disk
-// that is full, too: nobody has heard of what was to be written) nor the
-// end of ctx, before which nothing was written.
+// that is full, too: nobody has heard of what was to be written) nor the end of
+// ctx, before which nothing was written.
 func (n *Node) failed(ctx context.Context, err error) bool {
 	for _, refusal := range []error{nil, ctx.Err(), invoice.ErrLabelExists, invoice.ErrPreimageUsed, store.ErrExists, store.ErrFull} {
 		if errors.Is(err, refusal) {
@@ -260,12 +266,18 @@ func (n *Node) hints() [][]bolt11.HopHint {
 	var out [][]bolt11.HopHint
 	for _, l := range n.links.All() {
 		p, status := l.Params(), l.Status()
-		if p.Announce || status.SCID == 0 || status.Status != channel.Open || len(out) == maxHints {
+		id := remoteID(p, status)
+		if id == 0 || status.Status != channel.Open || len(out) == maxHints {
 			continue
 		}
-		if u := n.book.Update(status.SCID, p.Peer); u != nil {
+		// Others hear of a channel that is to be announced soon enough, but for one
+		// that is used before it is in a block.
+		if p.Announce && (p.MinimumDepth > 0 || n.public(status.SCID)) {
+			continue
+		}
+		if u := n.peerTerms(l); u != nil {
 			out = append(out, []bolt11.HopHint{{
-				NodeID: p.Peer, SCID: status.SCID, FeeBaseMsat: u.FeeBaseMsat,
+				NodeID: p.Peer, SCID: id, FeeBaseMsat: u.FeeBaseMsat,
 				FeeProportionalMillionths: u.FeeProportionalMillionths, CLTVExpiryDelta: u.CLTVExpiryDelta,
 			}})
 		}

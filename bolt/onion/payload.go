@@ -25,6 +25,11 @@ const (
 	typeTotalAmountMsat        = 18
 )
 
+// TypeKeysend is the record by which the payload of a payment that nobody asked for
+// brings its preimage to the last hop (bLIP 3, "Keysend"). It is kept with the custom
+// records, although it is even.
+const TypeKeysend = 5482373484
+
 // firstCustomType is the first type that BOLT 1 leaves to everyone's own use.
 const firstCustomType = 1 << 16
 
@@ -48,7 +53,7 @@ type Payload struct {
 	EncryptedRecipientData []byte      // nil: not in a blinded route
 	CurrentPathKey         *wire.Point // for the first hop of a blinded route
 
-	Custom []tlv.Record // types from 65536 on, strictly increasing; decoding keeps odd ones
+	Custom []tlv.Record // types from 65536 on, strictly increasing; decoding keeps odd ones, and TypeKeysend
 }
 
 // PayloadError says why a payload is refused, and which failure goes back.
@@ -208,7 +213,7 @@ func (p *Payload) set(typ uint64, value []byte) (err error) {
 	case typeTotalAmountMsat:
 		p.TotalMsat, err = msat(value)
 	default:
-		if typ%2 == 0 {
+		if typ%2 == 0 && typ != TypeKeysend {
 			return errors.New("an even type that we do not know")
 		}
 		if typ >= firstCustomType {
@@ -269,6 +274,8 @@ func (at places) require(end int, types ...uint64) *PayloadError {
 // must be answered to a payload of a blinded route, none of which we can process.
 func (p *Payload) fitHop(at places, final bool, end int, packet *[wire.OnionPacketSize]byte) *PayloadError {
 	switch {
+	case at.has(TypeKeysend) && !final:
+		return at.refuse(TypeKeysend, "only for the last hop")
 	case at.has(typeCurrentPathKey) && !final:
 		// BOLT 4: "if `current_path_key` is set in the onion payload and it is not
 		// the final node: - MUST return an `invalid_onion_blinding` error."

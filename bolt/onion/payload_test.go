@@ -281,3 +281,21 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
+
+func TestThePreimageOfAKeysendIsKeptAtTheLastHopOnly(t *testing.T) {
+	p := Payload{AmtToForward: 1, OutgoingCLTV: 1, Custom: []tlv.Record{{Type: TypeKeysend, Value: make([]byte, 32)}}}
+	b, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, at, refused := parse(b)
+	if refused != nil || len(got.Custom) != 1 || got.Custom[0].Type != TypeKeysend {
+		t.Fatalf("%+v, %v", got, refused)
+	}
+	if err := got.fitHop(at, true, len(b), nil); err != nil {
+		t.Errorf("at the last hop: %v", err)
+	}
+	if err := got.fitHop(at, false, len(b), nil); err == nil || err.Failure.Type != TypeKeysend {
+		t.Errorf("at another: %v", err)
+	}
+}

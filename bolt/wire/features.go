@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -10,7 +11,7 @@ import (
 // above it says that it is optional (BOLT 9).
 type FeatureBit uint16
 
-// The features of BOLT 9 by their even bit.
+// The features of BOLT 9, and one that is not, by their even bit.
 const (
 	DataLossProtect       FeatureBit = 0
 	UpfrontShutdownScript FeatureBit = 4
@@ -34,6 +35,7 @@ const (
 	SCIDAlias             FeatureBit = 46
 	PaymentMetadata       FeatureBit = 48
 	ZeroConf              FeatureBit = 50
+	Keysend               FeatureBit = 54 // bLIP 2
 	SimpleClose           FeatureBit = 60
 	Splice                FeatureBit = 62
 )
@@ -112,7 +114,7 @@ func (f Features) Bits() []int {
 // BOLT 1: "upon receiving unknown _even_ feature bits that are non-zero"
 func (f Features) UnknownMandatory(known Features) (bit int, bad bool) {
 	for _, n := range f.Bits() {
-		if n%2 == 0 && !known.Has(FeatureBit(n)) { //nolint:gosec // a feature field has at most 65535 bytes of bits
+		if n%2 == 0 && !known.Bit(n) && !known.Bit(n+1) {
 			return n, true
 		}
 	}
@@ -122,7 +124,10 @@ func (f Features) UnknownMandatory(known Features) (bit int, bad bool) {
 // Missing returns a feature that is set without one that it depends on.
 func (f Features) Missing() (feature, dependency FeatureBit, missing bool) {
 	for _, n := range f.Bits() {
-		b := FeatureBit(n) &^ 1 //nolint:gosec // as above
+		if n > math.MaxUint16 {
+			break // a field may be longer, but no feature is there
+		}
+		b := FeatureBit(n) &^ 1
 		for _, d := range requires[b] {
 			if !f.Has(d) {
 				return b, d, true

@@ -80,6 +80,32 @@ func TestUnknownFeatureIsRefusedWhenRequiredOnly(t *testing.T) {
 	}
 }
 
+// far is a field with one bit set beyond those that a [FeatureBit] can name.
+func far(bit int) Features {
+	f := make(Features, bit/8+1)
+	f[0] = 1 << (bit % 8)
+	return f
+}
+
+func TestABitThatIsFarAwayIsNotOneOfOurs(t *testing.T) {
+	const all = 1 << 16
+	known := NewFeatures(VarOnion, PaymentSecret+1, BasicMPP+1)
+	for _, b := range known.Bits() {
+		f := far(all + b&^1)
+		if bit, bad := f.UnknownMandatory(known); !bad || bit != all+b&^1 {
+			t.Errorf("bit %d passes for %d", all+b&^1, b)
+		}
+		if bit, bad := far(all + b | 1).UnknownMandatory(known); bad {
+			t.Errorf("bit %d is optional", bit)
+		}
+	}
+	for _, b := range []FeatureBit{BasicMPP, ZeroConf, SimpleClose} {
+		if f, d, missing := far(all + int(b)).Missing(); missing {
+			t.Errorf("bit %d passes for %d, which needs %d", all+int(b), f, d)
+		}
+	}
+}
+
 // TestDependenciesOfBOLT9 has the column "Dependencies" of BOLT 9's table.
 func TestDependenciesOfBOLT9(t *testing.T) {
 	for feature, needs := range map[FeatureBit]FeatureBit{BasicMPP: PaymentSecret, ZeroConf: SCIDAlias, SimpleClose: ShutdownAnySegwit} {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/api/jsonrpc"
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
@@ -47,6 +48,8 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 
 type startOptions struct {
 	network, listen, alias, color, level string
+	zeroConf                             []string // peers
+	announce                             []string // addresses
 
 	bitcoind, cookie, user, password string
 	neutrino                         bool
@@ -89,8 +92,10 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringSliceVar(&o.peers, "connect-peer", nil, "the only bitcoin nodes that the light client connects to: host[:port]")
 	f.Uint32Var(&o.feerate, "default-feerate", chain.DefaultFeePerKw, "the feerate while none is known, in satoshi for 1000 units of weight")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9735", "where peers connect; empty: nowhere")
+	f.StringSliceVar(&o.announce, "announce-addr", nil, "where others find the node, as its announcement says: host:port")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
+	f.StringSliceVar(&o.zeroConf, "zeroconf-peer", nil, "a node id whose channels are used before their funding transactions confirm: until then it can take back all that is in them")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	return c
 }
@@ -157,7 +162,22 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	if err != nil || len(color) != 3 {
 		return fmt.Errorf("colour %q: six hexadecimal digits", o.color)
 	}
+	trusted := make([]wire.NodeID, len(o.zeroConf))
+	for i, id := range o.zeroConf {
+		if err := trusted[i].UnmarshalText([]byte(id)); err != nil {
+			return fmt.Errorf("--zeroconf-peer %q: %w", id, err)
+		}
+	}
+	announce := make([]wire.Address, len(o.announce))
+	for i, text := range o.announce {
+		if announce[i], err = node.ParseAddress(text); err != nil {
+			return fmt.Errorf("--announce-addr %q: %w", text, err)
+		}
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	if o.network == "mainnet" {
+		log.Warn("this is young software: put no money in it that you cannot lose")
+	}
 	source, closeSource, err := openSource(ctx, dir, o, log)
 	if err != nil {
 		return err
@@ -165,7 +185,7 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	defer closeSource()
 	n, err := node.Open(ctx, node.Config{
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
-		Listen: o.listen, Log: log,
+		Listen: o.listen, Announce: announce, ZeroConf: trusted, Log: log,
 	})
 	if err != nil {
 		return err

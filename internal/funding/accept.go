@@ -29,7 +29,7 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 		m.answer(p, id, err)
 		return
 	}
-	m.begin(&talk{peer: p, temporary: id, signer: cfg.Signer, accepter: a})
+	m.begin(&talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, accepter: a})
 	m.say(p, answer)
 }
 
@@ -73,6 +73,10 @@ func (m *Manager) created(ctx context.Context, t *talk, msg *wire.FundingCreated
 		return m.fault(err)
 	}
 	m.take(t)
+	if b, reserve := m.cfg.Wallet.Balance(), m.reserve(); b.Confirmed+b.Unconfirmed < reserve {
+		m.cfg.Log.Warn("the wallet has less than its reserve: should this channel have to be closed on a day of high fees, it may not be closed in time",
+			"peer", t.peer.ID(), "has", b.Confirmed+b.Unconfirmed, "reserve", reserve)
+	}
 	m.cfg.Opened(t.peer, done.A.Channel, t.signer, append(done.A.Send, done.B.Send...))
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -23,19 +24,30 @@ func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	if r.Amount == wallet.All {
+		if r.Amount, err = m.all(p, r); err != nil {
+			m.unseen(p, cfg)
+			return Opened{}, err
+		}
+	}
 	var id wire.ChannelID
 	if _, err := io.ReadFull(m.cfg.Random, id[:]); err != nil {
 		return Opened{}, err
 	}
-	o, hello, err := open.Start(cfg, open.Request{
+	wish := open.Request{
 		TemporaryID: id, Funding: r.Amount, Push: r.Push, FeePerKw: r.Commit, Announce: r.Announce,
-	})
+		UseAlias: !r.Announce && m.both(p, wire.SCIDAlias),
+	}
+	if r.Depth != nil {
+		wish.ZeroConf, wish.MinimumDepth = *r.Depth == 0, *r.Depth
+	}
+	o, hello, err := open.Start(cfg, wish)
 	if err != nil {
 		m.unseen(p, cfg)
 		return Opened{}, err
 	}
 	t := &talk{
-		peer: p, temporary: id, signer: cfg.Signer, opener: o, req: r,
+		peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, opener: o, req: r,
 		purpose: "channel " + id.String(), done: make(chan result, 1),
 	}
 	m.begin(t)
@@ -54,6 +66,26 @@ func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 	}
 }
 
+// all is the largest channel that can be opened.
+func (m *Manager) all(p Peer, r Request) (amount.Satoshi, error) {
+	most, err := m.cfg.Wallet.Most(wallet.Request{
+		Outputs: []wallet.Output{{Value: wallet.All, Script: script.P2WSH(nil)}}, FeePerKw: r.FeePerKw,
+		MinConf: r.MinConf, Keep: m.reserve(),
+	})
+	if !m.cfg.Features.Has(wire.LargeChannels) || !p.Features().Has(wire.LargeChannels) {
+		most = min(most, open.LargeChannel-1)
+	}
+	return most, err
+}
+
+// reserve is what must stay in the wallet once one more channel is open.
+func (m *Manager) reserve() amount.Satoshi {
+	if m.cfg.Reserve == nil {
+		return 0
+	}
+	return m.cfg.Reserve()
+}
+
 // accepted takes accept_channel: the funding transaction is made, not broadcast.
 func (m *Manager) accepted(ctx context.Context, t *talk, msg *wire.AcceptChannel) error {
 	if t.opener == nil {
@@ -65,7 +97,7 @@ func (m *Manager) accepted(ctx context.Context, t *talk, msg *wire.AcceptChannel
 	}
 	pending, err := m.cfg.Wallet.Fund(wallet.Request{
 		Outputs: []wallet.Output{{Value: out.Value, Script: out.Script}}, FeePerKw: t.req.FeePerKw,
-		MinConf: t.req.MinConf, For: t.purpose,
+		MinConf: t.req.MinConf, For: t.purpose, Keep: m.reserve(),
 	})
 	if err != nil {
 		return err

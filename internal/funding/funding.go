@@ -2,6 +2,7 @@ package funding
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -41,9 +42,17 @@ type Config struct {
 	NextKey  uint32 // an index of keys that no channel had
 	Verifier channel.Verifier
 	Random   io.Reader
+	// Reserve is what must stay in the wallet once one more channel is open; nil:
+	// nothing.
+	Reserve func() amount.Satoshi
 	// Waiting is how many channels that this node opened with us wait for their
 	// funding transaction.
-	Waiting   func(id wire.NodeID) int
+	Waiting func(id wire.NodeID) int
+	// Named says whether a short_channel_id or an alias is that of a channel.
+	Named func(id wire.ShortChannelID) bool
+	// Trusts says whether a node may open channels that are used before their
+	// funding transaction confirms (option_zeroconf).
+	Trusts    func(id wire.NodeID) bool
 	Broadcast func(ctx context.Context, tx *btcwire.MsgTx) error
 	// Opened takes a channel whose rows are on disk, with what it has to send
 	// first, and its peer.
@@ -54,12 +63,13 @@ type Config struct {
 
 // Request is a channel to open.
 type Request struct {
-	Amount   amount.Satoshi
+	Amount   amount.Satoshi // or [wallet.All], for what the wallet's reserve leaves
 	Push     amount.MilliSatoshi
 	FeePerKw uint32 // of the funding transaction
 	Commit   uint32 // feerate_per_kw of the first commitments
 	Announce bool
-	MinConf  uint32 // of the coins to spend
+	MinConf  uint32  // of the coins to spend
+	Depth    *uint32 // confirmations to wait for at the least; zero: none (option_zeroconf); nil: as many as the peer asks for
 }
 
 // Opened is a channel whose funding transaction was broadcast.
@@ -108,6 +118,7 @@ type talk struct {
 	peer      Peer
 	temporary wire.ChannelID
 	channel   wire.ChannelID // zero before it is known
+	alias     wire.ShortChannelID
 	signer    channel.Signer
 
 	// mu is held while a step is taken, and while the conversation is ended: who
@@ -174,14 +185,64 @@ func (m *Manager) config(ctx context.Context, p Peer) (open.Config, error) {
 	}
 	cfg.Policy, cfg.Chain, cfg.Ours = m.cfg.Policy, m.cfg.Chain, m.cfg.Features
 	cfg.Peer, cfg.Theirs = p.ID(), p.Features()
+	cfg.TrustPeer = m.cfg.Trusts(p.ID())
+	// BOLT 2: "if `option_scid_alias` was negotiated: - MUST set `short_channel_id` `alias`."
+	if m.both(p, wire.SCIDAlias) {
+		if cfg.Alias, err = m.alias(); err != nil {
+			return open.Config{}, err
+		}
+	}
 	return cfg, nil
+}
+
+// both says whether a feature was negotiated.
+func (m *Manager) both(p Peer, b wire.FeatureBit) bool {
+	return m.cfg.Features.Has(b) && p.Features().Has(b)
+}
+
+// The blocks in which aliases are: the chain reaches the first of them in some 290
+// years, and a short_channel_id has no room for more than the last.
+const (
+	firstAlias = 16_000_000
+	lastAlias  = 1<<24 - 1
+)
+
+// alias draws a name for a channel, which no other one has.
+//
+// BOLT 2: "MUST set `alias` to a value not related to the real `short_channel_id`."
+// BOLT 2: "MUST NOT send the same `alias` for multiple peers or use an alias which
+// collides with a `short_channel_id`  of a channel on the same node."
+func (m *Manager) alias() (wire.ShortChannelID, error) {
+	for {
+		var b [9]byte
+		if _, err := io.ReadFull(m.cfg.Random, b[:]); err != nil {
+			return 0, err
+		}
+		block := firstAlias + binary.BigEndian.Uint32(b[:])%(lastAlias-firstAlias+1)
+		id := wire.NewShortChannelID(block, uint32(b[4])<<16|uint32(b[5])<<8|uint32(b[6]), binary.BigEndian.Uint16(b[7:]))
+		if !m.cfg.Named(id) && !m.promised(id) {
+			return id, nil
+		}
+	}
+}
+
+// promised says whether an alias is that of a channel that is being opened.
+func (m *Manager) promised(id wire.ShortChannelID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.talks {
+		if t.alias == id {
+			return true
+		}
+	}
+	return false
 }
 
 // kind is the kind of address at which a peer lets us close a channel.
 //
 // BOLT 2: "if (and only if) `option_shutdown_anysegwit` is negotiated:"
 func (m *Manager) kind(p Peer) wallet.Kind {
-	if m.cfg.Features.Has(wire.ShutdownAnySegwit) && p.Features().Has(wire.ShutdownAnySegwit) {
+	if m.both(p, wire.ShutdownAnySegwit) {
 		return wallet.P2TR
 	}
 	return wallet.P2WPKH

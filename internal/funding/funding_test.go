@@ -532,8 +532,7 @@ func TestAChannelWhoseFundingNeverConfirmsIsForgottenAfter2016Blocks(t *testing.
 func TestAnIllegalWishIsRefusedBeforeAWordIsSaid(t *testing.T) {
 	alice, p := newNode(t, "alice"), newTape(t, "bob")
 	for name, change := range map[string]func(*Request){
-		"too small":    func(r *Request) { r.Amount, r.Push = 1, 0 },
-		"all there is": func(r *Request) { r.Amount = wallet.All },
+		"too small": func(r *Request) { r.Amount, r.Push = 1, 0 },
 		"too much pushed": func(r *Request) {
 			r.Push = amount.MilliSatoshi(r.Amount) * 1000
 		},

@@ -69,7 +69,10 @@ type node struct {
 	first     [][]wire.Message
 	broadcast []*btcwire.MsgTx
 	faults    []error
+	reserve   amount.Satoshi // what must stay in the wallet
 	waiting   int
+	named     func(wire.ShortChannelID) bool
+	trusted   wire.NodeID
 	refuse    error // of Broadcast
 	signer    func(channel.Signer) channel.Signer
 	onOpened  func(*channel.Channel)
@@ -108,7 +111,10 @@ func newNode(t *testing.T, name string) *node {
 			return c, err
 		},
 		Verifier: verifier{}, Random: newRandom(name + "'s ids"),
+		Reserve: func() amount.Satoshi { return n.reserve },
 		Waiting: func(wire.NodeID) int { return n.waiting },
+		Named:   func(id wire.ShortChannelID) bool { return n.named != nil && n.named(id) },
+		Trusts:  func(id wire.NodeID) bool { return id == n.trusted },
 		Broadcast: func(_ context.Context, tx *btcwire.MsgTx) error {
 			n.broadcast = append(n.broadcast, tx)
 			if n.onTx != nil {

@@ -16,6 +16,8 @@
 //   - An invoice is paid exactly once: the row that says so, the decision to
 //     fulfil each part, across channels, and the event are one transaction.
 //   - The parts of a set are fulfilled all or failed all.
+//   - A payment that nobody asked for and that brings its preimage (keysend) becomes
+//     an invoice that is paid, in the transaction that decides to fulfil it.
 //   - Nothing is fulfilled below the amount asked, after expiry, without the
 //     payment secret, or with too few blocks left to claim it.
 //   - Whatever is wrong with a part, the failure is the same, so that nobody

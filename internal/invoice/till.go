@@ -29,13 +29,14 @@ type Part struct {
 	AmtToForward amount.MilliSatoshi
 	Total        amount.MilliSatoshi // total_msat
 	Secret       *[32]byte           // payment_secret; nil: none
+	Keysend      *wire.Preimage      // what the payload brings of itself; nil: nothing
 }
 
 // PartOf is the part that in and its payload make.
 func PartOf(in channel.Incoming, p onion.Payload) Part {
 	part := Part{
 		In: in.Ref, PaymentHash: in.PaymentHash, Amount: in.Amount, CLTVExpiry: in.CLTVExpiry,
-		AmtToForward: p.AmtToForward, Total: p.TotalMsat, Secret: p.PaymentSecret,
+		AmtToForward: p.AmtToForward, Total: p.TotalMsat, Secret: p.PaymentSecret, Keysend: keysendOf(p),
 	}
 	if p.PaymentSecret == nil {
 		// BOLT 4: "MUST treat `total_msat` as if it were equal to `amt_to_forward` if it is not present."
@@ -68,6 +69,7 @@ type set struct {
 	parts   []Part
 	since   time.Time
 	paid    bool // complete, in the outcome that is not yet taken
+	fresh   bool // the invoice is not on disk: it begins with its payment
 }
 
 type due struct {
@@ -96,34 +98,37 @@ type Refusal struct {
 }
 
 // Accept takes a part that arrived at now and height. The invoice is what is
-// stored under the part's payment hash, nil when there is none. A part that is
-// held already is not taken twice, nor one that this outcome fails already.
+// stored under the part's payment hash, nil when there is none: then the part may
+// bring its own (keysend), whose label must be free. A part that is held already is
+// not taken twice, nor one that this outcome fails already.
 func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
 	if slices.ContainsFunc(t.outcome.Fail, func(f Refusal) bool { return f.In == p.In }) {
 		return
 	}
 	s := t.sets[p.PaymentHash]
 	if s == nil {
-		if invoice == nil {
+		s = &set{total: p.Total, since: now}
+		if invoice != nil {
+			s.invoice = *invoice
+		} else if s.invoice, s.fresh = p.spontaneous(now); !s.fresh {
 			t.refuse(p, height)
 			return
 		}
-		s = &set{invoice: *invoice, total: p.Total, since: now}
 	}
 	if slices.ContainsFunc(s.parts, func(held Part) bool { return held.In == p.In }) {
+		if !s.paid && !s.fresh && !s.invoice.intime(p, height) {
+			t.drop(s, p.PaymentHash, height)
+		}
 		return
 	}
-	if s.paid || !s.invoice.takes(p, now, height) {
+	if s.paid || !s.fresh && !s.invoice.shares(p) || !s.invoice.takes(p, now, height) {
 		t.refuse(p, height)
 		return
 	}
 	if p.Total != s.total {
 		// BOLT 4: "SHOULD fail the entire HTLC set if `total_msat` is not the same for all HTLCs in the set."
 		t.refuse(p, height)
-		for _, held := range s.parts {
-			t.refuse(held, height)
-		}
-		delete(t.sets, p.PaymentHash)
+		t.drop(s, p.PaymentHash, height)
 		return
 	}
 	if len(s.parts) == 0 {
@@ -137,7 +142,15 @@ func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
 	}
 }
 
-// takes says whether p may pay the invoice.
+// shares says whether p knows the invoice's secret.
+//
+// BOLT 4: "if the `payment_secret` doesn't match the expected value for that `payment_hash`, or the `payment_secret` is required and is not present:"
+// BOLT 4: "MUST fail the HTLC."
+func (r Row) shares(p Part) bool {
+	return p.Secret != nil && subtle.ConstantTimeCompare(p.Secret[:], r.Secret[:]) == 1
+}
+
+// takes says whether p may pay the invoice, when it knows the secret.
 func (r Row) takes(p Part, now time.Time, height uint32) bool {
 	switch {
 	// BOLT 4: "if the payment hash has already been paid:"
@@ -146,11 +159,8 @@ func (r Row) takes(p Part, now time.Time, height uint32) bool {
 	// BOLT 11: "after the `timestamp` plus `expiry` has passed:"
 	// BOLT 11: "SHOULD NOT accept a payment."
 	case r.ExpiredAt(uint64(now.Unix())): //nolint:gosec // after 1970
-	// BOLT 4: "if the `payment_secret` doesn't match the expected value for that `payment_hash`, or the `payment_secret` is required and is not present:"
-	// BOLT 4: "MUST fail the HTLC."
-	case p.Secret == nil || subtle.ConstantTimeCompare(p.Secret[:], r.Secret[:]) != 1:
 	// BOLT 4: "incoming `cltv_expiry` < `current_block_height` + `min_final_cltv_expiry_delta`."
-	case uint64(p.CLTVExpiry) < uint64(height)+uint64(r.MinFinalCLTVExpiryDelta):
+	case !r.intime(p, height):
 	case p.Total == 0 || p.Total > amount.Max || p.AmtToForward > amount.Max || p.Amount > amount.Max:
 	// BOLT 4: "if the amount paid is less than the amount expected:"
 	// BOLT 4: "MUST fail the HTLC."
@@ -162,6 +172,19 @@ func (r Row) takes(p Part, now time.Time, height uint32) bool {
 		return true
 	}
 	return false
+}
+
+// intime says whether a part leaves as many blocks as the invoice asks for.
+func (r Row) intime(p Part, height uint32) bool {
+	return uint64(p.CLTVExpiry) >= uint64(height)+uint64(r.MinFinalCLTVExpiryDelta)
+}
+
+// drop fails a whole set.
+func (t *Till) drop(s *set, hash wire.PaymentHash, height uint32) {
+	for _, held := range s.parts {
+		t.refuse(held, height)
+	}
+	delete(t.sets, hash)
 }
 
 // refuse fails a part without telling why.
@@ -193,6 +216,9 @@ func (t *Till) complete(s *set, now time.Time) {
 	for _, p := range s.parts {
 		paid.Received += p.Amount
 		t.outcome.Fulfil = append(t.outcome.Fulfil, Fulfilment{p.In, s.invoice.Preimage})
+	}
+	if s.fresh {
+		t.rows = append(t.rows, s.invoice.Creation()...)
 	}
 	t.rows = append(t.rows, paid, changed(s.invoice, Paid))
 	// BOLT 4: "if it fulfills any HTLCs in the HTLC set:"

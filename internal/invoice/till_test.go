@@ -263,6 +263,30 @@ func TestAPartOfferedAgainCountsOnce(t *testing.T) {
 	}
 }
 
+func TestAPartOfferedAgainTooLateFailsItsSet(t *testing.T) {
+	row, till := unpaid(t), &Till{}
+	late, other := partOf(row, 1, 300, 1000), partOf(row, 2, 300, 1000)
+	late.CLTVExpiry = height + 60
+	till.Accept(&row, late, epoch, height)
+	till.Accept(&row, other, epoch, height)
+	till.Accept(&row, late, epoch, height+20)
+	if out, _ := take(t, till); len(out.Fail) != 0 {
+		t.Fatalf("%+v in time", out)
+	}
+	till.Accept(&row, late, epoch, height+21)
+	if out, written := take(t, till); len(out.Fail) != 2 || len(out.Fulfil) != 0 || len(written) != 0 || till.Held(row.PaymentHash) {
+		t.Errorf("%+v, %v", out, written)
+	}
+	// What pays in full is not undone.
+	for id := uint64(3); id < 5; id++ {
+		till.Accept(&row, partOf(row, id, 500, 1000), epoch, height)
+	}
+	till.Accept(&row, partOf(row, 3, 500, 1000), epoch, height+90)
+	if out, _ := take(t, till); len(out.Fulfil) != 2 || len(out.Fail) != 0 {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestAnExpiredInvoiceIsNotCompletedByAClockSetBack(t *testing.T) {
 	var till Till
 	row := unpaid(t)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
@@ -76,7 +77,8 @@ type Send struct {
 	Session     [32]byte  // session key of the onion
 	Secret      *[32]byte // payment_secret; nil: none
 	Total       amount.MilliSatoshi
-	Metadata    []byte // payment_metadata; nil: none
+	Metadata    []byte       // payment_metadata; nil: none
+	Records     []tlv.Record // more for the payee, from type 65536 on; nil: none
 }
 
 // End is how a payment ended.
@@ -132,16 +134,24 @@ type Resume struct {
 }
 
 // Load goes on with a pending payment after a restart; attempts are those of
-// its group, inv is its invoice, decoded, and nil when it is Manual. Attempts
-// that were never signed are over, results that nobody processed are processed.
+// its group, inv is its invoice, decoded, and nil when it has none: when it is
+// Manual, or a keysend. Attempts that were never signed are over, results that nobody processed are processed.
 func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID, now uint64) (*Payment, error) {
-	exclude, err := decodeExclusions(row.Exclude)
-	if err != nil {
-		return nil, err
-	}
-	p := &Payment{us: us, row: row, exclude: exclude, nextPart: 1}
-	if !row.Manual {
-		p.setTerms(inv)
+	p := &Payment{us: us, row: row, nextPart: 1}
+	if inv == nil && !row.Manual {
+		records, hints, err := decodeKeysend(row.Exclude)
+		if err != nil {
+			return nil, err
+		}
+		p.setKeysend(records, hints)
+	} else {
+		var err error
+		if p.exclude, err = decodeExclusions(row.Exclude); err != nil {
+			return nil, err
+		}
+		if !row.Manual {
+			p.setTerms(inv)
+		}
 	}
 	for _, a := range attempts {
 		p.attempts = append(p.attempts, a.Row)
@@ -178,7 +188,7 @@ func (p *Payment) Routes(now uint64, height uint32, routes []Route, mint func() 
 			p.stop = err
 		} else {
 			for _, r := range routes {
-				p.attempt(now, p.nextPart, r, mint(), &p.terms.secret)
+				p.attempt(now, p.nextPart, r, mint(), p.terms.secret)
 				p.nextPart++
 			}
 		}
@@ -271,7 +281,7 @@ func (p *Payment) attempt(now, part uint64, r Route, m Minted, secret *[32]byte)
 	p.rows = append(p.rows, a)
 	p.todo.Send = append(p.todo.Send, Send{
 		Attempt: a.ID, PaymentHash: a.PaymentHash, Hops: r, Session: m.Session,
-		Secret: secret, Total: p.row.Amount, Metadata: p.terms.metadata,
+		Secret: secret, Total: p.row.Amount, Metadata: p.terms.metadata, Records: p.terms.records,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -68,13 +69,7 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 			return nil, refuse(CodeInvalid, "%v", err)
 		}
 	}
-	maxDelay, retryFor := DefaultMaxDelay, DefaultRetryFor
-	if r.MaxDelay != 0 {
-		maxDelay = r.MaxDelay
-	}
-	if r.RetryFor != nil {
-		retryFor = *r.RetryFor
-	}
+	maxDelay, retryUntil := r.until(now)
 	p := &Payment{us: us.ID, row: PaymentRow{
 		PaymentHash: inv.PaymentHash,
 		Destination: inv.Payee,
@@ -86,7 +81,7 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 		CreatedAt:   now,
 		MaxFee:      r.maxFee(amt),
 		MaxDelay:    maxDelay,
-		RetryUntil:  now + min(retryFor, 1<<32),
+		RetryUntil:  retryUntil,
 		Exclude:     appendExclusions(nil, r.Exclude),
 		Result:      PaymentResultRow{Status: Pending},
 	}}
@@ -114,6 +109,19 @@ func (r Request) Pays() (amount.MilliSatoshi, error) {
 	}
 }
 
+// until is how many blocks the payment may take, and how long it is tried, in unix
+// seconds.
+func (r Request) until(now uint64) (maxDelay uint32, retryUntil uint64) {
+	maxDelay, retryFor := DefaultMaxDelay, DefaultRetryFor
+	if r.MaxDelay != 0 {
+		maxDelay = r.MaxDelay
+	}
+	if r.RetryFor != nil {
+		retryFor = *r.RetryFor
+	}
+	return maxDelay, now + min(retryFor, 1<<32)
+}
+
 func (r Request) maxFee(amt amount.MilliSatoshi) amount.MilliSatoshi {
 	if r.MaxFee != nil {
 		return *r.MaxFee
@@ -131,10 +139,11 @@ func (r Request) maxFee(amt amount.MilliSatoshi) amount.MilliSatoshi {
 	return max(amount.MilliSatoshi(fee), exempt)
 }
 
-// terms is what the invoice asks of the HTLCs.
+// terms is what the invoice, or a keysend, asks of the HTLCs.
 type terms struct {
-	secret     [32]byte
+	secret     *[32]byte // payment_secret; nil: none
 	metadata   []byte
+	records    tlv.Stream // of the last payload, from type 65536 on
 	finalDelta uint32
 	expiresAt  uint64
 	hints      [][]bolt11.HopHint
@@ -143,7 +152,7 @@ type terms struct {
 
 func (p *Payment) setTerms(inv *bolt11.Invoice) {
 	p.terms = terms{
-		secret:     inv.PaymentSecret,
+		secret:     &inv.PaymentSecret,
 		metadata:   inv.Metadata,
 		finalDelta: min(inv.MinFinalCLTVExpiryDelta, maxExpiry),
 		expiresAt:  inv.ExpiresAt(),

@@ -25,7 +25,7 @@ type PaymentRow struct {
 	Manual      bool        // by sendpay: the caller chooses the routes and retries
 	Destination wire.NodeID // zero when unknown
 	Amount      amount.MilliSatoshi
-	Bolt11      string // empty: none
+	Bolt11      string // empty: none; with Manual false, it is a keysend
 	Label       string // empty: none
 	Description string // of an invoice that has only its hash; empty: none
 	Group       uint64 // groupid of the attempts; counts up from 1 with each new start
@@ -35,7 +35,7 @@ type PaymentRow struct {
 	MaxFee     amount.MilliSatoshi
 	MaxDelay   uint32 // blocks
 	RetryUntil uint64 // unix seconds
-	Exclude    []byte // the user's exclusions in compact form; nil: none
+	Exclude    []byte // the user's exclusions in compact form, nil: none; of a keysend its records and hints
 
 	Result PaymentResultRow // its PaymentHash is zero in a row to write
 

@@ -15,7 +15,8 @@
 //
 // The same goroutine expires invoices when their time has come, and deletes them,
 // so an invoice cannot expire or vanish while a set of its parts completes.
-// Creating one needs no order and happens in the caller's goroutine.
+// Creating one needs no order and happens in the caller's goroutine, but not while a
+// payment without an invoice (keysend) makes its own.
 //
 // After a restart, and after a reconnect, links offer again what is not settled.
 // An HTLC whose decision is on disk already gets the same answer again, whatever

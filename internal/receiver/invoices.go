@@ -22,7 +22,9 @@ var (
 // Create writes a new invoice. Errors: [invoice.ErrLabelExists],
 // [invoice.ErrPreimageUsed], and the disk's.
 func (r *Receiver) Create(ctx context.Context, row invoice.Row) error {
+	r.creating.RLock()
 	_, err := durable.Hold(struct{}{}, row.Creation()...).Commit(ctx, r.Writer)
+	r.creating.RUnlock()
 	if err != nil {
 		return r.explain(ctx, row, err)
 	}

@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,10 @@ type Receiver struct {
 
 	wake    chan struct{} // holds a token when something has come
 	stopped chan struct{}
+
+	// creating is held for writing while a payment makes its own invoice, so that no
+	// other one takes its hash or label before that is on disk.
+	creating sync.RWMutex
 
 	till invoice.Till // of Run's goroutine
 }
@@ -135,15 +140,9 @@ func (r *Receiver) turn(ctx context.Context) error {
 	}()
 
 	now := time.Now()
-	for _, p := range parts {
-		if err := r.accept(ctx, p, now); err != nil {
-			return err
-		}
-	}
-	r.till.Tick(now)
-	outcome, err := r.till.Take().Commit(ctx, r.Writer)
+	outcome, err := r.settle(ctx, parts, now)
 	if err != nil {
-		return fmt.Errorf("invoices: %w", err)
+		return err
 	}
 	for _, f := range outcome.Fulfil {
 		r.Settler.Fulfil(f.In, f.Preimage)
@@ -163,6 +162,25 @@ func (r *Receiver) turn(ctx context.Context) error {
 		tasks = tasks[1:]
 	}
 	return r.expire(ctx, unix(now))
+}
+
+// settle takes the parts that have come and makes what follows durable.
+func (r *Receiver) settle(ctx context.Context, parts []invoice.Part, now time.Time) (invoice.Outcome, error) {
+	if slices.ContainsFunc(parts, func(p invoice.Part) bool { return p.Keysend != nil }) {
+		r.creating.Lock()
+		defer r.creating.Unlock()
+	}
+	for _, p := range parts {
+		if err := r.accept(ctx, p, now); err != nil {
+			return invoice.Outcome{}, err
+		}
+	}
+	r.till.Tick(now)
+	outcome, err := r.till.Take().Commit(ctx, r.Writer)
+	if err != nil {
+		return outcome, fmt.Errorf("invoices: %w", err)
+	}
+	return outcome, nil
 }
 
 func unix(t time.Time) uint64 { return uint64(max(t.Unix(), 0)) } //nolint:gosec // not negative
@@ -190,6 +208,13 @@ func (r *Receiver) accept(ctx context.Context, p invoice.Part, now time.Time) er
 		}
 	}
 	if !found {
+		if p.Keysend != nil {
+			if _, taken, err := r.Invoices.ByLabel(ctx, invoice.KeysendLabel(p.PaymentHash)); err != nil {
+				return fmt.Errorf("label of a keysend: %w", err)
+			} else if taken {
+				p.Keysend = nil
+			}
+		}
 		r.till.Accept(nil, p, now, height)
 		return nil
 	}

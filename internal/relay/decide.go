@@ -113,6 +113,8 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 	}
 	scid := *p.ShortChannelID
 	out, known := f.Outgoing(scid)
+	// BOLT 2: "MUST NOT allow incoming HTLCs to this channel using the real `short_channel_id`"
+	known = known && (out.Policy.Hidden == 0 || scid != out.Policy.Hidden)
 	update := out.enclosed(scid)
 	switch {
 	// BOLT 4: "if during forwarding to its receiving peer, an otherwise unspecified, transient error occurs in the outgoing channel"

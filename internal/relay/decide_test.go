@@ -70,6 +70,7 @@ func TestEachBrokenRuleHasItsFailure(t *testing.T) {
 		"above the maximum":    {func(s *scene) { s.out.Policy.HTLCMaximum = 99_999 }, onion.CodeTemporaryChannelFailure},
 		"over exposed":         {func(s *scene) { s.in.OverExposed = true }, onion.CodeTemporaryChannelFailure},
 		"gone":                 {func(s *scene) { s.out.Gone = true }, onion.CodePermanentChannelFailure},
+		"the hidden name":      {func(s *scene) { s.out.Policy.Hidden = 7 }, onion.CodeUnknownNextPeer},
 		"unknown":              {func(s *scene) { s.known = false }, onion.CodeUnknownNextPeer},
 		"below the minimum":    {func(s *scene) { s.out.Policy.HTLCMinimum = 100_001 }, onion.CodeAmountBelowMinimum},
 		"zero":                 {func(s *scene) { s.peeled.Payload.AmtToForward = 0; s.out.Policy.HTLCMinimum = 0 }, onion.CodeAmountBelowMinimum},
@@ -101,6 +102,7 @@ func TestALimitItselfIsKept(t *testing.T) {
 		"the nearest":      func(s *scene) { s.peeled.Payload.OutgoingCLTV = height + MinExpiry + 1 },
 		"the farthest":     func(s *scene) { s.in.CLTVExpiry = height + MaxHTLCCLTV },
 		"more of all":      func(s *scene) { s.in.Amount++; s.in.CLTVExpiry++ },
+		"another hidden":   func(s *scene) { s.out.Policy.Hidden = 8 },
 		"no enclosed word": func(s *scene) { s.out.Update = nil },
 	} {
 		s := forwardable()

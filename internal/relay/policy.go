@@ -14,6 +14,9 @@ type Policy struct {
 	CLTVExpiryDelta           uint16              // blocks
 	HTLCMinimum               amount.MilliSatoshi // of the outgoing HTLC
 	HTLCMaximum               amount.MilliSatoshi // zero: none
+	// Hidden is the short_channel_id of a channel for which only its alias may be
+	// asked (option_scid_alias); zero: none.
+	Hidden wire.ShortChannelID
 }
 
 // DefaultPolicy is the terms of a new channel. The delta is above the 34 blocks

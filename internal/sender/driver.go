@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -98,6 +99,16 @@ func (d *driver) end(row pay.PaymentRow, err error) {
 	default:
 		d.row, d.err = row, err
 		close(d.ended)
+	}
+}
+
+// wait waits for the end of the payment. When ctx ends first the payment goes on.
+func (d *driver) wait(ctx context.Context) (pay.PaymentRow, error) {
+	select {
+	case <-d.ended:
+		return d.row, d.err
+	case <-ctx.Done():
+		return pay.PaymentRow{}, ctx.Err()
 	}
 }
 
@@ -228,7 +239,7 @@ func htlc(send pay.Send) (channel.Add, error) {
 			continue
 		}
 		p.AmtToForward, p.OutgoingCLTV = h.Amount, h.CLTVExpiry
-		p.PaymentMetadata = send.Metadata
+		p.PaymentMetadata, p.Custom = send.Metadata, send.Records
 		if send.Secret != nil {
 			p.PaymentSecret, p.TotalMsat = send.Secret, send.Total
 		}

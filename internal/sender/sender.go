@@ -135,7 +135,7 @@ func (s *Sender) Load(ctx context.Context) error {
 
 func (s *Sender) resume(u Unfinished) (*pay.Payment, error) {
 	var inv *bolt11.Invoice
-	if !u.Payment.Manual {
+	if u.Payment.Bolt11 != "" && !u.Payment.Manual {
 		var err error
 		if inv, err = bolt11.Decode(u.Payment.Bolt11); err != nil {
 			return nil, err
@@ -212,13 +212,29 @@ func (s *Sender) Pay(ctx context.Context, r pay.Request) (pay.PaymentRow, error)
 	case d.amount != amt:
 		return pay.PaymentRow{}, &pay.Error{Code: pay.CodeInProgress, Message: fmt.Sprintf("a payment of %s is in progress", d.amount)}
 	}
-	select {
-	case <-d.ended:
-		return d.row, d.err
-	case <-ctx.Done():
-		return pay.PaymentRow{}, ctx.Err()
-	}
+	return d.wait(ctx)
 }
+
+// Keysend pays a node that gave no invoice and waits for the end, as [Sender.Pay]
+// does. The preimage must be new: each call is a payment of its own.
+func (s *Sender) Keysend(ctx context.Context, k pay.Keysend) (pay.PaymentRow, error) {
+	d, fresh := s.driver(k.Hash(), false, k.Amount)
+	switch {
+	case d == nil:
+		return pay.PaymentRow{}, ErrStopped
+	case !fresh:
+		return pay.PaymentRow{}, errUsed
+	}
+	s.begin(d, func(before *pay.PaymentRow) (*pay.Payment, error) {
+		if before != nil {
+			return nil, errUsed
+		}
+		return pay.NewKeysend(k, s.Node, 1, unixNow())
+	})
+	return d.wait(ctx)
+}
+
+var errUsed = &pay.Error{Code: pay.CodeAlreadyPaid, Message: "this preimage is that of another payment"}
 
 // driver finds who drives the hash's payment, or makes one; nil when stopped.
 func (s *Sender) driver(hash wire.PaymentHash, manual bool, amt msat) (d *driver, fresh bool) {

@@ -23,6 +23,8 @@ type Request struct {
 	Announce    bool
 	UseAlias    bool // option_scid_alias: never tell the real short_channel_id
 	ZeroConf    bool // option_zeroconf: the peer trusts us with an unconfirmed funding
+
+	MinimumDepth uint32 // confirmations that we wait for, whatever less the peer asks for; zero with ZeroConf
 }
 
 // Output is what the funding transaction must pay.
@@ -46,6 +48,7 @@ type Opener struct {
 	terms
 	stage stage
 	sent  *wire.OpenChannel
+	depth uint32 // that we wait for at the least
 }
 
 // Refusals of a wish of ours, before anything is sent.
@@ -57,14 +60,14 @@ var (
 // Start begins the conversation: send the message. Errors: [ErrRequest],
 // [ErrFeature].
 func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
-	if r.ZeroConf && cfg.Alias == 0 || r.UseAlias && cfg.Alias == 0 {
-		return nil, nil, fmt.Errorf("%w: it needs an alias", ErrRequest)
-	}
 	limits := cfg.Policy.limits(r.Funding, 0)
 	if err := checkRequest(&cfg, r, limits); err != nil {
 		return nil, nil, err
 	}
-	o := &Opener{terms: terms{cfg: cfg, push: r.Push, feePerKw: r.FeePerKw}}
+	if (r.ZeroConf || r.UseAlias) && cfg.Alias == 0 {
+		return nil, nil, fmt.Errorf("%w: it needs an alias", ErrRequest)
+	}
+	o := &Opener{terms: terms{cfg: cfg, push: r.Push, feePerKw: r.FeePerKw}, depth: max(1, r.MinimumDepth)}
 	o.ours(limits)
 	p := &o.params
 	p.LocalIsOpener, p.Announce = true, r.Announce
@@ -110,6 +113,9 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	// BOLT 2: "MUST NOT send `channel_type` with the `option_scid_alias` bit set."
 	if r.Announce && r.UseAlias {
 		return fmt.Errorf("%w: a channel that hides its short_channel_id cannot be announced", ErrRequest)
+	}
+	if r.ZeroConf && r.MinimumDepth > 0 || r.MinimumDepth > cfg.Policy.MaxMinimumDepth {
+		return fmt.Errorf("%w: a depth of %d", ErrRequest, r.MinimumDepth)
 	}
 	if r.Funding < cfg.Policy.MinFunding || r.Funding > amount.MaxMoney {
 		return fmt.Errorf("%w: %v is below the minimum of %v", ErrRequest, r.Funding, cfg.Policy.MinFunding)
@@ -162,7 +168,7 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 		return Output{}, err
 	}
 	if !zeroConf {
-		o.params.MinimumDepth = max(1, m.MinimumDepth)
+		o.params.MinimumDepth = max(o.depth, m.MinimumDepth)
 	}
 	o.stage = agreed
 	_, pkScript := script.FundingScript(o.params.LocalKeys.Funding, keys.Funding)

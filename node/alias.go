@@ -1,0 +1,136 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/peer"
+)
+
+// A channel has up to three names: its short_channel_id, once it is in a block; the
+// alias that we gave the peer, by which the peer asks us to forward over it; and the
+// alias that the peer gave us, which goes into our invoices and into the
+// channel_update that we send to the peer.
+
+// hides says whether a channel's short_channel_id is for its two nodes only.
+//
+// BOLT 2: "if `channel_type` has `option_scid_alias` set: - MUST NOT use the real
+// `short_channel_id` in BOLT 11 `r` fields."
+func hides(p channel.ParamsRow) bool { return p.ChannelType.Bit(int(wire.SCIDAlias)) }
+
+// LocalID is the name under which the graph has our terms of a channel, and routes
+// begin: that of its announcement, or else the alias that we gave the peer; the
+// short_channel_id when there is no alias. Zero: it has none yet.
+func LocalID(p channel.ParamsRow, s channel.StatusRow) wire.ShortChannelID {
+	if p.LocalAlias != 0 && (!p.Announce || s.SCID == 0) {
+		return p.LocalAlias
+	}
+	return s.SCID
+}
+
+// remoteID is a name that the peer takes for the channel, from us and from those
+// who read our invoices. Zero: there is none.
+//
+// BOLT 7: "MUST set the `short_channel_id` to either an `alias` it has received
+// from the peer, or the real channel `short_channel_id`."
+func remoteID(p channel.ParamsRow, s channel.StatusRow) wire.ShortChannelID {
+	switch {
+	case s.RemoteAlias != 0 && (!p.Announce || s.SCID == 0):
+		return s.RemoteAlias
+	case hides(p):
+		return 0
+	}
+	return s.SCID
+}
+
+// named says whether a channel has this name.
+func (n *Node) named(id wire.ShortChannelID) bool {
+	_, ok := n.links.Named(id)
+	return ok
+}
+
+// trusts says whether a peer's channels are used before they confirm.
+func (n *Node) trusts(id wire.NodeID) bool { return slices.Contains(n.cfg.ZeroConf, id) }
+
+// introduce gives a channel a place in the graph under a name, where there is none.
+func (n *Node) introduce(p channel.ParamsRow, id wire.ShortChannelID) {
+	if id != 0 && !n.placed(id) {
+		n.book.Local(id, n.ID(), p.Peer, p.Capacity)
+	}
+}
+
+// placed says whether the graph has a channel of this name.
+func (n *Node) placed(id wire.ShortChannelID) (known bool) {
+	n.book.Read(func(g *graph.Graph) { _, known = g.ByID(id) })
+	return known
+}
+
+// expect makes room for a channel_update of a peer about a channel with us: it may
+// come before the channel's own goroutine has heard that the channel is ready.
+func (n *Node) expect(p *peer.Peer, id wire.ShortChannelID) {
+	if l, ok := n.ofPeer(p.ID(), id); ok && l.Status().Status < channel.Spent {
+		n.introduce(l.Params(), id)
+	}
+}
+
+// ofPeer finds the channel with a peer that has a name which the peer may use.
+func (n *Node) ofPeer(peer wire.NodeID, id wire.ShortChannelID) (*link.Link, bool) {
+	l, ok := n.links.Named(id)
+	if !ok {
+		n.chainMu.Lock()
+		for of, place := range n.places {
+			if place == id {
+				l, ok = n.links.Get(of)
+			}
+		}
+		n.chainMu.Unlock()
+	}
+	return l, ok && l.Params().Peer == peer
+}
+
+// tidy gives a ready channel its places in the graph, and takes away those that it
+// no longer needs: its alias, once it has a short_channel_id to be announced, or
+// once it is spent.
+func (n *Node) tidy(l *link.Link) {
+	p, s := l.Params(), l.Status()
+	alias := p.LocalAlias
+	if s.Status < channel.Spent && LocalID(p, s) == alias {
+		if s.ReadySent {
+			n.introduce(p, alias)
+		}
+		return
+	}
+	if alias != 0 && n.placed(alias) {
+		if err := n.book.Gone(n.ctx, alias); err != nil && n.ctx.Err() == nil {
+			n.fatal(err)
+		}
+	}
+}
+
+// ourTerms is our channel_update of a channel, as the graph has it; nil: there is
+// none yet.
+func (n *Node) ourTerms(l *link.Link) *wire.ChannelUpdate {
+	id := LocalID(l.Params(), l.Status())
+	if id == 0 {
+		return nil
+	}
+	return n.book.Update(id, n.ID())
+}
+
+// peerTerms is the peer's newest channel_update of a channel, whichever name it
+// uses; nil: none has come.
+func (n *Node) peerTerms(l *link.Link) (newest *wire.ChannelUpdate) {
+	p, s := l.Params(), l.Status()
+	for _, id := range []wire.ShortChannelID{p.LocalAlias, s.SCID} {
+		if id == 0 {
+			continue
+		}
+		if u := n.book.Update(id, p.Peer); u != nil && (newest == nil || u.Timestamp > newest.Timestamp) {
+			newest = u
+		}
+	}
+	return newest
+}
