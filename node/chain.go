@@ -96,6 +96,49 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 	return nil
 }
 
+// longAway is how many blocks a node has to miss before its peers have a while to come
+// back and settle what expired meanwhile.
+const longAway = 6
+
+// factBack is the fact that holds the height at which the node has caught up with the
+// chain after it was away for long.
+const factBack = "back"
+
+// grace gives peers time after the node was away for long, before what they did not
+// settle meanwhile closes a channel.
+func (n *Node) grace(ctx context.Context, from uint32) error {
+	back, err := n.number(ctx, factBack)
+	if err != nil {
+		return err
+	}
+	if tip, err := n.cfg.Source.Tip(ctx); err == nil && tip.Height >= from+longAway {
+		back = uint64(tip.Height)
+		if err := n.store.Write(ctx, store.Fact{Name: factBack, Value: binary.BigEndian.AppendUint64(nil, back)}); err != nil {
+			return err
+		}
+	}
+	if back == 0 {
+		return nil
+	}
+	channels, err := n.store.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	forwarded := map[channel.Ref]uint32{}
+	for i := range channels {
+		for _, h := range channels[i].HTLCs {
+			if h.Incoming {
+				forwarded[channel.Ref{Channel: h.Channel, ID: h.ID}] = h.CLTVExpiry
+			}
+		}
+	}
+	until := uint32(back) + enforce.DefaultPolicy().BackGrace //nolint:gosec // written from 32 bits
+	for _, l := range n.links.All() {
+		l.Do(func(ch *channel.Channel) { ch.Grace(until, forwarded) })
+	}
+	return nil
+}
+
 // watchFunding asks the source for what concerns a funding output, and gives a
 // confirmed channel its place in the graph.
 func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
@@ -307,8 +350,8 @@ func (n *Node) tellLinks(height uint32) {
 			if spent {
 				ch.SpentOnChain()
 			}
-			ch.Block(height)
 		})
+		l.Block(height)
 		if spent && placed {
 			if err := n.book.Gone(n.ctx, scid); err != nil {
 				n.fatal(err)

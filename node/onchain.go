@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/sweep"
+	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // onchain is what the chain says of channels whose funding outputs are spent, or
@@ -178,7 +179,7 @@ func (n *Node) enforce() error {
 		}
 	}
 	if len(closing) == 0 {
-		n.enforced.Store(height)
+		n.sweeper.Work(sweep.Work{Height: height, Alive: map[chainhash.Hash]bool{}})
 		return nil
 	}
 	rows, err := n.store.Channels(n.ctx)
@@ -193,7 +194,7 @@ func (n *Node) enforce() error {
 			}
 		}
 	}
-	work := sweep.Work{Height: height, Parents: map[chainhash.Hash]sweep.Parent{}}
+	work := sweep.Work{Height: height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	learnt := map[wire.PaymentHash]wire.Preimage{}
 	for i := range rows {
 		if l := closing[rows[i].Params.Channel]; l != nil {
@@ -226,6 +227,7 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 	plan, err := enforce.Resolve(*rows, points, f, enforce.DefaultPolicy())
 	if err != nil {
 		n.log.Error("a channel that is closing cannot be judged", "channel", l.ID(), "why", err)
+		work.Alive = nil
 		return nil
 	}
 	if before := n.onchain.plan(l.ID(), plan); before.Kind != plan.Kind || before.TxID != plan.TxID {
@@ -254,6 +256,14 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 		n.parent(l, rows, work)
 	}
 	work.Claims = append(work.Claims, plan.Claims...)
+	if work.Alive != nil {
+		for _, s := range f.Spends {
+			work.Alive[s.Tx.TxHash()] = true
+		}
+		for i := range plan.Claims {
+			work.Alive[plan.Claims[i].OutPoint.Hash] = true
+		}
+	}
 	return nil
 }
 
@@ -268,13 +278,20 @@ func (n *Node) parent(l *link.Link, rows *channel.Rows, work *sweep.Work) {
 		n.log.Error("our commitment cannot be broadcast", "channel", l.ID(), "why", err)
 		return
 	}
-	stake := rows.State.ToLocal
-	for _, h := range rows.HTLCs {
-		stake += h.Amount
+	ours, risk := rows.State.ToLocal, amount.MilliSatoshi(0) // what is in HTLCs that we offered is in the balance
+	for i := range rows.HTLCs {
+		switch h := &rows.HTLCs[i]; {
+		case h.Done:
+		case h.Incoming && h.Preimage != nil:
+			ours += h.Amount
+			risk += h.Amount
+		case !h.Incoming && h.Origin.In != nil:
+			risk += h.Amount
+		}
 	}
 	work.Parents[tx.TxHash()] = sweep.Parent{
 		Tx: tx, Fee: c.Fee, Weight: uint64(3*tx.SerializeSizeStripped() + tx.SerializeSize()), //nolint:gosec // not negative
-		Stake: min(stake.Sat(), rows.Params.Capacity),
+		Ours: min(ours.Sat(), rows.Params.Capacity), AtRisk: min(risk.Sat(), rows.Params.Capacity),
 	}
 }
 
@@ -311,3 +328,17 @@ func (n *Node) OnChain() (sum amount.Satoshi) {
 	}
 	return sum
 }
+
+// reserve is what is kept in the wallet for the channels that may yet have to be
+// closed by a commitment of ours, and for so many more.
+func (n *Node) reserve(more int) amount.Satoshi {
+	for _, l := range n.links.All() {
+		if l.Status().Status < channel.Spent {
+			more++
+		}
+	}
+	return wallet.Reserve(more)
+}
+
+// Reserve is what is kept in the wallet to pay for commitments that must confirm.
+func (n *Node) Reserve() amount.Satoshi { return n.reserve(0) }

@@ -43,8 +43,11 @@ type Channel struct {
 	pending outcome
 	limits  tallies // derived, see limits.go
 	height  uint32  // of the last block that was seen
+	grace   uint32  // see Grace
 	bounds  FeeBounds
 	state   string // as the log of events has it
+
+	forwarded map[Ref]uint32 // see Grace
 }
 
 // The two points of theirs that we know: of their commitment number

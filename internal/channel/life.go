@@ -57,7 +57,8 @@ const (
 	fulfillDeadline = 18
 	offerGrace      = 2
 	// failBackAhead is how many blocks before fulfillDeadline an HTLC that waits
-	// is failed back, so that no channel has to be closed for it.
+	// is failed back, so that no channel has to be closed for it; and how many before
+	// its expiry one that the peer does not let us sign is given up.
 	failBackAhead = 6
 )
 
@@ -69,8 +70,37 @@ type Deadlines struct {
 	FailBack []Ref
 }
 
+// Grace says that the node was away for long and what of the chain it had missed: until
+// a height the peer may come back and settle what we offered. Forwarded are the
+// cltv_expiry of the incoming HTLCs that ours forward: such a one waits no longer than
+// the incoming one can.
+func (c *Channel) Grace(until uint32, forwarded map[Ref]uint32) {
+	c.grace, c.forwarded = until, forwarded
+}
+
+// timeout is the height at which an HTLC that we offered fails the channel.
+func (c *Channel) timeout(h *htlc) uint64 {
+	until := uint64(c.grace)
+	if in := h.Origin.In; in != nil {
+		// Our commitment and what times the HTLC out must confirm before the incoming
+		// one's own deadline.
+		expiry := uint64(c.forwarded[*in])
+		until = min(until, expiry-min(expiry, 2*fulfillDeadline))
+	}
+	return max(uint64(h.CLTVExpiry)+offerGrace, until)
+}
+
+// carried tells whether a commitment that may be broadcast can have an output for an
+// HTLC. For dust a commitment serves nobody.
+func (c *Channel) carried(h *htlc) bool {
+	by, opener := h.by(), c.opener()
+	return !c.trimmed(Local, by, h.Amount, c.fees.signed(Local, opener)) ||
+		!c.trimmed(Remote, by, h.Amount, c.fees.held(Remote, opener)) ||
+		!c.trimmed(Remote, by, h.Amount, c.fees.signed(Remote, opener))
+}
+
 // Block says that the chain has grown, or shrunk, to a height. An HTLC past its
-// deadline fails the channel.
+// deadline fails the channel, unless it is dust.
 func (c *Channel) Block(height uint32) Deadlines {
 	c.height = height
 	var d Deadlines
@@ -79,9 +109,14 @@ func (c *Channel) Block(height uint32) Deadlines {
 	}
 	now := uint64(height)
 	for _, h := range c.htlcs[Local] {
+		// A peer that does not acknowledge our last commitment keeps us from signing
+		// another. What was proposed since comes back with the end of the connection.
+		if h.Added[Remote] == 0 && now+failBackAhead >= uint64(h.CLTVExpiry) {
+			c.pending.disconnect = c.conn.points != nil
+		}
 		// BOLT 2: "if an HTLC which it offered is in either node's current
 		// commitment transaction, AND is past this timeout deadline"
-		if h.Added[Remote] != 0 && now >= uint64(h.CLTVExpiry)+offerGrace {
+		if h.Added[Remote] != 0 && now >= c.timeout(h) && c.carried(h) {
 			c.ForceClose(fmt.Sprintf("HTLC %d that we offered expired at block %d", h.ID, h.CLTVExpiry))
 			return d
 		}
@@ -91,7 +126,7 @@ func (c *Channel) Block(height uint32) Deadlines {
 		switch {
 		// BOLT 2: "if an HTLC it has fulfilled is in either node's current commitment
 		// transaction, AND is past this fulfillment deadline"
-		case claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry):
+		case claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry) && c.carried(h):
 			c.ForceClose(fmt.Sprintf("HTLC %d that we fulfilled expires at block %d", h.ID, h.CLTVExpiry))
 			return d
 		case !claimed && !h.removing() && c.stage(Remote, h.Added) == Irrevocable &&

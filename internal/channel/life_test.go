@@ -1,8 +1,10 @@
 package channel
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -63,6 +65,59 @@ func TestHTLCWithPreimageIsClaimedBeforeItExpires(t *testing.T) {
 		p.b.ch.Block(582)
 		if p.b.ch.status.Status != Failed {
 			t.Fatalf("%s: not closed in time", how)
+		}
+	}
+}
+
+// The dust limit of both sides is 354 satoshi.
+func TestDustAloneNeverClosesAChannel(t *testing.T) {
+	for amt, want := range map[amount.MilliSatoshi]Status{353_999: Open, 354_000: Failed} {
+		p := ready(t, usual())
+		a := p.add(amt)
+		a.CLTVExpiry = 600
+		p.a.ch.Offer(a)
+		p.settle()
+		p.disconnect()
+		p.fulfill(p.b, 0)
+		p.a.ch.Block(700)
+		p.b.ch.Block(700)
+		if a, b := p.a.ch.status.Status, p.b.ch.status.Status; a != want || b != want {
+			t.Errorf("%v: the offerer is %v, the receiver %v", amt, a, b)
+		}
+	}
+}
+
+func TestAfterALongTimeAwayThePeerMayComeBack(t *testing.T) {
+	in := Ref{wire.ChannelID{7}, 3}
+	for _, x := range []struct {
+		name     string
+		until    uint32
+		forwards uint32 // expiry of the incoming HTLC; zero: a payment of ours
+		want     uint32 // first height at which the channel fails
+	}{
+		{"not away", 0, 0, 602},
+		{"back long after it expired", 706, 0, 706},
+		{"back before it expired", 550, 0, 602},
+		{"a forward with time left", 706, 800, 706},
+		{"a forward with little time left", 706, 720, 684},
+		{"a forward without time", 706, 610, 602},
+	} {
+		p := ready(t, usual())
+		a := p.add(5_000_000)
+		a.CLTVExpiry = 600
+		forwarded := map[Ref]uint32{}
+		if x.forwards != 0 {
+			a.Origin = Origin{In: &in}
+			forwarded[in] = x.forwards
+		}
+		p.a.ch.Offer(a)
+		p.settle()
+		p.a.ch.Grace(x.until, forwarded)
+		for height := uint32(590); p.a.ch.status.Status == Open; height++ {
+			if p.a.ch.Block(height); (p.a.ch.status.Status == Failed) != (height >= x.want) {
+				t.Errorf("%s: at %d it is %v", x.name, height, p.a.ch.status.Status)
+				break
+			}
 		}
 	}
 }
@@ -142,7 +197,7 @@ func TestEndsAreFinal(t *testing.T) {
 	p.disconnect()
 	p.connect()
 	p.take(p.a)
-	if _, ok := p.a.out[0].(*wire.Error); !ok {
-		t.Errorf("on reconnect a closed channel sends %v", p.a.out)
+	if got := names(p.a.out); !slices.Equal(got, []string{"channel_reestablish", "error"}) {
+		t.Errorf("on reconnect a closed channel sends %v", got)
 	}
 }

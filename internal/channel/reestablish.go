@@ -14,6 +14,9 @@ func (c *Channel) Connected(p Points) {
 	case Open, Lost:
 		c.sendReestablish()
 	case Failed, Spent, Closed:
+		// Our numbers go first: they prove to a peer that has lost state that it must
+		// not take the error for a reason to broadcast a commitment that it has revoked.
+		c.sendReestablish()
 		// BOLT 2: "SHOULD retransmit the error packet and ignore any other packets
 		// for that channel."
 		c.sendError()

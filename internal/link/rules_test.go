@@ -126,7 +126,7 @@ func TestAPeerThatBreaksARuleIsAnsweredOnce(t *testing.T) {
 			synctest.Wait()
 			want := "[channel_reestablish]"
 			if c.want == "error" {
-				want = "[error]"
+				want = "[channel_reestablish error]"
 			}
 			if got := again.names(); fmt.Sprint(got) != want {
 				t.Errorf("%s: after a reconnect %v is sent", c.name, got)

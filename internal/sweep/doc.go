@@ -12,16 +12,20 @@
 // A claim with a deadline starts at the estimate for the blocks that are left; in
 // the last [urgent] of them its feerate rises, block by block, up to what the output
 // is worth to us. A transaction is replaced when its claims ask for clearly more
-// than it pays; it never pays less than before, and what replaces several pays more
-// than all of them together (BIP 125). A claim that is worth less than its fee waits
-// for better days.
+// than it pays, and pays more than what it replaces (BIP 125). When one of its claims
+// must stand apart by now, or cannot bear the hurry of the others, it goes on without:
+// the rest is taken by the next call. No claim costs more than its budget; what is
+// worth less than its fee waits for better days. When coins of the wallet are needed
+// and are few, a transaction pays as much as there is.
 //
 // Nothing is remembered here: what is on its way are the wallet's transactions,
 // durable before they are broadcast, offered again at each block, and alive until a
 // block has spent their inputs otherwise. A restart and a reorganization are no
-// special cases.
+// special cases. What claims an output that can never be, of a commitment that has
+// lost, is given up: it would hold coins for ever.
 //
 // A commitment that is in no block pays for itself by the feerate at which it was
 // signed. When that is too low a child spends its anchor with coins of the wallet
-// and pays for both ([Parent]).
+// and pays for both ([Parent]). Both are offered as a package, again at each block.
+// The wallet keeps coins back for it ([wallet.Reserve]).
 package sweep

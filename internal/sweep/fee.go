@@ -17,23 +17,24 @@ const (
 type Feerates func(blocks uint32) uint32
 
 // feerate is what a claim is worth paying at a height, in satoshi for 1000 weight:
-// the estimate for the blocks that are left, and in the last of them more and more
-// of the budget, since what the other side takes is lost. It never falls while
-// estimates do not.
+// the estimate for the blocks that are left, and in the last of them more and more,
+// up to the whole budget, since what the other side takes is lost. It never falls
+// while estimates do not, and it keeps the budget, unless nothing is relayed so
+// cheaply.
 func feerate(deadline, height uint32, budget amount.Satoshi, weight uint64, estimate Feerates) uint32 {
+	most := uint64(budget) * 1000 / max(weight, 1)
 	if deadline == 0 {
-		return bounded(uint64(estimate(patient)))
+		return bounded(min(uint64(estimate(patient)), most))
 	}
 	left := uint32(1)
 	if deadline > height {
 		left = deadline - height
 	}
-	base := uint64(estimate(min(left, patient)))
-	most := uint64(budget) * 1000 / max(weight, 1)
-	if left >= urgent || most <= base {
+	base := min(uint64(estimate(min(left, patient))), most)
+	if left >= urgent {
 		return bounded(base)
 	}
-	return bounded(base + (most-base)*uint64(urgent-left)/urgent)
+	return bounded(base + (most-base)*uint64(urgent-left)/(urgent-1))
 }
 
 // bounded keeps a feerate between what nodes relay and what is a mistake.
@@ -43,18 +44,62 @@ func bounded(perKw uint64) uint32 {
 
 // budget is the most that a claim may cost. Of what nobody else can take a tenth is
 // enough; of what can be lost all but a twentieth may go, and of what a cheat would
-// take, all: he shall not gain.
-func budget(c *enforce.Claim, stake amount.Satoshi) amount.Satoshi {
+// take, all: he shall not gain. What is left must make an output.
+func budget(c *enforce.Claim) amount.Satoshi {
+	all := c.Value - min(c.Value, dust)
 	switch {
 	case c.Deadline == 0:
-		return stake / 10
+		return min(c.Value/10, all)
 	case c.Kind == enforce.RevokedToLocal, c.Kind == enforce.RevokedHTLC, c.Kind == enforce.RevokedSecondStage:
-		return stake
+		return all
 	}
-	return stake - stake/20
+	return min(c.Value-c.Value/20, all)
+}
+
+// budget is the most that a commitment and its child may cost together: a tenth of
+// what is ours, or all but a twentieth of what is lost after a deadline.
+func (p *Parent) budget(deadline uint32) amount.Satoshi {
+	calm := p.Ours / 10
+	if deadline == 0 {
+		return calm
+	}
+	return max(calm, p.AtRisk-p.AtRisk/20)
 }
 
 // cost is what weight costs at a feerate, rounded up.
 func cost(weight uint64, perKw uint32) amount.Satoshi {
 	return amount.Satoshi((weight*uint64(perKw) + 999) / 1000)
+}
+
+const (
+	// overhead is the weight of a transaction beside its inputs: with one output of
+	// ours.
+	overhead = 4*(4+4+1+1) + 2 + 4*(8+1+22)
+	// signed is the weight of an output that the peer has signed.
+	signed = 4 * (8 + 1 + 34)
+	// coin is the weight of an input of the wallet's.
+	coin = 4*41 + 1 + 1 + 73 + 1 + 33
+	// dust is the least that an output of ours may hold.
+	dust amount.Satoshi = 294
+)
+
+// share is what a claim adds to a transaction's weight.
+func share(c *enforce.Claim) uint64 {
+	if c.Presigned != nil {
+		return c.Weight() + signed
+	}
+	return c.Weight()
+}
+
+// weigh is about what a transaction weighs that takes claims.
+func weigh(claims ...enforce.Claim) uint64 {
+	sum, fed := uint64(overhead), false
+	for i := range claims {
+		sum += share(&claims[i])
+		fed = fed || claims[i].Presigned != nil || claims[i].Unconfirmed
+	}
+	if fed {
+		sum += coin
+	}
+	return sum
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // Work is what is to be done at a height.
@@ -16,6 +17,10 @@ type Work struct {
 	Height  uint32 // of the newest block
 	Claims  []enforce.Claim
 	Parents map[chainhash.Hash]Parent // commitments that we broadcast and no block has
+	// Alive are the transactions of channels that are in a block or may come into
+	// one: what claims an output of another is given up, and its coins are free
+	// again. Nil: it is not known, and nothing is given up.
+	Alive map[chainhash.Hash]bool
 }
 
 // Parent is a commitment that we have broadcast.
@@ -23,7 +28,17 @@ type Parent struct {
 	Tx     *btcwire.MsgTx
 	Fee    amount.Satoshi
 	Weight uint64
-	Stake  amount.Satoshi // what is lost if it comes too late
+	Ours   amount.Satoshi // what of it is ours, or may become so
+	AtRisk amount.Satoshi // what of that is lost if it comes after its anchor's deadline
+}
+
+// feerate is what it pays by itself.
+func (p *Parent) feerate() uint64 { return uint64(p.Fee) * 1000 / max(p.Weight, 1) }
+
+// lacks is what is missing from its fee at a feerate.
+func (p *Parent) lacks(perKw uint32) amount.Satoshi {
+	needs := cost(p.Weight, perKw)
+	return needs - min(needs, p.Fee)
 }
 
 // Flight is a transaction of ours that is on its way.
@@ -34,27 +49,20 @@ type Flight struct {
 	Coins  []btcwire.OutPoint // of the wallet, among its inputs
 }
 
-func (f *Flight) feerate() uint64 { return uint64(f.Fee) * 1000 / max(f.Weight, 1) }
-
 // Batch is a transaction to make.
 type Batch struct {
 	Claims   []enforce.Claim
 	FeePerKw uint32
-	AtLeast  amount.Satoshi     // the fee that replaces what is on its way
+	Floor    uint32             // below it the transaction is not worth making, when coins are few
+	Replaces amount.Satoshi     // the fee of what is on its way, which it replaces
 	With     []btcwire.OutPoint // coins of what is replaced
 	Parent   *Parent            // for which an anchor pays; nil: none
-	Extra    amount.Satoshi     // what the parent lacks
 	Coins    bool               // the wallet's may be added
+	Split    bool               // not all claims of what is replaced are in it: the others are taken by the next call
 }
 
-const (
-	// most is how many claims are taken by one transaction.
-	most = 100
-	// overhead is the weight of a transaction beside its inputs: with one output.
-	overhead = 4*(4+4+1+1) + 2 + 4*(8+1+22)
-	// relay is the feerate by which a replacement pays for its own way (BIP 125).
-	relay = 250
-)
+// most is how many claims are taken by one transaction.
+const most = 100
 
 // Next tells which transactions to make.
 func Next(w Work, flights []Flight, estimate Feerates) []Batch {
@@ -88,66 +96,85 @@ func (p *planner) ready(c *enforce.Claim) bool {
 	return c.NotBefore <= p.work.Height+1 && c.LockTime <= p.work.Height
 }
 
-// stake is what is lost when a claim comes too late.
-func (p *planner) stake(c *enforce.Claim) amount.Satoshi {
-	if c.Unconfirmed {
-		return p.work.Parents[c.OutPoint.Hash].Stake
-	}
-	return c.Value
-}
-
 // wish is the feerate that a claim asks for.
 func (p *planner) wish(c *enforce.Claim) uint32 {
-	weight := overhead + c.Weight()
+	may, weight := budget(c), weigh(*c)
 	if c.Unconfirmed {
-		weight += p.work.Parents[c.OutPoint.Hash].Weight
+		parent := p.work.Parents[c.OutPoint.Hash]
+		may, weight = parent.budget(c.Deadline), weight+parent.Weight
 	}
-	return feerate(c.Deadline, p.work.Height, budget(c, p.stake(c)), weight, p.estimate)
+	return feerate(c.Deadline, p.work.Height, may, weight, p.estimate)
+}
+
+// affords tells whether a claim may be taken at a feerate: within its budget, or at
+// its own wish.
+func (p *planner) affords(c *enforce.Claim, perKw uint32) bool {
+	return c.Unconfirmed || p.wish(c) >= perKw || cost(share(c), perKw) <= budget(c)
 }
 
 // flight looks at a transaction that is on its way: it is left alone, or replaced
 // by one that pays clearly more.
 func (p *planner) flight(f *Flight) {
-	b := Batch{AtLeast: f.Fee + cost(f.Weight, relay), With: f.Coins}
+	var claims []enforce.Claim
 	for _, in := range f.Tx.TxIn {
 		if c := p.claims[in.PreviousOutPoint]; c != nil {
-			b.Claims = append(b.Claims, *c)
+			claims = append(claims, *c)
 			delete(p.claims, in.PreviousOutPoint)
 		}
 	}
-	if len(b.Claims) == 0 {
-		return
+	for _, b := range p.replacements(claims) {
+		has := uint64(f.Fee) * 1000 / max(f.Weight, 1)
+		if b.Parent != nil {
+			has = uint64(f.Fee+b.Parent.Fee) * 1000 / max(f.Weight+b.Parent.Weight, 1)
+		}
+		if uint64(b.FeePerKw)*4 < has*5 {
+			return // it pays what it should, or nearly
+		}
+		b.Floor = bounded((has*5 + 3) / 4)
+		b.Replaces, b.With, b.Split = f.Fee, f.Coins, len(b.Claims) < len(claims)
+		if b.Parent != nil || p.worth(&b) {
+			p.put(b)
+			return
+		}
 	}
-	b.FeePerKw = p.highest(b.Claims)
-	has := f.feerate()
-	if parent := p.parent(&b); parent != nil {
-		has = uint64(f.Fee+parent.Fee) * 1000 / max(f.Weight+parent.Weight, 1)
-	}
-	if uint64(b.FeePerKw)*4 < has*5 {
-		return // it pays what it should, or nearly
-	}
-	p.put(b)
 }
 
-// parent makes a batch that takes an anchor pay for its commitment.
-func (p *planner) parent(b *Batch) *Parent {
-	c := &b.Claims[0]
-	if !c.Unconfirmed {
-		return nil
+// replacements are the batches that could stand in for a transaction on its way, the
+// most urgent one first. It is all of the claims, but for those that must stand
+// apart by now and those for which it is too dear.
+func (p *planner) replacements(claims []enforce.Claim) (list []Batch) {
+	if len(claims) == 1 {
+		return []Batch{p.batch(claims)}
 	}
-	parent := p.work.Parents[c.OutPoint.Hash]
-	b.Parent, b.Coins = &parent, true
-	if needs := cost(parent.Weight, b.FeePerKw); needs > parent.Fee {
-		b.Extra = needs - parent.Fee
-	}
-	return &parent
-}
-
-func (p *planner) highest(claims []enforce.Claim) (perKw uint32) {
+	var together []enforce.Claim
 	for i := range claims {
-		perKw = max(perKw, p.wish(&claims[i]))
+		if c := &claims[i]; c.Apart {
+			list = append(list, p.batch(claims[i:i+1]))
+		} else {
+			together = append(together, *c)
+		}
 	}
-	return perKw
+	if len(together) > 0 {
+		b := p.batch(together)
+		b.Claims = slices.DeleteFunc(together, func(c enforce.Claim) bool { return !p.affords(&c, b.FeePerKw) })
+		list = append(list, b)
+	}
+	slices.SortStableFunc(list, func(a, b Batch) int { return cmp.Compare(b.FeePerKw, a.FeePerKw) })
+	return list
+}
+
+// batch begins one at the highest feerate that a claim asks for.
+func (p *planner) batch(claims []enforce.Claim) Batch {
+	b := Batch{Claims: claims, Floor: wallet.MinFeePerKw}
+	for i := range claims {
+		b.FeePerKw = max(b.FeePerKw, p.wish(&claims[i]))
+	}
+	if c := &claims[0]; c.Unconfirmed {
+		parent := p.work.Parents[c.OutPoint.Hash]
+		b.Parent = &parent
+		b.Floor = bounded((parent.feerate()*5 + 3) / 4)
+	}
+	return b
 }
 
 // kind is what claims must have in common to be taken together.
@@ -189,37 +216,49 @@ func (p *planner) group() {
 	}
 }
 
-// fresh makes a batch of claims, without those that are not worth their fee.
+// fresh makes batches of claims: those for which the hurry of others is too dear go
+// by themselves. What is worth less than its fee waits.
 func (p *planner) fresh(claims []enforce.Claim) {
-	b := Batch{Claims: claims, FeePerKw: p.highest(claims)}
-	if parent := p.parent(&b); parent != nil {
-		if b.Extra == 0 {
-			return // it pays for itself
+	for len(claims) > 0 {
+		b := p.batch(claims)
+		if b.Parent != nil {
+			if b.Parent.lacks(b.FeePerKw) > 0 { // else it pays for itself
+				p.put(b)
+			}
+			return
 		}
-		p.put(b)
-		return
+		var with, dear []enforce.Claim
+		for i := range claims {
+			switch c := &claims[i]; {
+			case !p.affords(c, b.FeePerKw):
+				dear = append(dear, *c)
+			case c.Value > cost(share(c), b.FeePerKw):
+				with = append(with, *c)
+			}
+		}
+		b.Claims, claims = with, dear
+		if len(with) > 0 && p.worth(&b) {
+			p.put(b)
+		}
 	}
-	b.Claims = slices.DeleteFunc(slices.Clone(claims), func(c enforce.Claim) bool {
-		return c.Value <= cost(c.Weight(), b.FeePerKw)
-	})
-	var sum amount.Satoshi
-	weight := uint64(overhead)
-	for i := range b.Claims {
-		sum += b.Claims[i].Value
-		weight += b.Claims[i].Weight()
-	}
-	if len(b.Claims) == 0 || sum <= cost(weight, b.FeePerKw)+dust {
-		return
-	}
-	p.put(b)
 }
 
-// dust is the least that an output of ours may hold.
-const dust amount.Satoshi = 294
+// worth tells whether what a batch takes is worth more than its fee.
+func (p *planner) worth(b *Batch) bool {
+	var sum amount.Satoshi
+	for i := range b.Claims {
+		sum += b.Claims[i].Value
+	}
+	fee := cost(weigh(b.Claims...), b.FeePerKw)
+	if b.Replaces > 0 {
+		fee = max(fee, b.Replaces+cost(weigh(b.Claims...), wallet.RelayFeePerKw))
+	}
+	return sum >= fee+dust
+}
 
-// put takes a batch. What the peer signed beside our outputs leaves nothing for the
-// fee: the wallet adds it.
+// put takes a batch. An anchor is worth nothing, and what the peer signed beside our
+// outputs leaves nothing for the fee: the wallet adds it.
 func (p *planner) put(b Batch) {
-	b.Coins = b.Coins || slices.ContainsFunc(b.Claims, func(c enforce.Claim) bool { return c.Presigned != nil })
+	b.Coins = b.Parent != nil || slices.ContainsFunc(b.Claims, func(c enforce.Claim) bool { return c.Presigned != nil })
 	p.batches = append(p.batches, b)
 }

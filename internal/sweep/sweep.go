@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -21,7 +23,8 @@ import (
 type Wallet interface {
 	Top(wallet.Topping) (durable.Pending[wallet.Topped], error)
 	Publish(tx *btcwire.MsgTx, label string) durable.Pending[*btcwire.MsgTx]
-	Unconfirmed() []*btcwire.MsgTx
+	Abandon(txid chainhash.Hash) durable.Pending[bool]
+	Labelled(prefix string) []*btcwire.MsgTx
 	Value(at btcwire.OutPoint) (amount.Satoshi, bool)
 }
 
@@ -97,15 +100,71 @@ func (s *Sweeper) Run(ctx context.Context) {
 
 // do makes what is to be made. Its error is the disk's.
 func (s *Sweeper) do(ctx context.Context, w *Work) error {
-	if len(w.Claims) == 0 {
-		return nil
+	if err := s.giveUp(ctx, w); err != nil || len(w.Claims) == 0 {
+		return err
 	}
-	for _, b := range Next(*w, s.flights(w), s.estimates(ctx)) {
-		tx, err := s.build(ctx, b)
+	s.together(ctx, w)
+	estimate := s.estimates(ctx)
+	split, err := s.pass(ctx, w, estimate)
+	if err == nil && split {
+		_, err = s.pass(ctx, w, estimate)
+	}
+	return err
+}
+
+// giveUp abandons claims of outputs that can never be: another commitment was
+// confirmed. Their coins are free again.
+func (s *Sweeper) giveUp(ctx context.Context, w *Work) error {
+	for w.Alive != nil {
+		claims := s.cfg.Wallet.Labelled(label)
+		own := make(map[chainhash.Hash]bool, len(claims))
+		for _, tx := range claims {
+			own[tx.TxHash()] = true
+		}
+		found := false
+		for _, tx := range claims {
+			if !slices.ContainsFunc(tx.TxIn, func(in *btcwire.TxIn) bool {
+				_, coin := s.cfg.Wallet.Value(in.PreviousOutPoint)
+				return !coin && !w.Alive[in.PreviousOutPoint.Hash] && !own[in.PreviousOutPoint.Hash]
+			}) {
+				continue
+			}
+			s.cfg.Log.Info("a claim is given up: what it spends was never confirmed", "tx", tx.TxHash())
+			if _, err := s.cfg.Wallet.Abandon(tx.TxHash()).Commit(ctx, s.cfg.Writer); err != nil {
+				return err
+			}
+			found = true
+		}
+		if !found { // else what it had replaced is there again
+			break
+		}
+	}
+	return nil
+}
+
+// together offers commitments again with the children that pay for them: alone they
+// may pay too little for any mempool.
+func (s *Sweeper) together(ctx context.Context, w *Work) {
+	for _, f := range s.flights(w) {
+		for _, in := range f.Tx.TxIn {
+			if parent, ok := w.Parents[in.PreviousOutPoint.Hash]; ok {
+				if err := s.cfg.Chain.BroadcastPackage(ctx, parent.Tx, f.Tx); err != nil {
+					s.cfg.Log.Debug("not broadcast", "tx", f.Tx.TxHash(), "why", err)
+				}
+			}
+		}
+	}
+}
+
+// pass makes the transactions that [Next] tells. Split says that claims were left
+// for another pass.
+func (s *Sweeper) pass(ctx context.Context, w *Work, estimate Feerates) (split bool, err error) {
+	for _, b := range Next(*w, s.flights(w), estimate) {
+		tx, err := s.make(ctx, &b)
 		var few *wallet.InsufficientError
 		switch {
 		case errors.Is(err, errDisk):
-			return err
+			return false, err
 		case errors.As(err, &few):
 			s.cfg.Log.Warn("a claim waits for coins to pay its fee", "claims", describe(b.Claims), "feerate", b.FeePerKw, "why", err)
 			continue
@@ -113,6 +172,7 @@ func (s *Sweeper) do(ctx context.Context, w *Work) error {
 			s.cfg.Log.Error("a claim cannot be made", "claims", describe(b.Claims), "why", err)
 			continue
 		}
+		split = split || b.Split
 		s.cfg.Log.Info("claimed on-chain", "tx", tx.TxHash(), "claims", describe(b.Claims), "feerate", b.FeePerKw)
 		if b.Parent != nil {
 			err = s.cfg.Chain.BroadcastPackage(ctx, b.Parent.Tx, tx)
@@ -123,21 +183,39 @@ func (s *Sweeper) do(ctx context.Context, w *Work) error {
 			s.cfg.Log.Warn("a claim is not taken yet", "tx", tx.TxHash(), "why", err)
 		}
 	}
-	return nil
+	return split, nil
 }
+
+// make builds a transaction; when coins are few, one that pays as much as there is.
+func (s *Sweeper) make(ctx context.Context, b *Batch) (*btcwire.MsgTx, error) {
+	for {
+		tx, err := s.build(ctx, b)
+		var few *wallet.InsufficientError
+		if !errors.As(err, &few) || b.FeePerKw <= b.Floor {
+			return tx, err
+		}
+		b.FeePerKw = max(b.FeePerKw-b.FeePerKw/4, b.Floor)
+	}
+}
+
+// label begins the names of our claims in the wallet.
+const label = "claim "
 
 // errDisk marks errors of the writer.
 var errDisk = errors.New("not written")
 
 // build makes a transaction, durable before anybody sees it.
-func (s *Sweeper) build(ctx context.Context, b Batch) (*btcwire.MsgTx, error) {
+func (s *Sweeper) build(ctx context.Context, b *Batch) (*btcwire.MsgTx, error) {
 	draft, err := enforce.Assemble(b.Claims...)
 	if err != nil {
 		return nil, err
 	}
 	t := wallet.Topping{
-		Tx: draft.Tx, Weight: draft.Weight(), FeePerKw: b.FeePerKw, Extra: b.Extra, AtLeast: b.AtLeast,
-		Coins: b.Coins, With: b.With, For: "claim " + b.Claims[0].OutPoint.String(),
+		Tx: draft.Tx, Weight: draft.Weight(), FeePerKw: b.FeePerKw, Replaces: b.Replaces,
+		Coins: b.Coins, With: b.With, For: label + b.Claims[0].OutPoint.String(),
+	}
+	if b.Parent != nil {
+		t.Extra = b.Parent.lacks(b.FeePerKw)
 	}
 	for i := range draft.Claims {
 		t.Spent = append(t.Spent, spent(&draft.Claims[i]))
@@ -152,8 +230,7 @@ func (s *Sweeper) build(ctx context.Context, b Batch) (*btcwire.MsgTx, error) {
 	if err := draft.Sign(s.cfg.Signer); err != nil {
 		return nil, err
 	}
-	label := "claim " + describe(b.Claims)
-	if _, err := s.cfg.Wallet.Publish(draft.Tx, label).Commit(ctx, s.cfg.Writer); err != nil {
+	if _, err := s.cfg.Wallet.Publish(draft.Tx, label+describe(b.Claims)).Commit(ctx, s.cfg.Writer); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDisk, err)
 	}
 	return draft.Tx, nil
@@ -179,7 +256,7 @@ func (s *Sweeper) flights(w *Work) (list []Flight) {
 	for i := range w.Claims {
 		claims[w.Claims[i].OutPoint] = &w.Claims[i]
 	}
-	for _, tx := range s.cfg.Wallet.Unconfirmed() {
+	for _, tx := range s.cfg.Wallet.Labelled(label) {
 		f := Flight{Tx: tx, Weight: weight(tx)}
 		var in, out amount.Satoshi
 		takes := false

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/btcsuite/btcd/blockchain"
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -351,12 +352,15 @@ func (w *Wallet) Abandon(txid chainhash.Hash) durable.Pending[bool] {
 
 // Unconfirmed are the published transactions that can still confirm, in the
 // order in which they were published: to be broadcast again at each block.
-func (w *Wallet) Unconfirmed() []*btcwire.MsgTx {
+func (w *Wallet) Unconfirmed() []*btcwire.MsgTx { return w.Labelled("") }
+
+// Labelled are those of [Wallet.Unconfirmed] whose label begins so.
+func (w *Wallet) Labelled(prefix string) []*btcwire.MsgTx {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var own []*ownTx
 	for _, t := range w.txs {
-		if t.Height == 0 && w.alive(t) {
+		if t.Height == 0 && strings.HasPrefix(t.Label, prefix) && w.alive(t) {
 			own = append(own, t)
 		}
 	}

@@ -29,7 +29,7 @@ func TestCoinsWorthMostAreSpentFirst(t *testing.T) {
 }
 
 func TestNoMoreCoinsAreSpentThanAreNeeded(t *testing.T) {
-	s := source{[]*CoinRow{{Value: 100}, {Value: 50}, {Value: 20}}}
+	s := source{free: []*CoinRow{{Value: 100}, {Value: 50}, {Value: 20}}}
 	for target, want := range map[btcutil.Amount]int{100: 1, 101: 2, 150: 2, 170: 3} {
 		if _, ins, _, _, err := s.take(target); len(ins) != want || err != nil {
 			t.Errorf("%d coins for %d: %v", len(ins), target, err)

@@ -42,11 +42,16 @@ var (
 type InsufficientError struct {
 	Missing   amount.Satoshi // with the fee at the feerate asked for, but not that of the inputs to come
 	Available amount.Satoshi // free to spend at the minimum confirmations asked for
+	Kept      amount.Satoshi // of that, what must stay
 }
 
-// Error says both.
+// Error says all of it.
 func (e *InsufficientError) Error() string {
-	return fmt.Sprintf("%v missing: %v are free to spend", e.Missing, e.Available)
+	text := fmt.Sprintf("%v missing: %v are free to spend", e.Missing, e.Available)
+	if e.Kept > 0 {
+		text += fmt.Sprintf(", of which %v are kept for the fees of channels that must be closed", e.Kept)
+	}
+	return text
 }
 
 // InputSourceError implements txauthor.InputSourceError.
@@ -69,6 +74,7 @@ type Request struct {
 	Coins    []btcwire.OutPoint // spend just these; empty: the wallet chooses
 	For      string             // what the coins are reserved for; not empty
 	Until    uint32             // height at which the reservation ends; 0: 72 blocks from now
+	Keep     amount.Satoshi     // what must stay in the wallet, change included: see [Reserve]
 }
 
 // Funded is a signed transaction that was not broadcast. All its inputs are
@@ -102,15 +108,18 @@ func (w *Wallet) Fund(r Request) (durable.Pending[Funded], error) {
 	if err != nil {
 		return none, err
 	}
-	c := newChanges()
-	var made *txauthor.AuthoredTx
-	if all >= 0 {
-		made, err = spendAll(free, outs, all, feePerKb(r.FeePerKw))
-	} else {
-		made, err = w.author(free, outs, feePerKb(r.FeePerKw), c)
-	}
+	made, err := w.author(r, free, outs, all)
 	if err != nil {
 		return none, err
+	}
+	c := newChanges()
+	if made.ChangeIndex >= 0 {
+		change, err := w.newAddress(P2WPKH, Change)
+		if err != nil {
+			return none, err
+		}
+		made.Tx.TxOut[made.ChangeIndex].PkScript = change.Script
+		c.rows = append(c.rows, change)
 	}
 	f, err := w.finish(made, outs)
 	if err != nil {
@@ -215,27 +224,95 @@ func (s source) take(target btcutil.Amount) (total btcutil.Amount, ins []*btcwir
 	return total, ins, values, scripts, err
 }
 
-// author lets txauthor choose coins and add change where it is not dust.
-func (w *Wallet) author(free []*CoinRow, outs []*btcwire.TxOut, perKb btcutil.Amount, c *changes) (*txauthor.AuthoredTx, error) {
-	var change *AddressRow
-	return txauthor.NewUnsignedTransaction(outs, perKb, source{free}.take, &txauthor.ChangeSource{
-		ScriptSize: txsizes.P2WPKHPkScriptSize,
-		NewScript: func() ([]byte, error) {
-			if change == nil {
-				a, err := w.newAddress(P2WPKH, Change)
-				if err != nil {
-					return nil, err
-				}
-				change, c.rows = &a, append(c.rows, a)
-			}
-			return change.Script, nil
-		},
-	})
+// Most is the amount that can be paid instead of [All], in a request that has it.
+func (w *Wallet) Most(r Request) (amount.Satoshi, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	free, err := w.free(r)
+	if err != nil {
+		return 0, err
+	}
+	outs, all, err := outputs(r.Outputs)
+	if err != nil || all < 0 {
+		return 0, cmp.Or(err, ErrOutput)
+	}
+	made, err := w.author(r, free, outs, all)
+	if err != nil {
+		return 0, err
+	}
+	most := amount.Satoshi(outs[all].Value) //nolint:gosec // not negative
+	if made.ChangeIndex < 0 {
+		// Who pays an amount pays for change, even where none is left, and has to have
+		// enough for the larger kind of input.
+		const size = changeWeight/4 + txsizes.RedeemP2WPKHInputSize + txsizes.RedeemP2WPKHInputWitnessWeight/4 - txsizes.RedeemP2TRInputSize
+		most -= min(most, amount.Satoshi(txrules.FeeForSerializeSize(feePerKb(r.FeePerKw), size))) //nolint:gosec // not negative
+	}
+	return most, nil
 }
 
-// spendAll spends all that is free; outs[all] gets what the others and the fee
-// leave.
-func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amount) (*txauthor.AuthoredTx, error) {
+// takeAll feeds all of them.
+func (s source) takeAll(target btcutil.Amount) (total btcutil.Amount, ins []*btcwire.TxIn,
+	values []btcutil.Amount, scripts [][]byte, err error,
+) {
+	total, ins, values, scripts, err = s.take(btcutil.MaxSatoshi)
+	if total >= target {
+		err = nil
+	}
+	return total, ins, values, scripts, err
+}
+
+// author chooses coins and makes the transaction, where its change has no address
+// yet. It reserves nothing.
+func (w *Wallet) author(r Request, free []*CoinRow, outs []*btcwire.TxOut, all int) (*txauthor.AuthoredTx, error) {
+	var stays, sum amount.Satoshi // what is not spent, and what is free
+	for _, c := range w.coins {
+		if w.spendable(c, 0) {
+			stays += c.Value
+		}
+	}
+	for _, c := range free {
+		sum += c.Value
+	}
+	if all >= 0 {
+		stays -= sum
+		return spendAll(free, outs, all, feePerKb(r.FeePerKw), r.Keep-min(r.Keep, stays))
+	}
+	made, spent, err := choose(source{free}.take, outs, feePerKb(r.FeePerKw))
+	if err == nil && stays-spent < r.Keep {
+		// Where change is dust and goes to the fee, what is kept may lack just that: all
+		// coins together make more of it.
+		made, spent, err = choose(source{free}.takeAll, outs, feePerKb(r.FeePerKw))
+	}
+	if err == nil && stays-spent < r.Keep {
+		err = &InsufficientError{Missing: r.Keep - (stays - spent), Available: sum, Kept: r.Keep}
+	}
+	return made, err
+}
+
+// choose lets txauthor choose coins and add change where it is not dust. What does
+// not come back is spent.
+func choose(take txauthor.InputSource, outs []*btcwire.TxOut, perKb btcutil.Amount) (made *txauthor.AuthoredTx, spent amount.Satoshi, err error) {
+	made, err = txauthor.NewUnsignedTransaction(outs, perKb, take, &txauthor.ChangeSource{
+		ScriptSize: txsizes.P2WPKHPkScriptSize,
+		NewScript:  func() ([]byte, error) { return slices.Clone(changeScript), nil },
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	spent = amount.Satoshi(made.TotalInput) //nolint:gosec // not negative
+	if made.ChangeIndex >= 0 {
+		spent -= amount.Satoshi(made.Tx.TxOut[made.ChangeIndex].Value) //nolint:gosec // not negative
+	}
+	return made, spent, nil
+}
+
+// changeScript stands for the address of change while there is none: P2WPKH of
+// nobody.
+var changeScript = append([]byte{txscript.OP_0, 20}, make([]byte, 20)...)
+
+// spendAll spends all that is free; outs[all] gets what the others, the fee and
+// what is kept leave.
+func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amount, keep amount.Satoshi) (*txauthor.AuthoredTx, error) {
 	total, ins, values, scripts, _ := source{free}.take(btcutil.MaxSatoshi)
 	var taproot, v0 int
 	for _, s := range scripts {
@@ -245,20 +322,29 @@ func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amo
 			v0++
 		}
 	}
-	fee := txrules.FeeForSerializeSize(perKb, txsizes.EstimateVirtualSize(0, taproot, v0, 0, outs, 0))
-	needs := txauthor.SumOutputValues(outs) + fee
+	size := 0
+	if keep > 0 {
+		keep, size = max(keep, 2*changeDust), txsizes.P2WPKHPkScriptSize
+	}
+	fee := txrules.FeeForSerializeSize(perKb, txsizes.EstimateVirtualSize(0, taproot, v0, 0, outs, size))
+	needs := txauthor.SumOutputValues(outs) + fee + btcutil.Amount(keep) //nolint:gosec // at most all money
 	rest := btcwire.NewTxOut(int64(total-needs), outs[all].PkScript)
 	if rest.Value <= 0 || txrules.IsDustOutput(rest, txrules.DefaultRelayFeePerKb) {
 		least := needs + btcutil.Amount(mempool.GetDustThreshold(rest))
 		return nil, &InsufficientError{
 			Missing:   amount.Satoshi(max(0, least-total)),
 			Available: amount.Satoshi(total),
+			Kept:      keep,
 		}
 	}
 	outs[all] = rest
-	tx := btcwire.NewMsgTx(2)
-	tx.TxIn, tx.TxOut = ins, outs
-	return &txauthor.AuthoredTx{Tx: tx, PrevScripts: scripts, PrevInputValues: values, TotalInput: total, ChangeIndex: -1}, nil
+	made := &txauthor.AuthoredTx{Tx: btcwire.NewMsgTx(2), PrevScripts: scripts, PrevInputValues: values, TotalInput: total, ChangeIndex: -1}
+	made.Tx.TxIn, made.Tx.TxOut = ins, slices.Clone(outs)
+	if keep > 0 {
+		made.ChangeIndex = len(outs)
+		made.Tx.AddTxOut(btcwire.NewTxOut(int64(keep), slices.Clone(changeScript))) //nolint:gosec // at most all money
+	}
+	return made, nil
 }
 
 // finish orders the outputs (by value and script, so that the order does not

@@ -22,7 +22,7 @@ type Topping struct {
 	Weight   uint64           // of Tx with the witnesses that its inputs will have
 	FeePerKw uint32           // satoshi per 1000 weight
 	Extra    amount.Satoshi   // to pay beside, such as for a parent
-	AtLeast  amount.Satoshi   // the least fee, such as to replace another transaction
+	Replaces amount.Satoshi   // the fee of the transactions that it replaces; zero: it replaces none
 
 	Coins bool               // whether confirmed coins of the wallet may be added
 	With  []btcwire.OutPoint // coins to add in any case: those of a transaction that is replaced
@@ -51,7 +51,8 @@ func coinWeight(script []byte) uint64 {
 }
 
 // Top adds coins and an output of ours to a transaction and signs our inputs. The
-// coins are reserved until it is published. Errors: [ErrFeeRate], [ErrNotFree],
+// coins are reserved until it is published; those that were reserved for the same
+// before are free for it. Errors: [ErrFeeRate], [ErrNotFree],
 // *[InsufficientError], or that of the keys.
 func (w *Wallet) Top(t Topping) (durable.Pending[Topped], error) {
 	w.mu.Lock()
@@ -111,10 +112,18 @@ func (b *balance) add(c *CoinRow) {
 	b.weight += coinWeight(c.Script)
 }
 
+// RelayFeePerKw is the feerate by which a transaction that replaces others pays for
+// its own way, beside all that they paid (BIP 125, rules 3 and 4).
+const RelayFeePerKw = 250
+
 // fee is what the transaction costs with so much more weight.
 func (b *balance) fee(more uint64) amount.Satoshi {
-	cost := ((b.weight+more)*uint64(b.t.FeePerKw) + 999) / 1000
-	return max(amount.Satoshi(cost)+b.t.Extra, b.t.AtLeast)
+	cost := func(perKw uint64) amount.Satoshi { return amount.Satoshi(((b.weight+more)*perKw + 999) / 1000) }
+	fee := cost(uint64(b.t.FeePerKw)) + b.t.Extra
+	if b.t.Replaces > 0 {
+		fee = max(fee, b.t.Replaces+cost(RelayFeePerKw))
+	}
+	return fee
 }
 
 // rest is what comes back to us; zero: nothing that is worth an output. False:
@@ -136,7 +145,7 @@ func (w *Wallet) feed(b *balance, had []*CoinRow) {
 	}
 	var free []*CoinRow
 	for _, c := range w.coins {
-		if w.spendable(c, 1) && !slices.Contains(had, c) {
+		if (w.spendable(c, 1) || w.keptFor(c, b.t.For)) && !slices.Contains(had, c) {
 			free = append(free, c)
 		}
 	}
@@ -160,6 +169,13 @@ func (w *Wallet) feed(b *balance, had []*CoinRow) {
 	}
 }
 
+// keptFor tells whether a confirmed coin is reserved for what, by a transaction that
+// was never published: a crash came between.
+func (w *Wallet) keptFor(c *CoinRow, what string) bool {
+	s, ok := w.status(c)
+	return ok && s == Reserved && c.ReservedFor == what && c.Height != 0
+}
+
 // finishTop adds what was chosen to the transaction, reserves and signs.
 func (w *Wallet) finishTop(b *balance, rest amount.Satoshi) (durable.Pending[Topped], error) {
 	c := newChanges()
@@ -169,10 +185,16 @@ func (w *Wallet) finishTop(b *balance, rest amount.Satoshi) (durable.Pending[Top
 		prevs.AddPrevOut(in.PreviousOutPoint, b.t.Spent[i])
 	}
 	first := len(tx.TxIn)
+	for _, coin := range w.coins {
+		if coin.ReservedFor == b.t.For && !slices.Contains(b.coins, coin) {
+			coin.ReservedFor, coin.ReservedUntil = "", 0
+			c.coin(coin)
+		}
+	}
 	for _, coin := range b.coins {
 		tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: coin.OutPoint, Sequence: btcwire.MaxTxInSequenceNum - 2}) // BIP 125
 		prevs.AddPrevOut(coin.OutPoint, btcwire.NewTxOut(int64(coin.Value), coin.Script))                    //nolint:gosec // at most all money
-		if coin.ReservedFor == "" {
+		if coin.SpentBy == [32]byte{} {
 			coin.ReservedFor, coin.ReservedUntil = b.t.For, w.tip.Height+reservedBlocks
 		}
 		c.coin(coin)

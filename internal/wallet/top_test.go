@@ -54,7 +54,10 @@ func (f *fixture) judge(t Topping, got Topped) {
 	if sum != int64(got.Fee) {
 		f.t.Errorf("the fee is %d, it says %d", sum, got.Fee)
 	}
-	least := max(amount.Satoshi(got.Weight*uint64(t.FeePerKw)/1000)+t.Extra, t.AtLeast)
+	least := amount.Satoshi(got.Weight*uint64(t.FeePerKw)/1000) + t.Extra
+	if t.Replaces > 0 {
+		least = max(least, t.Replaces+amount.Satoshi(got.Weight/4))
+	}
 	if got.Fee < least || got.Fee > least+changeDust+changeWeight {
 		f.t.Errorf("the fee is %v, it should be %v", got.Fee, least)
 	}
@@ -101,7 +104,7 @@ func TestWhatPaysNoFeeGetsCoins(t *testing.T) {
 	for _, o := range []amount.Satoshi{5_000, 8_000} { // reserved, then enough
 		if o == 8_000 {
 			ask = claim([]int64{30_000}, 30_000)
-			ask.Coins = true
+			ask.Coins, ask.For = true, "another"
 			got = f.top(ask)
 			f.judge(ask, got)
 		}
@@ -131,7 +134,7 @@ func TestAReplacementPaysMoreFromTheSameCoins(t *testing.T) {
 	first := f.top(ask)
 	commit(f, f.Publish(first.Tx, "first"), nil)
 	again := claim([]int64{30_000}, 30_000)
-	again.Coins, again.With, again.AtLeast = true, []btcwire.OutPoint{first.Tx.TxIn[1].PreviousOutPoint}, first.Fee+500
+	again.Coins, again.With, again.Replaces = true, []btcwire.OutPoint{first.Tx.TxIn[1].PreviousOutPoint}, first.Fee
 	second := f.top(again)
 	f.judge(again, second)
 	if second.Tx.TxIn[1].PreviousOutPoint != first.Tx.TxIn[1].PreviousOutPoint || len(second.Tx.TxIn) != 2 {
@@ -167,4 +170,31 @@ func TestWhatCannotBePaidIsRefusedAndReservesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	f.fund(Request{Outputs: to(400), FeePerKw: MinFeePerKw})
+}
+
+func TestWhatACrashLeftReservedIsTakenForTheSameClaim(t *testing.T) {
+	f := newFixture(t)
+	f.deposit(P2WPKH, 5_000, 6_000)
+	ask := claim([]int64{30_000}, 30_000)
+	ask.Coins, ask.Extra = true, 5_500
+	first := f.top(ask) // both coins, and never published
+	if len(first.Tx.TxIn) != 3 {
+		t.Fatalf("%d inputs", len(first.Tx.TxIn))
+	}
+	ask = claim([]int64{30_000}, 30_000)
+	ask.Coins, ask.For = true, "another"
+	var few *InsufficientError
+	if _, err := f.Top(ask); !errors.As(err, &few) {
+		t.Errorf("another claim takes them: %v", err)
+	}
+	ask = claim([]int64{30_000}, 30_000)
+	ask.Coins = true
+	again := f.top(ask)
+	f.judge(ask, again)
+	if v, _ := f.Value(again.Tx.TxIn[1].PreviousOutPoint); v != 5_000 {
+		t.Errorf("it takes %v", v)
+	}
+	if b := f.Balance(); b.Reserved != 5_000 || b.Confirmed != 6_000 {
+		t.Errorf("%+v", b)
+	}
 }

@@ -7,7 +7,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/btcsuite/btcd/address/v2"
@@ -27,7 +29,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 )
 
-// FeePerKw is the feerate that the chain estimates: blocks are never full.
+// FeePerKw is the feerate that the chain estimates at first: blocks are never full.
 const FeePerKw = 1000
 
 // Chain is a regtest chain. It is safe for concurrent use.
@@ -46,12 +48,14 @@ type Chain struct {
 	changed chan struct{} // closed at the next change of the tip
 
 	closers []func() // of RPC servers
+	feeRate atomic.Uint32
 }
 
 // Open opens the chain in the folder dir, or begins one there. With an empty dir
 // it is kept in a temporary folder and forgotten by Close.
 func Open(dir string) (*Chain, error) {
 	c := &Chain{params: parameters(), changed: make(chan struct{})}
+	c.feeRate.Store(FeePerKw)
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "leyden-regtest"); err != nil {
@@ -241,7 +245,27 @@ func (c *Chain) Reorg(depth int) error {
 		}
 		header = b.Header
 	}
+	c.refill()
 	return nil
+}
+
+// refill drops from the mempool what the next block may no longer hold: a delay
+// counts from a block that is gone.
+func (c *Chain) refill() {
+	var left []*btcutil.Tx
+	for _, d := range c.pool.TxDescs() {
+		left = append(left, d.Tx)
+		c.pool.RemoveTransaction(d.Tx, false)
+	}
+	for again := true; again; { // parents come before their children
+		again = false
+		left = slices.DeleteFunc(left, func(tx *btcutil.Tx) bool {
+			missing, _, err := c.pool.MaybeAcceptTransaction(tx, false, false)
+			taken := err == nil && len(missing) == 0
+			again = again || taken
+			return taken
+		})
+	}
 }
 
 // empty is a block without transactions after the block prev. Its coins are burnt
@@ -384,7 +408,11 @@ func (c *Chain) confirmed(tx *btcwire.MsgTx) bool {
 }
 
 // FeeRate implements [chain.Source].
-func (c *Chain) FeeRate(context.Context, uint32) (uint32, error) { return FeePerKw, nil }
+func (c *Chain) FeeRate(context.Context, uint32) (uint32, error) { return c.feeRate.Load(), nil }
+
+// SetFeeRate changes the feerate that the chain estimates, in satoshi for 1000
+// weight.
+func (c *Chain) SetFeeRate(perKw uint32) { c.feeRate.Store(perKw) }
 
 // Output implements [chain.Source].
 func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error) {
