@@ -350,8 +350,10 @@ func (n *Node) tellLinks(height uint32) {
 			if spent {
 				ch.SpentOnChain()
 			}
+			// Who holds an HTLC lets go of it in seconds: the deadlines of what nobody has
+			// settled are far away.
+			ch.Block(height)
 		})
-		l.Block(height)
 		if spent && placed {
 			if err := n.book.Gone(n.ctx, scid); err != nil {
 				n.fatal(err)
@@ -387,17 +389,17 @@ func (n *Node) reviveOnChain(l *link.Link) {
 	l.Do(func(ch *channel.Channel) {
 		status := ch.Status()
 		switch {
+		case status.Closing != nil && status.Status < channel.Spent:
+			tx, err := ch.ClosingTx(l.Signer())
+			if err != nil {
+				n.log.Error("the closing transaction cannot be made", "channel", l.ID(), "why", err)
+				return
+			}
+			n.wg.Go(func() { n.broadcast(tx) })
 		case status.Status == channel.Failed:
 			_, tx, _, err := ch.OurCommitment(l.Signer())
 			if err != nil {
 				n.log.Error("our commitment cannot be broadcast", "channel", l.ID(), "why", err)
-				return
-			}
-			n.wg.Go(func() { n.broadcast(tx) })
-		case status.Status == channel.Open && status.Closing != nil:
-			tx, err := ch.ClosingTx(l.Signer())
-			if err != nil {
-				n.log.Error("the closing transaction cannot be made", "channel", l.ID(), "why", err)
 				return
 			}
 			n.wg.Go(func() { n.broadcast(tx) })

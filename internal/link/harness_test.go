@@ -65,7 +65,6 @@ type side struct {
 	signatures    int
 	reestablished int
 	faults        []error
-	holding       bool          // the receiver does not decide yet
 	dying         bool          // the process ends after a decision is written, before the link hears of it
 	back          func(l *Link) // what every handler calls
 }
@@ -152,11 +151,7 @@ func (s *side) Offer(in channel.Incoming, _ onion.Payload) {
 	s.mu.Lock()
 	s.offers = append(s.offers, in)
 	preimage, ok := s.preimages[in.PaymentHash]
-	holding := s.holding
 	s.mu.Unlock()
-	if holding {
-		return
-	}
 	if l, ok := s.links.Get(in.Ref.Channel); ok {
 		s.called(l)
 	}

@@ -27,7 +27,6 @@ func (l *Link) decide(in channel.Incoming) {
 	}
 	switch d := relay.Decide(in, peeled, err, relay.Facts{Height: l.cfg.Height(), Outgoing: l.links.outgoing}).(type) {
 	case relay.Receive:
-		l.held[id] = true
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
 		if !l.links.offer(d.SCID, d.Add) {
@@ -38,27 +37,6 @@ func (l *Link) decide(in channel.Incoming) {
 	case relay.FailMalformed:
 		l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
 	}
-}
-
-// Block says that the chain has a new height, and offers what the receiver holds
-// again when it comes too close to its expiry: the receiver fails it then. What was
-// forwarded waits for the outgoing HTLC.
-func (l *Link) Block(height uint32) {
-	l.in.put(func(l *Link) {
-		for _, ref := range l.ch.Block(height).FailBack {
-			if !l.held[ref.ID] {
-				continue
-			}
-			for _, in := range l.ch.Unsettled() {
-				if in.Ref == ref {
-					l.after = append(l.after, func() {
-						delete(l.asked, ref.ID)
-						l.decide(in)
-					})
-				}
-			}
-		}
-	})
 }
 
 // fail decides to fail an HTLC.

@@ -83,7 +83,6 @@ type Link struct {
 	secrets map[uint64][32]byte          // shared secrets of incoming HTLCs that were peeled
 	decided map[uint64]relay.DecisionRow // settlements to propose until they are irrevocable
 	asked   map[uint64]bool              // incoming HTLCs that were handed on and are not settled
-	held    map[uint64]bool              // those of them that the receiver has
 	words   []wire.Message               // to send before the outcome's own messages
 	after   []func()                     // to run once the outcome is visible, without the lock
 }
@@ -297,7 +296,6 @@ func (l *Link) raise(e channel.Event) {
 		delete(l.decided, e.Ref.ID)
 		delete(l.secrets, e.Ref.ID)
 		delete(l.asked, e.Ref.ID)
-		delete(l.held, e.Ref.ID)
 	case channel.Ready:
 		l.links.name(l, e.SCID, l.params.LocalAlias)
 		l.trace.scid = e.SCID

@@ -44,7 +44,7 @@ func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link 
 		cfg: &ls.cfg, links: ls, signer: signer, in: newInbox(), params: p, ch: ch,
 		log: ls.cfg.Log.With("channel", p.Channel, "peer", p.Peer), done: make(chan struct{}),
 		trace:   newTracer(ch),
-		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{}, held: map[uint64]bool{},
+		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{},
 	}
 	for _, d := range b.Decided {
 		l.decided[d.In.ID] = d

@@ -1,0 +1,226 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/sim/disk"
+)
+
+// edge is a channel of two nodes; ends[0] opened it.
+type edge struct {
+	w        *world
+	index    int
+	ends     [2]end
+	conn     *conn
+	id       wire.ChannelID
+	scid     wire.ShortChannelID
+	funding  btcwire.OutPoint
+	capacity amount.Satoshi
+	atRisk   int64 // msat of HTLCs that were failed though they could be claimed
+}
+
+// end is one side of an edge, for the judge.
+type end struct {
+	n      *node
+	start  amount.MilliSatoshi
+	kind   enforce.Kind // of what spent the funding output, as the node last saw it
+	number uint64
+	txid   chainhash.Hash
+}
+
+func (e *edge) String() string { return fmt.Sprintf("c%d(%s-%s)", e.index, e.ends[0].n, e.ends[1].n) }
+
+func (e *edge) end(n *node) int {
+	if e.ends[0].n == n {
+		return 0
+	}
+	return 1
+}
+
+func (e *edge) other(n *node) *node { return e.ends[1-e.end(n)].n }
+
+const startHeight = 1000
+
+// build makes nodes, channels and the first block.
+func (w *world) build() {
+	rng := w.cfg.draws(networks)
+	count := 3
+	switch {
+	case rng.IntN(12) == 0:
+		count = 7 + rng.IntN(24)
+	case rng.IntN(2) == 0:
+		count = 3 + rng.IntN(4)
+	}
+	for i := range count {
+		n := newNode(w, i)
+		n.policy = relay.Policy{
+			FeeBaseMsat: uint32(rng.IntN(1001)), FeeProportionalMillionths: uint32(rng.IntN(200)), //nolint:gosec // small
+			CLTVExpiryDelta: []uint16{34, 40, 80}[rng.IntN(3)], HTLCMinimum: 1,
+		}
+		n.slow = 20 * time.Millisecond
+		if rng.IntN(8) == 0 {
+			n.slow = 10 * time.Second
+		}
+		n.forget()
+		w.nodes = append(w.nodes, n)
+	}
+	// A line, or a tree; and some ways round.
+	line := rng.IntN(2) == 0
+	var pairs [][2]int
+	for i := 1; i < count; i++ {
+		to := i - 1
+		if !line {
+			to = rng.IntN(i)
+		}
+		pairs = append(pairs, [2]int{to, i})
+	}
+	for range rng.IntN(count) {
+		if a, b := rng.IntN(count), rng.IntN(count); a != b {
+			pairs = append(pairs, [2]int{a, b})
+		}
+	}
+	var txs []*btcwire.MsgTx
+	for i, p := range pairs {
+		e, tx := w.open(rng, i, w.nodes[p[0]], w.nodes[p[1]])
+		w.edges = append(w.edges, e)
+		txs = append(txs, tx)
+	}
+	w.stats.Nodes, w.stats.Channels = count, len(w.edges)
+	w.chain = genesis(w, startHeight, txs)
+	w.announce()
+	for _, n := range w.nodes {
+		w.commit(n, durable.Hold(struct{}{}, disk.TipRow{Tip: w.chain.tip}))
+	}
+	for _, e := range w.edges {
+		w.ready(rng, e)
+	}
+}
+
+// commit writes rows at once, before time begins.
+func (w *world) commit(n *node, p durable.Pending[struct{}]) {
+	if _, err := p.Commit(w.ctx, n.disk); err != nil {
+		w.fail("%s: %v", n, err)
+	}
+}
+
+// open makes a channel's funding transaction.
+func (w *world) open(rng *rand.Rand, i int, a, b *node) (*edge, *btcwire.MsgTx) {
+	e := &edge{w: w, index: i, capacity: amount.Satoshi(200_000 + rng.IntN(1_800_000))} //nolint:gosec // positive
+	to := e.capacity.Msat() * amount.MilliSatoshi(30+rng.IntN(41)) / 100                //nolint:gosec // positive
+	e.ends = [2]end{{n: a, start: to}, {n: b, start: e.capacity.Msat() - to}}
+	points := [2]wire.Point{}
+	for s, n := range [2]*node{a, b} {
+		points[s] = n.signer(uint32(i+1), false).Basepoints().Funding //nolint:gosec // few
+		n.edges = append(n.edges, e)
+	}
+	_, pkScript := script.FundingScript(points[0], points[1])
+	tx := btcwire.NewMsgTx(2)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: chainhash.Hash{1, byte(i)}}})
+	tx.AddTxOut(btcwire.NewTxOut(int64(e.capacity), pkScript)) //nolint:gosec // below MaxMoney
+	e.funding = btcwire.OutPoint{Hash: tx.TxHash()}
+	e.id = script.ChannelID(e.funding)
+	e.scid = wire.NewShortChannelID(startHeight, uint32(i), 0) //nolint:gosec // few
+	for _, c := range a.conns {
+		if c.ends[0] == b || c.ends[1] == b {
+			e.conn = c
+			return e, tx
+		}
+	}
+	e.conn = &conn{w: w, ends: [2]*node{a, b}}
+	a.conns, b.conns = append(a.conns, e.conn), append(b.conns, e.conn)
+	w.conns = append(w.conns, e.conn)
+	return e, tx
+}
+
+// announce makes the graph, which everybody knows. Terms do not change, and nobody
+// hears of closed channels.
+func (w *world) announce() {
+	w.graph = graph.New(*chaincfg.RegressionNetParams.GenesisHash)
+	put := func(r durable.Row) {
+		if err := w.graph.Load(r); err != nil {
+			w.fail("graph: %v", err)
+		}
+	}
+	for _, e := range w.edges {
+		a, b := e.ends[0].n, e.ends[1].n
+		m := graph.NewAnnouncement(*chaincfg.RegressionNetParams.GenesisHash, e.scid, graph.Half{Node: a.id, Bitcoin: a.id}, graph.Half{Node: b.id, Bitcoin: b.id})
+		put(graph.AnnouncementRow{SCID: e.scid, Capacity: e.capacity, Raw: wire.Encode(m)})
+		for _, n := range [2]*node{a, b} {
+			u := &wire.ChannelUpdate{
+				ChainHash: *chaincfg.RegressionNetParams.GenesisHash, ShortChannelID: e.scid, Timestamp: began, MessageFlags: 1,
+				ChannelFlags: graph.Direction(n.id, e.other(n).id), CLTVExpiryDelta: n.policy.CLTVExpiryDelta, HTLCMinimumMsat: 1,
+				FeeBaseMsat: n.policy.FeeBaseMsat, FeeProportionalMillionths: n.policy.FeeProportionalMillionths, HTLCMaximumMsat: e.capacity.Msat(),
+			}
+			put(graph.UpdateRow{SCID: e.scid, Direction: u.ChannelFlags, Raw: wire.Encode(u)})
+		}
+	}
+}
+
+// ready writes the rows of a channel at its first commitments, confirmed, whose
+// channel_ready is yet to be sent.
+func (w *world) ready(rng *rand.Rand, e *edge) {
+	var opened [2]channel.Opened
+	var signers [2]*keys.Channel
+	limits := [2]channel.Limits{}
+	for i := range limits {
+		limits[i] = channel.Limits{
+			DustLimit: 354, MaxHTLCValueInFlight: e.capacity.Msat(), ChannelReserve: e.capacity / 100, HTLCMinimum: 1,
+			ToSelfDelay: uint16(7 + rng.IntN(20)), MaxAcceptedHTLCs: 483, //nolint:gosec // small
+		}
+		if rng.IntN(6) == 0 {
+			limits[i].MaxAcceptedHTLCs = uint16(1 + rng.IntN(5)) //nolint:gosec // small
+		}
+		signers[i] = e.ends[i].n.signer(uint32(e.index+1), false) //nolint:gosec // few
+	}
+	perKw := uint32(253 + rng.IntN(3000)) //nolint:gosec // small
+	for i, s := range signers {
+		n, o := e.ends[i].n, e.ends[1-i].n
+		opened[i] = channel.Opened{
+			Params: channel.ParamsRow{
+				Channel: e.id, Peer: o.id, KeyIndex: uint32(e.index + 1), LocalIsOpener: i == 0, Announce: true, //nolint:gosec // few
+				Format: script.Anchors, Funding: e.funding, Capacity: e.capacity, MinimumDepth: 1,
+				LocalKeys: s.Basepoints(), RemoteKeys: signers[1-i].Basepoints(), LocalLimits: limits[i], RemoteLimits: limits[1-i],
+				MaxDustExposure: 5_000_000, LocalScript: n.script,
+			},
+			ToLocal: e.ends[i].start, FeePerKw: perKw, RemotePoint: signers[1-i].PerCommitmentPoint(0),
+		}
+	}
+	for i, s := range signers {
+		theirs, err := channel.New(opened[i], s).TheirCommitments()
+		if err == nil {
+			opened[1-i].Signature, _, err = s.SignCommitment(theirs[0])
+		}
+		if err != nil {
+			w.fail("%s: %v", e, err)
+		}
+	}
+	for i, s := range signers {
+		n := e.ends[i].n
+		ch := channel.New(opened[i], s)
+		ch.Disconnected()
+		ch.FundingDepth(e.scid, 1)
+		pending, err := ch.Take(s)
+		if err != nil {
+			w.fail("%s: %v", e, err)
+		}
+		if _, err := pending.Commit(w.ctx, n.disk); err != nil {
+			w.fail("%s: %v", e, err)
+		}
+		w.commit(n, durable.Hold(struct{}{}, s.Memory()))
+	}
+}

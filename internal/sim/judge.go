@@ -1,0 +1,332 @@
+package sim
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/pay"
+)
+
+// crashed is the failure that a panic of the code under test is.
+func (w *world) crashed(p any) (f *Failure) {
+	defer func() { f = recover().(*Failure) }()
+	w.fail("panic: %v\n%s", p, debug.Stack())
+	return nil
+}
+
+const maxBlocks = 2500 // in calm: more than the longest HTLC takes (relay.MaxHTLCCLTV)
+
+// settle lets everybody who lives come back, and blocks come until all has ended.
+func (w *world) settle() {
+	w.calm = true
+	w.logf("** calm")
+	for _, n := range w.nodes {
+		n.fuse = -1
+		n.start()
+	}
+	why := ""
+	for range maxBlocks {
+		w.until(w.now + 20*time.Second)
+		if why = w.ended(); why == "" {
+			return
+		}
+		w.chain.mine()
+	}
+	w.fail("it does not end: %s", why)
+}
+
+// probes is how many channels are tried at the end.
+const probes = 4
+
+// prove sends a payment over channels that are left, each way: they must work.
+func (w *world) prove() {
+	for i, k := range w.rng.Perm(len(w.edges)) {
+		if i >= probes {
+			return
+		}
+		e := w.edges[k]
+		for s, me := range e.ends {
+			n, o := me.n, e.ends[1-s].n
+			l := n.links[e.id]
+			if l == nil || !n.honest() || !o.honest() {
+				continue
+			}
+			if spendable, usable := l.capacity(); !usable || spendable < 5_000_000 {
+				continue
+			}
+			r := invoice.Request{
+				Label: fmt.Sprint("proof", i, s), Preimage: w.bytes32(), Secret: w.bytes32(),
+				Amount: amount.OrAny{Msat: 1_000_000}, Expiry: 3600,
+			}
+			x := w.request(n, o, r)
+			w.until(w.now + 60*time.Second)
+			if p := n.disk.Payments[x.row.PaymentHash]; p == nil || p.Result.Status != pay.Complete {
+				w.fail("%s does not carry a payment any more: %+v", l, p)
+			}
+		}
+	}
+}
+
+// tend looks again at what a node sits on.
+func (n *node) tend() {
+	if n.up && n.holds {
+		for _, l := range n.order {
+			l.resume()
+		}
+	}
+}
+
+// ended tells what still goes on; empty: nothing.
+func (w *world) ended() string {
+	if len(w.chain.mempool) > 0 {
+		return "transactions wait"
+	}
+	for _, n := range w.nodes {
+		if n.strange() {
+			continue
+		}
+		switch {
+		case !n.up:
+			return fmt.Sprintf("%s is down", n)
+		case n.view != w.chain.tip || n.chasing || len(n.jobs) > 0:
+			return fmt.Sprintf("%s is busy with block %d of %d, %d writes", n, n.view.height, w.chain.tip.height, len(n.jobs))
+		case len(n.disk.Unfinished()) > 0:
+			return fmt.Sprintf("%s has unfinished payments", n)
+		}
+		for _, l := range n.order {
+			o := l.edge.other(n)
+			rows := n.disk.Channels[l.edge.id].Load()
+			switch {
+			case l.busy || l.awake:
+				return fmt.Sprintf("%s is busy", l)
+			case rows.Status.Status != channel.Open:
+				return fmt.Sprintf("%s is being closed", l)
+			case o.strange() && idle(rows):
+			case len(rows.HTLCs) > 0:
+				return fmt.Sprintf("%s has HTLCs", l)
+			case rows.Status.LocalShutdown != nil && !o.strange():
+				return fmt.Sprintf("%s is being closed", l)
+			case !o.strange() && !l.ch.Online():
+				return fmt.Sprintf("%s is not connected", l)
+			}
+		}
+	}
+	return ""
+}
+
+// strange tells whether a node cannot be counted on to come back and talk.
+func (n *node) strange() bool { return n.gone || n.lies || n.stale || n.mute || n.cheating() }
+
+// idle tells whether nothing of a channel whose peer is away for ever has to be
+// taken to the chain: what the peer offered and we have no preimage for stays.
+func idle(rows channel.Rows) bool {
+	for i := range rows.HTLCs {
+		if h := &rows.HTLCs[i]; !h.Incoming || h.Preimage != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// judge checks what must hold at the end.
+func (w *world) judge() {
+	if !w.chain.conserved() {
+		w.fail("money is not conserved")
+	}
+	w.judgePayments()
+	for _, n := range w.nodes {
+		if n.honest() {
+			w.judgeBalance(n)
+			w.judgeRows(n)
+		}
+		if n.stale {
+			w.judgeStale(n)
+		}
+	}
+}
+
+// count adds up how channels ended.
+func (w *world) count() {
+	for _, e := range w.edges {
+		for _, s := range e.ends {
+			switch s.kind {
+			case enforce.TheirsRevoked:
+				w.stats.Punished++
+			case enforce.Ours:
+				w.stats.Forced++
+			}
+		}
+	}
+}
+
+// fair tells whether everybody played by the rules, and nothing was risked.
+func (w *world) fair() bool {
+	for _, n := range w.nodes {
+		if !n.honest() {
+			return false
+		}
+	}
+	for _, e := range w.edges {
+		if e.atRisk > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) judgePayments() {
+	for _, x := range w.wishes {
+		p, row := x.payer.disk.Payments[x.row.PaymentHash], x.payee.disk.Invoices[x.row.PaymentHash]
+		if p == nil || !x.payer.honest() {
+			continue
+		}
+		paid := row != nil && row.Status == invoice.Paid
+		switch p.Result.Status {
+		case pay.Pending:
+			w.fail("%s: payment %s never ends", x.payer, short(x.row.PaymentHash))
+		case pay.Complete:
+			if !paid && x.payee.honest() {
+				w.fail("%s: payment %s is complete and %s was not paid", x.payer, short(x.row.PaymentHash), x.payee)
+			}
+		case pay.Failed:
+			// What is dust has no output: a channel that goes on-chain takes it along.
+			if paid && w.fair() && !x.shared && x.row.Amount.Msat >= 400_000 {
+				w.fail("%s: payment %s has failed and %s was paid", x.payer, short(x.row.PaymentHash), x.payee)
+			}
+		}
+	}
+}
+
+// judgeBalance compares what a node has with what it is due.
+func (w *world) judgeBalance(n *node) {
+	got := w.chain.balance(n.script) * 1000
+	due, allowed := n.disk.Audit.Earned, int64(0)
+	for _, e := range n.edges {
+		me := &e.ends[e.end(n)]
+		due += int64(me.start) //nolint:gosec // below 2^63
+		allowed += e.atRisk
+		spend, spent := w.chain.spent[e.funding]
+		if !spent {
+			got += int64(n.disk.Channels[e.id].Rows.State.ToLocal) //nolint:gosec // below 2^63
+			continue
+		}
+		out := int64(0)
+		for _, o := range spend.Tx.TxOut {
+			out += o.Value
+		}
+		fee := (int64(e.capacity) - out) * 1000 //nolint:gosec // below 2^63
+		if e.end(n) == 0 {
+			allowed += fee + 2*330_000
+		}
+		if me.kind == enforce.TheirsRevoked {
+			w.judgePenalty(n, e, spend.Tx)
+		}
+		allowed += n.dust(e, me)
+	}
+	for _, hash := range n.disk.Hashes {
+		if row := n.disk.Invoices[hash]; row.Status == invoice.Paid {
+			due += int64(row.Received) //nolint:gosec // below 2^63
+		}
+	}
+	for id := uint64(1); id <= n.disk.Last; id++ {
+		if a := n.disk.Attempts[id]; a != nil && a.Result.Status == pay.Complete {
+			due -= int64(a.Sent) //nolint:gosec // below 2^63
+		}
+	}
+	if got+allowed < due {
+		w.fail("%s has %d msat, %d are due, and no more than %d may be lost", n, got, due, allowed)
+	}
+}
+
+// judgePenalty checks that a cheat has got nothing of what it broadcast.
+func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) {
+	txid := tx.TxHash()
+	for i, out := range tx.TxOut {
+		if out.Value == int64(script.AnchorSize) {
+			continue
+		}
+		by, spent := w.chain.spent[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] //nolint:gosec // an output's index
+		for j := 0; spent && j < len(by.Tx.TxIn); j++ {
+			if by.Tx.TxIn[j].PreviousOutPoint.Hash == txid && !pays(by.Tx, n.script) {
+				// The cheat took it to the second stage.
+				by, spent = w.chain.spent[btcwire.OutPoint{Hash: by.Tx.TxHash(), Index: uint32(j)}] //nolint:gosec // an output's index
+				break
+			}
+		}
+		if !spent || !pays(by.Tx, n.script) {
+			w.fail("%s: output %d of %d sat of a revoked commitment of %s was not taken by %s", e, i, out.Value, e.other(n), n)
+		}
+	}
+}
+
+func pays(tx *btcwire.MsgTx, to []byte) bool {
+	return slices.ContainsFunc(tx.TxOut, func(o *btcwire.TxOut) bool { return string(o.PkScript) == string(to) })
+}
+
+// dust is what a commitment without outputs for what is below the dust limit may
+// have cost a side: its HTLCs there, and what was rounded.
+func (n *node) dust(e *edge, me *end) (sum int64) {
+	const rounded = 1000
+	if me.kind == enforce.Mutual {
+		return rounded
+	}
+	side := channel.Remote
+	if me.kind == enforce.Ours {
+		side = channel.Local
+	}
+	s := n.disk.Channels[e.id]
+	for _, k := range s.Keys {
+		h := s.HTLCs[k]
+		if !h.StoodIn(side, me.number) {
+			continue
+		}
+		sum += rounded
+		if h.Amount.Sat() < 354 {
+			sum += int64(h.Amount) //nolint:gosec // dust
+		}
+	}
+	return sum + rounded
+}
+
+// judgeRows checks that nothing is left over.
+func (w *world) judgeRows(n *node) {
+	d := n.disk
+	for id := uint64(1); id <= d.Last; id++ {
+		if a := d.Attempts[id]; a != nil && a.Result.Status == pay.Pending {
+			w.fail("%s: attempt %d never ends", n, id)
+		}
+	}
+	if len(n.paying)+len(n.attempts)+len(n.parts)+len(n.jobs) > 0 {
+		w.fail("%s: %d payments, %d attempts, %d parts, %d writes are left", n, len(n.paying), len(n.attempts), len(n.parts), len(n.jobs))
+	}
+	if _, waits := n.till.Next(); waits {
+		w.fail("%s: a set of parts waits for ever", n)
+	}
+	for _, l := range n.order {
+		if l.edge.other(n).strange() {
+			continue
+		}
+		if len(l.decided)+len(l.asked)+len(l.secrets) > 0 {
+			w.fail("%s: %d decisions, %d questions, %d secrets are left in memory", l, len(l.decided), len(l.asked), len(l.secrets))
+		}
+	}
+	for ref := range d.Decisions {
+		if h := d.Find(ref, true); h == nil || h.Done {
+			w.fail("%s: a decision about an HTLC that is done is left: %+v", n, ref)
+		}
+	}
+	for _, s := range d.Settlements {
+		if in := s.Origin.In; in == nil || d.Find(*in, true).Done {
+			w.fail("%s: a settlement whose origin has ended is left: %+v", n, s)
+		}
+	}
+}

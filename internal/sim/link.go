@@ -1,0 +1,378 @@
+package sim
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/relay"
+)
+
+// link drives one channel of a node, as package link does.
+type link struct {
+	n      *node
+	edge   *edge
+	ch     *channel.Channel
+	signer *keys.Channel
+
+	inbox []func()
+	awake bool // a turn is coming
+	busy  bool // an outcome is on its way to the disk
+
+	conn    *line // nil: the peer is away
+	since   time.Duration
+	secrets map[uint64][32]byte
+	decided map[uint64]relay.DecisionRow
+	asked   map[uint64]bool
+	after   []func() // once the outcome is visible
+	said    [][]byte // by a liar
+
+	risked map[uint64]bool // HTLCs that were failed though they could be claimed
+}
+
+// newLink makes the link of a channel, with signer's memory empty.
+func (n *node) newLink(e *edge, ch *channel.Channel) *link {
+	l := &link{
+		n: n, edge: e, ch: ch, signer: n.signer(ch.Params().KeyIndex, false), since: n.w.now,
+		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{}, risked: map[uint64]bool{},
+	}
+	n.links[ch.ID()] = l
+	n.order = append(n.order, l)
+	return l
+}
+
+func (l *link) String() string { return fmt.Sprintf("%s/%s", l.n, l.edge) }
+
+// put gives the link an input.
+func (l *link) put(f func()) {
+	l.inbox = append(l.inbox, f)
+	l.wake()
+}
+
+func (l *link) wake() {
+	if !l.awake && !l.busy {
+		l.awake = true
+		l.n.after(l.n.w.jitter(2*time.Millisecond), l.turn)
+	}
+}
+
+// turn feeds the channel all that has gathered and takes one outcome.
+func (l *link) turn() {
+	l.awake = false
+	inputs := l.inbox
+	l.inbox = nil
+	for _, f := range inputs {
+		f()
+	}
+	pending, err := l.ch.Take(l.signer)
+	if err != nil {
+		l.n.w.fail("%s: %v", l, err)
+	}
+	l.busy = true
+	submit(l.n, l, pending, l.visible)
+}
+
+// visible makes an outcome visible, one effect after the other.
+func (l *link) visible(v channel.Visible) {
+	l.reload()
+	for _, m := range v.Send {
+		if !l.n.alive() {
+			return
+		}
+		if l.conn != nil {
+			l.conn.send(l, m)
+		}
+	}
+	for _, e := range v.Raise {
+		if !l.n.alive() {
+			return
+		}
+		l.raise(e)
+	}
+	after := l.after
+	l.after = nil
+	for _, f := range after {
+		if !l.n.alive() {
+			return
+		}
+		f()
+	}
+	if v.Disconnect && l.conn != nil {
+		l.conn.cut("the channel's rules were broken")
+	}
+	l.busy = false
+	if len(l.inbox) > 0 {
+		l.wake()
+	} else if l.ch.Status().Status == channel.Closed {
+		l.close()
+	}
+}
+
+// reload checks that the rows give the machine back.
+func (l *link) reload() {
+	rows := l.n.disk.Channels[l.edge.id].Load()
+	if machine := l.ch.Rows(); !same(machine, rows) {
+		l.n.w.fail("%s: the rows are not the machine's:\n%s\n%s", l, show(rows), show(machine))
+	}
+	ch, err := channel.Load(rows)
+	if err != nil {
+		l.n.w.fail("%s: %v", l, err)
+	}
+	if again := ch.Rows(); !same(again, rows) || ch.State() != l.ch.State() {
+		l.n.w.fail("%s: the rows give another machine:\n%s\n%s", l, show(rows), show(again))
+	}
+}
+
+func same(a, b channel.Rows) bool { return reflect.DeepEqual(a, b) }
+
+// show is rows without what fills the screen.
+func show(r channel.Rows) string {
+	s := fmt.Sprintf("%+v %+v %d secrets", r.State, r.Status, len(r.Secrets))
+	for _, h := range r.HTLCs {
+		s += fmt.Sprintf("\n  %v %d %s %+v", h.Incoming, h.ID, h.Amount, h.HTLCState)
+	}
+	return s
+}
+
+func (l *link) raise(e channel.Event) {
+	w := l.n.w
+	switch e := e.(type) {
+	case channel.Incoming:
+		l.decide(e)
+	case channel.Resolved:
+		w.logf("%s: HTLC %d has ended, preimage %v", l, e.Out.ID, e.Preimage != nil)
+		if e.Origin.In != nil {
+			if up := l.n.links[e.Origin.In.Channel]; up != nil {
+				up.put(func() { up.settle(up.answer(e)) })
+			}
+		} else {
+			l.n.resolved(e)
+		}
+	case channel.Unsent:
+		l.refuse(e.Add.Origin, channel.ErrOffline)
+	case channel.Settled:
+		delete(l.decided, e.Ref.ID)
+		delete(l.secrets, e.Ref.ID)
+		delete(l.asked, e.Ref.ID)
+	case channel.Failure:
+		w.logf("%s has failed: %s", l, e.Why)
+		l.revive()
+		l.n.after(w.jitter(time.Second), l.n.enforce)
+	case channel.ClosedMutually:
+		w.logf("%s is closed mutually", l)
+		w.chain.broadcast(l.n, e.Tx)
+	case channel.DataLoss:
+		if l.n.confused() || l.edge.other(l.n).confused() {
+			break
+		}
+		w.fail("%s: the peer proved a loss of state: %s", l, e.Why)
+	}
+}
+
+// revive broadcasts what closes the channel.
+func (l *link) revive() {
+	switch s := l.ch.Status(); {
+	case s.Status == channel.Failed && s.Closing == nil:
+		_, tx, _, err := l.ch.OurCommitment(l.signer)
+		if err != nil {
+			l.n.w.fail("%s: %v", l, err)
+		}
+		l.n.w.chain.broadcast(l.n, tx)
+	case s.Closing != nil && s.Status < channel.Spent:
+		tx, err := l.ch.ClosingTx(l.signer)
+		if err != nil {
+			l.n.w.fail("%s: %v", l, err)
+		}
+		l.n.w.chain.broadcast(l.n, tx)
+	}
+}
+
+// refuse tells the origin of an HTLC that it was not and will not be signed here.
+func (l *link) refuse(o channel.Origin, why error) {
+	if o.In == nil {
+		l.n.refused(o.Attempt, why)
+	} else if up := l.n.links[o.In.Channel]; up != nil {
+		up.fail(o.In.ID, onion.TemporaryChannelFailure(nil))
+	}
+}
+
+// decide hands on an incoming HTLC that is irrevocable.
+func (l *link) decide(in channel.Incoming) {
+	id := in.Ref.ID
+	if d, ok := l.decided[id]; ok {
+		l.put(func() { l.propose(d) })
+		return
+	}
+	if l.asked[id] || l.n.sits(in) {
+		return
+	}
+	l.asked[id] = true
+	peeled, err := onion.Peel(l.n.ring.Node(), in.Onion, in.PaymentHash)
+	if err == nil {
+		l.secrets[id] = peeled.SharedSecret
+	}
+	switch d := relay.Decide(in, peeled, err, relay.Facts{Height: l.n.height, Outgoing: l.n.outgoing}).(type) {
+	case relay.Receive:
+		l.n.arrived(in, d.Payload)
+	case relay.Forward:
+		if out := l.n.named(d.SCID); out == nil {
+			l.fail(id, onion.UnknownNextPeer())
+		} else {
+			l.n.w.stats.Forwards++
+			out.offer(d.Add)
+		}
+	case relay.Fail:
+		l.fail(id, d.Failure)
+	case relay.FailMalformed:
+		l.put(func() {
+			l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
+		})
+	}
+}
+
+// block says that the chain has a new height. Who holds an HTLC lets go of it in
+// seconds: the deadlines of what nobody has settled are far away.
+func (l *link) block(height uint32) { l.ch.Block(height) }
+
+// outgoing is what a forward needs to know of a channel.
+func (n *node) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
+	l := n.named(scid)
+	if l == nil {
+		return relay.Channel{}, false
+	}
+	s := l.ch.Status()
+	_, usable := l.capacity()
+	return relay.Channel{
+		Policy: n.policy, Usable: usable,
+		Gone: s.Status != channel.Open || s.LocalShutdown != nil || s.RemoteShutdown != nil,
+	}, true
+}
+
+func (l *link) fail(id uint64, f onion.Failure) {
+	l.put(func() {
+		reason := onion.NewFailure(l.secret(id), f)
+		l.settle(relay.DecisionRow{In: channel.Ref{Channel: l.edge.id, ID: id}, Kind: relay.Failed, Reason: reason})
+	})
+}
+
+func (l *link) answer(r channel.Resolved) relay.DecisionRow {
+	return relay.Answer(*r.Origin.In, r, l.secret(r.Origin.In.ID))
+}
+
+// secret is the shared secret of an incoming HTLC's onion, which is peeled again
+// after a restart.
+func (l *link) secret(id uint64) [32]byte {
+	if s, ok := l.secrets[id]; ok {
+		return s
+	}
+	for _, in := range l.ch.Unsettled() {
+		if in.Ref.ID == id {
+			if p, err := onion.Peel(l.n.ring.Node(), in.Onion, in.PaymentHash); err == nil {
+				l.secrets[id] = p.SharedSecret
+			}
+		}
+	}
+	return l.secrets[id]
+}
+
+func (l *link) settle(d relay.DecisionRow) {
+	if _, before := l.decided[d.In.ID]; !before {
+		l.decided[d.In.ID] = d
+		l.propose(d)
+	}
+}
+
+// propose asks the channel for a removal; what it refuses now is proposed again by
+// resume.
+func (l *link) propose(d relay.DecisionRow) {
+	var err error
+	switch {
+	case d.Kind == relay.Fulfil:
+		err = l.ch.Fulfill(d.In.ID, d.Preimage)
+	case d.Malformed != nil:
+		err = l.ch.FailMalformed(d.In.ID, d.Malformed.SHA256OfOnion, d.Malformed.Code)
+	default:
+		err = l.ch.Fail(d.In.ID, d.Reason)
+	}
+	if err != nil {
+		l.n.w.logf("%s: the removal of HTLC %d waits: %v", l, d.In.ID, err)
+	}
+}
+
+// resume goes on with every incoming HTLC that is not settled.
+func (l *link) resume() {
+	for _, in := range l.ch.Unsettled() {
+		l.decide(in)
+	}
+}
+
+// offer asks the channel to carry an HTLC; a refusal goes back to its origin.
+func (l *link) offer(add channel.Add) {
+	l.put(func() {
+		if _, err := l.ch.Offer(add); err != nil {
+			l.n.w.logf("%s refuses %s: %v", l, add.Amount, err)
+			l.after = append(l.after, func() { l.refuse(add.Origin, err) })
+		}
+	})
+}
+
+// connected says that the peer is there.
+func (l *link) connected(c *line) {
+	l.put(func() {
+		l.conn = c
+		l.ch.Connected(l.signer)
+	})
+}
+
+// disconnected says that the connection c is gone.
+func (l *link) disconnected(c *line) {
+	l.since = l.n.w.now
+	l.put(func() {
+		if l.conn == c {
+			l.conn = nil
+			l.ch.Disconnected()
+		}
+	})
+}
+
+// message takes a message of the peer.
+func (l *link) message(c *line, m wire.Message) {
+	if l.n.mute {
+		return
+	}
+	l.put(func() {
+		if l.conn != c {
+			return
+		}
+		if err := l.ch.Receive(m, verifier{}); err != nil {
+			if !l.n.confused() && !l.edge.other(l.n).confused() {
+				l.n.w.fail("%s: the peer broke a rule with %s: %v", l, wire.Name(m), err)
+			}
+			l.n.w.logf("%s: the peer broke a rule with %s: %v", l, wire.Name(m), err)
+			return
+		}
+		if e, ok := m.(*wire.Error); ok {
+			l.n.w.logf("%s hears the error %q", l, e.Data)
+		}
+		if _, ok := m.(*wire.ChannelReestablish); ok {
+			l.after = append(l.after, l.resume, l.n.hope)
+		}
+	})
+}
+
+type verifier struct{}
+
+// Verify implements [channel.Verifier].
+func (verifier) Verify(checks []channel.Check) bool {
+	for _, c := range checks {
+		if !script.Verify(c.Key, c.Hash, c.Sig) {
+			return false
+		}
+	}
+	return true
+}
