@@ -4,13 +4,8 @@ import "testing"
 
 // absent are the lines of the table for which a node has nothing to drive yet.
 var absent = []struct{ name, why string }{
-	{"Leyden has its money after a force close", "Leyden does not claim outputs of commitments yet"},
-	{"HTLCs in each direction are pending at a force close", "Leyden does not claim outputs of commitments yet"},
-	{"Leyden takes all when lnd breaches", "Leyden does not punish yet"},
-	{"Leyden sends a keysend payment, and takes one", "Leyden has no keysend"},
 	{"a zero-conf channel with option_scid_alias", "Leyden does not offer the feature bits 46/47 and 50/51"},
 	{"a close with option_simple_close", "Leyden does not offer the feature bits 60/61"},
-	{"Leyden changes the feerate as the funder", "Leyden never sends update_fee"},
 	{"lnd changes the feerate as the funder", "lnd looks at its feerate every 10 to 60 minutes, by a clock that cannot be set"},
 	{"attribution data", "lnd 0.21 has none"},
 }
@@ -20,13 +15,4 @@ func TestWhatIsAbsent(t *testing.T) {
 	for _, a := range absent {
 		t.Run(a.name, func(t *testing.T) { t.Skip(a.why) })
 	}
-}
-
-// A payment that lnd sends unasked is refused like any that is not known, and
-// nothing is lost.
-func TestAnUnaskedPaymentIsRefused(t *testing.T) {
-	eachLND(t, func(p *pair, lnd *LND) {
-		_, err := lnd.Keysend(p.context(), p.ours, 10_000_000)
-		p.refused(err, 0)
-	})
 }

@@ -159,22 +159,49 @@ func await(ctx context.Context, what string, look func(context.Context) error, a
 	}
 }
 
-var ports sync.Map // that were given out
+// Loopback ports below the range from which systems take the ports of outgoing
+// connections: they must still be free when a program comes back.
+const (
+	firstPort = 20_000
+	lastPort  = 32_000
+	blockSize = 100
+)
 
-// freePort finds a loopback port below the range from which systems take the
-// ports of outgoing connections: it must still be free when a program comes back.
+// block is a range of ports that this process claims by listening on the first one
+// as long as it lives: runs side by side take none from each other.
+var block struct {
+	sync.Mutex
+	claims    []net.Listener
+	next, end int
+}
+
+// freePort finds a port of ours that is free.
 func freePort() (string, error) {
-	for port := 20_000 + os.Getpid()%8_000; port < 32_000; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
+	block.Lock()
+	defer block.Unlock()
+	for {
+		for ; block.next < block.end; block.next++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", block.next))
+			if err == nil {
+				block.next++
+				return l.Addr().String(), l.Close()
+			}
 		}
-		l.Close()
-		if _, taken := ports.LoadOrStore(port, true); !taken {
-			return l.Addr().String(), nil
+		if err := claimPorts(); err != nil {
+			return "", err
 		}
 	}
-	return "", errors.New("no port is free")
+}
+
+func claimPorts() error {
+	for port := max(block.end, firstPort); port < lastPort; port += blockSize {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			block.claims = append(block.claims, l)
+			block.next, block.end = port+1, port+blockSize
+			return nil
+		}
+	}
+	return errors.New("no ports are free")
 }
 
 // freePorts finds so many.
