@@ -50,6 +50,9 @@ func StartLND(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string
 			"--gossip.sub-batch-delay=50ms", "--minbackoff=200ms", "--maxbackoff=1s", "--accept-keysend",
 			"--protocol.wumbo-channels", "--protocol.option-scid-alias", "--protocol.zero-conf", "--keep-failed-payment-attempts",
 			"--bitcoin.timelockdelta=40", "--maxpendingchannels=20",
+			// lnd looks at the terms that came before a channel is in its graph while that is
+			// being written, and forgets them for good when it is too early.
+			"--db.batch-commit-interval=1ms",
 		}, more...),
 	}}
 	return l, l.Start(ctx)
