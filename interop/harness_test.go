@@ -321,6 +321,10 @@ func (n *network) ready(c Channel, sides ...Peer) {
 			x, err := seen(ctx, p, c)
 			if err == nil && !x.Ready {
 				err = fmt.Errorf("it is %+v", x)
+				if lnd, ok := p.(*LND); ok && lnd.hasDropped(x) {
+					n.Log("lnd has dropped its peer's terms and is started again")
+					err = errors.Join(err, lnd.Stop(), lnd.Start(ctx))
+				}
 			}
 			return err
 		})

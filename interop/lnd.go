@@ -28,6 +28,7 @@ type LND struct {
 
 	id, listen, rpc string
 	conn            *grpc.ClientConn
+	dropped         map[string]int // lines of the log, see hasDropped
 }
 
 // StartLND starts a new node in a folder.
@@ -39,7 +40,7 @@ func StartLND(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &LND{Dir: dir, listen: at[0], rpc: at[1], process: process{
+	l := &LND{Dir: dir, listen: at[0], rpc: at[1], dropped: map[string]int{}, process: process{
 		name: name, log: filepath.Join(dir, "log"),
 		args: append([]string{
 			b.LND, "--lnddir=" + dir, "--alias=" + name, "--listen=" + at[0], "--externalip=" + at[0], "--rpclisten=" + at[1],
@@ -50,8 +51,6 @@ func StartLND(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string
 			"--gossip.sub-batch-delay=50ms", "--minbackoff=200ms", "--maxbackoff=1s", "--accept-keysend",
 			"--protocol.wumbo-channels", "--protocol.option-scid-alias", "--protocol.zero-conf", "--keep-failed-payment-attempts",
 			"--bitcoin.timelockdelta=40", "--maxpendingchannels=20",
-			// lnd looks at the terms that came before a channel is in its graph while that is
-			// being written, and forgets them for good when it is too early.
 			"--db.batch-commit-interval=1ms",
 		}, more...),
 	}}
@@ -168,10 +167,36 @@ func (l *LND) Open(ctx context.Context, to Peer, o Open) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.RPC().OpenChannelSync(ctx, &lnrpc.OpenChannelRequest{
+	request := &lnrpc.OpenChannelRequest{
 		NodePubkey: id, LocalFundingAmount: int64(o.Sat), PushSat: int64(o.Push), Private: o.Private, SatPerVbyte: 2,
-	})
+	}
+	if o.Private {
+		request.CommitmentType, request.ScidAlias, request.ZeroConf = lnrpc.CommitmentType_ANCHORS, true, o.ZeroConf
+	}
+	_, err = l.RPC().OpenChannelSync(ctx, request)
 	return err
+}
+
+// TrustAll makes lnd use channels of anybody before they confirm, where the other
+// asks for it, until the context ends.
+func (l *LND) TrustAll(ctx context.Context) error {
+	stream, err := l.RPC().ChannelAcceptor(ctx)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			asked, err := stream.Recv()
+			if err != nil {
+				return
+			}
+			answer := &lnrpc.ChannelAcceptResponse{Accept: true, PendingChanId: asked.PendingChanId, ZeroConf: asked.WantsZeroConf}
+			if err := stream.Send(answer); err != nil {
+				return
+			}
+		}
+	}()
+	return nil
 }
 
 // Channels implements [Peer].
@@ -219,6 +244,21 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 func (l *LND) routes(ctx context.Context, id uint64) bool {
 	e, err := l.RPC().GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanId: id})
 	return err == nil && e.Node1Policy != nil && e.Node2Policy != nil
+}
+
+// hasDropped says whether lnd has dropped its peer's terms for a channel since it was
+// asked last. A channel_update that comes before the channel is in its own graph it
+// keeps; it looks at that while it is writing the channel, and when it is too early
+// it refuses all that follow until it is started again.
+func (l *LND) hasDropped(c Channel) bool {
+	var block, tx, output uint64
+	if n, _ := fmt.Sscanf(c.SCID, "%dx%dx%d", &block, &tx, &output); n != 3 {
+		return false
+	}
+	line := fmt.Sprintf("Update edge for short_chan_id(%d) got: unable to add channel: edge not found", block<<40|tx<<16|output)
+	before, now := l.dropped[line], strings.Count(l.Log(), line)
+	l.dropped[line] = now
+	return now > before
 }
 
 // Close implements [Peer].

@@ -44,7 +44,8 @@ type Peer interface {
 // Open says which channel to open.
 type Open struct {
 	Sat, Push uint64
-	Private   bool
+	Private   bool // by aliases only
+	ZeroConf  bool // private, and used before it confirms
 }
 
 // Channel is a channel as one side sees it.

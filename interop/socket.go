@@ -133,6 +133,9 @@ func (s *socket) Open(ctx context.Context, to Peer, o Open) error {
 	if o.Push > 0 {
 		params["push_msat"] = o.Push * 1000
 	}
+	if o.ZeroConf {
+		params["mindepth"] = 0
+	}
 	return s.Call(ctx, nil, "fundchannel", params)
 }
 
