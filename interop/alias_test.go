@@ -12,6 +12,7 @@ import (
 // A channel that is named by aliases only carries payments both ways before its
 // funding transaction is in a block, and afterwards.
 func TestAChannelIsUsedBeforeItConfirms(t *testing.T) {
+	notQuick(t)
 	for _, opener := range openers("lnd") {
 		t.Run(opener+" opens", func(t *testing.T) {
 			n := newNetwork(t)

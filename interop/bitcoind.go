@@ -22,8 +22,8 @@ const (
 // Bitcoind is a bitcoind on regtest, with a wallet that mines.
 type Bitcoind struct {
 	process
+	chainRPC
 	Dir     string
-	Host    string // of its RPC
 	address string // where its blocks' coins go
 }
 
@@ -37,7 +37,7 @@ func StartBitcoind(ctx context.Context, binary, dir string) (*Bitcoind, error) {
 		return nil, err
 	}
 	_, rpcPort, _ := strings.Cut(at[0], ":")
-	b := &Bitcoind{Dir: dir, Host: at[0], process: process{
+	b := &Bitcoind{Dir: dir, chainRPC: chainRPC{at[0]}, process: process{
 		name: "bitcoind", log: filepath.Join(dir, "log"),
 		args: []string{
 			binary, "-regtest", "-datadir=" + dir, "-server", "-listen=0", "-rpcport=" + rpcPort, "-rpcbind=127.0.0.1",
@@ -69,45 +69,6 @@ func (b *Bitcoind) Start(ctx context.Context) error {
 
 // URL is where Leyden finds it.
 func (b *Bitcoind) URL() string { return "http://" + chainUser + ":" + chainPassword + "@" + b.Host }
-
-// Call gives it a command.
-func (b *Bitcoind) Call(ctx context.Context, result any, method string, params ...any) error {
-	if params == nil {
-		params = []any{}
-	}
-	body, err := json.Marshal(map[string]any{"jsonrpc": "1.0", "id": "interop", "method": method, "params": params})
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.Host, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	r.SetBasicAuth(chainUser, chainPassword)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	var answer struct {
-		Result json.RawMessage
-		Error  *struct{ Message string }
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return fmt.Errorf("bitcoind: %s: %s", method, res.Status)
-	}
-	if answer.Error != nil {
-		return fmt.Errorf("bitcoind: %s: %s", method, answer.Error.Message)
-	}
-	if result == nil {
-		return nil
-	}
-	return json.Unmarshal(answer.Result, result)
-}
 
 // Mine adds blocks with what is in the mempool.
 func (b *Bitcoind) Mine(ctx context.Context, blocks int) error {
@@ -142,4 +103,46 @@ func (b *Bitcoind) AwaitTx(ctx context.Context, count int) error {
 		}
 		return err
 	}, b.alive)
+}
+
+// chainRPC is where a bitcoind or btcd takes commands.
+type chainRPC struct{ Host string }
+
+// Call gives a command.
+func (c chainRPC) Call(ctx context.Context, result any, method string, params ...any) error {
+	if params == nil {
+		params = []any{}
+	}
+	body, err := json.Marshal(map[string]any{"jsonrpc": "1.0", "id": "interop", "method": method, "params": params})
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.Host, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.SetBasicAuth(chainUser, chainPassword)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Result json.RawMessage
+		Error  *struct{ Message string }
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return fmt.Errorf("the chain: %s: %s", method, res.Status)
+	}
+	if answer.Error != nil {
+		return fmt.Errorf("the chain: %s: %s", method, answer.Error.Message)
+	}
+	if result == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Result, result)
 }

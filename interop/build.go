@@ -15,13 +15,17 @@ type Binaries struct {
 	Leyden     string
 	LND        string
 	Bitcoind   string
+	Btcd       string
 	CLightning string // empty: there is none
 }
 
 // lndTags are the parts of lnd's interface that its releases have.
 const lndTags = "autopilotrpc chainrpc invoicesrpc peersrpc routerrpc signrpc walletrpc"
 
-const lndModule = "github.com/lightningnetwork/lnd"
+const (
+	lndModule  = "github.com/lightningnetwork/lnd"
+	btcdModule = "github.com/btcsuite/btcd"
+)
 
 // Find finds the programs, and builds those that it can: lnd once for each version,
 // Leyden from this tree always unless LEYDEN names one. It must run inside this module. What it builds is
@@ -39,16 +43,16 @@ func Find(ctx context.Context) (b Binaries, err error) {
 		}
 		dir = filepath.Join(cache, "leyden-interop")
 	}
-	version, err := goTool(ctx, "list", "-m", "-f", "{{.Version}}", lndModule)
-	if err != nil {
+	if b.LND, err = buildOnce(ctx, dir, "lnd", lndModule, lndModule+"/cmd/lnd", "-tags", lndTags); err != nil {
 		return b, err
 	}
-	b.LND = filepath.Join(dir, "lnd-"+version)
-	if _, err := os.Stat(b.LND); errors.Is(err, os.ErrNotExist) {
-		err = build(ctx, b.LND, "-tags", lndTags, lndModule+"/cmd/lnd")
-		if err != nil {
-			return b, err
-		}
+	if os.Getenv("BTCD") != "" {
+		b.Btcd, err = find("BTCD", "btcd")
+	} else {
+		b.Btcd, err = buildOnce(ctx, dir, "btcd", btcdModule, btcdModule)
+	}
+	if err != nil {
+		return b, err
 	}
 	if os.Getenv("LEYDEN") != "" {
 		b.Leyden, err = find("LEYDEN", "leyden")
@@ -56,6 +60,19 @@ func Find(ctx context.Context) (b Binaries, err error) {
 	}
 	b.Leyden = filepath.Join(dir, "leyden")
 	return b, build(ctx, b.Leyden, "-C", "..", "./cmd/leyden")
+}
+
+// buildOnce builds a program of the version in go.mod unless it is there.
+func buildOnce(ctx context.Context, dir, name, module, program string, args ...string) (string, error) {
+	version, err := goTool(ctx, "list", "-m", "-f", "{{.Version}}", module)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, name+"-"+version)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return path, err
+	}
+	return path, build(ctx, path, append(args, program)...)
 }
 
 func find(variable, name string) (string, error) {

@@ -140,6 +140,7 @@ func (p *pair) state(i Invoice, want lnrpc.Invoice_InvoiceState) {
 }
 
 func TestAChannelWithHTLCsIsClosedByAgreementWhenTheyAreGone(t *testing.T) {
+	notQuick(t)
 	fresh(t, "closes", func(p *pair, first, _ Peer) {
 		lnd, ok := p.theirs.(*LND)
 		if !ok {

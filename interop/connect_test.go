@@ -58,6 +58,7 @@ func (n *network) features(lnd *LND) {
 
 // lnd pings every peer of its own accord, and counts how long the answer takes.
 func TestLeydenAnswersPings(t *testing.T) {
+	notQuick(t)
 	eachLND(t, func(p *pair, lnd *LND) {
 		p.eventually("lnd to have the answer to a ping", func(ctx context.Context) error {
 			out, err := lnd.RPC().ListPeers(ctx, &lnrpc.ListPeersRequest{})
@@ -72,6 +73,7 @@ func TestLeydenAnswersPings(t *testing.T) {
 // Whoever has gone and come back: the two find each other again by themselves, and
 // their channel goes on.
 func TestALostConnectionComesBack(t *testing.T) {
+	notQuick(t)
 	bothWays(t, func(p *pair, goes, stays Peer) {
 		for _, end := range []func() error{goes.Stop, goes.Kill} {
 			p.must(end())
@@ -96,6 +98,7 @@ func TestAChannelIsOpenedWithAPush(t *testing.T) {
 
 // A channel of more than 2^24 satoshi needs large channels.
 func TestALargeChannelIsOpened(t *testing.T) {
+	notQuick(t)
 	strangers(t, "opens", func(n *network, first, second Peer) {
 		c := n.open(first, second, Open{Sat: 50_000_000, Push: 10_000_000})
 		n.quiet(c, first, second)
@@ -128,12 +131,10 @@ func TestAnUnannouncedChannelIsOpened(t *testing.T) {
 // A payer who cannot know of the unannounced channel pays through it by the
 // invoice's route hints.
 func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
+	notQuick(t)
 	for _, kind := range kinds() {
 		for _, payee := range openers(kind) {
 			for _, middle := range openers(kind) {
-				if testing.Short() && payee == middle {
-					continue
-				}
 				payer := "leyden"
 				if payee == "leyden" {
 					payer = kind
@@ -161,6 +162,7 @@ func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
 
 // Of two channels neither can carry the amount alone.
 func TestAPaymentInPartsArrives(t *testing.T) {
+	notQuick(t)
 	strangers(t, "pays", func(n *network, first, second Peer) {
 		x := n.open(first, second, Open{Sat: 300_000})
 		y := n.open(first, second, Open{Sat: 300_000})

@@ -11,9 +11,10 @@ import (
 // Leyden comes back with another feerate of the day while HTLCs are in flight, and
 // proposes it for the channel that it has opened: both ways, and payments go on.
 func TestLeydenChangesTheFeerateAsTheFunder(t *testing.T) {
+	notQuick(t)
 	p := newPair(newNetwork(t), "lnd", "leyden")
 	lnd := p.theirs.(*LND)
-	for _, feerate := range []int64{2000, 500} {
+	for _, feerate := range []int64{500, 2500} {
 		h := p.holdAt(p.ours, lnd, 7_000_000)
 		p.must(p.ours.Stop())
 		if err := <-h.ended; err == nil {

@@ -65,6 +65,9 @@ func forced(t *testing.T, body func(*pair)) {
 	t.Helper()
 	for _, kind := range kinds() {
 		for _, opener := range openers(kind) {
+			if testing.Short() && opener == "leyden" {
+				continue
+			}
 			t.Run(opener+" opens", func(t *testing.T) { body(newPair(newNetwork(t), kind, opener)) })
 		}
 	}
@@ -75,6 +78,7 @@ func TestBothHaveTheirMoneyAfterLeydenForceCloses(t *testing.T) {
 }
 
 func TestBothHaveTheirMoneyAfterTheOtherForceCloses(t *testing.T) {
+	notQuick(t)
 	forced(t, func(p *pair) { p.forceClose(p.theirs, p.ours, p.theirs, p.ours) })
 }
 
@@ -82,11 +86,9 @@ func TestBothHaveTheirMoneyAfterTheOtherForceCloses(t *testing.T) {
 // offered two to lnd, of which lnd takes one afterwards; lnd has offered two through
 // Leyden to a third node, which takes one and gives the other back.
 func TestHTLCsOfBothDirectionsPendAtAForceClose(t *testing.T) {
+	notQuick(t)
 	for _, closer := range openers("lnd") {
 		for _, opener := range openers("lnd") {
-			if testing.Short() && closer == opener {
-				continue
-			}
 			t.Run(opener+" opens, "+closer+" closes", func(t *testing.T) {
 				p := newPair(newNetwork(t), "lnd", opener)
 				far := p.lnd("far")

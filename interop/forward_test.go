@@ -178,6 +178,7 @@ func TestLeydenForwardsBetweenOthers(t *testing.T) {
 }
 
 func TestOthersForwardBetweenLeydens(t *testing.T) {
+	notQuick(t)
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) { forwards(t, "leyden", kind) })
 	}
@@ -186,6 +187,7 @@ func TestOthersForwardBetweenLeydens(t *testing.T) {
 // Each learns what the other knows: the channels of the other's far neighbour, and
 // who comes late gets all of it by asking.
 func TestGossipGoesBothWays(t *testing.T) {
+	notQuick(t)
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			l := newLine(t, "leyden", "leyden", kind, kind)

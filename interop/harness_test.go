@@ -55,6 +55,14 @@ func run(m *testing.M) (code int) {
 // longest is how long a step of a case may take before the case has failed.
 const longest = 2 * time.Minute
 
+// notQuick leaves a case out of the quick part of the table.
+func notQuick(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not in the quick part")
+	}
+}
+
 // network are the nodes of a case.
 type network struct {
 	*testing.T

@@ -18,6 +18,7 @@ func eachLND(t *testing.T, body func(p *pair, lnd *LND)) {
 
 // Blocks come while a payment is held, and the connection goes and comes back.
 func TestAHeldPaymentIsSettled(t *testing.T) {
+	notQuick(t)
 	eachLND(t, func(p *pair, lnd *LND) {
 		preimage, i, paid := p.hold(7_000_000)
 		p.mine(3)
@@ -32,6 +33,7 @@ func TestAHeldPaymentIsSettled(t *testing.T) {
 }
 
 func TestAHeldPaymentIsCancelled(t *testing.T) {
+	notQuick(t)
 	eachLND(t, func(p *pair, lnd *LND) {
 		_, i, paid := p.hold(7_000_000)
 		p.mine(3)
@@ -48,6 +50,7 @@ func TestAHeldPaymentIsCancelled(t *testing.T) {
 }
 
 func TestAnHTLCThatIsHeldPastItsExpiryIsFailedBack(t *testing.T) {
+	notQuick(t)
 	eachLND(t, func(p *pair, lnd *LND) {
 		_, i, paid := p.hold(5_000_000)
 		x, err := lnd.State(p.context(), i.Hash)

@@ -46,6 +46,7 @@ func (n *network) copyTo(to, from string) {
 // lnd's channels are put back to when it had more, and it closes by what it has
 // there, while Leyden is away. Leyden takes all.
 func TestLeydenTakesAllWhenLndBreaches(t *testing.T) {
+	notQuick(t)
 	forced(t, func(p *pair) {
 		lnd, ok := p.theirs.(*LND)
 		if !ok {
@@ -81,6 +82,7 @@ func TestLeydenTakesAllWhenLndBreaches(t *testing.T) {
 // Leyden is given an old database. It must not broadcast what it has there, for lnd
 // would take all: it waits until lnd closes, and has what it had last.
 func TestLeydenWithAnOldDatabaseGetsItsMoneyByLndsClose(t *testing.T) {
+	notQuick(t)
 	forced(t, func(p *pair) {
 		p.transfer(p.ours, p.theirs, 5_000_000)
 		p.quiet(p.channel, p.ours, p.theirs)
