@@ -161,13 +161,19 @@ func (p *pair) closeWithHTLCs(far *LND, first Peer) {
 	shares["lnd"] += each
 	shares["leyden"] += each // through: it has paid as much to far
 	shares["lnd"] -= each
-	const most, step = 500, 5
+	// Block by block at first, so that all claims are made long before the HTLCs expire.
+	const most, singly, step = 600, 30, 5
 	mined := 0
-	for ; mined < most; mined += step {
+	for mined < most {
 		if p.has(p.ours, before["leyden"]+shares["leyden"]-forceFees) && p.has(lnd, before["lnd"]+shares["lnd"]-forceFees) {
 			break
 		}
-		p.mine(step)
+		blocks := step
+		if mined < singly {
+			blocks = 1
+		}
+		p.mine(blocks)
+		mined += blocks
 	}
 	for _, x := range []Peer{p.ours, lnd} {
 		has, err := x.OnChain(p.context())
