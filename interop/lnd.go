@@ -217,7 +217,7 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 		}
 		out = append(out, Channel{
 			Point: c.ChannelPoint, SCID: scid(c.ChanId), Peer: c.RemotePubkey, Capacity: unsigned(c.Capacity),
-			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: c.Active && l.routes(ctx, c.ChanId), Private: c.Private,
+			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: c.Active && (c.Private || l.routes(ctx, c.ChanId)), Private: c.Private,
 			State: "open",
 		})
 	}
@@ -239,7 +239,7 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 	return out, nil
 }
 
-// routes says whether payments find a channel: some time after it is active both
+// routes says whether payments find an announced channel: some time after it is active both
 // sides' terms are in the graph.
 func (l *LND) routes(ctx context.Context, id uint64) bool {
 	e, err := l.RPC().GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanId: id})
