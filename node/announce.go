@@ -212,9 +212,27 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 	}
 	n.wg.Go(func() {
 		n.makeUpdate(l, id)
-		n.tellUpdate(l)
 		n.announce(l)
+		n.letSettle(l)
+		n.tellUpdate(l)
 	})
+}
+
+// settling is how long a peer has to put a new channel into its own graph. One that
+// needs it may lose our terms for good when they come at once.
+const settling = 2 * time.Second
+
+// letSettle waits until the peer has told its terms, or for a while.
+func (n *Node) letSettle(l *link.Link) {
+	look := time.NewTicker(settling / 20)
+	defer look.Stop()
+	for end := time.Now().Add(settling); n.peerTerms(l) == nil && time.Now().Before(end); {
+		select {
+		case <-look.C:
+		case <-n.ctx.Done():
+			return
+		}
+	}
 }
 
 // policy implements [link.Config.Policy].

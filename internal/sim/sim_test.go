@@ -111,7 +111,7 @@ func FuzzSchedule(f *testing.F) {
 	f.Add([]byte{1, 3, 3, 7, 200, 100, 50, 25, 12, 6, 3, 1, 0, 255, 254, 253, 127, 63, 31, 15, 7, 3, 1})
 	f.Fuzz(func(t *testing.T, tape []byte) {
 		if len(tape) > 2000 {
-			t.Skip()
+			return
 		}
 		run(t, Config{Tape: tape})
 	})
