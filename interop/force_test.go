@@ -134,6 +134,7 @@ func (p *pair) closeWithHTLCs(far *LND, first Peer) {
 	p.Helper()
 	lnd := p.theirs.(*LND)
 	const each = 100_000 // satoshi: far more than the fees
+	p.fund(lnd, 500_000) // its HTLC transactions pay no fee of their own: without coins they wait
 	before, shares := map[string]uint64{}, map[string]uint64{}
 	for _, x := range []Peer{p.ours, lnd} {
 		sat, err := x.OnChain(p.context())

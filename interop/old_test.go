@@ -12,7 +12,7 @@ import (
 // puts it back.
 func (n *network) keepCopy(from string, names ...string) (putBack func()) {
 	n.Helper()
-	kept := filepath.Join(n.T.TempDir(), "kept")
+	kept := filepath.Join(n.TempDir(), "kept")
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(from, name)); err == nil {
 			n.copyTo(filepath.Join(kept, name), filepath.Join(from, name))
