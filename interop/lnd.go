@@ -217,7 +217,7 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 		}
 		out = append(out, Channel{
 			Point: c.ChannelPoint, SCID: scid(c.ChanId), Peer: c.RemotePubkey, Capacity: unsigned(c.Capacity),
-			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: c.Active && (c.Private || l.routes(ctx, c.ChanId)), Private: c.Private,
+			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: c.Active && l.routes(ctx, c.ChanId, c.Private), Private: c.Private,
 			State: "open",
 		})
 	}
@@ -239,11 +239,19 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 	return out, nil
 }
 
-// routes says whether payments find an announced channel: some time after it is active both
-// sides' terms are in the graph.
-func (l *LND) routes(ctx context.Context, id uint64) bool {
+// routes says whether payments find a channel: some time after it is active lnd's
+// terms are in its graph, and those of the other side. It forgets a channel_update
+// for one of its aliases that comes earlier: an unannounced channel does without.
+func (l *LND) routes(ctx context.Context, id uint64, private bool) bool {
 	e, err := l.RPC().GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanId: id})
-	return err == nil && e.Node1Policy != nil && e.Node2Policy != nil
+	if err != nil {
+		return false
+	}
+	own, other := e.Node1Policy, e.Node2Policy
+	if e.Node1Pub != l.id {
+		own, other = other, own
+	}
+	return own != nil && (private || other != nil)
 }
 
 // hasDropped says whether lnd has dropped its peer's terms for a channel since it was
