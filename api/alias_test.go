@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 // hop is what the tests read of a route hint.
@@ -105,9 +105,9 @@ func TestFundChannelWithMindepthZeroIsUsedAtOnce(t *testing.T) {
 	w.idle(t)
 
 	t.Run("a peer that does not trust us refuses", func(t *testing.T) {
-		refused(t, w.carol, api.Failed, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": 0})
-		refused(t, w.carol, api.Failed, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": 1000})
-		refused(t, w.carol, api.InvalidParams, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": -1})
+		refused(t, w.carol, command.Failed, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": 0})
+		refused(t, w.carol, command.Failed, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": 1000})
+		refused(t, w.carol, command.InvalidParams, "fundchannel", named{"id": w.alice.ID(), "amount": 100_000, "mindepth": -1})
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -34,14 +34,14 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 		l.Close()
 		id := bob.ID().String()
 		for _, wrong := range []string{"", "bob", id[:64], id + "00", strings.Repeat("00", 33) + "@" + nobody} {
-			refused(t, alice, api.InvalidParams, "connect", wrong)
+			refused(t, alice, command.InvalidParams, "connect", wrong)
 		}
-		refused(t, alice, api.InvalidParams, "connect", id+"@"+nobody, "127.0.0.1")
-		refused(t, alice, api.InvalidParams, "connect", id, "127.0.0.1", 65_536)
-		refused(t, alice, api.ConnectNoKnownAddress, "connect", id)
-		refused(t, alice, api.ConnectAllFailed, "connect", id+"@"+nobody)
-		refused(t, alice, api.ConnectAllFailed, "connect", w.carol.ID().String()+"@"+bob.Addr().String())
-		refused(t, alice, api.FundPeerNotConnected, "fundchannel", id, 100_000)
+		refused(t, alice, command.InvalidParams, "connect", id+"@"+nobody, "127.0.0.1")
+		refused(t, alice, command.InvalidParams, "connect", id, "127.0.0.1", 65_536)
+		refused(t, alice, command.ConnectNoKnownAddress, "connect", id)
+		refused(t, alice, command.ConnectAllFailed, "connect", id+"@"+nobody)
+		refused(t, alice, command.ConnectAllFailed, "connect", w.carol.ID().String()+"@"+bob.Addr().String())
+		refused(t, alice, command.FundPeerNotConnected, "fundchannel", id, 100_000)
 	})
 
 	t.Run("coins arrive", func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 		if !strings.HasPrefix(all.Bech32, "bcrt1q") || !strings.HasPrefix(all.P2TR, "bcrt1p") {
 			t.Errorf("newaddr gives %+v", all)
 		}
-		refused(t, alice, api.InvalidParams, "newaddr", "p2sh")
+		refused(t, alice, command.InvalidParams, "newaddr", "p2sh")
 	})
 
 	t.Run("a peer is connected once", func(t *testing.T) {
@@ -74,18 +74,18 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 
 	t.Run("a channel that cannot be is refused", func(t *testing.T) {
 		id := bob.ID()
-		refused(t, alice, api.FundCannotAfford, "fundchannel", id, 2_000_000)
+		refused(t, alice, command.FundCannotAfford, "fundchannel", id, 2_000_000)
 		for _, wrong := range []any{"1msat", -1, "", "much", "1000000.5sat"} {
-			refused(t, alice, api.InvalidParams, "fundchannel", id, wrong)
+			refused(t, alice, command.InvalidParams, "fundchannel", id, wrong)
 		}
-		refused(t, alice, api.InvalidParams, "fundchannel", "bob", 100_000)
+		refused(t, alice, command.InvalidParams, "fundchannel", "bob", 100_000)
 		for _, wrong := range []any{1, "fast", "1.5perkb", -1, "252perkw"} {
-			refused(t, alice, api.InvalidParams, "fundchannel", named{"id": id, "amount": 100_000, "feerate": wrong})
+			refused(t, alice, command.InvalidParams, "fundchannel", named{"id": id, "amount": 100_000, "feerate": wrong})
 		}
 		for _, params := range []named{
 			{"id": id, "amount": 100}, {"id": id, "amount": 100_000, "push_msat": 100_000_001},
 		} {
-			if e := refused(t, alice, api.Failed, "fundchannel", params); e.Message == "" {
+			if e := refused(t, alice, command.Failed, "fundchannel", params); e.Message == "" {
 				t.Errorf("%v: no reason", params)
 			}
 		}
@@ -134,7 +134,7 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 
 	t.Run("it closes by agreement", func(t *testing.T) {
 		for _, wrong := range []string{"", "1x1x1", w.carol.ID().String(), strings.Repeat("00", 32), strings.Repeat("x", 1000)} {
-			if e := refused(t, alice, api.InvalidParams, "close", wrong); len(e.Message) > 200 {
+			if e := refused(t, alice, command.InvalidParams, "close", wrong); len(e.Message) > 200 {
 				t.Errorf("the refusal repeats %d bytes", len(e.Message))
 			}
 		}

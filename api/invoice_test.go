@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 func TestInvoices(t *testing.T) {
@@ -36,9 +36,9 @@ func TestInvoices(t *testing.T) {
 		equal(t, "from the second on", len(invoices(t, bob, named{"index": "created", "start": 2, "limit": 9})), 1)
 		equal(t, "at the most", len(invoices(t, bob, named{"index": "created", "limit": 1})), 1)
 		equal(t, "of a label that is not there", len(invoices(t, bob, "coffee")), 0)
-		refused(t, bob, api.InvalidParams, "listinvoices", named{"invstring": corrupted(first.Bolt11)})
-		refused(t, bob, api.InvalidParams, "listinvoices", named{"payment_hash": "00"})
-		refused(t, bob, api.InvalidParams, "listinvoices", named{"index": "loved"})
+		refused(t, bob, command.InvalidParams, "listinvoices", named{"invstring": corrupted(first.Bolt11)})
+		refused(t, bob, command.InvalidParams, "listinvoices", named{"payment_hash": "00"})
+		refused(t, bob, command.InvalidParams, "listinvoices", named{"index": "loved"})
 	})
 
 	t.Run("it says what was asked for", func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestInvoices(t *testing.T) {
 	})
 
 	t.Run("what cannot be one is refused and leaves nothing", func(t *testing.T) {
-		refused(t, bob, api.InvoiceLabelExists, "invoice", 1, "tea", "another tea")
-		refused(t, bob, api.InvoicePreimageExists, "invoice", named{"amount_msat": 1, "label": "b", "description": "", "preimage": secret(1)})
+		refused(t, bob, command.InvoiceLabelExists, "invoice", 1, "tea", "another tea")
+		refused(t, bob, command.InvoicePreimageExists, "invoice", named{"amount_msat": 1, "label": "b", "description": "", "preimage": secret(1)})
 		for name, params := range map[string][]any{
 			"amount 0":               {0, "a", "b"},
 			"amount below 0":         {-1, "a", "b"},
@@ -87,13 +87,13 @@ func TestInvoices(t *testing.T) {
 			"a short preimage":       {named{"amount_msat": 1, "label": "a", "description": "b", "preimage": "00ff"}},
 			"an unknown parameter":   {named{"amount_msat": 1, "label": "a", "description": "b", "colour": "red"}},
 		} {
-			t.Run(name, func(t *testing.T) { refused(t, bob, api.InvalidParams, "invoice", params...) })
+			t.Run(name, func(t *testing.T) { refused(t, bob, command.InvalidParams, "invoice", params...) })
 		}
 	})
 
 	t.Run("waiting ends by payment or by its time", func(t *testing.T) {
-		refused(t, bob, api.InvoiceWaitTimedOut, "waitinvoice", "tea", 0)
-		refused(t, bob, api.InvoiceNotFound, "waitinvoice", "coffee")
+		refused(t, bob, command.InvoiceWaitTimedOut, "waitinvoice", "tea", 0)
+		refused(t, bob, command.InvoiceNotFound, "waitinvoice", "coffee")
 		ask[payResult](t, w.alice, "pay", first.Bolt11)
 		paid := ask[invoiceResult](t, bob, "waitinvoice", "tea", 0)
 		equal(t, "the proof", paid.PaymentPreimage, secret(1))
@@ -101,12 +101,12 @@ func TestInvoices(t *testing.T) {
 	})
 
 	t.Run("only one of the status named is deleted", func(t *testing.T) {
-		refused(t, bob, api.InvoiceStatusUnexpected, "delinvoice", "tea", "unpaid")
-		refused(t, bob, api.InvoiceStatusUnexpected, "delinvoice", "milk", "paid")
-		refused(t, bob, api.InvoiceNotFound, "delinvoice", "coffee", "paid")
+		refused(t, bob, command.InvoiceStatusUnexpected, "delinvoice", "tea", "unpaid")
+		refused(t, bob, command.InvoiceStatusUnexpected, "delinvoice", "milk", "paid")
+		refused(t, bob, command.InvoiceNotFound, "delinvoice", "coffee", "paid")
 		equal(t, "what was deleted", ask[invoiceResult](t, bob, "delinvoice", "milk", "unpaid").Bolt11, second.Bolt11)
 		equal(t, "what is left", len(invoices(t, bob)), 1)
-		refused(t, bob, api.InvoiceNotFound, "waitinvoice", "milk")
+		refused(t, bob, command.InvoiceNotFound, "waitinvoice", "milk")
 		if _, err := try(t, w.alice, "pay", second.Bolt11); err == nil {
 			t.Error("an invoice that was deleted was paid")
 		}

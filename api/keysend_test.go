@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -28,14 +28,14 @@ func TestAKeysendThatCannotBeIsRefused(t *testing.T) {
 		"a hint without a node": {"destination": bob, "amount_msat": 1000, "routehints": [][]named{{{"scid": "1x1x1"}}}},
 		"an empty hint":         {"destination": bob, "amount_msat": 1000, "routehints": [][]named{{}}},
 	} {
-		if e := refused(t, w.alice, api.InvalidParams, "keysend", params); e.Message == "" {
+		if e := refused(t, w.alice, command.InvalidParams, "keysend", params); e.Message == "" {
 			t.Errorf("%s: no reason", name)
 		}
 	}
 	// To a node that no way leads to.
 	if _, err := try(t, w.alice, "keysend", bob, 1000); err == nil {
 		t.Error("paid a node without channels")
-	} else if e, ok := err.(*api.Error); !ok || e.Code != api.PayRouteNotFound {
+	} else if e, ok := err.(*command.Error); !ok || e.Code != command.PayRouteNotFound {
 		t.Errorf("got %v", err)
 	}
 }

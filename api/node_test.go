@@ -18,6 +18,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
@@ -190,20 +191,20 @@ func stateOf(t *testing.T, n *node.Node) state {
 
 // refused gives a command that must be refused with the code, and must change
 // nothing.
-func refused(t *testing.T, n *node.Node, want api.Code, method string, params ...any) *api.Error {
+func refused(t *testing.T, n *node.Node, want command.Code, method string, params ...any) *command.Error {
 	t.Helper()
 	before := stateOf(t, n)
 	res, err := try(t, n, method, params...)
-	var e *api.Error
+	var e *command.Error
 	if !errors.As(err, &e) {
 		t.Errorf("%s %v: gave %s, want code %d", method, params, res, want)
-		return &api.Error{}
+		return &command.Error{}
 	}
 	if e.Code != want || e.Message == "" {
 		t.Errorf("%s %v: code %d (%s), want %d", method, params, e.Code, e.Message, want)
 	}
 	c, _ := api.Find(method)
-	if e.Code != api.InvalidParams && !slices.Contains(c.Errors, e.Code) {
+	if e.Code != command.InvalidParams && !slices.Contains(c.Errors, e.Code) {
 		t.Errorf("%s: code %d is not on its page", method, e.Code)
 	}
 	if after := stateOf(t, n); after != before {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 )
 
@@ -29,38 +30,38 @@ func TestPaying(t *testing.T) {
 	tea := ask[invoiceResult](t, w.bob, "invoice", 25_000, "tea", "one tea").Bolt11
 
 	t.Run("a bad invoice is refused", func(t *testing.T) {
-		refused(t, w.alice, api.InvalidParams, "pay", corrupted(tea))
-		refused(t, w.alice, api.InvalidParams, "pay", "")
-		refused(t, w.alice, api.InvalidParams, "pay")
-		refused(t, w.alice, api.InvalidParams, "pay", tea[:len(tea)/2])
-		refused(t, w.alice, api.InvalidParams, "decode", corrupted(tea))
+		refused(t, w.alice, command.InvalidParams, "pay", corrupted(tea))
+		refused(t, w.alice, command.InvalidParams, "pay", "")
+		refused(t, w.alice, command.InvalidParams, "pay")
+		refused(t, w.alice, command.InvalidParams, "pay", tea[:len(tea)/2])
+		refused(t, w.alice, command.InvalidParams, "decode", corrupted(tea))
 		mainnet := foreign(t, func(inv *bolt11.Invoice) { inv.Network = bolt11.Mainnet })
-		refused(t, w.alice, api.InvalidParams, "pay", mainnet)
+		refused(t, w.alice, command.InvalidParams, "pay", mainnet)
 		equal(t, "currency", ask[struct{ Currency string }](t, w.alice, "decode", mainnet).Currency, "bc")
-		if e := refused(t, w.alice, api.InvalidParams, "pay", requiresFeature100); !strings.Contains(e.Message, "feature") {
+		if e := refused(t, w.alice, command.InvalidParams, "pay", requiresFeature100); !strings.Contains(e.Message, "feature") {
 			t.Errorf("an unknown feature: %s", e.Message)
 		}
 		old := foreign(t, func(inv *bolt11.Invoice) { inv.Timestamp, inv.Expiry = 1_600_000_000, 60 })
-		refused(t, w.alice, api.PayInvoiceExpired, "pay", old)
+		refused(t, w.alice, command.PayInvoiceExpired, "pay", old)
 		equal(t, "an expired invoice decodes", ask[struct{ Expiry uint64 }](t, w.alice, "decode", old).Expiry, uint64(60))
 		open := foreign(t, func(inv *bolt11.Invoice) { inv.Amount = nil })
-		refused(t, w.alice, api.InvalidParams, "pay", open)
-		refused(t, w.alice, api.InvalidParams, "pay", open, 0)
-		refused(t, w.alice, api.InvalidParams, "pay", tea, 24_999)
+		refused(t, w.alice, command.InvalidParams, "pay", open)
+		refused(t, w.alice, command.InvalidParams, "pay", open, 0)
+		refused(t, w.alice, command.InvalidParams, "pay", tea, 24_999)
 	})
 
 	t.Run("limits that are none are refused", func(t *testing.T) {
 		for _, percent := range []any{-1, 101, "0.00001", "x", "0.1sat", "", "1e2", true} {
-			refused(t, w.alice, api.InvalidParams, "pay", named{"bolt11": tea, "maxfeepercent": percent})
+			refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": tea, "maxfeepercent": percent})
 		}
-		refused(t, w.alice, api.InvalidParams, "pay", named{"bolt11": tea, "retry_for": -1})
-		refused(t, w.alice, api.InvalidParams, "pay", named{"bolt11": tea, "maxfee": -1})
-		refused(t, w.alice, api.InvalidParams, "pay", named{"bolt11": tea, "maxdelay": 1 << 33})
+		refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": tea, "retry_for": -1})
+		refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": tea, "maxfee": -1})
+		refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": tea, "maxdelay": 1 << 33})
 	})
 
 	t.Run("our own invoice is refused", func(t *testing.T) {
 		own := ask[invoiceResult](t, w.alice, "invoice", 1000, "own", "to ourselves").Bolt11
-		refused(t, w.alice, api.InvalidParams, "pay", own)
+		refused(t, w.alice, command.InvalidParams, "pay", own)
 	})
 
 	t.Run("what no route can carry fails and moves nothing", func(t *testing.T) {
@@ -69,8 +70,8 @@ func TestPaying(t *testing.T) {
 		much := ask[invoiceResult](t, w.bob, "invoice", "2000000sat", "much", "more than there is").Bolt11
 		for _, invoice := range []string{nowhere, much} {
 			_, err := try(t, w.alice, "pay", invoice)
-			if e, ok := err.(*api.Error); !ok || e.Code != api.PayRouteNotFound {
-				t.Errorf("got %v, want code %d", err, api.PayRouteNotFound)
+			if e, ok := err.(*command.Error); !ok || e.Code != command.PayRouteNotFound {
+				t.Errorf("got %v, want code %d", err, command.PayRouteNotFound)
 			}
 			if pays := ask[paysResult](t, w.alice, "listpays", invoice).Pays; len(pays) != 1 || pays[0].Status != "failed" {
 				t.Errorf("listpays gives %+v", pays)
@@ -129,10 +130,10 @@ func TestPaying(t *testing.T) {
 			t.Errorf("listsendpays gives %+v, waitsendpay gave %+v", attempts, done)
 		}
 		w.idle(t)
-		refused(t, w.alice, api.InvalidParams, "sendpay", "[]", inv.PaymentHash)
-		refused(t, w.alice, api.InvalidParams, "sendpay", "no route", inv.PaymentHash)
-		refused(t, w.alice, api.PayNoSuchPayment, "waitsendpay", strings.Repeat("ab", 32))
-		refused(t, w.alice, api.PayRouteNotFound, "getroute", w.bob.ID(), "2000000sat")
+		refused(t, w.alice, command.InvalidParams, "sendpay", "[]", inv.PaymentHash)
+		refused(t, w.alice, command.InvalidParams, "sendpay", "no route", inv.PaymentHash)
+		refused(t, w.alice, command.PayNoSuchPayment, "waitsendpay", strings.Repeat("ab", 32))
+		refused(t, w.alice, command.PayRouteNotFound, "getroute", w.bob.ID(), "2000000sat")
 	})
 
 	t.Run("a payee that does not know the payment says so", func(t *testing.T) {
@@ -140,9 +141,9 @@ func TestPaying(t *testing.T) {
 		hash := strings.Repeat("cd", 32)
 		ask[payResult](t, w.alice, "sendpay", named{"route": route, "payment_hash": hash, "payment_secret": hash})
 		_, err := try(t, w.alice, "waitsendpay", hash)
-		e, ok := err.(*api.Error)
-		if !ok || e.Code != api.PayDestinationFailed {
-			t.Fatalf("got %v, want code %d", err, api.PayDestinationFailed)
+		e, ok := err.(*command.Error)
+		if !ok || e.Code != command.PayDestinationFailed {
+			t.Fatalf("got %v, want code %d", err, command.PayDestinationFailed)
 		}
 		data, ok := e.Data.(map[string]any)
 		if !ok || data["erring_index"] != 2 || data["erring_node"] != w.bob.ID() {

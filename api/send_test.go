@@ -9,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 func TestWithdrawing(t *testing.T) {
@@ -33,17 +34,17 @@ func TestWithdrawing(t *testing.T) {
 
 	t.Run("what cannot be sent is refused", func(t *testing.T) {
 		for _, wrong := range []string{"", "bob", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", to[:len(to)-1]} {
-			refused(t, w.alice, api.InvalidParams, "withdraw", wrong, 1000)
+			refused(t, w.alice, command.InvalidParams, "withdraw", wrong, 1000)
 		}
 		for _, wrong := range []any{"", -1, "much", "1msat", 1.5} {
-			refused(t, w.alice, api.InvalidParams, "withdraw", to, wrong)
+			refused(t, w.alice, command.InvalidParams, "withdraw", to, wrong)
 		}
-		refused(t, w.alice, api.InvalidParams, "withdraw", named{"destination": to, "satoshi": 1000, "utxos": []string{"x:0"}})
-		refused(t, w.alice, api.InvalidParams, "withdraw", named{"destination": to, "satoshi": 1000, "feerate": "1perkw"})
-		refused(t, w.alice, api.FundCannotAfford, "withdraw", to, 500_000)
-		refused(t, w.bob, api.FundCannotAfford, "withdraw", to, "all")
-		refused(t, w.alice, api.FundOutputIsDust, "withdraw", to, 10)
-		refused(t, w.alice, api.Failed, "withdraw", named{"destination": to, "satoshi": 1000, "utxos": []string{strings.Repeat("ab", 32) + ":0"}})
+		refused(t, w.alice, command.InvalidParams, "withdraw", named{"destination": to, "satoshi": 1000, "utxos": []string{"x:0"}})
+		refused(t, w.alice, command.InvalidParams, "withdraw", named{"destination": to, "satoshi": 1000, "feerate": "1perkw"})
+		refused(t, w.alice, command.FundCannotAfford, "withdraw", to, 500_000)
+		refused(t, w.bob, command.FundCannotAfford, "withdraw", to, "all")
+		refused(t, w.alice, command.FundOutputIsDust, "withdraw", to, 10)
+		refused(t, w.alice, command.Failed, "withdraw", named{"destination": to, "satoshi": 1000, "utxos": []string{strings.Repeat("ab", 32) + ":0"}})
 	})
 
 	t.Run("an amount arrives and the rest stays", func(t *testing.T) {
@@ -86,19 +87,19 @@ func TestFeeratesHaveAStyle(t *testing.T) {
 	}
 	equal(t, "the least", kb.PerKb.Min, 4*kw.PerKw.Min)
 	equal(t, "estimates", len(kw.PerKw.Estimates), 4)
-	refused(t, w.alice, api.InvalidParams, "feerates", "perb")
-	refused(t, w.alice, api.InvalidParams, "feerates")
+	refused(t, w.alice, command.InvalidParams, "feerates", "perb")
+	refused(t, w.alice, command.InvalidParams, "feerates")
 }
 
 func TestAPeerIsDisconnectedOnlyByForceWhenThereIsAChannel(t *testing.T) {
 	w := newNetwork(t)
-	refused(t, w.alice, api.Failed, "disconnect", w.bob.ID())
+	refused(t, w.alice, command.Failed, "disconnect", w.bob.ID())
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
 	ask[struct{}](t, w.alice, "disconnect", w.bob.ID())
 	until(t, "bob is gone", func() bool { return len(ask[peersResult](t, w.alice, "listpeers").Peers) == 0 })
 	w.fund(t, w.alice, 200_000)
 	open(t, w.alice, w.bob, 100_000)
-	refused(t, w.alice, api.Failed, "disconnect", w.bob.ID())
+	refused(t, w.alice, command.Failed, "disconnect", w.bob.ID())
 	before, _ := w.alice.Peers().Get(w.bob.ID())
 	ask[struct{}](t, w.alice, "disconnect", w.bob.ID(), true)
 	until(t, "they are connected anew", func() bool {
@@ -118,9 +119,9 @@ func TestAReceiptProvesThePayment(t *testing.T) {
 		Time                       uint64
 	}
 	inv := ask[invoiceResult](t, w.bob, "invoice", 25_000, "tea", "one tea")
-	refused(t, w.bob, api.InvoiceStatusUnexpected, "receipt", "tea")
-	refused(t, w.alice, api.PayNoSuchPayment, "receipt", inv.Bolt11)
-	refused(t, w.alice, api.InvoiceNotFound, "receipt", "tea")
+	refused(t, w.bob, command.InvoiceStatusUnexpected, "receipt", "tea")
+	refused(t, w.alice, command.PayNoSuchPayment, "receipt", inv.Bolt11)
+	refused(t, w.alice, command.InvoiceNotFound, "receipt", "tea")
 	next := make(chan json.RawMessage, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), longest)
@@ -135,7 +136,7 @@ func TestAReceiptProvesThePayment(t *testing.T) {
 		t.Errorf("waitanyinvoice gives %+v, %v", first, err)
 	}
 	w.idle(t)
-	refused(t, w.bob, api.InvoiceWaitTimedOut, "waitanyinvoice", 1, 0)
+	refused(t, w.bob, command.InvoiceWaitTimedOut, "waitanyinvoice", 1, 0)
 	equal(t, "the first again", ask[invoiceResult](t, w.bob, "waitanyinvoice", 0, 0).Label, "tea")
 	theirs := ask[proof](t, w.bob, "receipt", "tea")
 	for _, name := range []string{inv.Bolt11, inv.PaymentHash} {
@@ -152,7 +153,7 @@ func TestAReceiptProvesThePayment(t *testing.T) {
 	}
 	equal(t, "a third one finds it", ask[checked](t, w.carol, "checkreceipt", inv.Bolt11, paid.Preimage), checked{true, "one tea"})
 	equal(t, "another secret", ask[checked](t, w.carol, "checkreceipt", inv.Bolt11, secret(9)).Valid, false)
-	refused(t, w.carol, api.InvalidParams, "checkreceipt", corrupted(inv.Bolt11), paid.Preimage)
+	refused(t, w.carol, command.InvalidParams, "checkreceipt", corrupted(inv.Bolt11), paid.Preimage)
 }
 
 func TestSignedMessages(t *testing.T) {
@@ -174,8 +175,8 @@ func TestSignedMessages(t *testing.T) {
 	if other := ask[who](t, w.alice, "checkmessage", "this is Bob", s.ZBase); other.Pubkey == alice || other.Verified {
 		t.Errorf("another message: %+v", other)
 	}
-	refused(t, w.alice, api.InvalidParams, "signmessage", strings.Repeat("x", 65_536))
+	refused(t, w.alice, command.InvalidParams, "signmessage", strings.Repeat("x", 65_536))
 	for _, wrong := range []string{"", "v", s.ZBase[:103], s.ZBase + "y", strings.Repeat("y", 104)} {
-		refused(t, w.alice, api.InvalidParams, "checkmessage", "this is Alice", wrong)
+		refused(t, w.alice, command.InvalidParams, "checkmessage", "this is Alice", wrong)
 	}
 }

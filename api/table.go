@@ -1,14 +1,53 @@
 package api
 
-import "slices"
+import (
+	"context"
+	"encoding/json"
+	"slices"
 
-// table is every command, in the order of help. It is a function's result because
+	"github.com/leyden-ln/leyden/api/channels"
+	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/api/invoices"
+	"github.com/leyden-ln/leyden/api/onchain"
+	"github.com/leyden-ln/leyden/api/payments"
+	"github.com/leyden-ln/leyden/api/peers"
+	"github.com/leyden-ln/leyden/api/system"
+	"github.com/leyden-ln/leyden/node"
+)
+
+// table is every command, in the order of help. It is made at the start because
 // help lists the table.
-var table []Command
+var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoiceCommands, payCommands, receiptCommands, channelCommands, peerCommands, walletCommands, sendCommands, graphCommands,
-		messageCommands, nodeCommands(),
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, system.Commands, ownCommands(),
 	)
+}
+
+// Table is every command, in the order of help.
+func Table() []command.Command { return table }
+
+// Find returns the command of a name or alias.
+func Find(name string) (*command.Command, bool) {
+	for i := range table {
+		if table[i].Name == name || slices.Contains(table[i].Aliases, name) {
+			return &table[i], true
+		}
+	}
+	return nil, false
+}
+
+// Call runs a command with parameters as JSON: an array, by position, or an
+// object, by name. Every error is a [*command.Error].
+func Call(ctx context.Context, n *node.Node, method string, params json.RawMessage) (any, error) {
+	c, ok := Find(method)
+	if !ok {
+		return nil, command.Refuse(command.UnknownMethod, "unknown command %q: see help", method)
+	}
+	res, err := c.Run(ctx, n, params)
+	if err != nil {
+		return nil, command.AsError(err)
+	}
+	return res, nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -80,7 +81,7 @@ type response struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
 	Result  any             `json:"result,omitempty"`
-	Error   *api.Error      `json:"error,omitempty"`
+	Error   *command.Error  `json:"error,omitempty"`
 }
 
 // ServeConn answers one connection until it ends or sends what is not JSON.
@@ -101,12 +102,12 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 		var r request
 		if err := d.Decode(&r); err != nil {
 			if text := complaint(err); text != "" {
-				out.send(response{Error: &api.Error{Code: api.ParseError, Message: text}})
+				out.send(response{Error: &command.Error{Code: command.ParseError, Message: text}})
 			}
 			return
 		}
 		if r.Method == "" || len(r.ID) == 0 {
-			out.send(response{ID: r.ID, Error: &api.Error{Code: api.InvalidRequest, Message: "a request needs an id and a method"}})
+			out.send(response{ID: r.ID, Error: &command.Error{Code: command.InvalidRequest, Message: "a request needs an id and a method"}})
 			continue
 		}
 		slots <- struct{}{}
@@ -120,7 +121,7 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 func (s *Server) answer(ctx context.Context, r request) response {
 	res, err := api.Call(ctx, s.Node, r.Method, r.Params)
 	if err != nil {
-		e := api.AsError(err)
+		e := command.AsError(err)
 		s.Log.Debug("command refused", "method", r.Method, "code", e.Code, "reason", e.Message)
 		return response{ID: r.ID, Error: e}
 	}
@@ -151,7 +152,7 @@ func (a *answers) send(r response) {
 	}
 	b, err := json.Marshal(r)
 	if err != nil {
-		b, _ = json.Marshal(response{Version: "2.0", ID: r.ID, Error: &api.Error{Code: api.Internal, Message: err.Error()}})
+		b, _ = json.Marshal(response{Version: "2.0", ID: r.ID, Error: &command.Error{Code: command.Internal, Message: err.Error()}})
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

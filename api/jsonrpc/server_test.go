@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 // dialog gives a connection to a server without a node, and its answers by line.
@@ -35,7 +36,7 @@ type answer struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
 	Result  json.RawMessage `json:"result"`
-	Error   *api.Error      `json:"error"`
+	Error   *command.Error  `json:"error"`
 }
 
 func read(t *testing.T, r *bufio.Reader) answer {
@@ -76,17 +77,17 @@ func TestRequestsNeedNoSeparator(t *testing.T) {
 }
 
 func TestBadRequestsAreAnsweredWithTheirCode(t *testing.T) {
-	for request, want := range map[string]api.Code{
-		`{"id":1,"method":"nothing"}`: api.UnknownMethod,
-		`{"id":1}`:                    api.InvalidRequest,
-		`{"method":"help"}`:           api.InvalidRequest,
-		`{"id":1,"method":"help","params":["help", 1]}`:       api.InvalidParams,
-		`{"id":1,"method":"help","params":["nothing"]}`:       api.UnknownMethod,
-		`{"id":1,"method":"decode","params":["lnbc1notone"]}`: api.InvalidParams,
-		`{"id":1,"method":7}`:                                 api.ParseError,
-		`garbage`:                                             api.ParseError,
-		`[]`:                                                  api.ParseError,
-		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1): api.ParseError,
+	for request, want := range map[string]command.Code{
+		`{"id":1,"method":"nothing"}`: command.UnknownMethod,
+		`{"id":1}`:                    command.InvalidRequest,
+		`{"method":"help"}`:           command.InvalidRequest,
+		`{"id":1,"method":"help","params":["help", 1]}`:       command.InvalidParams,
+		`{"id":1,"method":"help","params":["nothing"]}`:       command.UnknownMethod,
+		`{"id":1,"method":"decode","params":["lnbc1notone"]}`: command.InvalidParams,
+		`{"id":1,"method":7}`:                                 command.ParseError,
+		`garbage`:                                             command.ParseError,
+		`[]`:                                                  command.ParseError,
+		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1): command.ParseError,
 	} {
 		c, r := dialog(t)
 		go io.WriteString(c, request)

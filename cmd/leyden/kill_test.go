@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -67,16 +67,16 @@ func payUntilTold(payer *daemon, o *order) error {
 	deadline := time.Now().Add(4 * longest) // parts of a payment may be held for a minute each time
 	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
 		_, err := payer.call("pay", o.Bolt11, nil, nil, nil, nil, retryFor)
-		var refused *api.Error
+		var refused *command.Error
 		switch {
 		case err == nil:
 			o.told = "complete"
 			return nil
 		case errors.Is(err, errSilent):
 			return err
-		case !errors.As(err, &refused), refused.Code == api.Failed, refused.Code == api.PayInProgress:
+		case !errors.As(err, &refused), refused.Code == command.Failed, refused.Code == command.PayInProgress:
 			// The socket was lost, or the daemon is stopping: who knows.
-		case refused.Code < api.PayInProgress || refused.Code > api.PayStoppedRetrying:
+		case refused.Code < command.PayInProgress || refused.Code > command.PayStoppedRetrying:
 			return err
 		default:
 			o.told = "failed"

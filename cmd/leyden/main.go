@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 func main() {
@@ -22,7 +23,7 @@ func main() {
 }
 
 func message(err error) string {
-	if e, ok := errors.AsType[*api.Error](err); ok {
+	if e, ok := errors.AsType[*command.Error](err); ok {
 		return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 	}
 	return err.Error()

@@ -13,11 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 // rpcCommand makes a subcommand of a command of the table. Its parameters are
 // given by position, as flags by name, or, after -k, as name=value.
-func rpcCommand(c api.Command, at *place) *cobra.Command {
+func rpcCommand(c command.Command, at *place) *cobra.Command {
 	var keywords bool
 	named := make(map[string]*string, len(c.Params))
 	cmd := &cobra.Command{
@@ -66,7 +67,7 @@ func rpcCommand(c api.Command, at *place) *cobra.Command {
 
 // parameters are the arguments as JSON: an array when all are by position, an
 // object when some are by name.
-func parameters(c api.Command, args []string, flags map[string]string, keywords bool) (json.RawMessage, error) {
+func parameters(c command.Command, args []string, flags map[string]string, keywords bool) (json.RawMessage, error) {
 	byName := map[string]json.RawMessage{}
 	set := func(name, value string) error {
 		p, ok := c.Param(name)
@@ -118,7 +119,7 @@ func parameters(c api.Command, args []string, flags map[string]string, keywords 
 // raw is an argument as JSON: what is JSON already stays so, all else is a string,
 // and so is everything that a parameter takes as text, but null for an optional
 // one.
-func raw(p api.Param, arg string) json.RawMessage {
+func raw(p command.Param, arg string) json.RawMessage {
 	isNull := arg == "null" && p.Optional
 	text := p.Text && !isNull
 	if !text && json.Valid([]byte(arg)) && !strings.HasPrefix(arg, `"`) {
@@ -145,7 +146,7 @@ func call(ctx context.Context, path, method string, params json.RawMessage) (jso
 	}
 	var answer struct {
 		Result json.RawMessage `json:"result"`
-		Error  *api.Error      `json:"error"`
+		Error  *command.Error  `json:"error"`
 	}
 	if err := json.NewDecoder(c).Decode(&answer); err != nil {
 		return nil, fmt.Errorf("the node's answer ended early: %w", err)
@@ -187,7 +188,7 @@ func explain(w io.Writer, params json.RawMessage) error {
 	if asked.Command != nil {
 		c, ok := api.Find(*asked.Command)
 		if !ok {
-			return &api.Error{Code: api.UnknownMethod, Message: fmt.Sprintf("unknown command %q: see leyden help", *asked.Command)}
+			return &command.Error{Code: command.UnknownMethod, Message: fmt.Sprintf("unknown command %q: see leyden help", *asked.Command)}
 		}
 		_, err := io.WriteString(w, c.Page())
 		return err

@@ -1,4 +1,4 @@
-package api
+package payments
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -46,23 +47,23 @@ func receipt(ctx context.Context, n *node.Node, r receiptRequest) (receiptRespon
 	case err != nil:
 		return receiptResponse{}, err
 	case ours && row.Status != invoice.Paid:
-		return receiptResponse{}, refuse(InvoiceStatusUnexpected, "the invoice is %s", row.Status)
+		return receiptResponse{}, command.Refuse(command.InvoiceStatusUnexpected, "the invoice is %s", row.Status)
 	case ours:
 		return receiptResponse{
 			Bolt11: row.Bolt11, Preimage: row.Preimage, PaymentHash: row.PaymentHash, Payee: n.ID(), Role: "payee",
 			Amount: row.Received, Time: row.PaidAt, Check: checkLine(row.Bolt11, row.Preimage),
 		}, nil
 	case !named:
-		return receiptResponse{}, refuse(InvoiceNotFound, "unknown invoice")
+		return receiptResponse{}, command.Refuse(command.InvoiceNotFound, "unknown invoice")
 	}
 	p, ok, err := n.Store().PaymentByHash(ctx, hash)
 	switch {
 	case err != nil:
 		return receiptResponse{}, err
 	case !ok:
-		return receiptResponse{}, refuse(PayNoSuchPayment, "no payment of this invoice")
+		return receiptResponse{}, command.Refuse(command.PayNoSuchPayment, "no payment of this invoice")
 	case p.Result.Status != pay.Complete:
-		return receiptResponse{}, refuse(PayStatusUnexpected, "the payment is %s", p.Result.Status)
+		return receiptResponse{}, command.Refuse(command.PayStatusUnexpected, "the payment is %s", p.Result.Status)
 	}
 	fee := p.Result.AmountSent - p.Amount
 	return receiptResponse{
@@ -95,7 +96,7 @@ type checkReceiptResponse struct {
 func checkReceipt(_ context.Context, _ *node.Node, r checkReceiptRequest) (checkReceiptResponse, error) {
 	inv, err := bolt11.Decode(r.Bolt11)
 	if err != nil {
-		return checkReceiptResponse{}, refuse(InvalidParams, "invalid bolt11: %v", err)
+		return checkReceiptResponse{}, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 	}
 	return checkReceiptResponse{
 		Valid: sha256.Sum256(r.Preimage[:]) == inv.PaymentHash, Payee: inv.Payee, PaymentHash: inv.PaymentHash,
@@ -103,15 +104,15 @@ func checkReceipt(_ context.Context, _ *node.Node, r checkReceiptRequest) (check
 	}, nil
 }
 
-var receiptCommands = []Command{
-	define(Spec{
+var receiptCommands = []command.Command{
+	command.Define(command.Spec{
 		Name: "receipt", Group: "payments", Short: "the proof that an invoice was paid",
 		Long: "Gives the invoice and the preimage, which together prove that the invoice was paid: only a payment reveals the " +
 			"preimage, and only the payee can have signed the invoice.",
-		Errors:   []Code{InvoiceNotFound, InvoiceStatusUnexpected, PayNoSuchPayment, PayStatusUnexpected, Failed},
+		Errors:   []command.Code{command.InvoiceNotFound, command.InvoiceStatusUnexpected, command.PayNoSuchPayment, command.PayStatusUnexpected, command.Failed},
 		Examples: []string{"receipt t-shirt", "receipt lnbcrt250u1…"},
 	}, receipt),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "checkreceipt", Group: "payments", Short: "check somebody's receipt",
 		Long:     "Checks the signature of an invoice, and that a preimage is the one that its payment reveals.",
 		Examples: []string{"checkreceipt lnbcrt250u1… 0001020304050607080900010203040506070809000102030405060708090102"},

@@ -1,18 +1,16 @@
-package api
+package channels
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/funding"
@@ -63,7 +61,8 @@ type aliases struct {
 	Remote wire.ShortChannelID `json:"remote,omitzero" doc:"the peer's, for route hints"`
 }
 
-type channelRow struct {
+// Row is a channel as listed.
+type Row struct {
 	PeerID          wire.NodeID         `json:"peer_id" doc:"the other side"`
 	PeerConnected   bool                `json:"peer_connected" doc:"whether it is connected"`
 	State           string              `json:"state" doc:"such as CHANNELD_NORMAL"`
@@ -98,16 +97,16 @@ type channelRow struct {
 	OnChain         []onChainRow        `json:"onchain,omitempty" doc:"what became of the outputs of the transaction that closed it"`
 }
 
-type peerRequest struct {
+type ofPeer struct {
 	ID *wire.NodeID `json:"id" doc:"only of this peer"`
 }
 
 type listChannelsOfPeers struct {
-	Channels []channelRow `json:"channels" doc:"in the order of opening"`
+	Channels []Row `json:"channels" doc:"in the order of opening"`
 }
 
-func listPeerChannels(ctx context.Context, n *node.Node, r peerRequest) (listChannelsOfPeers, error) {
-	out := listChannelsOfPeers{Channels: []channelRow{}}
+func listPeerChannels(ctx context.Context, n *node.Node, r ofPeer) (listChannelsOfPeers, error) {
+	out := listChannelsOfPeers{Channels: []Row{}}
 	rows, err := n.Store().Channels(ctx)
 	if err != nil {
 		return out, err
@@ -116,7 +115,7 @@ func listPeerChannels(ctx context.Context, n *node.Node, r peerRequest) (listCha
 		if r.ID != nil && *r.ID != c.Params.Peer || c.Status.Status == channel.Closed {
 			continue
 		}
-		row, err := showChannel(n, c)
+		row, err := Show(n, c)
 		if err != nil {
 			return out, err
 		}
@@ -125,15 +124,15 @@ func listPeerChannels(ctx context.Context, n *node.Node, r peerRequest) (listCha
 	return out, nil
 }
 
-// showChannel makes a row's view: of what is on disk, with the connection as it is.
-func showChannel(n *node.Node, rows channel.Rows) (channelRow, error) {
+// Show makes a row's view: of what is on disk, with the connection as it is.
+func Show(n *node.Node, rows channel.Rows) (Row, error) {
 	ch, err := channel.Load(rows)
 	if err != nil {
-		return channelRow{}, err
+		return Row{}, err
 	}
 	p, v := rows.Params, ch.View()
 	_, connected := n.Peers().Get(p.Peer)
-	out := channelRow{
+	out := Row{
 		PeerID: p.Peer, PeerConnected: connected, State: v.State, ChannelID: p.Channel, FundingTxid: p.Funding.Hash.String(),
 		FundingOutnum: p.Funding.Index, Opener: "remote", Private: !p.Announce, ToUs: v.ToLocal, Total: p.Capacity.Msat(),
 		Spendable: v.Spendable, Receivable: v.Receivable, OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
@@ -187,17 +186,17 @@ const unconfirmed = "used on trust: until its funding transaction is in a block,
 type fundChannelRequest struct {
 	ID       wire.NodeID          `json:"id" doc:"the peer, which must be connected"`
 	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
-	FeeRate  *feeRate             `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
+	FeeRate  *command.FeeRate     `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
 	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
 	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
-	UTXOs    *unsupported         `json:"utxos" doc:"the wallet chooses the coins"`
+	UTXOs    *command.Unsupported `json:"utxos" doc:"the wallet chooses the coins"`
 	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once; 0 when not given"`
-	CloseTo  *unsupported         `json:"close_to" doc:"see close"`
-	Request  *unsupported         `json:"request_amt" doc:"there are no leases"`
-	Lease    *unsupported         `json:"compact_lease" doc:"there are no leases"`
+	CloseTo  *command.Unsupported `json:"close_to" doc:"see close"`
+	Request  *command.Unsupported `json:"request_amt" doc:"there are no leases"`
+	Lease    *command.Unsupported `json:"compact_lease" doc:"there are no leases"`
 	MinDepth *uint32              `json:"mindepth" doc:"confirmations of the funding transaction to wait for; 0: the channel is used at once, when the peer trusts us; as many as the peer asks for when not given"`
-	Reserve  *unsupported         `json:"reserve" doc:"a hundredth of the amount"`
-	Type     *unsupported         `json:"channel_type" doc:"the best that both support"`
+	Reserve  *command.Unsupported `json:"reserve" doc:"a hundredth of the amount"`
+	Type     *command.Unsupported `json:"channel_type" doc:"the best that both support"`
 }
 
 type fundChannelResponse struct {
@@ -209,127 +208,50 @@ type fundChannelResponse struct {
 	MinDepth    uint32         `json:"mindepth" doc:"confirmations until it can be used"`
 }
 
-// satoshi reads an amount whose bare number is in satoshi.
-func satoshi(text string) (amount.Satoshi, error) {
-	if text == "all" {
-		return wallet.All, nil
-	}
-	if !strings.HasSuffix(text, "btc") && !strings.HasSuffix(text, "sat") {
-		text += "sat"
-	}
-	m, err := amount.Parse(text)
-	if err != nil {
-		return 0, err
-	}
-	if m%1000 != 0 {
-		return 0, amount.ErrFraction
-	}
-	return m.Sat(), nil
-}
-
-// confirmTarget is within how many blocks transactions of ours should confirm.
-const confirmTarget = 6
-
-// leastFeeRate is below what no node relays, in satoshi for 1000 weight.
-const leastFeeRate = 253
-
-// feeRate is a wish: a number for 1000 weight, or within how many blocks to
-// confirm.
-type feeRate struct{ perKw, blocks uint32 }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (f *feeRate) UnmarshalText(b []byte) error {
-	text := string(b)
-	switch text {
-	case "slow":
-		f.blocks = 100
-		return nil
-	case "normal":
-		f.blocks = confirmTarget
-		return nil
-	case "urgent":
-		f.blocks = 2
-		return nil
-	}
-	number, perKw := strings.CutSuffix(text, "perkw")
-	if !perKw {
-		number = strings.TrimSuffix(text, "perkb")
-	}
-	v, err := strconv.ParseUint(number, 10, 32)
-	if err != nil {
-		return err
-	}
-	if !perKw {
-		v = (v + 3) / 4
-	}
-	if v < leastFeeRate {
-		return fmt.Errorf("the least is %dperkw", leastFeeRate)
-	}
-	f.perKw = uint32(v) //nolint:gosec // 32 bits were read
-	return nil
-}
-
-// of is the feerate in satoshi for 1000 weight.
-func (f *feeRate) of(ctx context.Context, n *node.Node) (uint32, error) {
-	switch {
-	case f == nil:
-		return n.FeeRate(ctx, confirmTarget)
-	case f.perKw != 0:
-		return f.perKw, nil
-	}
-	return n.FeeRate(ctx, f.blocks)
-}
-
 func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out fundChannelResponse, err error) {
-	sat, err := satoshi(r.Amount)
+	sat, err := command.Satoshi(r.Amount)
 	if err != nil {
-		return out, refuse(InvalidParams, "amount: %v", err)
+		return out, command.Refuse(command.InvalidParams, "amount: %v", err)
 	}
-	estimate, err := n.FeeRate(ctx, confirmTarget)
+	estimate, err := n.FeeRate(ctx, command.ConfirmTarget)
 	if err != nil {
 		return out, err
 	}
-	rate, err := r.FeeRate.of(ctx, n)
+	rate, err := r.FeeRate.Of(ctx, n)
 	if err != nil {
 		return out, err
 	}
 	req := funding.Request{
-		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: or(r.Announce, true), MinConf: or(r.MinConf, 1),
-		Push: or(r.Push, 0), Depth: r.MinDepth,
+		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: command.Or(r.Announce, true), MinConf: command.Or(r.MinConf, 1),
+		Push: command.Or(r.Push, 0), Depth: r.MinDepth,
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
 	if err != nil {
 		var poor *wallet.InsufficientError
 		switch {
 		case errors.As(err, &poor):
-			return out, refuse(FundCannotAfford, "%v", err)
+			return out, command.Refuse(command.FundCannotAfford, "%v", err)
 		case errors.Is(err, node.ErrNotConnected):
-			return out, refuse(FundPeerNotConnected, "%v", err)
+			return out, command.Refuse(command.FundPeerNotConnected, "%v", err)
 		}
 		return out, err
 	}
-	raw, err := hexTx(opened.Tx)
+	raw, err := command.HexTx(opened.Tx)
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
 		ChannelType: channelType{opened.Params.ChannelType.Bits()}, MinDepth: opened.Params.MinimumDepth,
 	}, err
 }
 
-func hexTx(tx *btcwire.MsgTx) (string, error) {
-	var b strings.Builder
-	err := tx.Serialize(hex.NewEncoder(&b))
-	return b.String(), err
-}
-
 type closeRequest struct {
-	ID                string       `json:"id" doc:"channel_id, short_channel_id, our alias, or the id of a peer with one channel"`
-	UnilateralTimeout *uint64      `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
-	Destination       *string      `json:"destination" doc:"the address for our money; one of the wallet's when not given"`
-	FeeStep           *unsupported `json:"fee_negotiation_step" doc:"the fee is agreed on by ranges, without steps"`
-	WrongFunding      *unsupported `json:"wrong_funding" doc:"only the funding output of the channel is spent"`
-	ForceLease        *unsupported `json:"force_lease_closed" doc:"there are no leases"`
-	FeeRange          *unsupported `json:"feerange" doc:"see feerate"`
-	FeeRate           *feeRate     `json:"feerate" doc:"of the closing transaction: where our fee range begins; normal when not given"`
+	ID                string               `json:"id" doc:"channel_id, short_channel_id, our alias, or the id of a peer with one channel"`
+	UnilateralTimeout *uint64              `json:"unilateraltimeout" doc:"seconds after which our commitment is broadcast; never when 0; 172800 when not given"`
+	Destination       *string              `json:"destination" doc:"the address for our money; one of the wallet's when not given"`
+	FeeStep           *command.Unsupported `json:"fee_negotiation_step" doc:"the fee is agreed on by ranges, without steps"`
+	WrongFunding      *command.Unsupported `json:"wrong_funding" doc:"only the funding output of the channel is spent"`
+	ForceLease        *command.Unsupported `json:"force_lease_closed" doc:"there are no leases"`
+	FeeRange          *command.Unsupported `json:"feerange" doc:"see feerate"`
+	FeeRate           *command.FeeRate     `json:"feerate" doc:"of the closing transaction: where our fee range begins; normal when not given"`
 }
 
 type closeResponse struct {
@@ -341,7 +263,7 @@ type closeResponse struct {
 }
 
 func closedBy(kind string, tx *btcwire.MsgTx) (closeResponse, error) {
-	raw, err := hexTx(tx)
+	raw, err := command.HexTx(tx)
 	id := tx.TxHash().String()
 	return closeResponse{Type: kind, Tx: raw, Txid: id, Txs: []string{raw}, Txids: []string{id}}, err
 }
@@ -357,21 +279,21 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	if err != nil {
 		return out, err
 	}
-	rate, err := r.FeeRate.of(ctx, n)
+	rate, err := r.FeeRate.Of(ctx, n)
 	if err != nil {
 		return out, err
 	}
 	var script []byte
 	if r.Destination != nil {
-		if script, err = scriptOf(n, *r.Destination); err != nil {
-			return out, refuse(InvalidParams, "destination: %v", err)
+		if script, err = command.ScriptOf(n, *r.Destination); err != nil {
+			return out, command.Refuse(command.InvalidParams, "destination: %v", err)
 		}
 	}
 	l, ok := n.Links().Get(id)
 	if !ok {
-		return out, refuse(Failed, "the channel is closed already")
+		return out, command.Refuse(command.Failed, "the channel is closed already")
 	}
-	seconds := or(r.UnilateralTimeout, defaultUnilateral)
+	seconds := command.Or(r.UnilateralTimeout, defaultUnilateral)
 	deadline := time.Duration(min(seconds, 1<<31)) * time.Second //nolint:gosec // bounded
 	if err := n.CloseChannel(ctx, id, script, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
 		return out, err
@@ -395,7 +317,7 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 		case s.Status == channel.Failed:
 			return closedAlone(ctx, l)
 		case s.Status != channel.Open:
-			return out, refuse(Failed, "the funding output was spent meanwhile")
+			return out, command.Refuse(command.Failed, "the funding output was spent meanwhile")
 		}
 		select {
 		case <-look.C:
@@ -458,36 +380,37 @@ func findChannel(ctx context.Context, n *node.Node, text string) (wire.ChannelID
 	}
 	switch len(found) {
 	case 0:
-		return wire.ChannelID{}, refuse(InvalidParams, "id: no open channel is named %q", clip([]byte(text)))
+		return wire.ChannelID{}, command.Refuse(command.InvalidParams, "id: no open channel is named %q", command.Clip([]byte(text)))
 	case 1:
 		return found[0], nil
 	}
-	return wire.ChannelID{}, refuse(Failed, "the peer has %d channels: name one by its channel_id", len(found))
+	return wire.ChannelID{}, command.Refuse(command.Failed, "the peer has %d channels: name one by its channel_id", len(found))
 }
 
-var channelCommands = []Command{
-	define(Spec{
+// Commands are those of our channels.
+var Commands = []command.Command{
+	command.Define(command.Spec{
 		Name: "fundchannel", Group: "channels", Short: "open a channel",
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
 			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
 			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody.",
-		Errors:   []Code{FundCannotAfford, FundPeerNotConnected, Failed},
+		Errors:   []command.Code{command.FundCannotAfford, command.FundPeerNotConnected, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listpeerchannels", Group: "channels", Short: "list our channels",
-		Long: "Lists the channels that are not closed for good, with their balances.", Errors: []Code{Failed},
+		Long: "Lists the channels that are not closed for good, with their balances.", Errors: []command.Code{command.Failed},
 		Examples: []string{"listpeerchannels"},
 	}, listPeerChannels),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listclosedchannels", Group: "channels", Short: "list channels that are closed for good",
-		Long: "Lists the channels of which nothing is left to claim: what closed them is 100 blocks deep.", Errors: []Code{Failed},
+		Long: "Lists the channels of which nothing is left to claim: what closed them is 100 blocks deep.", Errors: []command.Code{command.Failed},
 		Examples: []string{"listclosedchannels"},
 	}, listClosedChannels),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "close", Group: "channels", Short: "close a channel",
 		Long: "Closes a channel by agreement with the peer, and when that does not come about in time, by our latest " +
 			"commitment.",
-		Errors: []Code{Failed}, Examples: []string{"close 103x1x0", "close 103x1x0 60"},
+		Errors: []command.Code{command.Failed}, Examples: []string{"close 103x1x0", "close 103x1x0 60"},
 	}, closeChannel),
 }

@@ -1,4 +1,4 @@
-package api
+package command
 
 import (
 	"errors"
@@ -51,7 +51,9 @@ const (
 	InvoiceStatusUnexpected Code = 906
 )
 
-// Text says in words what a code means; generated pages show it.
+// Text says in words what a code means; empty when it is not one of ours.
+func (c Code) Text() string { return codeText[c] }
+
 var codeText = map[Code]string{
 	ParseError:              "the request is not JSON",
 	InvalidRequest:          "the request is not JSON-RPC",
@@ -100,7 +102,8 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Message, e.Code) }
 
-func refuse(code Code, format string, args ...any) *Error {
+// Refuse makes a refusal.
+func Refuse(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 

@@ -1,4 +1,4 @@
-package api
+package invoices
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/node"
@@ -70,7 +71,7 @@ type decodeResponse struct {
 func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
 	inv, err := bolt11.Decode(r.String)
 	if err != nil {
-		return decodeResponse{}, refuse(InvalidParams, "%v", err)
+		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
 	out := decodeResponse{
 		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
@@ -83,7 +84,7 @@ func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResp
 	}
 	sig, err := inv.Signature.ECDSA()
 	if err != nil {
-		return decodeResponse{}, refuse(InvalidParams, "%v", err)
+		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
 	out.Signature = hex.EncodeToString(sig.Serialize())
 	for _, f := range inv.Fallbacks {

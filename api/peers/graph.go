@@ -1,4 +1,4 @@
-package api
+package peers
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/node"
@@ -26,7 +27,7 @@ type announced struct {
 	Color     string    `json:"color" doc:"six hexadecimal digits (when it announced itself)"`
 	Timestamp uint32    `json:"last_timestamp" doc:"of its announcement, in unix seconds (when it announced itself)"`
 	Features  string    `json:"features" doc:"feature bits in hexadecimal (when it announced itself)"`
-	Addresses []address `json:"addresses" doc:"where it is (when it announced itself)"`
+	Addresses []Address `json:"addresses" doc:"where it is (when it announced itself)"`
 }
 
 // addressTypes are Core Lightning's names of the kinds of BOLT 7.
@@ -37,13 +38,13 @@ var addressTypes = map[byte]string{
 func showAnnouncement(a *wire.NodeAnnouncement) *announced {
 	out := &announced{
 		Alias: strings.ToValidUTF8(strings.TrimRight(string(a.Alias[:]), "\x00"), "?"), Color: hex.EncodeToString(a.RGBColor[:]),
-		Timestamp: a.Timestamp, Features: hex.EncodeToString(a.Features), Addresses: []address{},
+		Timestamp: a.Timestamp, Features: hex.EncodeToString(a.Features), Addresses: []Address{},
 	}
 	// What is left of the addresses after one of an unknown kind cannot be read.
 	known, _ := wire.ParseAddresses(a.Addresses)
 	for _, x := range known {
 		if kind, ok := addressTypes[x.Kind]; ok {
-			out.Addresses = append(out.Addresses, address{Type: kind, Address: x.Host, Port: int(x.Port)})
+			out.Addresses = append(out.Addresses, Address{Type: kind, Address: x.Host, Port: int(x.Port)})
 		}
 	}
 	return out
@@ -104,7 +105,7 @@ type listChannelsResponse struct {
 func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listChannelsResponse, error) {
 	out := listChannelsResponse{Channels: []directionRow{}}
 	if r.SCID != nil && r.Source != nil || r.SCID != nil && r.Destination != nil || r.Source != nil && r.Destination != nil {
-		return out, refuse(InvalidParams, "give only one of short_channel_id, source and destination")
+		return out, command.Refuse(command.InvalidParams, "give only one of short_channel_id, source and destination")
 	}
 	n.Graph(func(g *graph.Graph) {
 		for i := range g.Channels() {
@@ -129,12 +130,12 @@ func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listC
 	return out, nil
 }
 
-var graphCommands = []Command{
-	define(Spec{
+var graphCommands = []command.Command{
+	command.Define(command.Spec{
 		Name: "listnodes", Group: "network", Short: "list the nodes of the network",
 		Long: "Lists the nodes that gossip told of.", Examples: []string{"listnodes"},
 	}, listNodes),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listchannels", Group: "network", Short: "list the channels of the network",
 		Long: "Lists the channels that gossip told of, one row a direction.", Examples: []string{"listchannels"},
 	}, listChannels),

@@ -1,13 +1,13 @@
-package api
+package invoices
 
 import (
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -78,19 +78,19 @@ func showInvoice(r invoice.Row) invoiceRow {
 func invoiceError(err error) error {
 	switch {
 	case errors.Is(err, invoice.ErrLabelExists):
-		return refuse(InvoiceLabelExists, "duplicate label: %v", err)
+		return command.Refuse(command.InvoiceLabelExists, "duplicate label: %v", err)
 	case errors.Is(err, invoice.ErrPreimageUsed):
-		return refuse(InvoicePreimageExists, "%v", err)
+		return command.Refuse(command.InvoicePreimageExists, "%v", err)
 	case errors.Is(err, receiver.ErrNotFound):
-		return refuse(InvoiceNotFound, "unknown invoice")
+		return command.Refuse(command.InvoiceNotFound, "unknown invoice")
 	case errors.Is(err, context.DeadlineExceeded):
-		return refuse(InvoiceWaitTimedOut, "timed out while waiting")
+		return command.Refuse(command.InvoiceWaitTimedOut, "timed out while waiting")
 	}
 	for _, bad := range []error{
 		invoice.ErrLabel, invoice.ErrAmount, invoice.ErrDescription, invoice.ErrDescriptionTooLong, invoice.ErrExpiry, invoice.ErrCLTV,
 	} {
 		if errors.Is(err, bad) {
-			return refuse(InvalidParams, "%v", err)
+			return command.Refuse(command.InvalidParams, "%v", err)
 		}
 	}
 	return err
@@ -113,13 +113,13 @@ func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceRe
 	}
 	if r.Fallbacks != nil {
 		for _, text := range *r.Fallbacks {
-			script, err := scriptOf(n, text)
+			script, err := command.ScriptOf(n, text)
 			if err != nil {
-				return invoiceResponse{}, refuse(InvalidParams, "fallbacks: %v", err)
+				return invoiceResponse{}, command.Refuse(command.InvalidParams, "fallbacks: %v", err)
 			}
 			f, ok := bolt11.FallbackOf(script)
 			if !ok {
-				return invoiceResponse{}, refuse(InvalidParams, "fallbacks: an invoice cannot hold %q", clip([]byte(text)))
+				return invoiceResponse{}, command.Refuse(command.InvalidParams, "fallbacks: an invoice cannot hold %q", command.Clip([]byte(text)))
 			}
 			req.Fallbacks = append(req.Fallbacks, f)
 		}
@@ -169,21 +169,18 @@ func (r *invoiceResponse) warn(n *node.Node, asked amount.OrAny, private bool) {
 }
 
 type listInvoicesRequest struct {
-	Label       *string           `json:"label" doc:"the invoice of this label"`
-	InvString   *string           `json:"invstring" doc:"the invoice of this bolt11 string"`
-	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the invoice of this payment hash"`
-	OfferID     *unsupported      `json:"offer_id" doc:"there are no offers yet"`
-	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
-	Start       *uint64           `json:"start" doc:"list from this index on"`
-	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Label       *string              `json:"label" doc:"the invoice of this label"`
+	InvString   *string              `json:"invstring" doc:"the invoice of this bolt11 string"`
+	PaymentHash *wire.PaymentHash    `json:"payment_hash" doc:"the invoice of this payment hash"`
+	OfferID     *command.Unsupported `json:"offer_id" doc:"there are no offers yet"`
+	Index       *string              `json:"index" doc:"created or updated: the order of the list; created when not given"`
+	Start       *uint64              `json:"start" doc:"list from this index on"`
+	Limit       *uint32              `json:"limit" doc:"how many at the most; 10000 when not given"`
 }
 
 type listInvoicesResponse struct {
 	Invoices []invoiceRow `json:"invoices" doc:"in the order of the index"`
 }
-
-// longestList is how many rows a list has when no limit is given.
-const longestList = 10_000
 
 func listInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) (listInvoicesResponse, error) {
 	rows, err := findInvoices(ctx, n, r)
@@ -206,9 +203,9 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 	}
 	switch {
 	case given > 1:
-		return nil, refuse(InvalidParams, "give only one of label, invstring and payment_hash")
+		return nil, command.Refuse(command.InvalidParams, "give only one of label, invstring and payment_hash")
 	case given == 1 && (r.Index != nil || r.Start != nil || r.Limit != nil):
-		return nil, refuse(InvalidParams, "index, start and limit are for lists of all invoices")
+		return nil, command.Refuse(command.InvalidParams, "index, start and limit are for lists of all invoices")
 	case r.Label != nil:
 		row, ok, err = n.Store().InvoiceByLabel(ctx, *r.Label)
 	case r.PaymentHash != nil:
@@ -216,11 +213,11 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 	case r.InvString != nil:
 		inv, decodeErr := bolt11.Decode(*r.InvString)
 		if decodeErr != nil {
-			return nil, refuse(InvalidParams, "invstring: %v", decodeErr)
+			return nil, command.Refuse(command.InvalidParams, "invstring: %v", decodeErr)
 		}
 		row, ok, err = n.Store().InvoiceByHash(ctx, inv.PaymentHash)
 	default:
-		start, limit := uint64(0), longestList
+		start, limit := uint64(0), command.LongestList
 		if r.Start != nil {
 			start = *r.Start
 		}
@@ -233,7 +230,7 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 		case *r.Index == "updated":
 			return n.Store().InvoicesUpdated(ctx, start, limit)
 		}
-		return nil, refuse(InvalidParams, "index: should be created or updated, not %q", clip([]byte(*r.Index)))
+		return nil, command.Refuse(command.InvalidParams, "index: should be created or updated, not %q", command.Clip([]byte(*r.Index)))
 	}
 	if err != nil || !ok {
 		return nil, err
@@ -255,12 +252,12 @@ type statusMismatch struct {
 func delInvoice(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoiceRow, error) {
 	status := invoice.Status(r.Status)
 	if status != invoice.Unpaid && status != invoice.Paid && status != invoice.Expired {
-		return invoiceRow{}, refuse(InvalidParams, "status: should be unpaid, paid or expired, not %q", clip([]byte(r.Status)))
+		return invoiceRow{}, command.Refuse(command.InvalidParams, "status: should be unpaid, paid or expired, not %q", command.Clip([]byte(r.Status)))
 	}
 	row, err := n.Receiver().Delete(ctx, r.Label, status)
 	if errors.Is(err, receiver.ErrStatus) {
-		return invoiceRow{}, &Error{
-			Code: InvoiceStatusUnexpected, Message: fmt.Sprintf("the invoice is %s, not %s", row.Status, status),
+		return invoiceRow{}, &command.Error{
+			Code: command.InvoiceStatusUnexpected, Message: fmt.Sprintf("the invoice is %s, not %s", row.Status, status),
 			Data: statusMismatch{string(row.Status), r.Status},
 		}
 	}
@@ -272,65 +269,63 @@ type labelRequest struct {
 	Timeout *uint64 `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
 }
 
-// within bounds a wait.
-func within(ctx context.Context, seconds *uint64) (context.Context, context.CancelFunc) {
-	if seconds == nil {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Duration(min(*seconds, 1<<31))*time.Second) //nolint:gosec // bounded
-}
-
 type waitAnyRequest struct {
 	Last    *uint64 `json:"lastpay_index" doc:"the pay_index of the last payment that is known; 0 when not given"`
 	Timeout *uint64 `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
 }
 
 func waitAnyInvoice(ctx context.Context, n *node.Node, r waitAnyRequest) (invoiceRow, error) {
-	ctx, cancel := within(ctx, r.Timeout)
+	ctx, cancel := command.Within(ctx, r.Timeout)
 	defer cancel()
-	row, err := n.Receiver().WaitAny(ctx, or(r.Last, 0))
+	row, err := n.Receiver().WaitAny(ctx, command.Or(r.Last, 0))
 	return showInvoice(row), invoiceError(err)
 }
 
-var invoiceCommands = []Command{
-	define(Spec{
+// Commands are those of invoices.
+var Commands = []command.Command{
+	command.Define(command.Spec{
 		Name: "invoice", Group: "payments", Short: "make an invoice",
 		Long: "Makes an invoice and writes it. Its string, `bolt11`, is for the payer; when a payment of the amount has " +
 			"arrived, the invoice is paid, once and for all. On failure nothing is created; after a crash, `listinvoices` tells.",
-		Errors:   []Code{InvoiceLabelExists, InvoicePreimageExists, Failed},
+		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.Failed},
 		Examples: []string{`invoice 250000sat t-shirt "1 t-shirt, size M" 3600`, `invoice any donations "Thank you"`},
 	}, makeInvoice),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listinvoices", Aliases: []string{"listinvoice"}, Group: "payments", Short: "list invoices, or find one",
 		Long:     "Lists the invoices in the order of creation, or of their last change, or finds one.",
-		Errors:   []Code{Failed},
+		Errors:   []command.Code{command.Failed},
 		Examples: []string{"listinvoices", "listinvoices t-shirt"},
 	}, listInvoices),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "delinvoice", Group: "payments", Short: "delete an invoice",
 		Long:     "Deletes an invoice that has the status given, and shows what it was.",
-		Errors:   []Code{InvoiceNotFound, InvoiceStatusUnexpected, Failed},
+		Errors:   []command.Code{command.InvoiceNotFound, command.InvoiceStatusUnexpected, command.Failed},
 		Examples: []string{"delinvoice t-shirt paid"},
 	}, delInvoice),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "waitanyinvoice", Group: "payments", Short: "wait for the next payment",
 		Long: "Gives the invoice that was paid next after lastpay_index, or waits for one. Who remembers the pay_index that " +
 			"came last misses no payment, also over a restart of either side.",
-		Errors:   []Code{InvoiceWaitTimedOut, Failed},
+		Errors:   []command.Code{command.InvoiceWaitTimedOut, command.Failed},
 		Examples: []string{"waitanyinvoice", "waitanyinvoice 7 60"},
 	}, waitAnyInvoice),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "waitinvoice", Group: "payments", Short: "wait until an invoice is paid",
 		Long:     "Waits until the invoice is paid, which it may be already, or has expired.",
-		Errors:   []Code{InvoiceExpiredDuring, InvoiceWaitTimedOut, InvoiceNotFound, Failed},
+		Errors:   []command.Code{command.InvoiceExpiredDuring, command.InvoiceWaitTimedOut, command.InvoiceNotFound, command.Failed},
 		Examples: []string{"waitinvoice t-shirt"},
 	}, func(ctx context.Context, n *node.Node, r labelRequest) (invoiceRow, error) {
-		ctx, cancel := within(ctx, r.Timeout)
+		ctx, cancel := command.Within(ctx, r.Timeout)
 		defer cancel()
 		row, err := n.Receiver().Wait(ctx, r.Label)
 		if err == nil && row.Status == invoice.Expired {
-			err = &Error{Code: InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(row)}
+			err = &command.Error{Code: command.InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(row)}
 		}
 		return showInvoice(row), invoiceError(err)
 	}),
+	command.Define(command.Spec{
+		Name: "decode", Group: "payments", Short: "read an invoice",
+		Long:     "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked.",
+		Examples: []string{"decode lnbcrt250u1…"},
+	}, decodeInvoice),
 }

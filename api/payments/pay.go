@@ -1,13 +1,15 @@
-package api
+package payments
 
 import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -19,11 +21,11 @@ func payError(err error) error {
 	p, ok := errors.AsType[*pay.Error](err)
 	if !ok {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return refuse(PayInProgress, "timed out while waiting; the payment goes on")
+			return command.Refuse(command.PayInProgress, "timed out while waiting; the payment goes on")
 		}
 		return err
 	}
-	e := &Error{Code: Code(p.Code), Message: p.Message}
+	e := &command.Error{Code: command.Code(p.Code), Message: p.Message}
 	if f := p.Failure; f != nil {
 		data := map[string]any{"erring_index": f.ErringIndex, "failcode": f.FailCode, "failcodename": f.Text}
 		if f.ErringNode != (wire.NodeID{}) {
@@ -40,9 +42,9 @@ func payError(err error) error {
 	return e
 }
 
-var payErrors = []Code{
-	PayInProgress, PayRHashAlreadyUsed, PayUnparseableOnion, PayDestinationFailed, PayTryOtherRoute, PayRouteNotFound,
-	PayRouteTooExpensive, PayInvoiceExpired, PayUnspecifiedError, PayStoppedRetrying, Failed,
+var payErrors = []command.Code{
+	command.PayInProgress, command.PayRHashAlreadyUsed, command.PayUnparseableOnion, command.PayDestinationFailed, command.PayTryOtherRoute, command.PayRouteNotFound,
+	command.PayRouteTooExpensive, command.PayInvoiceExpired, command.PayUnspecifiedError, command.PayStoppedRetrying, command.Failed,
 }
 
 type payRequest struct {
@@ -54,7 +56,7 @@ type payRequest struct {
 	RetryFor      *uint64              `json:"retry_for" doc:"seconds for which other ways are tried; 60 when not given"`
 	MaxDelay      *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	ExemptFee     *amount.MilliSatoshi `json:"exemptfee" doc:"a fee that is always allowed; 5000 msat when not given"`
-	LocalInvReq   *unsupported         `json:"localinvreqid" doc:"there are no offers yet"`
+	LocalInvReq   *command.Unsupported `json:"localinvreqid" doc:"there are no offers yet"`
 	Exclude       *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
@@ -77,7 +79,7 @@ func perMillion(percent string) (*uint32, error) {
 	whole, fraction, _ := strings.Cut(percent, ".")
 	v, err := strconv.ParseUint(whole+(fraction + "0000")[:4], 10, 32)
 	if err != nil || percent == "" || len(fraction) > 4 || v > 100*10_000 {
-		return nil, refuse(InvalidParams, "maxfeepercent: should be from 0 to 100 with at most four decimals, not %q", percent)
+		return nil, command.Refuse(command.InvalidParams, "maxfeepercent: should be from 0 to 100 with at most four decimals, not %q", percent)
 	}
 	ppm := uint32(v) //nolint:gosec // at most a million
 	return &ppm, nil
@@ -86,19 +88,19 @@ func perMillion(percent string) (*uint32, error) {
 func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, error) {
 	inv, err := bolt11.Decode(r.Bolt11)
 	if err != nil {
-		return payResponse{}, refuse(InvalidParams, "invalid bolt11: %v", err)
+		return payResponse{}, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 	}
 	req := pay.Request{
 		Bolt11: r.Bolt11, Invoice: inv, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
-		Exclude: exclusions(r.Exclude), Label: or(r.Label, ""), MaxDelay: or(r.MaxDelay, 0),
+		Exclude: exclusions(r.Exclude), Label: command.Or(r.Label, ""), MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
-		return payResponse{}, refuse(InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
+		return payResponse{}, command.Refuse(command.InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
 	}
 	if inv.Description != nil {
 		req.Description = *inv.Description // for listpays
 	}
-	req.Description = or(r.Description, req.Description)
+	req.Description = command.Or(r.Description, req.Description)
 	if r.MaxFeePercent != nil {
 		if req.MaxFeePPM, err = perMillion(*r.MaxFeePercent); err != nil {
 			return payResponse{}, err
@@ -138,24 +140,24 @@ type paymentFilter struct {
 
 func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start *uint64, limit *uint32) (f paymentFilter, err error) {
 	if text != nil && hash != nil {
-		return f, refuse(InvalidParams, "give bolt11 or payment_hash, not both")
+		return f, command.Refuse(command.InvalidParams, "give bolt11 or payment_hash, not both")
 	}
-	f = paymentFilter{hash: hash, limit: longestList}
+	f = paymentFilter{hash: hash, limit: command.LongestList}
 	if text != nil {
 		inv, err := bolt11.Decode(*text)
 		if err != nil {
-			return f, refuse(InvalidParams, "invalid bolt11: %v", err)
+			return f, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 		}
 		f.hash = &inv.PaymentHash
 	}
 	if status != nil {
 		f.status = pay.Status(*status)
 		if f.status != pay.Pending && f.status != pay.Complete && f.status != pay.Failed {
-			return f, refuse(InvalidParams, "status: should be pending, complete or failed, not %q", clip([]byte(*status)))
+			return f, command.Refuse(command.InvalidParams, "status: should be pending, complete or failed, not %q", command.Clip([]byte(*status)))
 		}
 	}
 	if index != nil && *index != "created" {
-		return f, refuse(InvalidParams, "index: should be created, not %q", clip([]byte(*index)))
+		return f, command.Refuse(command.InvalidParams, "index: should be created, not %q", command.Clip([]byte(*index)))
 	}
 	if start != nil {
 		f.start = *start
@@ -246,14 +248,15 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 	return out, nil
 }
 
-var payCommands = []Command{
-	define(Spec{
+// Commands are those that pay.
+var Commands = slices.Concat([]command.Command{
+	command.Define(command.Spec{
 		Name: "pay", Group: "payments", Short: "pay an invoice",
 		Long: "Finds a way to the payee, splits the amount where it must, and tries again on failure, until it is paid, there " +
 			"is no other way, or the time is over. To pay an invoice again that is paid gives the same receipt.",
 		Errors: payErrors, Examples: []string{"pay lnbcrt250u1…"},
 	}, payInvoice),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "keysend", Group: "payments", Short: "pay a node without an invoice",
 		Long: "Pays a node that gave no invoice and takes such payments. The preimage is our own and travels with the " +
 			"payment, so that it proves nothing.",
@@ -262,34 +265,29 @@ var payCommands = []Command{
 			`keysend -k destination=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount_msat=1000 extratlvs='{"7629171":"68656c6c6f"}'`,
 		},
 	}, keysend),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listpays", Group: "payments", Short: "list payments, or find one",
-		Long: "Lists the payments in the order of creation, each once however many attempts it took.", Errors: []Code{Failed},
+		Long: "Lists the payments in the order of creation, each once however many attempts it took.", Errors: []command.Code{command.Failed},
 		Examples: []string{"listpays", "listpays --status complete"},
 	}, listPays),
-	define(Spec{
-		Name: "decode", Group: "payments", Short: "read an invoice",
-		Long:     "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked.",
-		Examples: []string{"decode lnbcrt250u1…"},
-	}, decodeInvoice),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "getroute", Group: "payments", Short: "find a way to a node",
 		Long:     "Finds the cheapest way for an amount, from the graph and our channels' balances, for sendpay.",
-		Errors:   []Code{PayRouteNotFound, PayRouteTooExpensive, Failed},
+		Errors:   []command.Code{command.PayRouteNotFound, command.PayRouteTooExpensive, command.Failed},
 		Examples: []string{"getroute 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 10000sat"},
 	}, getRoute),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "sendpay", Group: "payments", Short: "pay over a given route",
 		Long:   "Offers one HTLC over the route given and does not try again. waitsendpay tells how it ended.",
 		Errors: payErrors, Examples: []string{`sendpay '[{"id":"02…","channel":"103x1x0","amount_msat":1000,"delay":9}]' 00…`},
 	}, sendPay),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "waitsendpay", Group: "payments", Short: "wait for the end of a sendpay",
 		Long:   "Waits until the attempt is complete or has failed.",
-		Errors: append([]Code{PayNoSuchPayment}, payErrors...), Examples: []string{"waitsendpay 00… 60"},
+		Errors: append([]command.Code{command.PayNoSuchPayment}, payErrors...), Examples: []string{"waitsendpay 00… 60"},
 	}, waitSendPay),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listsendpays", Group: "payments", Short: "list attempts to pay",
-		Long: "Lists every HTLC by which we paid, or tried to.", Errors: []Code{Failed}, Examples: []string{"listsendpays"},
+		Long: "Lists every HTLC by which we paid, or tried to.", Errors: []command.Code{command.Failed}, Examples: []string{"listsendpays"},
 	}, listSendPays),
-}
+}, receiptCommands)

@@ -1,4 +1,4 @@
-package api
+package channels
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type onChainRow struct {
 }
 
 // onChain shows what the chain says of a channel.
-func (r *channelRow) onChain(p *enforce.Plan) {
+func (r *Row) onChain(p *enforce.Plan) {
 	r.State = p.State()
 	r.Status[0] = r.State
 	if p.Kind != enforce.Unspent {
@@ -65,7 +65,7 @@ type listClosedResponse struct {
 	Channels []closedRow `json:"closedchannels" doc:"in the order of opening"`
 }
 
-func listClosedChannels(ctx context.Context, n *node.Node, r peerRequest) (listClosedResponse, error) {
+func listClosedChannels(ctx context.Context, n *node.Node, r ofPeer) (listClosedResponse, error) {
 	out := listClosedResponse{Channels: []closedRow{}}
 	rows, err := n.Store().Channels(ctx)
 	if err != nil {

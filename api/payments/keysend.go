@@ -1,4 +1,4 @@
-package api
+package payments
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -26,6 +27,9 @@ type hintHop struct {
 
 // records are those of an onion's last payload, as an object from type to value.
 type records []tlv.Record
+
+// Words implements [command.Worded].
+func (records) Words() string { return "an object" }
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (r *records) UnmarshalJSON(b []byte) error {
@@ -68,8 +72,8 @@ type keysendRequest struct {
 
 func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, error) {
 	k := pay.Keysend{
-		Destination: r.Destination, Amount: r.Amount, Label: or(r.Label, ""), Records: or(r.ExtraTLVs, nil),
-		ExemptFee: r.ExemptFee, RetryFor: r.RetryFor, MaxDelay: or(r.MaxDelay, 0),
+		Destination: r.Destination, Amount: r.Amount, Label: command.Or(r.Label, ""), Records: command.Or(r.ExtraTLVs, nil),
+		ExemptFee: r.ExemptFee, RetryFor: r.RetryFor, MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	if err := n.NewPreimage(&k.Preimage); err != nil {
 		return payResponse{}, err
@@ -80,11 +84,11 @@ func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, 
 			return payResponse{}, err
 		}
 	}
-	for _, path := range or(r.RouteHints, nil) {
+	for _, path := range command.Or(r.RouteHints, nil) {
 		var hops []bolt11.HopHint
 		for _, h := range path {
 			if h.ID == (wire.NodeID{}) || h.FeeBase > 1<<32-1 {
-				return payResponse{}, refuse(InvalidParams, "routehints: a hop needs id, scid, feebase, feeprop and expirydelta")
+				return payResponse{}, command.Refuse(command.InvalidParams, "routehints: a hop needs id, scid, feebase, feeprop and expirydelta")
 			}
 			hops = append(hops, bolt11.HopHint{
 				NodeID: h.ID, SCID: h.SCID, FeeBaseMsat: uint32(h.FeeBase), FeeProportionalMillionths: h.FeePPM, CLTVExpiryDelta: h.CLTVDelta,

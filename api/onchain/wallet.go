@@ -1,10 +1,13 @@
-package api
+package onchain
 
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/channels"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -30,7 +33,7 @@ func newAddr(ctx context.Context, n *node.Node, r newAddrRequest) (out newAddrRe
 	case *r.Type == "all":
 		kinds[wallet.P2WPKH], kinds[wallet.P2TR] = &out.Bech32, &out.P2TR
 	default:
-		return out, refuse(InvalidParams, "addresstype: should be bech32, p2tr or all, not %q", clip([]byte(*r.Type)))
+		return out, command.Refuse(command.InvalidParams, "addresstype: should be bech32, p2tr or all, not %q", command.Clip([]byte(*r.Type)))
 	}
 	for kind, to := range kinds {
 		if *to, err = n.NewAddress(ctx, kind); err != nil {
@@ -100,7 +103,7 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 		if c.Status.Status == channel.Closed {
 			continue
 		}
-		row, err := showChannel(n, c)
+		row, err := channels.Show(n, c)
 		if err != nil {
 			return out, err
 		}
@@ -112,14 +115,15 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 	return out, nil
 }
 
-var walletCommands = []Command{
-	define(Spec{
+// Commands are those of the coins on-chain.
+var Commands = slices.Concat([]command.Command{
+	command.Define(command.Spec{
 		Name: "newaddr", Group: "bitcoin", Short: "make an address for bitcoin on-chain",
-		Long: "Makes a new address of the wallet. It is on disk before it is shown.", Errors: []Code{Failed},
+		Long: "Makes a new address of the wallet. It is on disk before it is shown.", Errors: []command.Code{command.Failed},
 		Examples: []string{"newaddr", "newaddr p2tr"},
 	}, newAddr),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listfunds", Group: "bitcoin", Short: "list coins and channel balances",
-		Long: "Lists the coins of the wallet, and what is ours in channels.", Errors: []Code{Failed}, Examples: []string{"listfunds"},
+		Long: "Lists the coins of the wallet, and what is ours in channels.", Errors: []command.Code{command.Failed}, Examples: []string{"listfunds"},
 	}, listFunds),
-}
+}, sendCommands)

@@ -1,13 +1,15 @@
-package api
+package peers
 
 import (
 	"context"
 	"encoding/hex"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -18,7 +20,8 @@ type connectRequest struct {
 	Port *uint16 `json:"port" doc:"9735 when not given"`
 }
 
-type address struct {
+// Address is where a node is.
+type Address struct {
 	Type    string `json:"type" doc:"ipv4, ipv6, dns or torv3"`
 	Address string `json:"address" doc:"the host"`
 	Port    int    `json:"port" doc:"the port"`
@@ -28,18 +31,18 @@ type connectResponse struct {
 	ID        wire.NodeID `json:"id" doc:"the node"`
 	Features  string      `json:"features" doc:"its feature bits in hexadecimal"`
 	Direction string      `json:"direction" doc:"out: we called; in: it did"`
-	Address   address     `json:"address" doc:"where it is"`
+	Address   Address     `json:"address" doc:"where it is"`
 }
 
 func connect(ctx context.Context, n *node.Node, r connectRequest) (out connectResponse, err error) {
 	text, addr, at := strings.Cut(r.ID, "@")
 	if err := out.ID.UnmarshalText([]byte(text)); err != nil {
-		return out, refuse(InvalidParams, "id: %v", err)
+		return out, command.Refuse(command.InvalidParams, "id: %v", err)
 	}
 	const port = "9735"
 	switch {
 	case at && r.Host != nil:
-		return out, refuse(InvalidParams, "host is given twice")
+		return out, command.Refuse(command.InvalidParams, "host is given twice")
 	case at:
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			addr = net.JoinHostPort(strings.Trim(addr, "[]"), port)
@@ -54,11 +57,11 @@ func connect(ctx context.Context, n *node.Node, r connectRequest) (out connectRe
 	p, err := n.Connect(ctx, out.ID, addr)
 	switch {
 	case errors.Is(err, node.ErrNoAddress):
-		return out, refuse(ConnectNoKnownAddress, "%v", err)
+		return out, command.Refuse(command.ConnectNoKnownAddress, "%v", err)
 	case err != nil:
-		return out, refuse(ConnectAllFailed, "cannot connect to %s: %v", addr, err)
+		return out, command.Refuse(command.ConnectAllFailed, "cannot connect to %s: %v", addr, err)
 	}
-	out.Features, out.Direction, out.Address = hex.EncodeToString(p.Features()), direction(p.Outbound()), addressOf(p.Addr())
+	out.Features, out.Direction, out.Address = hex.EncodeToString(p.Features()), direction(p.Outbound()), AddressOf(p.Addr())
 	return out, nil
 }
 
@@ -69,12 +72,13 @@ func direction(outbound bool) string {
 	return "in"
 }
 
-func addressOf(hostport string) address {
+// AddressOf reads host:port; what is not of that form is a local socket.
+func AddressOf(hostport string) Address {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
-		return address{Type: "local socket", Address: hostport}
+		return Address{Type: "local socket", Address: hostport}
 	}
-	a := address{Type: "dns", Address: host}
+	a := Address{Type: "dns", Address: host}
 	a.Port, _ = strconv.Atoi(port)
 	if ip := net.ParseIP(host); ip != nil {
 		a.Type = "ipv6"
@@ -93,11 +97,15 @@ type peerRow struct {
 	Features  string      `json:"features,omitempty" doc:"its feature bits in hexadecimal"`
 }
 
+type listPeersRequest struct {
+	ID *wire.NodeID `json:"id" doc:"only of this peer"`
+}
+
 type listPeersResponse struct {
 	Peers []peerRow `json:"peers" doc:"those that are connected, and those with channels"`
 }
 
-func listPeers(ctx context.Context, n *node.Node, r peerRequest) (listPeersResponse, error) {
+func listPeers(ctx context.Context, n *node.Node, r listPeersRequest) (listPeersResponse, error) {
 	out := listPeersResponse{Peers: []peerRow{}}
 	rows, err := n.Store().Channels(ctx)
 	if err != nil {
@@ -134,36 +142,37 @@ type disconnectRequest struct {
 
 var errByUser = errors.New("disconnected by its owner")
 
-func disconnect(_ context.Context, n *node.Node, r disconnectRequest) (none, error) {
+func disconnect(_ context.Context, n *node.Node, r disconnectRequest) (command.None, error) {
 	p, ok := n.Peers().Get(r.ID)
 	if !ok {
-		return none{}, refuse(Failed, "the peer is not connected")
+		return command.None{}, command.Refuse(command.Failed, "the peer is not connected")
 	}
 	for _, l := range n.Links().All() {
 		if l.Params().Peer == r.ID && (r.Force == nil || !*r.Force) {
-			return none{}, refuse(Failed, "there is a channel with this peer, which is connected again at once: say force")
+			return command.None{}, command.Refuse(command.Failed, "there is a channel with this peer, which is connected again at once: say force")
 		}
 	}
 	p.Disconnect(errByUser)
-	return none{}, nil
+	return command.None{}, nil
 }
 
-var peerCommands = []Command{
-	define(Spec{
+// Commands are those of connections and of the network.
+var Commands = slices.Concat([]command.Command{
+	command.Define(command.Spec{
 		Name: "connect", Group: "network", Short: "connect to a node",
 		Long:   "Connects to a node, or says that it is connected already.",
-		Errors: []Code{ConnectNoKnownAddress, ConnectAllFailed, Failed},
+		Errors: []command.Code{command.ConnectNoKnownAddress, command.ConnectAllFailed, command.Failed},
 		Examples: []string{
 			"connect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619@127.0.0.1:9735",
 		},
 	}, connect),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "disconnect", Group: "network", Short: "end a connection",
-		Long: "Ends the connection with a peer.", Errors: []Code{Failed},
+		Long: "Ends the connection with a peer.", Errors: []command.Code{command.Failed},
 		Examples: []string{"disconnect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"},
 	}, disconnect),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "listpeers", Group: "network", Short: "list peers",
-		Long: "Lists the nodes that are connected or have channels with us.", Errors: []Code{Failed}, Examples: []string{"listpeers"},
+		Long: "Lists the nodes that are connected or have channels with us.", Errors: []command.Code{command.Failed}, Examples: []string{"listpeers"},
 	}, listPeers),
-}
+}, graphCommands)

@@ -1,24 +1,20 @@
-package api
+package onchain
 
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
-	btcwire "github.com/btcsuite/btcd/wire/v2"
-
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
 
 type withdrawRequest struct {
-	Destination string      `json:"destination" doc:"the address to pay"`
-	Satoshi     string      `json:"satoshi" doc:"a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
-	FeeRate     *feeRate    `json:"feerate" doc:"a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
-	MinConf     *uint32     `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
-	UTXOs       *[]outPoint `json:"utxos" doc:"spend just these coins: txid:output"`
+	Destination string              `json:"destination" doc:"the address to pay"`
+	Satoshi     string              `json:"satoshi" doc:"a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
+	FeeRate     *command.FeeRate    `json:"feerate" doc:"a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
+	MinConf     *uint32             `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
+	UTXOs       *[]command.OutPoint `json:"utxos" doc:"spend just these coins: txid:output"`
 }
 
 type withdrawResponse struct {
@@ -26,34 +22,16 @@ type withdrawResponse struct {
 	Txid string `json:"txid" doc:"its id"`
 }
 
-// outPoint is a coin's name, txid:output.
-type outPoint struct{ btcwire.OutPoint }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (o *outPoint) UnmarshalText(b []byte) error {
-	txid, index, ok := strings.Cut(string(b), ":")
-	hash, err := chainhash.NewHashFromStr(txid)
-	if !ok || err != nil || len(txid) != 64 {
-		return errors.New("should be txid:output")
-	}
-	i, err := strconv.ParseUint(index, 10, 32)
-	if err != nil {
-		return errors.New("should be txid:output")
-	}
-	o.Hash, o.Index = *hash, uint32(i)
-	return nil
-}
-
 func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdrawResponse, err error) {
-	script, err := scriptOf(n, r.Destination)
+	script, err := command.ScriptOf(n, r.Destination)
 	if err != nil {
-		return out, refuse(InvalidParams, "destination: %v", err)
+		return out, command.Refuse(command.InvalidParams, "destination: %v", err)
 	}
-	value, err := satoshi(r.Satoshi)
+	value, err := command.Satoshi(r.Satoshi)
 	if err != nil {
-		return out, refuse(InvalidParams, "satoshi: %v", err)
+		return out, command.Refuse(command.InvalidParams, "satoshi: %v", err)
 	}
-	rate, err := r.FeeRate.of(ctx, n)
+	rate, err := r.FeeRate.Of(ctx, n)
 	if err != nil {
 		return out, err
 	}
@@ -70,16 +48,16 @@ func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdra
 	var few *wallet.InsufficientError
 	switch {
 	case errors.As(err, &few):
-		return out, refuse(FundCannotAfford, "%v", err)
+		return out, command.Refuse(command.FundCannotAfford, "%v", err)
 	case errors.Is(err, wallet.ErrOutput):
-		return out, refuse(FundOutputIsDust, "%v", err)
+		return out, command.Refuse(command.FundOutputIsDust, "%v", err)
 	case errors.Is(err, node.ErrBroadcast):
-		return out, refuse(FundBroadcastFail, "%v", err)
+		return out, command.Refuse(command.FundBroadcastFail, "%v", err)
 	case err != nil:
 		return out, err
 	}
 	out.Txid = sent.Tx.TxHash().String()
-	out.Tx, err = hexTx(sent.Tx)
+	out.Tx, err = command.HexTx(sent.Tx)
 	return out, err
 }
 
@@ -112,16 +90,16 @@ func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out fee
 		times = 4
 	case "perkw":
 	default:
-		return out, refuse(InvalidParams, "style: should be perkb or perkw, not %q", clip([]byte(r.Style)))
+		return out, command.Refuse(command.InvalidParams, "style: should be perkb or perkw, not %q", command.Clip([]byte(r.Style)))
 	}
-	e := &estimates{Min: leastFeeRate * times, Max: wallet.MaxFeePerKw * times}
-	for _, blocks := range []uint32{2, confirmTarget, 12, 100} {
+	e := &estimates{Min: command.LeastFeeRate * times, Max: wallet.MaxFeePerKw * times}
+	for _, blocks := range []uint32{2, command.ConfirmTarget, 12, 100} {
 		rate, err := n.FeeRate(ctx, blocks)
 		if err != nil {
 			return out, err
 		}
 		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times})
-		if blocks == confirmTarget {
+		if blocks == command.ConfirmTarget {
 			e.Opening, e.Close = rate*times, rate*times
 		}
 	}
@@ -133,16 +111,16 @@ func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out fee
 	return out, nil
 }
 
-var sendCommands = []Command{
-	define(Spec{
+var sendCommands = []command.Command{
+	command.Define(command.Spec{
 		Name: "withdraw", Group: "bitcoin", Short: "pay on-chain",
 		Long: "Pays an address from the wallet's coins. The transaction is on disk before it is broadcast, and is offered " +
 			"again at each block until it confirms.",
-		Errors:   []Code{FundCannotAfford, FundOutputIsDust, FundBroadcastFail, Failed},
+		Errors:   []command.Code{command.FundCannotAfford, command.FundOutputIsDust, command.FundBroadcastFail, command.Failed},
 		Examples: []string{"withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 100000sat", "withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 all slow"},
 	}, withdraw),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "feerates", Group: "bitcoin", Short: "estimate feerates",
-		Long: "Shows what the chain source estimates.", Errors: []Code{Failed}, Examples: []string{"feerates perkb"},
+		Long: "Shows what the chain source estimates.", Errors: []command.Code{command.Failed}, Examples: []string{"feerates perkb"},
 	}, listFeeRates),
 }

@@ -1,4 +1,4 @@
-package api
+package system
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/chainhash/v2"
 
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/node"
@@ -74,7 +75,7 @@ type signMessageResponse struct {
 
 func signMessage(_ context.Context, n *node.Node, r signMessageRequest) (out signMessageResponse, err error) {
 	if len(r.Message) > longestMessage {
-		return out, refuse(InvalidParams, "message: %d bytes are too many, %d are the most", len(r.Message), longestMessage)
+		return out, command.Refuse(command.InvalidParams, "message: %d bytes are too many, %d are the most", len(r.Message), longestMessage)
 	}
 	sig, err := n.SignDigest(digest(r.Message))
 	if err != nil {
@@ -100,12 +101,12 @@ type checkMessageResponse struct {
 func checkMessage(_ context.Context, n *node.Node, r checkMessageRequest) (out checkMessageResponse, err error) {
 	compact, err := decodeZBase32(r.ZBase)
 	if err != nil || len(compact) != 65 {
-		return out, refuse(InvalidParams, "zbase: should be 65 bytes in zbase32")
+		return out, command.Refuse(command.InvalidParams, "zbase: should be 65 bytes in zbase32")
 	}
 	hash := digest(r.Message)
 	key, _, err := ecdsa.RecoverCompact(compact, hash[:])
 	if err != nil {
-		return out, refuse(InvalidParams, "zbase: not a signature of this message: %v", err)
+		return out, command.Refuse(command.InvalidParams, "zbase: not a signature of this message: %v", err)
 	}
 	out.Pubkey = wire.PointOf(key)
 	if r.Pubkey != nil {
@@ -121,13 +122,13 @@ func checkMessage(_ context.Context, n *node.Node, r checkMessageRequest) (out c
 	return out, nil
 }
 
-var messageCommands = []Command{
-	define(Spec{
+var messageCommands = []command.Command{
+	command.Define(command.Spec{
 		Name: "signmessage", Group: "node", Short: "sign a message with the node's key",
-		Long: "Signs a message, so that others can check that it is this node's.", Errors: []Code{Failed},
+		Long: "Signs a message, so that others can check that it is this node's.", Errors: []command.Code{command.Failed},
 		Examples: []string{`signmessage "this is my node"`},
 	}, signMessage),
-	define(Spec{
+	command.Define(command.Spec{
 		Name: "checkmessage", Group: "node", Short: "check whose message it is",
 		Long:     "Finds out which node signed a message.",
 		Examples: []string{`checkmessage "this is my node" d9tibmnic9t5y41hg7hkakdcra94akas9ku3rmmj4ag9mritc8ok4p5qzefs78c9pqfhpuftqqzhydbdwfg7u6w6wdxcqpqn4sj4e73e`},

@@ -1,13 +1,13 @@
-package api
+package payments
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/node"
@@ -79,28 +79,19 @@ type sendPayRequest struct {
 	Bolt11      *string              `json:"bolt11" doc:"the invoice that is paid"`
 	Secret      *wire.Preimage       `json:"payment_secret" doc:"from the invoice"`
 	PartID      *uint64              `json:"partid" doc:"of this part, when there are several"`
-	LocalInvReq *unsupported         `json:"localinvreqid" doc:"there are no offers yet"`
+	LocalInvReq *command.Unsupported `json:"localinvreqid" doc:"there are no offers yet"`
 	GroupID     *uint64              `json:"groupid" doc:"of all parts of one try; 1 when not given"`
-	Metadata    *hexBytes            `json:"payment_metadata" doc:"from the invoice, in hexadecimal"`
+	Metadata    *command.HexBytes    `json:"payment_metadata" doc:"from the invoice, in hexadecimal"`
 	Description *string              `json:"description" doc:"what is paid for, for listpays"`
-}
-
-// hexBytes are bytes as hexadecimal digits.
-type hexBytes []byte
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (h *hexBytes) UnmarshalText(b []byte) (err error) {
-	*h, err = hex.DecodeString(string(b))
-	return err
 }
 
 func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, error) {
 	if len(r.Route) == 0 {
-		return attemptRow{}, refuse(InvalidParams, "route: an empty route leads nowhere")
+		return attemptRow{}, command.Refuse(command.InvalidParams, "route: an empty route leads nowhere")
 	}
 	m := pay.Manual{
-		PaymentHash: r.PaymentHash, Total: or(r.Amount, r.Route[len(r.Route)-1].Amount), Label: or(r.Label, ""), Bolt11: or(r.Bolt11, ""),
-		Part: or(r.PartID, 0), Group: or(r.GroupID, 1), Metadata: or(r.Metadata, nil), Description: or(r.Description, ""),
+		PaymentHash: r.PaymentHash, Total: command.Or(r.Amount, r.Route[len(r.Route)-1].Amount), Label: command.Or(r.Label, ""), Bolt11: command.Or(r.Bolt11, ""),
+		Part: command.Or(r.PartID, 0), Group: command.Or(r.GroupID, 1), Metadata: command.Or(r.Metadata, nil), Description: command.Or(r.Description, ""),
 	}
 	if r.Secret != nil {
 		secret := [32]byte(*r.Secret)
@@ -108,7 +99,7 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, e
 	}
 	for _, h := range r.Route {
 		if err := h.check(); err != nil {
-			return attemptRow{}, refuse(InvalidParams, "route: %v", err)
+			return attemptRow{}, command.Refuse(command.InvalidParams, "route: %v", err)
 		}
 		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
 	}
@@ -127,9 +118,9 @@ type waitSendPayRequest struct {
 }
 
 func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attemptRow, error) {
-	ctx, cancel := within(ctx, r.Timeout)
+	ctx, cancel := command.Within(ctx, r.Timeout)
 	defer cancel()
-	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, or(r.PartID, 0), or(r.GroupID, 0))
+	row, err := n.Sender().WaitSendPay(ctx, r.PaymentHash, command.Or(r.PartID, 0), command.Or(r.GroupID, 0))
 	if err != nil {
 		return attemptRow{}, payError(err)
 	}

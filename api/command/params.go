@@ -1,13 +1,16 @@
-package api
+package command
 
 import (
 	"bytes"
+	"context"
 	"encoding"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // bind reads parameters, by position or by name, into the fields of v. As in
@@ -20,40 +23,40 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 	case raw[0] == '[':
 		var given []json.RawMessage
 		if err := json.Unmarshal(raw, &given); err != nil {
-			return refuse(InvalidParams, "params: %v", err)
+			return Refuse(InvalidParams, "params: %v", err)
 		}
 		if len(given) > len(params) {
-			return refuse(InvalidParams, "too many parameters: got %d, expected at most %d", len(given), len(params))
+			return Refuse(InvalidParams, "too many parameters: got %d, expected at most %d", len(given), len(params))
 		}
 		copy(values, given)
 	case raw[0] == '{':
 		var given map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &given); err != nil {
-			return refuse(InvalidParams, "params: %v", err)
+			return Refuse(InvalidParams, "params: %v", err)
 		}
 		for name, value := range given {
 			i := position(params, name)
 			if i < 0 {
-				return refuse(InvalidParams, "unknown parameter: %s", name)
+				return Refuse(InvalidParams, "unknown parameter: %s", name)
 			}
 			if values[i] != nil {
-				return refuse(InvalidParams, "%s is given twice", params[i].Name)
+				return Refuse(InvalidParams, "%s is given twice", params[i].Name)
 			}
 			values[i] = value
 		}
 	default:
-		return refuse(InvalidParams, "params must be an array or an object")
+		return Refuse(InvalidParams, "params must be an array or an object")
 	}
 	for i, p := range params {
 		value := bytes.TrimSpace(values[i])
 		if len(value) == 0 || string(value) == "null" {
 			if !p.Optional {
-				return refuse(InvalidParams, "missing required parameter: %s", p.Name)
+				return Refuse(InvalidParams, "missing required parameter: %s", p.Name)
 			}
 			continue
 		}
 		if p.Refused {
-			return refuse(InvalidParams, "%s is not supported: leave it out, or null", p.Name)
+			return Refuse(InvalidParams, "%s is not supported: leave it out, or null", p.Name)
 		}
 		field := v.Field(p.index)
 		if p.Optional {
@@ -61,7 +64,7 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 			field = field.Elem()
 		}
 		if err := decode(value, field); err != nil {
-			return refuse(InvalidParams, "%s: should be %s: invalid token '%s'%s", p.Name, p.Type, clip(value), because(err))
+			return Refuse(InvalidParams, "%s: should be %s: invalid token '%s'%s", p.Name, p.Type, Clip(value), because(err))
 		}
 	}
 	return nil
@@ -83,8 +86,8 @@ func because(err error) string {
 	return " (" + err.Error() + ")"
 }
 
-// clip keeps an error's text short however long the value was.
-func clip(b []byte) string {
+// Clip keeps an error's text short however long the value was.
+func Clip(b []byte) string {
 	const most = 60
 	if len(b) > most {
 		return strings.ToValidUTF8(string(b[:most]), "") + "…"
@@ -139,8 +142,8 @@ func decode(raw json.RawMessage, v reflect.Value) error {
 	return nil
 }
 
-// or is an optional parameter, or what stands for it when it is not given.
-func or[T any](p *T, otherwise T) T {
+// Or is an optional parameter, or what stands for it when it is not given.
+func Or[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise
 	}
@@ -149,11 +152,15 @@ func or[T any](p *T, otherwise T) T {
 
 func number(raw json.RawMessage) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
+// Worded is a type of parameter that says itself what it takes.
+type Worded interface{ Words() string }
+
 // typeName says in words what a parameter takes.
 func typeName(t reflect.Type) string {
+	if w, ok := reflect.Zero(t).Interface().(Worded); ok {
+		return w.Words()
+	}
 	switch t.Name() {
-	case "unsupported":
-		return "nothing: not supported"
 	case "MilliSatoshi":
 		return "an amount (msat, or with the suffix msat, sat or btc)"
 	case "OrAny":
@@ -162,14 +169,6 @@ func typeName(t reflect.Type) string {
 		return "64 hexadecimal digits"
 	case "Point":
 		return "a node id (66 hexadecimal digits)"
-	case "riskFactor":
-		return "a number"
-	case "hexBytes":
-		return "hexadecimal digits"
-	case "records":
-		return "an object"
-	case "feeRate":
-		return "slow, normal, urgent, or a number with perkw or perkb"
 	case "ShortChannelID":
 		return "a short_channel_id (BLOCKxTXxOUTPUT)"
 	}
@@ -186,3 +185,29 @@ func typeName(t reflect.Type) string {
 		return "an object"
 	}
 }
+
+// HexBytes are bytes as hexadecimal digits.
+type HexBytes []byte
+
+// Words implements [Worded].
+func (HexBytes) Words() string { return "hexadecimal digits" }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (h *HexBytes) UnmarshalText(b []byte) (err error) {
+	*h, err = hex.DecodeString(string(b))
+	return err
+}
+
+// LongestList is how many rows a list has when no limit is given.
+const LongestList = 10_000
+
+// Within bounds a wait.
+func Within(ctx context.Context, seconds *uint64) (context.Context, context.CancelFunc) {
+	if seconds == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Duration(min(*seconds, 1<<31))*time.Second) //nolint:gosec // bounded
+}
+
+// None is the type of no parameters, and of an empty result.
+type None struct{}

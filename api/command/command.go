@@ -1,10 +1,9 @@
-package api
+package command
 
 import (
 	"context"
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/leyden-ln/leyden/node"
@@ -33,26 +32,30 @@ type Param struct {
 	index    int
 }
 
-// unsupported is the type of a parameter that Core Lightning has at this place
+// Unsupported is the type of a parameter that Core Lightning has at this place
 // and this node does not honour: to give it is an error, never a silent nothing.
-type unsupported struct{}
+type Unsupported struct{}
 
-// Command is one entry of the table.
+// Words implements [Worded].
+func (Unsupported) Words() string { return "nothing: not supported" }
+
+// Command is one entry of the table. Its Run reads parameters as JSON: an array, by
+// position, or an object, by name.
 type Command struct {
 	Spec
 	Params []Param
 	Result reflect.Type
-	run    func(ctx context.Context, n *node.Node, params json.RawMessage) (any, error)
+	Run    func(ctx context.Context, n *node.Node, params json.RawMessage) (any, error)
 }
 
-// define makes a command of a function from request to response. It panics when
+// Define makes a command of a function from request to response. It panics when
 // the request type is not a struct of fields that parameters can be: that is a
 // mistake in the table, found by any test.
-func define[Req, Res any](s Spec, run func(ctx context.Context, n *node.Node, r Req) (Res, error)) Command {
+func Define[Req, Res any](s Spec, run func(ctx context.Context, n *node.Node, r Req) (Res, error)) Command {
 	params := paramsOf(reflect.TypeFor[Req]())
 	return Command{
 		Spec: s, Params: params, Result: reflect.TypeFor[Res](),
-		run: func(ctx context.Context, n *node.Node, raw json.RawMessage) (any, error) {
+		Run: func(ctx context.Context, n *node.Node, raw json.RawMessage) (any, error) {
 			var r Req
 			if err := bind(params, raw, reflect.ValueOf(&r).Elem()); err != nil {
 				return nil, err
@@ -68,7 +71,7 @@ func paramsOf(t reflect.Type) []Param {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" {
-			panic("api: a field without a json name: " + t.Name() + "." + f.Name)
+			panic("command: a field without a json name: " + t.Name() + "." + f.Name)
 		}
 		ft, optional := f.Type, false
 		if ft.Kind() == reflect.Pointer {
@@ -76,7 +79,7 @@ func paramsOf(t reflect.Type) []Param {
 		}
 		out = append(out, Param{
 			Name: name, Alias: f.Tag.Get("alias"), Type: typeName(ft), Optional: optional,
-			Doc: f.Tag.Get("doc"), Text: ft.Kind() == reflect.String, Refused: ft == reflect.TypeFor[unsupported](), index: i,
+			Doc: f.Tag.Get("doc"), Text: ft.Kind() == reflect.String, Refused: ft == reflect.TypeFor[Unsupported](), index: i,
 		})
 	}
 	return out
@@ -103,31 +106,4 @@ func (c *Command) Usage() string {
 		}
 	}
 	return b.String()
-}
-
-// Table is every command, in the order of help.
-func Table() []Command { return table }
-
-// Find returns the command of a name or alias.
-func Find(name string) (*Command, bool) {
-	for i := range table {
-		if table[i].Name == name || slices.Contains(table[i].Aliases, name) {
-			return &table[i], true
-		}
-	}
-	return nil, false
-}
-
-// Call runs a command with parameters as JSON: an array, by position, or an
-// object, by name. Every error is an [*Error].
-func Call(ctx context.Context, n *node.Node, method string, params json.RawMessage) (any, error) {
-	c, ok := Find(method)
-	if !ok {
-		return nil, refuse(UnknownMethod, "unknown command %q: see help", method)
-	}
-	res, err := c.run(ctx, n, params)
-	if err != nil {
-		return nil, AsError(err)
-	}
-	return res, nil
 }

@@ -1,4 +1,4 @@
-package api
+package payments
 
 import (
 	"context"
@@ -8,20 +8,21 @@ import (
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/node"
 )
 
 type getRouteRequest struct {
-	ID         wire.NodeID         `json:"id" doc:"where to"`
-	Amount     amount.MilliSatoshi `json:"amount_msat" alias:"msatoshi" doc:"that arrives"`
-	RiskFactor *riskFactor         `json:"riskfactor" doc:"a number, for compatibility: the cost of locked time is fixed in this node"`
-	CLTV       *uint32             `json:"cltv" doc:"blocks that the last HTLC must have left; 9 when not given"`
-	FromID     *wire.NodeID        `json:"fromid" doc:"where from: only this node itself"`
-	Fuzz       *unsupported        `json:"fuzzpercent" doc:"routes are not disguised by random fees"`
-	Exclude    *[]exclusion        `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
-	MaxHops    *uint32             `json:"maxhops" doc:"how many hops it may have; 20 when not given"`
+	ID         wire.NodeID          `json:"id" doc:"where to"`
+	Amount     amount.MilliSatoshi  `json:"amount_msat" alias:"msatoshi" doc:"that arrives"`
+	RiskFactor *riskFactor          `json:"riskfactor" doc:"a number, for compatibility: the cost of locked time is fixed in this node"`
+	CLTV       *uint32              `json:"cltv" doc:"blocks that the last HTLC must have left; 9 when not given"`
+	FromID     *wire.NodeID         `json:"fromid" doc:"where from: only this node itself"`
+	Fuzz       *command.Unsupported `json:"fuzzpercent" doc:"routes are not disguised by random fees"`
+	Exclude    *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
+	MaxHops    *uint32              `json:"maxhops" doc:"how many hops it may have; 20 when not given"`
 }
 
 type getRouteResponse struct {
@@ -34,23 +35,23 @@ func getRoute(_ context.Context, n *node.Node, r getRouteRequest) (getRouteRespo
 		Exclude: exclusions(r.Exclude),
 	}
 	if r.Amount == 0 {
-		return getRouteResponse{}, refuse(InvalidParams, "amount_msat: nothing cannot be paid")
+		return getRouteResponse{}, command.Refuse(command.InvalidParams, "amount_msat: nothing cannot be paid")
 	}
 	if r.FromID != nil && *r.FromID != n.ID() {
-		return getRouteResponse{}, refuse(InvalidParams, "fromid: routes are found from this node only")
+		return getRouteResponse{}, command.Refuse(command.InvalidParams, "fromid: routes are found from this node only")
 	}
 	if r.CLTV != nil {
 		f.FinalDelta = *r.CLTV
 	}
 	if f.FinalDelta >= farthest {
-		return getRouteResponse{}, refuse(InvalidParams, "cltv: %d blocks are too many", f.FinalDelta)
+		return getRouteResponse{}, command.Refuse(command.InvalidParams, "cltv: %d blocks are too many", f.FinalDelta)
 	}
 	routes, err := n.Routes(f)
 	if err != nil {
 		return getRouteResponse{}, payError(err)
 	}
 	if r.MaxHops != nil && len(routes[0]) > int(*r.MaxHops) {
-		return getRouteResponse{}, refuse(PayRouteNotFound, "the cheapest route has %d hops, more than maxhops", len(routes[0]))
+		return getRouteResponse{}, command.Refuse(command.PayRouteNotFound, "the cheapest route has %d hops, more than maxhops", len(routes[0]))
 	}
 	out := getRouteResponse{Route: []hop{}}
 	from := n.ID()
@@ -67,6 +68,9 @@ func getRoute(_ context.Context, n *node.Node, r getRouteRequest) (getRouteRespo
 
 // riskFactor is a number that is checked and not used.
 type riskFactor struct{}
+
+// Words implements [command.Worded].
+func (riskFactor) Words() string { return "a number" }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (riskFactor) UnmarshalText(b []byte) error {

@@ -1,0 +1,2 @@
+// Package channels is the commands of our channels: to open, list and close them.
+package channels

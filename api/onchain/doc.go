@@ -1,0 +1,2 @@
+// Package onchain is the commands of coins on-chain.
+package onchain

@@ -1,0 +1,2 @@
+// Package payments is the commands that pay, list payments and show receipts.
+package payments
