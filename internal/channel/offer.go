@@ -191,6 +191,9 @@ func (c *Channel) Unsettled() []Incoming {
 	return slices.Clip(list)
 }
 
+// Holds tells whether an incoming HTLC has not ended.
+func (c *Channel) Holds(id uint64) bool { return c.find(Remote, id) != nil }
+
 func (h *htlc) incoming() Incoming {
 	return Incoming{
 		Ref: h.ref(), Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,

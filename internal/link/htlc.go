@@ -6,26 +6,17 @@ import (
 	"github.com/leyden-ln/leyden/internal/relay"
 )
 
-// decide peels an incoming HTLC that is irrevocable and hands it on: to the
-// receiver, to the link of the next channel, or back.
+// decide hands on an incoming HTLC that is irrevocable: to the receiver, to the link
+// of the next channel, or back.
 func (l *Link) decide(in channel.Incoming) {
 	id := in.Ref.ID
-	if d, ok := l.decided[id]; ok {
-		l.in.put(func(l *Link) { l.propose(d) })
-		return
-	}
-	if l.asked[id] {
-		return
-	}
-	l.asked[id] = true
-	var peeled onion.Peeled
-	var err error
-	if in.PathKey == nil {
-		if peeled, err = onion.Peel(l.cfg.Key, in.Onion, in.PaymentHash); err == nil {
-			l.secrets[id] = peeled.SharedSecret
+	if l.desk.Asked(id) {
+		if l.desk.Decided(id) {
+			l.in.put(func(l *Link) { l.waits(id, l.desk.Propose(id)) })
 		}
+		return
 	}
-	switch d := relay.Decide(in, peeled, err, relay.Facts{Height: l.cfg.Height(), Outgoing: l.links.outgoing}).(type) {
+	switch d := l.desk.Take(in, relay.Facts{Height: l.cfg.Height(), Outgoing: l.links.outgoing}).(type) {
 	case relay.Receive:
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
@@ -41,59 +32,19 @@ func (l *Link) decide(in channel.Incoming) {
 
 // fail decides to fail an HTLC.
 func (l *Link) fail(id uint64, f onion.Failure) {
-	l.in.put(func(l *Link) { l.settle(l.failed(id, f)) })
-}
-
-// failed is the decision to fail an HTLC with a failure of ours.
-func (l *Link) failed(id uint64, f onion.Failure) relay.DecisionRow {
-	return relay.DecisionRow{In: channel.Ref{Channel: l.ID(), ID: id}, Kind: relay.Failed, Reason: onion.NewFailure(l.secret(id), f)}
-}
-
-// answer is the decision that follows from the end of the outgoing HTLC.
-func (l *Link) answer(r channel.Resolved) relay.DecisionRow {
-	return relay.Answer(*r.Origin.In, r, l.secret(r.Origin.In.ID))
-}
-
-// secret is the shared secret of an incoming HTLC's onion, which is peeled again
-// after a restart.
-func (l *Link) secret(id uint64) [32]byte {
-	if s, ok := l.secrets[id]; ok {
-		return s
-	}
-	for _, in := range l.ch.Unsettled() {
-		if in.Ref.ID == id && in.PathKey == nil {
-			if p, err := onion.Peel(l.cfg.Key, in.Onion, in.PaymentHash); err == nil {
-				l.secrets[id] = p.SharedSecret
-			}
-		}
-	}
-	return l.secrets[id]
+	l.in.put(func(l *Link) { l.waits(id, l.desk.Settle(l.desk.Fail(id, f))) })
 }
 
 // settle takes a decision, and proposes it with the next inputs.
 func (l *Link) settle(d relay.DecisionRow) {
-	l.in.put(func(l *Link) {
-		if _, before := l.decided[d.In.ID]; !before {
-			l.decided[d.In.ID] = d
-			l.propose(d)
-		}
-	})
+	l.in.put(func(l *Link) { l.waits(d.In.ID, l.desk.Settle(d)) })
 }
 
-// propose asks the channel for the removal that was decided. While the peer is
-// away the channel refuses a failure, and it is proposed again by resume.
-func (l *Link) propose(d relay.DecisionRow) {
-	var err error
-	switch {
-	case d.Kind == relay.Fulfil:
-		err = l.ch.Fulfill(d.In.ID, d.Preimage)
-	case d.Malformed != nil:
-		err = l.ch.FailMalformed(d.In.ID, d.Malformed.SHA256OfOnion, d.Malformed.Code)
-	default:
-		err = l.ch.Fail(d.In.ID, d.Reason)
-	}
-	if err != nil {
-		l.log.Debug("a removal waits", "htlc", d.In.ID, "why", err)
+// waits notes that the channel does not take a removal yet. It is proposed again by
+// resume.
+func (l *Link) waits(id uint64, why error) {
+	if why != nil {
+		l.log.Debug("a removal waits", "htlc", id, "why", why)
 	}
 }
 

@@ -78,13 +78,11 @@ type Link struct {
 	ch *channel.Channel
 
 	// What follows belongs to the goroutine of run.
-	peer    Peer
-	trace   *tracer
-	secrets map[uint64][32]byte          // shared secrets of incoming HTLCs that were peeled
-	decided map[uint64]relay.DecisionRow // settlements to propose until they are irrevocable
-	asked   map[uint64]bool              // incoming HTLCs that were handed on and are not settled
-	words   []wire.Message               // to send before the outcome's own messages
-	after   []func()                     // to run once the outcome is visible, without the lock
+	peer  Peer
+	trace *tracer
+	desk  *relay.Desk    // of incoming HTLCs
+	words []wire.Message // to send before the outcome's own messages
+	after []func()       // to run once the outcome is visible, without the lock
 }
 
 // ID is the channel's id.
@@ -293,9 +291,7 @@ func (l *Link) raise(e channel.Event) {
 	case channel.Unsent:
 		l.refuse(e.Add.Origin, channel.ErrOffline)
 	case channel.Settled:
-		delete(l.decided, e.Ref.ID)
-		delete(l.secrets, e.Ref.ID)
-		delete(l.asked, e.Ref.ID)
+		l.desk.Settled(e.Ref.ID)
 	case channel.Ready:
 		l.links.name(l, e.SCID, l.params.LocalAlias)
 		l.trace.scid = e.SCID

@@ -31,11 +31,7 @@ func New(cfg Config) *Links {
 }
 
 // Begin is what was decided before a link's channel was loaded.
-type Begin struct {
-	Decided []relay.DecisionRow // of incoming HTLCs that are not done
-	Ended   []channel.Resolved  // of outgoing HTLCs whose incoming ones are not done
-	Asked   []uint64            // incoming HTLCs that an outgoing one forwards
-}
+type Begin = relay.Loaded
 
 // Add makes the link of a channel, which does nothing before [Link.Start].
 func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link {
@@ -43,20 +39,9 @@ func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link 
 	l := &Link{
 		cfg: &ls.cfg, links: ls, signer: signer, in: newInbox(), params: p, ch: ch,
 		log: ls.cfg.Log.With("channel", p.Channel, "peer", p.Peer), done: make(chan struct{}),
-		trace:   newTracer(ch),
-		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{},
+		trace: newTracer(ch), desk: relay.NewDesk(ls.cfg.Key, ch),
 	}
-	for _, d := range b.Decided {
-		l.decided[d.In.ID] = d
-	}
-	for _, r := range b.Ended {
-		if _, ok := l.decided[r.Origin.In.ID]; !ok {
-			l.decided[r.Origin.In.ID] = l.answer(r)
-		}
-	}
-	for _, id := range b.Asked {
-		l.asked[id] = true
-	}
+	l.desk.Load(b)
 	ls.mu.Lock()
 	ls.byID[p.Channel] = l
 	ls.mu.Unlock()
@@ -168,7 +153,7 @@ func (ls *Links) Fail(in channel.Ref, f onion.Failure) {
 // is on disk with the end itself.
 func (ls *Links) resolved(r channel.Resolved) {
 	if l, ok := ls.Get(r.Origin.In.Channel); ok {
-		l.in.put(func(l *Link) { l.settle(l.answer(r)) })
+		l.in.put(func(l *Link) { l.waits(r.Origin.In.ID, l.desk.Settle(l.desk.Answer(r))) })
 	}
 }
 

@@ -52,7 +52,8 @@ func TestAPaymentSurvivesADisconnectAtEachMessage(t *testing.T) {
 				c.ac.agree(t, c.alice, c.carol)
 				c.cb.agree(t, c.carol, c.bob)
 				if whole {
-					if cut < 15 || fulfilled != 1 {
+					if cut < 12 || // how many there are depends on what gathers in one signature
+						fulfilled != 1 {
 						t.Errorf("the sweep ended after %d messages, %d fulfilled", cut, fulfilled)
 					}
 					break

@@ -185,7 +185,7 @@ func (d *driver) act(todo pay.Todo) error {
 	}
 	for _, send := range todo.Send {
 		d.s.register(send.Attempt, d)
-		add, err := htlc(send)
+		add, err := HTLC(send)
 		if err == nil {
 			err = d.s.Links.Offer(send.Hops[0].SCID, add)
 		}
@@ -227,8 +227,8 @@ func (d *driver) act(todo pay.Todo) error {
 	return nil
 }
 
-// htlc is the HTLC of an attempt, with its onion.
-func htlc(send pay.Send) (channel.Add, error) {
+// HTLC is the HTLC of an attempt, with its onion.
+func HTLC(send pay.Send) (channel.Add, error) {
 	hops := make([]onion.Hop, len(send.Hops))
 	for i, h := range send.Hops {
 		hops[i].NodeID = h.NodeID
@@ -259,23 +259,24 @@ func session(b [32]byte) *btcec.PrivateKey {
 	return key
 }
 
-var errOnChain = errors.New("the channel was closed and the HTLC timed out on-chain")
+// ErrOnChain is why an attempt failed of which nothing came back.
+var ErrOnChain = errors.New("the channel was closed and the HTLC timed out on-chain")
 
-// resolved feeds the machine an HTLC's end.
-func (d *driver) resolved(p *pay.Payment, r channel.Resolved) {
+// Resolve feeds a payment the end of the HTLC of one of its attempts.
+func Resolve(p *pay.Payment, now uint64, r channel.Resolved) {
 	a, ok := p.Attempted(r.Origin.Attempt)
 	if !ok {
 		return
 	}
-	if res, ok := result(a, r); ok {
-		p.Resolved(unixNow(), a.ID, res)
+	if res, ok := Result(a, r); ok {
+		p.Resolved(now, a.ID, res)
 	} else {
-		p.Refused(unixNow(), a.ID, errOnChain)
+		p.Refused(now, a.ID, ErrOnChain)
 	}
 }
 
-// result reads what came back; false: nothing did, the HTLC ended on-chain.
-func result(a pay.AttemptRow, r channel.Resolved) (pay.Result, bool) {
+// Result reads what came back; false: nothing did, the HTLC ended on-chain.
+func Result(a pay.AttemptRow, r channel.Resolved) (pay.Result, bool) {
 	switch {
 	case r.Preimage != nil:
 		return pay.Result{Preimage: r.Preimage}, true

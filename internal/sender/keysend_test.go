@@ -84,7 +84,7 @@ func TestTheLastHopIsGivenTheRecords(t *testing.T) {
 		Hops:    []pay.Hop{{NodeID: middle.id(), SCID: 1, Amount: 1001, CLTVExpiry: 600}, {NodeID: payee.id(), SCID: 2, Amount: 1000, CLTVExpiry: 550}},
 		Records: []tlv.Record{{Type: 65537, Value: []byte{7}}},
 	}
-	add, err := htlc(send)
+	add, err := HTLC(send)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (s *Sender) Load(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.last = last
 	for _, u := range unfinished {
-		p, err := s.resume(u)
+		p, pending, err := u.Resume(s.Node.ID, unixNow())
 		if err != nil {
 			return fmt.Errorf("payment %s: %w", u.Payment.PaymentHash, err)
 		}
@@ -124,28 +124,27 @@ func (s *Sender) Load(ctx context.Context) error {
 		if u.Payment.Result.Status == pay.Complete { // the rest of its parts are on their way
 			d.end(u.Payment, nil)
 		}
-		for _, a := range u.Attempts {
-			if a.Result.Status == pay.Pending {
-				s.attempts[a.ID] = d
-			}
+		for _, id := range pending {
+			s.attempts[id] = d
 		}
 	}
 	return nil
 }
 
-func (s *Sender) resume(u Unfinished) (*pay.Payment, error) {
+// Resume makes the machine of a payment that was under way, and tells which attempts
+// still have an end to come.
+func (u *Unfinished) Resume(us wire.NodeID, now uint64) (p *pay.Payment, pending []uint64, err error) {
 	var inv *bolt11.Invoice
 	if u.Payment.Bolt11 != "" && !u.Payment.Manual {
-		var err error
 		if inv, err = bolt11.Decode(u.Payment.Bolt11); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	var attempts []pay.Resume
 	for _, a := range u.Attempts {
 		r := pay.Resume{Row: a, Alive: u.Alive[a.ID]}
 		if settled, ok := u.Settled[a.ID]; ok {
-			if raw, ok := result(a, channel.Resolved{
+			if raw, ok := Result(a, channel.Resolved{
 				Preimage: settled.Preimage, Reason: settled.Reason, Malformed: settled.Malformed,
 			}); ok {
 				r.Raw = &raw
@@ -155,7 +154,15 @@ func (s *Sender) resume(u Unfinished) (*pay.Payment, error) {
 		}
 		attempts = append(attempts, r)
 	}
-	return pay.Load(u.Payment, inv, attempts, s.Node.ID, unixNow())
+	if p, err = pay.Load(u.Payment, inv, attempts, us, now); err != nil {
+		return nil, nil, err
+	}
+	for _, a := range u.Attempts {
+		if _, ok := p.Attempted(a.ID); ok {
+			pending = append(pending, a.ID)
+		}
+	}
+	return p, pending, nil
 }
 
 // Start goes on with what Load has read. Call it when the links take HTLCs.
@@ -318,7 +325,7 @@ func (s *Sender) of(attempt uint64) *driver {
 // came before is ignored.
 func (s *Sender) Resolved(r channel.Resolved) {
 	if d := s.of(r.Origin.Attempt); d != nil {
-		d.put(func(p *pay.Payment) { d.resolved(p, r) })
+		d.put(func(p *pay.Payment) { Resolve(p, unixNow(), r) })
 	}
 }
 

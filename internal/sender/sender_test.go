@@ -430,6 +430,11 @@ func TestARestartGoesOnWithWhatItFinds(t *testing.T) {
 				if a := <-done; a.err != nil || a.row.Result.Preimage != preimage {
 					t.Errorf("%+v", a)
 				}
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if len(s.attempts) > 0 {
+					t.Errorf("ended attempts are waited for: %v", s.attempts)
+				}
 			})
 		})
 	}

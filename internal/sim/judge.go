@@ -315,8 +315,8 @@ func (w *world) judgeRows(n *node) {
 		if l.edge.other(n).strange() {
 			continue
 		}
-		if len(l.decided)+len(l.asked)+len(l.secrets) > 0 {
-			w.fail("%s: %d decisions, %d questions, %d secrets are left in memory", l, len(l.decided), len(l.asked), len(l.secrets))
+		if left := l.desk.Left(); left > 0 {
+			w.fail("%s: %d HTLCs are left in memory", l, left)
 		}
 	}
 	for ref := range d.Decisions {

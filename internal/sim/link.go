@@ -24,13 +24,11 @@ type link struct {
 	awake bool // a turn is coming
 	busy  bool // an outcome is on its way to the disk
 
-	conn    *line // nil: the peer is away
-	since   time.Duration
-	secrets map[uint64][32]byte
-	decided map[uint64]relay.DecisionRow
-	asked   map[uint64]bool
-	after   []func() // once the outcome is visible
-	said    [][]byte // by a liar
+	conn  *line // nil: the peer is away
+	since time.Duration
+	desk  *relay.Desk
+	after []func() // once the outcome is visible
+	said  [][]byte // by a liar
 
 	risked map[uint64]bool // HTLCs that were failed though they could be claimed
 }
@@ -39,7 +37,7 @@ type link struct {
 func (n *node) newLink(e *edge, ch *channel.Channel) *link {
 	l := &link{
 		n: n, edge: e, ch: ch, signer: n.signer(ch.Params().KeyIndex, false), since: n.w.now,
-		secrets: map[uint64][32]byte{}, decided: map[uint64]relay.DecisionRow{}, asked: map[uint64]bool{}, risked: map[uint64]bool{},
+		desk: relay.NewDesk(n.ring.Node(), ch), risked: map[uint64]bool{},
 	}
 	n.links[ch.ID()] = l
 	n.order = append(n.order, l)
@@ -148,7 +146,7 @@ func (l *link) raise(e channel.Event) {
 		w.logf("%s: HTLC %d has ended, preimage %v", l, e.Out.ID, e.Preimage != nil)
 		if e.Origin.In != nil {
 			if up := l.n.links[e.Origin.In.Channel]; up != nil {
-				up.put(func() { up.settle(up.answer(e)) })
+				up.put(func() { up.waits(e.Origin.In.ID, up.desk.Settle(up.desk.Answer(e))) })
 			}
 		} else {
 			l.n.resolved(e)
@@ -156,9 +154,7 @@ func (l *link) raise(e channel.Event) {
 	case channel.Unsent:
 		l.refuse(e.Add.Origin, channel.ErrOffline)
 	case channel.Settled:
-		delete(l.decided, e.Ref.ID)
-		delete(l.secrets, e.Ref.ID)
-		delete(l.asked, e.Ref.ID)
+		l.desk.Settled(e.Ref.ID)
 	case channel.Failure:
 		w.logf("%s has failed: %s", l, e.Why)
 		l.revive()
@@ -204,19 +200,16 @@ func (l *link) refuse(o channel.Origin, why error) {
 // decide hands on an incoming HTLC that is irrevocable.
 func (l *link) decide(in channel.Incoming) {
 	id := in.Ref.ID
-	if d, ok := l.decided[id]; ok {
-		l.put(func() { l.propose(d) })
+	if l.desk.Asked(id) {
+		if l.desk.Decided(id) {
+			l.put(func() { l.waits(id, l.desk.Propose(id)) })
+		}
 		return
 	}
-	if l.asked[id] || l.n.sits(in) {
+	if l.n.sits(in) {
 		return
 	}
-	l.asked[id] = true
-	peeled, err := onion.Peel(l.n.ring.Node(), in.Onion, in.PaymentHash)
-	if err == nil {
-		l.secrets[id] = peeled.SharedSecret
-	}
-	switch d := relay.Decide(in, peeled, err, relay.Facts{Height: l.n.height, Outgoing: l.n.outgoing}).(type) {
+	switch d := l.desk.Take(in, relay.Facts{Height: l.n.height, Outgoing: l.n.outgoing}).(type) {
 	case relay.Receive:
 		l.n.arrived(in, d.Payload)
 	case relay.Forward:
@@ -229,9 +222,7 @@ func (l *link) decide(in channel.Incoming) {
 	case relay.Fail:
 		l.fail(id, d.Failure)
 	case relay.FailMalformed:
-		l.put(func() {
-			l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
-		})
+		l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
 	}
 }
 
@@ -254,53 +245,17 @@ func (n *node) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
 }
 
 func (l *link) fail(id uint64, f onion.Failure) {
-	l.put(func() {
-		reason := onion.NewFailure(l.secret(id), f)
-		l.settle(relay.DecisionRow{In: channel.Ref{Channel: l.edge.id, ID: id}, Kind: relay.Failed, Reason: reason})
-	})
-}
-
-func (l *link) answer(r channel.Resolved) relay.DecisionRow {
-	return relay.Answer(*r.Origin.In, r, l.secret(r.Origin.In.ID))
-}
-
-// secret is the shared secret of an incoming HTLC's onion, which is peeled again
-// after a restart.
-func (l *link) secret(id uint64) [32]byte {
-	if s, ok := l.secrets[id]; ok {
-		return s
-	}
-	for _, in := range l.ch.Unsettled() {
-		if in.Ref.ID == id {
-			if p, err := onion.Peel(l.n.ring.Node(), in.Onion, in.PaymentHash); err == nil {
-				l.secrets[id] = p.SharedSecret
-			}
-		}
-	}
-	return l.secrets[id]
+	l.put(func() { l.waits(id, l.desk.Settle(l.desk.Fail(id, f))) })
 }
 
 func (l *link) settle(d relay.DecisionRow) {
-	if _, before := l.decided[d.In.ID]; !before {
-		l.decided[d.In.ID] = d
-		l.propose(d)
-	}
+	l.put(func() { l.waits(d.In.ID, l.desk.Settle(d)) })
 }
 
-// propose asks the channel for a removal; what it refuses now is proposed again by
-// resume.
-func (l *link) propose(d relay.DecisionRow) {
-	var err error
-	switch {
-	case d.Kind == relay.Fulfil:
-		err = l.ch.Fulfill(d.In.ID, d.Preimage)
-	case d.Malformed != nil:
-		err = l.ch.FailMalformed(d.In.ID, d.Malformed.SHA256OfOnion, d.Malformed.Code)
-	default:
-		err = l.ch.Fail(d.In.ID, d.Reason)
-	}
-	if err != nil {
-		l.n.w.logf("%s: the removal of HTLC %d waits: %v", l, d.In.ID, err)
+// waits notes that a removal is not taken now; it is proposed again by resume.
+func (l *link) waits(id uint64, why error) {
+	if why != nil {
+		l.n.w.logf("%s: the removal of HTLC %d waits: %v", l, id, why)
 	}
 }
 

@@ -204,12 +204,23 @@ func (n *node) start() {
 // what was decided before.
 func (n *node) loadChannels() {
 	d := n.disk
-	asked := map[channel.Ref]bool{}
+	before := map[wire.ChannelID]*relay.Loaded{}
+	for _, id := range d.Order {
+		before[id] = &relay.Loaded{}
+	}
 	d.Live(func(h *channel.HTLCRow) {
-		if h.Origin.In != nil {
-			asked[*h.Origin.In] = true
+		if in := h.Origin.In; in != nil {
+			before[in.Channel].Asked = append(before[in.Channel].Asked, in.ID)
+		}
+		if row, ok := d.Decisions[channel.Ref{Channel: h.Channel, ID: h.ID}]; ok && h.Incoming {
+			before[h.Channel].Decided = append(before[h.Channel].Decided, row)
 		}
 	})
+	for _, s := range d.Settlements {
+		if in := s.Origin.In; in != nil {
+			before[in.Channel].Ended = append(before[in.Channel].Ended, resolved(s))
+		}
+	}
 	for _, id := range d.Order {
 		rows := d.Channels[id].Load()
 		if rows.Status.Status == channel.Closed {
@@ -221,27 +232,7 @@ func (n *node) loadChannels() {
 		}
 		l := n.newLink(n.edgeOf(id), ch)
 		l.signer.Remember(d.Signers[rows.Params.KeyIndex])
-		for _, h := range rows.HTLCs {
-			ref := channel.Ref{Channel: id, ID: h.ID}
-			if !h.Incoming {
-				continue
-			}
-			if row, ok := d.Decisions[ref]; ok {
-				l.decided[h.ID] = row
-			}
-			if asked[ref] {
-				l.asked[h.ID] = true
-			}
-		}
-	}
-	for _, s := range d.Settlements {
-		if in := s.Origin.In; in != nil {
-			if l := n.links[in.Channel]; l != nil {
-				if _, ok := l.decided[in.ID]; !ok {
-					l.decided[in.ID] = l.answer(resolved(s))
-				}
-			}
-		}
+		l.desk.Load(*before[id])
 	}
 }
 

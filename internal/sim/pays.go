@@ -4,15 +4,12 @@ import (
 	"errors"
 	"time"
 
-	"github.com/btcsuite/btcd/btcec/v2"
-
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
-	"github.com/leyden-ln/leyden/bolt/onion"
-	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/route"
+	"github.com/leyden-ln/leyden/internal/sender"
 )
 
 // driver is the loop of one payment, as in package sender.
@@ -87,7 +84,7 @@ func (d *driver) act(todo pay.Todo) {
 		}
 		n.w.stats.Parts++
 		n.attempts[send.Attempt] = d
-		add, err := htlc(send)
+		add, err := sender.HTLC(send)
 		if err != nil {
 			n.w.fail("%s: %v", d, err)
 		}
@@ -115,10 +112,7 @@ func (d *driver) act(todo pay.Todo) {
 	}
 }
 
-var (
-	errNoChannel = errors.New("no channel has this short_channel_id")
-	errOnChain   = errors.New("the channel was closed and the HTLC timed out on-chain")
-)
+var errNoChannel = errors.New("no channel has this short_channel_id")
 
 // sleep until the deadline.
 func (d *driver) sleep() {
@@ -211,34 +205,6 @@ func (n *node) own() (list []route.Own) {
 	return list
 }
 
-// htlc is the HTLC of an attempt, with its onion.
-func htlc(send pay.Send) (channel.Add, error) {
-	hops := make([]onion.Hop, len(send.Hops))
-	for i, h := range send.Hops {
-		hops[i].NodeID = h.NodeID
-		p := &hops[i].Payload
-		if i+1 < len(send.Hops) {
-			next := send.Hops[i+1]
-			p.AmtToForward, p.OutgoingCLTV, p.ShortChannelID = next.Amount, next.CLTVExpiry, &next.SCID
-			continue
-		}
-		p.AmtToForward, p.OutgoingCLTV, p.PaymentMetadata = h.Amount, h.CLTVExpiry, send.Metadata
-		if send.Secret != nil {
-			p.PaymentSecret, p.TotalMsat = send.Secret, send.Total
-		}
-	}
-	packet, err := onion.Build(session(send.Session), hops, send.PaymentHash)
-	return channel.Add{
-		Amount: send.Hops[0].Amount, PaymentHash: send.PaymentHash, CLTVExpiry: send.Hops[0].CLTVExpiry,
-		Onion: packet, Origin: channel.Origin{Attempt: send.Attempt},
-	}, err
-}
-
-func session(b [32]byte) *btcec.PrivateKey {
-	key, _ := btcec.PrivKeyFromBytes(b[:])
-	return key
-}
-
 // resolved hears how an attempt's HTLC ended.
 func (n *node) resolved(r channel.Resolved) {
 	d := n.attempts[r.Origin.Attempt]
@@ -246,17 +212,7 @@ func (n *node) resolved(r channel.Resolved) {
 		return
 	}
 	delete(n.attempts, r.Origin.Attempt)
-	d.put(func() {
-		a, ok := d.p.Attempted(r.Origin.Attempt)
-		if !ok {
-			return
-		}
-		if res, ok := result(a, r); ok {
-			d.p.Resolved(n.w.unix(), a.ID, res)
-		} else {
-			d.p.Refused(n.w.unix(), a.ID, errOnChain)
-		}
-	})
+	d.put(func() { sender.Resolve(d.p, n.w.unix(), r) })
 }
 
 // refused hears that an attempt's HTLC was never signed and never will be.
@@ -265,31 +221,6 @@ func (n *node) refused(attempt uint64, why error) {
 		delete(n.attempts, attempt)
 		d.put(func() { d.p.Refused(n.w.unix(), attempt, why) })
 	}
-}
-
-// result reads what came back; false: nothing did, the HTLC ended on-chain.
-func result(a pay.AttemptRow, r channel.Resolved) (pay.Result, bool) {
-	switch {
-	case r.Preimage != nil:
-		return pay.Result{Preimage: r.Preimage}, true
-	case r.Malformed != nil:
-		f := onion.Failure{Code: onion.Code(r.Malformed.Code), SHA256OfOnion: r.Malformed.SHA256OfOnion}
-		return pay.Result{Hop: 0, Code: f.Code, Message: f.Encode()}, true
-	case len(r.Reason) == 0:
-		return pay.Result{}, false
-	}
-	nodes := make([]wire.NodeID, len(a.Hops))
-	for i, h := range a.Hops {
-		nodes[i] = h.NodeID
-	}
-	hop, f, err := onion.DecodeReason(onion.Secrets(session(a.Session), nodes), r.Reason)
-	switch {
-	case hop < 0:
-		return pay.Result{Hop: -1, Message: r.Reason}, true
-	case err != nil && f.Code == 0:
-		f.Code = onion.CodeTemporaryNodeFailure
-	}
-	return pay.Result{Hop: hop, Code: f.Code, Message: f.Encode(), Height: f.Height}, true
 }
 
 // loadPayments goes on with what the rows say is under way. It comes before the
@@ -310,32 +241,15 @@ func (n *node) loadPayments() (list []*driver) {
 		}
 	}
 	for _, row := range d.Unfinished() {
-		inv, err := bolt11.Decode(row.Bolt11)
-		if err != nil {
-			n.w.fail("%s: %v", n, err)
-		}
-		var attempts []pay.Resume
-		for _, a := range d.AttemptsOf(row) {
-			r := pay.Resume{Row: a, Alive: alive[a.ID]}
-			if s, ok := settled[a.ID]; ok {
-				if raw, ok := result(a, resolved(s)); ok {
-					r.Raw = &raw
-				} else {
-					r.Alive = false
-				}
-			}
-			attempts = append(attempts, r)
-		}
-		p, err := pay.Load(*row, inv, attempts, n.id, n.w.unix())
+		u := sender.Unfinished{Payment: *row, Attempts: d.AttemptsOf(row), Settled: settled, Alive: alive}
+		p, pending, err := u.Resume(n.id, n.w.unix())
 		if err != nil {
 			n.w.fail("%s: %v", n, err)
 		}
 		one := &driver{n: n, p: p}
 		n.paying[p.Hash()] = one
-		for _, a := range attempts {
-			if _, pending := p.Attempted(a.Row.ID); pending {
-				n.attempts[a.Row.ID] = one
-			}
+		for _, id := range pending {
+			n.attempts[id] = one
 		}
 		list = append(list, one)
 	}

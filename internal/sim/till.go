@@ -81,7 +81,7 @@ func (n *node) accept(p invoice.Part, now time.Time) {
 
 func (n *node) fulfil(in channel.Ref, r wire.Preimage) {
 	if l := n.links[in.Channel]; l != nil {
-		l.put(func() { l.settle(relay.DecisionRow{In: in, Kind: relay.Fulfil, Preimage: r}) })
+		l.settle(relay.DecisionRow{In: in, Kind: relay.Fulfil, Preimage: r})
 	}
 }
 

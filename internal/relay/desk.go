@@ -1,0 +1,147 @@
+package relay
+
+import (
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+)
+
+// Machine is what the desk asks of its [channel.Channel].
+type Machine interface {
+	ID() wire.ChannelID
+	Unsettled() []channel.Incoming
+	Holds(id uint64) bool
+	Fulfill(id uint64, r wire.Preimage) error
+	Fail(id uint64, reason []byte) error
+	FailMalformed(id uint64, sha256OfOnion [32]byte, code uint16) error
+}
+
+// Desk is where the incoming HTLCs of one channel are settled: it knows which were
+// handed on, what was decided about each, and the secrets that are shared with their
+// senders. It proposes each removal until the channel has taken it. What it holds
+// follows from rows; an HTLC leaves it with its end.
+type Desk struct {
+	key     onion.ECDHer // the node's
+	ch      Machine
+	secrets map[uint64][32]byte    // of onions that were peeled
+	decided map[uint64]DecisionRow // removals to propose until they are irrevocable
+	asked   map[uint64]bool        // HTLCs that were handed on and are not settled
+}
+
+// NewDesk makes the desk of a channel.
+func NewDesk(key onion.ECDHer, ch Machine) *Desk {
+	return &Desk{key: key, ch: ch, secrets: map[uint64][32]byte{}, decided: map[uint64]DecisionRow{}, asked: map[uint64]bool{}}
+}
+
+// Loaded is what the rows say of incoming HTLCs that are not done.
+type Loaded struct {
+	Decided []DecisionRow
+	Ended   []channel.Resolved // of outgoing HTLCs that forward them
+	Asked   []uint64           // those that an outgoing one forwards
+}
+
+// Load takes what was decided before the channel was loaded.
+func (d *Desk) Load(l Loaded) {
+	for _, row := range l.Decided {
+		d.decided[row.In.ID] = row
+	}
+	for _, r := range l.Ended {
+		if _, ok := d.decided[r.Origin.In.ID]; !ok {
+			d.decided[r.Origin.In.ID] = d.Answer(r)
+		}
+	}
+	for _, id := range l.Asked {
+		d.asked[id] = true
+	}
+}
+
+// Asked tells whether an HTLC was handed on, or decided.
+func (d *Desk) Asked(id uint64) bool {
+	_, decided := d.decided[id]
+	return decided || d.asked[id]
+}
+
+// Take decides about an HTLC that is irrevocable, which from then on counts as
+// handed on.
+func (d *Desk) Take(in channel.Incoming, f Facts) Decision {
+	d.asked[in.Ref.ID] = true
+	peeled, err := d.peel(in)
+	return Decide(in, peeled, err, f)
+}
+
+// peel opens an onion and keeps the secret that is shared with its sender. One whose
+// key is blinded by a path is another's business.
+func (d *Desk) peel(in channel.Incoming) (peeled onion.Peeled, err error) {
+	if in.PathKey != nil {
+		return peeled, nil
+	}
+	if peeled, err = onion.Peel(d.key, in.Onion, in.PaymentHash); err == nil {
+		d.secrets[in.Ref.ID] = peeled.SharedSecret
+	}
+	return peeled, err
+}
+
+// secret is the shared secret of an incoming HTLC's onion, which is peeled again
+// after a restart.
+func (d *Desk) secret(id uint64) [32]byte {
+	if s, ok := d.secrets[id]; ok {
+		return s
+	}
+	for _, in := range d.ch.Unsettled() {
+		if in.Ref.ID == id {
+			_, _ = d.peel(in) // an onion that cannot be read has no secret
+		}
+	}
+	return d.secrets[id]
+}
+
+// Fail is the decision to fail an HTLC with a failure of ours.
+func (d *Desk) Fail(id uint64, f onion.Failure) DecisionRow {
+	return DecisionRow{In: channel.Ref{Channel: d.ch.ID(), ID: id}, Kind: Failed, Reason: onion.NewFailure(d.secret(id), f)}
+}
+
+// Answer is the decision that follows from the end of the outgoing HTLC.
+func (d *Desk) Answer(r channel.Resolved) DecisionRow {
+	return Answer(*r.Origin.In, r, d.secret(r.Origin.In.ID))
+}
+
+// Settle takes a decision and proposes the removal. The first decision about an HTLC
+// counts, and none about one that has ended. The error is the channel's, which
+// refuses a failure while the peer is away: [Desk.Propose] comes again.
+func (d *Desk) Settle(row DecisionRow) error {
+	if _, before := d.decided[row.In.ID]; before || !d.ch.Holds(row.In.ID) {
+		return nil
+	}
+	d.decided[row.In.ID] = row
+	return d.Propose(row.In.ID)
+}
+
+// Propose asks the channel for the removal that was decided.
+func (d *Desk) Propose(id uint64) error {
+	row, ok := d.decided[id]
+	switch {
+	case !ok:
+		return nil
+	case row.Kind == Fulfil:
+		return d.ch.Fulfill(id, row.Preimage)
+	case row.Malformed != nil:
+		return d.ch.FailMalformed(id, row.Malformed.SHA256OfOnion, row.Malformed.Code)
+	}
+	return d.ch.Fail(id, row.Reason)
+}
+
+// Decided tells whether there is a decision about an HTLC.
+func (d *Desk) Decided(id uint64) bool {
+	_, ok := d.decided[id]
+	return ok
+}
+
+// Settled forgets an HTLC whose end is irrevocable.
+func (d *Desk) Settled(id uint64) {
+	delete(d.decided, id)
+	delete(d.secrets, id)
+	delete(d.asked, id)
+}
+
+// Left is how many HTLCs the desk knows.
+func (d *Desk) Left() int { return max(len(d.decided), len(d.asked), len(d.secrets)) }

@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/btcsuite/btcd/btcec/v2"
+
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
+)
+
+// machine stands for a channel with incoming HTLCs.
+type machine struct {
+	holds    map[uint64]bool
+	proposed []string
+	refuses  error
+}
+
+func (m *machine) ID() wire.ChannelID            { return wire.ChannelID{1} }
+func (m *machine) Unsettled() []channel.Incoming { return nil }
+func (m *machine) Holds(id uint64) bool          { return m.holds[id] }
+
+func (m *machine) Fulfill(uint64, wire.Preimage) error { return m.propose("fulfil") }
+func (m *machine) Fail(uint64, []byte) error           { return m.propose("fail") }
+func (m *machine) FailMalformed(uint64, [32]byte, uint16) error {
+	return m.propose("malformed")
+}
+
+func (m *machine) propose(what string) error {
+	if m.refuses == nil {
+		m.proposed = append(m.proposed, what)
+	}
+	return m.refuses
+}
+
+type deskKey struct{ *btcec.PrivateKey }
+
+func (k deskKey) PublicKey() *btcec.PublicKey        { return k.PubKey() }
+func (k deskKey) ECDH(*btcec.PublicKey) (b [32]byte) { return b }
+
+func desk(t *testing.T, holds ...uint64) (*Desk, *machine) {
+	t.Helper()
+	key, err := btcec.NewPrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{holds: map[uint64]bool{}}
+	for _, id := range holds {
+		m.holds[id] = true
+	}
+	return NewDesk(deskKey{key}, m), m
+}
+
+func fulfil(id uint64) DecisionRow {
+	return DecisionRow{In: channel.Ref{ID: id}, Kind: Fulfil, Preimage: wire.Preimage{byte(id)}}
+}
+
+func TestTheFirstDecisionAboutAnHTLCCounts(t *testing.T) {
+	d, m := desk(t, 5)
+	if err := errors.Join(d.Settle(fulfil(5)), d.Settle(d.Fail(5, onion.UnknownNextPeer())), d.Propose(5)); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.proposed) != 2 || m.proposed[0] != "fulfil" || m.proposed[1] != "fulfil" {
+		t.Errorf("proposed %v", m.proposed)
+	}
+}
+
+func TestADecisionAboutAnHTLCThatHasEndedIsNotKept(t *testing.T) {
+	d, m := desk(t, 5)
+	if err := d.Settle(fulfil(5)); err != nil {
+		t.Fatal(err)
+	}
+	delete(m.holds, 5)
+	d.Settled(5)
+	if err := d.Settle(d.Fail(5, onion.UnknownNextPeer())); err != nil || d.Left() != 0 || len(m.proposed) != 1 {
+		t.Errorf("%v, %d left, proposed %v", err, d.Left(), m.proposed)
+	}
+}
+
+func TestARemovalThatTheChannelRefusesIsProposedAgain(t *testing.T) {
+	d, m := desk(t, 5)
+	m.refuses = channel.ErrOffline
+	if err := d.Settle(d.Fail(5, onion.UnknownNextPeer())); !errors.Is(err, channel.ErrOffline) || !d.Decided(5) {
+		t.Fatal(err)
+	}
+	m.refuses = nil
+	if err := d.Propose(5); err != nil || len(m.proposed) != 1 {
+		t.Errorf("%v, proposed %v", err, m.proposed)
+	}
+	if err := d.Propose(6); err != nil || len(m.proposed) != 1 {
+		t.Errorf("nothing was decided about 6: %v, proposed %v", err, m.proposed)
+	}
+}
+
+func TestWhatWasDecidedBeforeTheLoadComesBeforeWhatHasEnded(t *testing.T) {
+	d, m := desk(t, 1, 2, 3)
+	in := func(id uint64) *channel.Ref { return &channel.Ref{ID: id} }
+	d.Load(Loaded{
+		Decided: []DecisionRow{fulfil(1)},
+		Ended: []channel.Resolved{
+			{Origin: channel.Origin{In: in(1)}, Reason: []byte{1}},
+			{Origin: channel.Origin{In: in(2)}, Malformed: &channel.Malformed{Code: 0xc005}},
+		},
+		Asked: []uint64{3},
+	})
+	if err := errors.Join(d.Propose(1), d.Propose(2), d.Propose(3)); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.proposed) != 2 || m.proposed[0] != "fulfil" || m.proposed[1] != "fail" {
+		t.Errorf("proposed %v", m.proposed)
+	}
+	if !d.Asked(3) || d.Decided(3) || d.Asked(4) {
+		t.Error("what is on its way downstream was not handed on already")
+	}
+}
+
+func TestAnHTLCIsHandedOnOnce(t *testing.T) {
+	d, m := desk(t, 5)
+	row, ok := d.Take(channel.Incoming{Ref: channel.Ref{ID: 5}, Onion: new([wire.OnionPacketSize]byte)}, Facts{}).(FailMalformed)
+	if !ok || !d.Asked(5) || d.Decided(5) {
+		t.Fatal("an onion of zeros is not malformed, or was not noted")
+	}
+	if err := d.Settle(DecisionRow{In: channel.Ref{ID: 5}, Kind: Failed, Malformed: &row.Malformed}); err != nil || m.proposed[0] != "malformed" {
+		t.Errorf("%v, proposed %v", err, m.proposed)
+	}
+}
