@@ -43,3 +43,89 @@ func TestAPeerThatHasLostStateLearnsItFromAChannelThatHasFailed(t *testing.T) {
 		t.Error("an old commitment may be broadcast")
 	}
 }
+
+// without gives a a channel of which nothing is left but what never changes.
+func (p *pair) without() {
+	rows := p.a.disk.load()
+	p.disconnect()
+	disk := newDisk()
+	disk.rows = Rows{
+		Params:     rows.Params,
+		State:      StateRow{Channel: rows.Params.Channel, FeeIrrevocable: minFeePerKw, CurrentPoint: rows.Params.RemoteKeys.Payment},
+		Status:     StatusRow{Channel: rows.Params.Channel, Status: Lost, Failure: "the database is gone"},
+		Commitment: CommitmentRow{Channel: rows.Params.Channel},
+	}
+	disk.memory = p.a.disk.memory
+	p.a.disk = disk
+	p.restart(p.a)
+}
+
+func TestAPeerClosesTheChannelOfOneWhoHasLostAll(t *testing.T) {
+	for _, payments := range []int{0, 1, 5} {
+		p := ready(t, usual())
+		for range payments {
+			p.fulfillNext()
+		}
+		p.without()
+		p.connect()
+		p.take(p.a)
+		m, ok := p.a.out[0].(*wire.ChannelReestablish)
+		if !ok || m.NextCommitmentNumber != 0 || m.NextRevocationNumber != 0 || m.YourLastCommitmentSecret != [32]byte{} {
+			t.Fatalf("%+v", p.a.out[0])
+		}
+		p.settle()
+		if s := p.b.ch.status; s.Status != Failed || len(raised[Failure](p.b)) != 1 {
+			t.Errorf("after %d payments the peer's channel is %v", payments, s)
+		}
+		if s := p.a.ch.status; s.Status != Lost {
+			t.Errorf("ours is %v", s)
+		}
+		if _, _, _, err := p.a.ch.OurCommitment(p.a.signer); err != ErrLost {
+			t.Errorf("our commitment: %v", err)
+		}
+	}
+}
+
+func TestAChannelThatIsSaidToBeLostIsClosedByItsPeer(t *testing.T) {
+	for _, online := range []bool{true, false} {
+		p := ready(t, usual())
+		p.fulfillNext()
+		if !online {
+			p.disconnect()
+		}
+		p.a.ch.Lose("the database is old")
+		p.take(p.a)
+		if _, err := p.a.ch.Offer(Add{Amount: 1_000_000}); err == nil {
+			t.Error("an HTLC is offered")
+		}
+		if len(raised[DataLoss](p.a)) != 1 {
+			t.Error("nobody was told")
+		}
+		if !online {
+			p.restart(p.a)
+			p.connect()
+		}
+		p.settle()
+		if p.b.ch.status.Status != Failed || p.a.ch.status.Status != Lost {
+			t.Errorf("online %v: ours is %v, the peer's %v", online, p.a.ch.status, p.b.ch.status)
+		}
+	}
+}
+
+// What was signed last is on disk of a channel that has failed, or whose close is
+// agreed on: to call it lost would only leave the money with a peer that is gone.
+func TestAChannelThatIsClosedIsNotLost(t *testing.T) {
+	p := ready(t, usual())
+	p.a.ch.ForceClose("for a test")
+	p.a.ch.Lose("the database is old")
+	p.take(p.a)
+	if p.a.ch.status.Status != Failed {
+		t.Errorf("%v", p.a.ch.status)
+	}
+	p = ready(t, usual())
+	p.a.ch.status.Closing = &Agreement{}
+	p.a.ch.Lose("the database is old")
+	if p.a.ch.status.Status != Open {
+		t.Errorf("%v", p.a.ch.status)
+	}
+}

@@ -74,6 +74,11 @@ func (c *Channel) sendReestablish() {
 	if n := c.revoked[Remote]; n > 0 {
 		m.YourLastCommitmentSecret, _ = c.secrets.Get(n - 1)
 	}
+	// BOLT 2: "if `next_commitment_number` is zero: - MUST immediately fail the
+	// channel and broadcast any relevant latest commitment transaction."
+	if c.status.Status == Lost {
+		m.NextCommitmentNumber = 0
+	}
 	c.send(m)
 }
 
@@ -184,8 +189,27 @@ func (c *Channel) signAgain() error {
 // BOLT 2: "SHOULD send an `error` to request the peer to fail the channel."
 func (c *Channel) lose() {
 	if c.status.Status == Open {
-		c.end(Lost, "we have lost state: please broadcast your commitment transaction")
-		c.raise(DataLoss{c.status.Failure})
+		c.lost("we have lost state: please broadcast your commitment transaction")
 	}
 	c.sendError()
+}
+
+// Lose says that the rows may be older than what was signed with the peer: no
+// commitment of ours may be broadcast any more. Why is what the peer hears, which is to
+// close the channel. A channel that has failed, or that both sides have agreed to
+// close, stays as it is: nothing was signed after that.
+func (c *Channel) Lose(why string) {
+	if c.status.Status != Open || c.status.Closing != nil {
+		return
+	}
+	established := c.conn.established
+	c.lost(why)
+	if established {
+		c.sendError()
+	}
+}
+
+func (c *Channel) lost(why string) {
+	c.end(Lost, why)
+	c.raise(DataLoss{why})
 }

@@ -151,7 +151,7 @@ func (r *resolver) recall(c *commitment) error {
 	// whatever its point.
 	found, err = r.matchPast(c, channel.Remote, n, r.rows.Params.RemoteKeys.Payment)
 	c.kind = Unknown
-	if found || n > state.Signed {
+	if found || n > state.Signed || r.rows.Status.Status == channel.Lost {
 		c.kind = TheirsFuture
 	}
 	return err
@@ -215,10 +215,14 @@ type htlcKey struct {
 }
 
 // mutual tells whether a transaction pays only to what both sides named in
-// shutdown.
+// shutdown. A channel whose state was lost has forgotten that there was one, and it
+// knows nothing else that is no commitment.
 func (r *resolver) mutual(tx *btcwire.MsgTx) bool {
+	theirs := r.rows.Status.RemoteShutdown
+	if theirs == nil && r.rows.Status.Status == channel.Lost {
+		return true
+	}
 	for _, out := range tx.TxOut {
-		theirs := r.rows.Status.RemoteShutdown
 		if !r.toWallet(out.PkScript) && (theirs == nil || !bytes.Equal(out.PkScript, theirs)) {
 			return false
 		}

@@ -143,6 +143,38 @@ func TestParametersAloneFindOurBalance(t *testing.T) {
 	}
 }
 
+// What spends the funding output of a channel whose state was lost raises no false
+// alarm: its first commitment, in which nothing was ours yet, or a close by agreement
+// that was forgotten too.
+func TestAChannelOfWhichAllIsForgottenRaisesNoFalseAlarm(t *testing.T) {
+	terms := usual()
+	terms.toA = terms.capacity.Msat()
+	p := open(t, terms)
+	params := p.b.disk.rows.Params
+	bare := channel.Rows{
+		Params:     params,
+		State:      channel.StateRow{Channel: params.Channel, FeeIrrevocable: 253, CurrentPoint: params.RemoteKeys.Payment},
+		Status:     channel.StatusRow{Channel: params.Channel, Status: channel.Lost},
+		Commitment: channel.CommitmentRow{Channel: params.Channel},
+	}
+	resolve := func(spends map[btcwire.OutPoint]enforce.Spend) enforce.Plan {
+		plan, err := enforce.Resolve(bare, channelKeys(1), enforce.Facts{Height: 450, Spends: spends}, enforce.DefaultPolicy())
+		if err != nil || plan.Publish {
+			t.Fatalf("%+v, %v", plan, err)
+		}
+		return plan
+	}
+	if plan := resolve(confirmed(t, p, p.a.held[0], 450).spends); plan.Kind != enforce.TheirsFuture {
+		t.Errorf("their first commitment is %s", plan.Kind)
+	}
+	tx := btcwire.NewMsgTx(2)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: funding, Sequence: btcwire.MaxTxInSequenceNum})
+	tx.AddTxOut(btcwire.NewTxOut(900_000, []byte{0, 20, 1}))
+	if plan := resolve(map[btcwire.OutPoint]enforce.Spend{funding: {Tx: tx, Height: 450}}); plan.Kind != enforce.Mutual || plan.Warning != "" {
+		t.Errorf("a mutual close is %s: %s", plan.Kind, plan.Warning)
+	}
+}
+
 func TestARevokedCommitmentOfOursIsTheirs(t *testing.T) {
 	p := open(t, usual())
 	p.offer(p.a, 20_000_000, cltv)
