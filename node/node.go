@@ -57,9 +57,15 @@ type Config struct {
 	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
 	// seconds, as BOLT 4 asks.
 	SetTimeout time.Duration
-	Random     io.Reader // nil: the operating system's
-	Log        *slog.Logger
-	Fatal      func(error) // ends the process; nil: logs and exits
+	// Passphrase gives the passphrase under which the seed's file is encrypted, or is
+	// to be (new); empty: none. It is asked when it is needed. Nil: none.
+	Passphrase func(fresh bool) (string, error)
+	// ShowWords is shown the 24 words of a new node before anything is stored; its
+	// error is the end of the start. Nil: nobody sees them.
+	ShowWords func(words string) error
+	Random    io.Reader // nil: the operating system's
+	Log       *slog.Logger
+	Fatal     func(error) // ends the process; nil: logs and exits
 }
 
 // Node is a running node. It is safe for concurrent use.
@@ -155,7 +161,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.events = events.NewLog(n.store)
 	n.store.OnEvent(n.events.Written)
-	seed, created, err := keys.LoadOrCreate(filepath.Join(n.cfg.Dir, "seed"), n.cfg.Random)
+	seed, created, err := keys.LoadOrCreate(filepath.Join(n.cfg.Dir, "seed"), n.cfg.Random, keys.Sealing{
+		Passphrase: n.cfg.Passphrase, Show: n.cfg.ShowWords,
+	})
 	if err != nil {
 		return err
 	}

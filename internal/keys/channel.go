@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -33,6 +34,11 @@ type SignerRow struct {
 
 // Table implements [durable.Row].
 func (SignerRow) Table() string { return "signers" }
+
+// Spent is the memory of keys that may have signed anything: of a channel whose
+// database is lost, or of one that nobody knows of any more. They sign no commitment
+// again.
+func Spent(index uint32) SignerRow { return SignerRow{KeyIndex: index, Signed: math.MaxUint64} }
 
 // Channel has the keys of one channel and signs with them. It implements
 // [channel.Signer] and [enforce.Signer]. It is safe for concurrent use.
@@ -79,6 +85,8 @@ func (c *Channel) SignCommitment(m *script.Commitment) (wire.Signature, []wire.S
 	defer c.mu.Unlock()
 	hash := m.SigHash()
 	switch count := m.Number + 1; {
+	case c.memory.Signed == math.MaxUint64:
+		return wire.Signature{}, nil, fmt.Errorf("%w: what these keys have signed is not known", ErrGoesBack)
 	case count == c.memory.Signed+1:
 		c.memory.Signed, c.memory.SignedHash = count, hash
 	case count != c.memory.Signed:
@@ -114,7 +122,10 @@ func (c *Channel) SignClosing(tx *btcwire.MsgTx, capacity amount.Satoshi, fundin
 func (c *Channel) SignOurs(m *script.Commitment) (wire.Signature, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m.Number < c.memory.Revoked {
+	switch {
+	case c.memory.Signed == math.MaxUint64:
+		return wire.Signature{}, fmt.Errorf("%w: what these keys have revoked is not known", ErrGoesBack)
+	case m.Number < c.memory.Revoked:
 		return wire.Signature{}, fmt.Errorf("%w: our commitment %d is revoked", ErrGoesBack, m.Number)
 	}
 	return script.Sign(c.funding, m.SigHash()), nil

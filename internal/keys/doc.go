@@ -11,10 +11,16 @@
 //	m/1017'/c'/4'/0/i       channel i: delayed payment basepoint
 //	m/1017'/c'/5'/0/i       channel i: SHA256 of this key is the seed of its
 //	                        per-commitment secrets
+//	m/1017'/c'/7'/0/0       SHA256 of this key encrypts the static backup
 //	m/84'/c'/0'/b/i         wallet: P2WPKH (BIP 84), b is 1 for change
 //	m/86'/c'/0'/b/i         wallet: P2TR (BIP 86)
 //
 // c is the network's coin type: 0 on mainnet, 1 elsewhere. Channels count from 1.
+//
+// The seed's file holds the 24 words as text, or, when there is a passphrase, the seed
+// encrypted under it (Argon2id, XChaCha20-Poly1305), as one line of text:
+//
+//	leyden-seed 1 argon2id passes=3 kib=65536 salt=… nonce=… sealed=…
 //
 // A channel's keys are its signer, and the signer has a memory of its own: the
 // highest of the peer's commitments that it signed, with its hash, and the

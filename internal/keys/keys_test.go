@@ -91,7 +91,7 @@ func TestSeedNeedsAllItsRandomness(t *testing.T) {
 
 func TestSeedFileIsMadeOnceAndReadEverAfter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "regtest", "seed")
-	s, created, err := LoadOrCreate(path, seed(5))
+	s, created, err := LoadOrCreate(path, seed(5), Sealing{})
 	if err != nil || !created {
 		t.Fatal(created, err)
 	}
@@ -99,7 +99,7 @@ func TestSeedFileIsMadeOnceAndReadEverAfter(t *testing.T) {
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	again, created, err := LoadOrCreate(path, seed(6))
+	again, created, err := LoadOrCreate(path, seed(6), Sealing{})
 	if err != nil || created || again != s {
 		t.Errorf("another seed: %v, %v", created, err)
 	}
@@ -114,7 +114,7 @@ func TestDamagedSeedFileIsRefusedAndKept(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, created, err := LoadOrCreate(path, seed(5)); !errors.Is(err, ErrWords) || created || !strings.Contains(err.Error(), path) {
+		if _, created, err := LoadOrCreate(path, seed(5), Sealing{}); !errors.Is(err, ErrWords) || created || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v, %v", content, created, err)
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != content {
@@ -125,24 +125,29 @@ func TestDamagedSeedFileIsRefusedAndKept(t *testing.T) {
 
 func TestSeedFileOfSomebodyElseIsNotReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "seed")
-	if err := writeOnce(path, "first"); err != nil {
+	first, _, err := LoadOrCreate(path, seed(1), Sealing{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeOnce(path, "second"); !errors.Is(err, fs.ErrExist) {
+	second, err := NewSeed(seed(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CreateSeed(path, second, seed(3), Sealing{}); !errors.Is(err, fs.ErrExist) {
 		t.Error(err)
 	}
-	if b, err := os.ReadFile(path); err != nil || string(b) != "first" {
-		t.Errorf("%q, %v", b, err)
+	if got, err := LoadSeed(path, Sealing{}); err != nil || got != first {
+		t.Error(err)
 	}
 }
 
 func TestSeedFileThatCannotBeReadOrMade(t *testing.T) {
 	dir := t.TempDir()
-	if _, created, err := LoadOrCreate(dir, seed(5)); err == nil || created {
+	if _, created, err := LoadOrCreate(dir, seed(5), Sealing{}); err == nil || created {
 		t.Errorf("a directory is a seed: %v", created)
 	}
 	path := filepath.Join(dir, "seed")
-	if _, _, err := LoadOrCreate(path, iotest.ErrReader(io.ErrNoProgress)); !errors.Is(err, io.ErrNoProgress) {
+	if _, _, err := LoadOrCreate(path, iotest.ErrReader(io.ErrNoProgress), Sealing{}); !errors.Is(err, io.ErrNoProgress) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

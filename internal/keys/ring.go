@@ -32,6 +32,7 @@ const (
 	delayedPayment
 	commitments
 	node
+	backups
 )
 
 // NewRing derives the accounts of a network from the seed.
@@ -89,6 +90,15 @@ func private(k *hdkeychain.ExtendedKey, path ...uint32) (*btcec.PrivateKey, erro
 
 func (r *Ring) family(family, index uint32) (*btcec.PrivateKey, error) {
 	return private(r.lightning, hard+family, 0, index)
+}
+
+// BackupKey encrypts the static backup of the node's channels.
+func (r *Ring) BackupKey() ([32]byte, error) {
+	k, err := r.family(backups, 0)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return sha256.Sum256(k.Serialize()), nil
 }
 
 // Node is the node's key.

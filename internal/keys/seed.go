@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tyler-smith/go-bip39"
+
+	"github.com/leyden-ln/leyden/internal/atomicfile"
 )
 
 // ErrWords means that a list of words is not a BIP 39 mnemonic of 24 words.
@@ -47,50 +49,94 @@ func (s Seed) Words() string {
 // master is the 64 bytes from which BIP 32 begins.
 func (s Seed) master() []byte { return bip39.NewSeed(s.Words(), "") }
 
-// LoadOrCreate reads the seed of a file that only its owner may read, or writes a
-// new one, synced to disk before it is returned.
-func LoadOrCreate(path string, random io.Reader) (s Seed, created bool, err error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		s, err = SeedFromWords(string(b))
-		if err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
-		}
-		return s, false, err
+// Sealing is what a seed file needs beside its path.
+type Sealing struct {
+	// Passphrase gives the passphrase of a file that has one, or, for a new file, the
+	// one that it is to have; empty: none. It is asked once at most. Nil: none.
+	Passphrase func(new bool) (string, error)
+	// Show is shown the words of a new seed before they are stored: an error of its
+	// is the end of it, and nothing is stored. Nil: nobody sees them.
+	Show func(words string) error
+}
+
+func (s *Sealing) passphrase(fresh bool) (string, error) {
+	if s.Passphrase == nil {
+		return "", nil
 	}
+	return s.Passphrase(fresh)
+}
+
+// LoadOrCreate reads the seed of a file that only its owner may read, or writes a
+// new one, synced to disk before it is returned. Errors: [ErrWords],
+// [ErrPassphrase], and what the disk says.
+func LoadOrCreate(path string, random io.Reader, how Sealing) (s Seed, created bool, err error) {
+	s, err = LoadSeed(path, how)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return Seed{}, false, err
+		return s, false, err
 	}
 	if s, err = NewSeed(random); err != nil {
 		return Seed{}, false, err
 	}
-	return s, true, writeOnce(path, s.Words()+"\n")
+	if how.Show != nil {
+		if err := how.Show(s.Words()); err != nil {
+			return Seed{}, false, err
+		}
+	}
+	return s, true, CreateSeed(path, s, random, how)
 }
 
-// writeOnce makes a file whole or not at all, and durable.
-func writeOnce(path, content string) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+// LoadSeed reads the seed of a file. Errors: [ErrWords], [ErrPassphrase], and what
+// the disk says.
+func LoadSeed(path string, how Sealing) (Seed, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Seed{}, err
 	}
-	f, err := os.CreateTemp(dir, ".seed-*") // mode 0600
+	var s Seed
+	if isSealed(b) {
+		passphrase, asking := how.passphrase(false)
+		if asking != nil {
+			return Seed{}, asking
+		}
+		s, err = openSeed(string(b), passphrase)
+	} else {
+		s, err = SeedFromWords(string(b))
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return s, err
+}
+
+// CreateSeed writes a seed to a file that is not there yet.
+func CreateSeed(path string, s Seed, random io.Reader, how Sealing) error {
+	passphrase, err := how.passphrase(true)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	if _, err = f.WriteString(content); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	// Link fails where a rename would replace somebody else's seed.
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
+	content, err := seedFile(s, random, passphrase)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Create(path, []byte(content))
+}
+
+// ReplaceSeed writes a seed over the file that has it, under another passphrase, or
+// none.
+func ReplaceSeed(path string, s Seed, random io.Reader, passphrase string) error {
+	content, err := seedFile(s, random, passphrase)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Replace(path, []byte(content))
+}
+
+func seedFile(s Seed, random io.Reader, passphrase string) (string, error) {
+	if passphrase == "" {
+		return s.Words() + "\n", nil
+	}
+	return sealSeed(s, random, passphrase)
 }
