@@ -246,7 +246,7 @@ func (n *Node) build(ctx context.Context) error {
 	})
 	n.peers = peer.New(peer.Config{
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
-		Random: n.cfg.Random, Log: n.log,
+		Random: n.cfg.Random, Log: n.log, Welcome: n.welcome,
 	})
 	if err := n.load(ctx); err != nil {
 		return err

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/onion"
@@ -173,10 +174,14 @@ func (h handler) PeerUp(p *peer.Peer) {
 }
 
 func (h handler) PeerDown(p *peer.Peer, reason error) {
-	h.n.log.Debug("disconnected", "peer", p.ID(), "why", reason)
+	links := h.n.linksOf(p.ID())
+	level := slog.LevelDebug // a stranger must not fill the log
+	if len(links) > 0 {
+		level = slog.LevelInfo
+	}
+	h.n.log.Log(h.n.ctx, level, "disconnected", "peer", p.ID(), "why", reason)
 	h.n.book.Down(p)
 	h.n.funding.Down(p)
-	links := h.n.linksOf(p.ID())
 	h.n.away.gone(links) // before a payment hears that a channel refuses it
 	for _, l := range links {
 		l.Down(p)
@@ -225,6 +230,9 @@ func (n *Node) linksOf(id wire.NodeID) []*link.Link {
 	}
 	return out
 }
+
+// welcome says of whom a connection is taken however many strangers there are.
+func (n *Node) welcome(id wire.NodeID) bool { return len(n.linksOf(id)) > 0 }
 
 // channelOf is the channel that a message is about; all says that it is about
 // every channel with the peer.

@@ -195,11 +195,12 @@ func (b *Book) warn(p Peer, why error) {
 
 // blame ends the connection to a peer that tells lies, after a warning.
 func (b *Book) blame(p Peer, why error) {
-	b.cfg.Log.Info("bad gossip", "why", why)
-	if p != nil {
-		b.tell(p, &wire.Warning{Data: []byte(why.Error())})
-		p.Disconnect(why)
+	if p == nil {
+		return
 	}
+	b.cfg.Log.Info("bad gossip", "peer", p.ID(), "why", why)
+	b.tell(p, &wire.Warning{Data: []byte(why.Error())})
+	p.Disconnect(why)
 }
 
 // Own takes gossip of our own, which must be good, and tells every peer at once
