@@ -204,6 +204,11 @@ func (w *writing) settlement(r channel.SettlementRow) error {
 		if err != nil {
 			return err
 		}
+		// When the incoming HTLC has ended, nobody will ask for it, nor delete it.
+		done, err := w.q.IncomingDone(w.ctx, db.IncomingDoneParams{Channel: in, ID: integer(r.Origin.In.ID)})
+		if err != nil || done > 0 {
+			return err
+		}
 		p.InChannel, p.InHtlc = optional(in, true), optional(integer(r.Origin.In.ID), true)
 	}
 	return w.q.InsertSettlement(w.ctx, p)
@@ -253,7 +258,7 @@ func one(rows int64, err error) error {
 }
 
 // NextKeyIndex is the first index for a channel's keys that no stored channel
-// has, from 1 up.
+// has, and no signer has signed with, from 1 up.
 func (s *Store) NextKeyIndex(ctx context.Context) (uint32, error) {
 	n, err := s.q.NextKeyIndex(ctx)
 	return unsigned[uint32](n), err

@@ -167,8 +167,10 @@ func connect(path, txlock string) (*sql.DB, error) {
 	} {
 		v.Add("_pragma", pragma)
 	}
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+v.Encode())
+	return sql.Open("sqlite", "file:"+fileURL(path)+"?"+v.Encode())
 }
+
+func fileURL(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // OnEvent sets what is called after each commit that held a [durable.Event]. Set
 // it before the first Write.

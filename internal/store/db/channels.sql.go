@@ -370,6 +370,22 @@ func (q *Queries) HTLCsStoodIn(ctx context.Context, arg HTLCsStoodInParams) ([]H
 	return items, nil
 }
 
+const incomingDone = `-- name: IncomingDone :one
+SELECT COUNT(*) FROM htlcs WHERE channel = ? AND incoming = 1 AND id = ? AND done = 1
+`
+
+type IncomingDoneParams struct {
+	Channel int64
+	ID      int64
+}
+
+func (q *Queries) IncomingDone(ctx context.Context, arg IncomingDoneParams) (int64, error) {
+	row := q.queryRow(ctx, q.incomingDoneStmt, incomingDone, arg.Channel, arg.ID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const insertChannel = `-- name: InsertChannel :exec
 INSERT INTO channels (
     key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid,
@@ -690,7 +706,9 @@ func (q *Queries) LiveHTLCs(ctx context.Context, channel int64) ([]LiveHTLCsRow,
 }
 
 const nextKeyIndex = `-- name: NextKeyIndex :one
-SELECT CAST(COALESCE(MAX(key_index), 0) + 1 AS INTEGER) FROM channels
+SELECT CAST(COALESCE(MAX(used.key_index), 0) + 1 AS INTEGER) FROM (
+    SELECT channels.key_index FROM channels UNION ALL SELECT signers.key_index FROM signers
+) AS used
 `
 
 func (q *Queries) NextKeyIndex(ctx context.Context) (int64, error) {

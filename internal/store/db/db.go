@@ -87,6 +87,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletePeerStmt, err = db.PrepareContext(ctx, deletePeer); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePeer: %w", err)
 	}
+	if q.deletePeerStorageStmt, err = db.PrepareContext(ctx, deletePeerStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query DeletePeerStorage: %w", err)
+	}
 	if q.deleteSpendsStmt, err = db.PrepareContext(ctx, deleteSpends); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSpends: %w", err)
 	}
@@ -122,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.hTLCsStoodInStmt, err = db.PrepareContext(ctx, hTLCsStoodIn); err != nil {
 		return nil, fmt.Errorf("error preparing query HTLCsStoodIn: %w", err)
+	}
+	if q.incomingDoneStmt, err = db.PrepareContext(ctx, incomingDone); err != nil {
+		return nil, fmt.Errorf("error preparing query IncomingDone: %w", err)
 	}
 	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
@@ -201,6 +207,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.paymentsUnfinishedStmt, err = db.PrepareContext(ctx, paymentsUnfinished); err != nil {
 		return nil, fmt.Errorf("error preparing query PaymentsUnfinished: %w", err)
 	}
+	if q.peerStorageStmt, err = db.PrepareContext(ctx, peerStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query PeerStorage: %w", err)
+	}
+	if q.peerStoragesStmt, err = db.PrepareContext(ctx, peerStorages); err != nil {
+		return nil, fmt.Errorf("error preparing query PeerStorages: %w", err)
+	}
 	if q.peersStmt, err = db.PrepareContext(ctx, peers); err != nil {
 		return nil, fmt.Errorf("error preparing query Peers: %w", err)
 	}
@@ -227,6 +239,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putPeerStmt, err = db.PrepareContext(ctx, putPeer); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPeer: %w", err)
+	}
+	if q.putPeerStorageStmt, err = db.PrepareContext(ctx, putPeerStorage); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPeerStorage: %w", err)
+	}
+	if q.putPeerStorageAloneStmt, err = db.PrepareContext(ctx, putPeerStorageAlone); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPeerStorageAlone: %w", err)
 	}
 	if q.putSecretStmt, err = db.PrepareContext(ctx, putSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSecret: %w", err)
@@ -263,6 +281,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.stateStmt, err = db.PrepareContext(ctx, state); err != nil {
 		return nil, fmt.Errorf("error preparing query State: %w", err)
+	}
+	if q.stepsStmt, err = db.PrepareContext(ctx, steps); err != nil {
+		return nil, fmt.Errorf("error preparing query Steps: %w", err)
 	}
 	if q.tipStmt, err = db.PrepareContext(ctx, tip); err != nil {
 		return nil, fmt.Errorf("error preparing query Tip: %w", err)
@@ -389,6 +410,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletePeerStmt: %w", cerr)
 		}
 	}
+	if q.deletePeerStorageStmt != nil {
+		if cerr := q.deletePeerStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletePeerStorageStmt: %w", cerr)
+		}
+	}
 	if q.deleteSpendsStmt != nil {
 		if cerr := q.deleteSpendsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSpendsStmt: %w", cerr)
@@ -447,6 +473,11 @@ func (q *Queries) Close() error {
 	if q.hTLCsStoodInStmt != nil {
 		if cerr := q.hTLCsStoodInStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing hTLCsStoodInStmt: %w", cerr)
+		}
+	}
+	if q.incomingDoneStmt != nil {
+		if cerr := q.incomingDoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing incomingDoneStmt: %w", cerr)
 		}
 	}
 	if q.insertAttemptStmt != nil {
@@ -579,6 +610,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing paymentsUnfinishedStmt: %w", cerr)
 		}
 	}
+	if q.peerStorageStmt != nil {
+		if cerr := q.peerStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing peerStorageStmt: %w", cerr)
+		}
+	}
+	if q.peerStoragesStmt != nil {
+		if cerr := q.peerStoragesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing peerStoragesStmt: %w", cerr)
+		}
+	}
 	if q.peersStmt != nil {
 		if cerr := q.peersStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing peersStmt: %w", cerr)
@@ -622,6 +663,16 @@ func (q *Queries) Close() error {
 	if q.putPeerStmt != nil {
 		if cerr := q.putPeerStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putPeerStmt: %w", cerr)
+		}
+	}
+	if q.putPeerStorageStmt != nil {
+		if cerr := q.putPeerStorageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPeerStorageStmt: %w", cerr)
+		}
+	}
+	if q.putPeerStorageAloneStmt != nil {
+		if cerr := q.putPeerStorageAloneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPeerStorageAloneStmt: %w", cerr)
 		}
 	}
 	if q.putSecretStmt != nil {
@@ -682,6 +733,11 @@ func (q *Queries) Close() error {
 	if q.stateStmt != nil {
 		if cerr := q.stateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing stateStmt: %w", cerr)
+		}
+	}
+	if q.stepsStmt != nil {
+		if cerr := q.stepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stepsStmt: %w", cerr)
 		}
 	}
 	if q.tipStmt != nil {
@@ -769,6 +825,7 @@ type Queries struct {
 	deleteOnionStmt             *sql.Stmt
 	deletePaymentStmt           *sql.Stmt
 	deletePeerStmt              *sql.Stmt
+	deletePeerStorageStmt       *sql.Stmt
 	deleteSpendsStmt            *sql.Stmt
 	deleteUpdatesStmt           *sql.Stmt
 	endAttemptStmt              *sql.Stmt
@@ -781,6 +838,7 @@ type Queries struct {
 	forwardedStmt               *sql.Stmt
 	forwardsLiveStmt            *sql.Stmt
 	hTLCsStoodInStmt            *sql.Stmt
+	incomingDoneStmt            *sql.Stmt
 	insertAttemptStmt           *sql.Stmt
 	insertChannelStmt           *sql.Stmt
 	insertDecisionStmt          *sql.Stmt
@@ -807,6 +865,8 @@ type Queries struct {
 	paymentByHashStmt           *sql.Stmt
 	paymentsByCreatedStmt       *sql.Stmt
 	paymentsUnfinishedStmt      *sql.Stmt
+	peerStorageStmt             *sql.Stmt
+	peerStoragesStmt            *sql.Stmt
 	peersStmt                   *sql.Stmt
 	putAddressStmt              *sql.Stmt
 	putAnnouncementStmt         *sql.Stmt
@@ -816,6 +876,8 @@ type Queries struct {
 	putNodeStmt                 *sql.Stmt
 	putPaymentStmt              *sql.Stmt
 	putPeerStmt                 *sql.Stmt
+	putPeerStorageStmt          *sql.Stmt
+	putPeerStorageAloneStmt     *sql.Stmt
 	putSecretStmt               *sql.Stmt
 	putSignerStmt               *sql.Stmt
 	putSpendStmt                *sql.Stmt
@@ -828,6 +890,7 @@ type Queries struct {
 	signerStmt                  *sql.Stmt
 	spendsStmt                  *sql.Stmt
 	stateStmt                   *sql.Stmt
+	stepsStmt                   *sql.Stmt
 	tipStmt                     *sql.Stmt
 	txsStmt                     *sql.Stmt
 	updateChannelStmt           *sql.Stmt
@@ -860,6 +923,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteOnionStmt:             q.deleteOnionStmt,
 		deletePaymentStmt:           q.deletePaymentStmt,
 		deletePeerStmt:              q.deletePeerStmt,
+		deletePeerStorageStmt:       q.deletePeerStorageStmt,
 		deleteSpendsStmt:            q.deleteSpendsStmt,
 		deleteUpdatesStmt:           q.deleteUpdatesStmt,
 		endAttemptStmt:              q.endAttemptStmt,
@@ -872,6 +936,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forwardedStmt:               q.forwardedStmt,
 		forwardsLiveStmt:            q.forwardsLiveStmt,
 		hTLCsStoodInStmt:            q.hTLCsStoodInStmt,
+		incomingDoneStmt:            q.incomingDoneStmt,
 		insertAttemptStmt:           q.insertAttemptStmt,
 		insertChannelStmt:           q.insertChannelStmt,
 		insertDecisionStmt:          q.insertDecisionStmt,
@@ -898,6 +963,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		paymentByHashStmt:           q.paymentByHashStmt,
 		paymentsByCreatedStmt:       q.paymentsByCreatedStmt,
 		paymentsUnfinishedStmt:      q.paymentsUnfinishedStmt,
+		peerStorageStmt:             q.peerStorageStmt,
+		peerStoragesStmt:            q.peerStoragesStmt,
 		peersStmt:                   q.peersStmt,
 		putAddressStmt:              q.putAddressStmt,
 		putAnnouncementStmt:         q.putAnnouncementStmt,
@@ -907,6 +974,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putNodeStmt:                 q.putNodeStmt,
 		putPaymentStmt:              q.putPaymentStmt,
 		putPeerStmt:                 q.putPeerStmt,
+		putPeerStorageStmt:          q.putPeerStorageStmt,
+		putPeerStorageAloneStmt:     q.putPeerStorageAloneStmt,
 		putSecretStmt:               q.putSecretStmt,
 		putSignerStmt:               q.putSignerStmt,
 		putSpendStmt:                q.putSpendStmt,
@@ -919,6 +988,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		signerStmt:                  q.signerStmt,
 		spendsStmt:                  q.spendsStmt,
 		stateStmt:                   q.stateStmt,
+		stepsStmt:                   q.stepsStmt,
 		tipStmt:                     q.tipStmt,
 		txsStmt:                     q.txsStmt,
 		updateChannelStmt:           q.updateChannelStmt,

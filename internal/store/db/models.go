@@ -197,6 +197,12 @@ type Peer struct {
 	Address string
 }
 
+type PeerStorage struct {
+	ID    []byte
+	Blob  []byte
+	Alone int64
+}
+
 type Secret struct {
 	Channel int64
 	Bucket  int64

@@ -24,7 +24,9 @@ SELECT * FROM channels ORDER BY key_index;
 SELECT key_index, id FROM channels;
 
 -- name: NextKeyIndex :one
-SELECT CAST(COALESCE(MAX(key_index), 0) + 1 AS INTEGER) FROM channels;
+SELECT CAST(COALESCE(MAX(used.key_index), 0) + 1 AS INTEGER) FROM (
+    SELECT channels.key_index FROM channels UNION ALL SELECT signers.key_index FROM signers
+) AS used;
 
 -- name: PutState :exec
 INSERT INTO states (
@@ -124,6 +126,9 @@ INSERT INTO settlements (
     ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT DO NOTHING;
+
+-- name: IncomingDone :one
+SELECT COUNT(*) FROM htlcs WHERE channel = ? AND incoming = 1 AND id = ? AND done = 1;
 
 -- name: DeleteForwardSettlement :exec
 DELETE FROM settlements WHERE in_channel = ? AND in_htlc = ?;
