@@ -26,6 +26,7 @@ const module = "github.com/leyden-ln/leyden"
 var floors = map[string]int{
 	"amount":                   1,
 	"internal/durable":         1,
+	"internal/race":            1,
 	"bolt/tlv":                 1,
 	"bolt/wire":                1,
 	"bolt/noise":               1,

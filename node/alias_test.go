@@ -176,6 +176,7 @@ func knows(n *node.Node, id wire.ShortChannelID) (known bool) {
 }
 
 func TestAPrivateChannelIsKnownByItsAliasOnly(t *testing.T) {
+	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
 	w.mine(3)
@@ -231,6 +232,7 @@ func TestAPrivateChannelIsKnownByItsAliasOnly(t *testing.T) {
 }
 
 func TestAPrivateChannelIsNamedByItsAliasAfterAStart(t *testing.T) {
+	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
 	w.mine(3)
@@ -251,6 +253,7 @@ func TestAPrivateChannelIsNamedByItsAliasAfterAStart(t *testing.T) {
 }
 
 func TestAChannelThatIsClosedKeepsNoName(t *testing.T) {
+	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
 	w.mine(3)
@@ -309,6 +312,7 @@ func TestAnUnconfirmedChannelOfATrustedPeerPaysAtOnce(t *testing.T) {
 }
 
 func TestAFundingThatNeverComesKeepsTheChannelAsItWas(t *testing.T) {
+	t.Parallel()
 	w := before(t, func(s chain.Source) chain.Source { return mute{s} })
 	w.open(false, new(uint32))
 	bobs, carols := w.ready()
@@ -325,6 +329,7 @@ func TestAFundingThatNeverComesKeepsTheChannelAsItWas(t *testing.T) {
 }
 
 func TestAPeerThatIsNotTrustedOpensNoUnconfirmedChannel(t *testing.T) {
+	t.Parallel()
 	w := before(t, same)
 	if _, err := w.carol.Connect(t.Context(), w.alice.ID(), w.alice.Addr().String()); err != nil {
 		t.Fatal(err)

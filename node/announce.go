@@ -345,38 +345,37 @@ func (n *Node) announce(l *link.Link) {
 		return
 	}
 	public := n.public(status.SCID)
-	us := graph.Half{Node: n.ID(), Bitcoin: p.LocalKeys.Funding}
-	peer := graph.Half{Node: p.Peer, Bitcoin: p.RemoteKeys.Funding}
-	a := graph.NewAnnouncement(*n.cfg.Network.GenesisHash, status.SCID, us, peer)
-	hash := graph.Digest(a)
-	ours := &wire.AnnouncementSignatures{
-		ChannelID: l.ID(), ShortChannelID: status.SCID,
-		NodeSignature: n.ring.Node().Sign(hash), BitcoinSignature: signer.SignAnnouncement(hash),
-	}
 	n.announceMu.Lock()
 	at := n.progress(l.ID())
 	send, theirs := !at.sent && (!public || at.theirs != nil), at.theirs
 	at.sent = at.sent || send
 	n.announceMu.Unlock()
-	if send {
-		l.Send(ours)
+	if send || !public && theirs != nil { // else nothing is signed
+		us := graph.Half{Node: n.ID(), Bitcoin: p.LocalKeys.Funding}
+		peer := graph.Half{Node: p.Peer, Bitcoin: p.RemoteKeys.Funding}
+		a := graph.NewAnnouncement(*n.cfg.Network.GenesisHash, status.SCID, us, peer)
+		hash := graph.Digest(a)
+		ours := &wire.AnnouncementSignatures{
+			ChannelID: l.ID(), ShortChannelID: status.SCID,
+			NodeSignature: n.ring.Node().Sign(hash), BitcoinSignature: signer.SignAnnouncement(hash),
+		}
+		if send {
+			l.Send(ours)
+		}
+		if !public && theirs != nil {
+			signed, err := graph.Signed(a, us, peer, ours, theirs)
+			if err != nil {
+				n.log.Warn("channel not announced", "channel", l.ID(), "why", err)
+				return
+			}
+			n.gossip(p.Capacity, signed)
+			public = true
+		}
 	}
 	if public {
 		n.renewUpdate(l)
 		n.announceNode() // the peer may have announced the channel first
-		return
 	}
-	if theirs == nil {
-		return
-	}
-	signed, err := graph.Signed(a, us, peer, ours, theirs)
-	if err != nil {
-		n.log.Warn("channel not announced", "channel", l.ID(), "why", err)
-		return
-	}
-	n.gossip(p.Capacity, signed)
-	n.renewUpdate(l)
-	n.announceNode()
 }
 
 // announceNode makes our node_announcement, once a channel is public, unless the

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	row := w.invoice(5_000_000)
 	inv, err := bolt11.Decode(row.Bolt11)
@@ -42,6 +43,7 @@ func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
 }
 
 func TestAPaymentOverAPeerThatStaysAwayFailsWithItsReason(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	row := w.invoice(5_000_000)
 	inv, err := bolt11.Decode(row.Bolt11)

@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -214,10 +215,11 @@ func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
 }
 
 // sweep lets one node die at its k-th write of a payment, for every k, before the
-// write and after it; starts it again, has the payment finished, and judges.
+// write and after it; starts it again, has the payment finished, and judges. Under the
+// race detector it is every few writes.
 func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k++ {
+	for k := uint64(1); ; k += uint64(race.Step(4)) { //nolint:gosec // positive
 		row := w.invoice(amt)
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.pay(row.Bolt11, victim)
@@ -332,7 +334,7 @@ func sweepAll(t *testing.T, channels int, amt amount.MilliSatoshi) {
 		for _, after := range []bool{false, true} {
 			deaths := w.sweep(amt, victim, after)
 			t.Logf("%s died %d times, after the write: %v", victim.alias, deaths, after)
-			if deaths < 5 {
+			if deaths < 5/race.Step(4) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -340,10 +342,12 @@ func sweepAll(t *testing.T, channels int, amt amount.MilliSatoshi) {
 }
 
 func TestAPaymentOfTwoHopsSurvivesADeathAtEachWrite(t *testing.T) {
+	t.Parallel()
 	sweepAll(t, 1, 5_000_000)
 }
 
 func TestAPaymentInTwoPartsSurvivesADeathAtEachWrite(t *testing.T) {
+	t.Parallel()
 	sweepAll(t, 2, 1_200_000_000)
 }
 
@@ -366,6 +370,7 @@ func states(t *testing.T, n *node.Node) map[string]string {
 }
 
 func TestOpeningAChannelSurvivesADeathAtEachWrite(t *testing.T) {
+	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -381,7 +386,7 @@ func TestOpeningAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	before := alice.Wallet().Balance()
 	for _, victim := range []*mortal{alice, carol} {
 		for _, after := range []bool{false, true} {
-			if deaths := w.openSweep(victim, after); deaths < 2 {
+			if deaths := w.openSweep(victim, after); deaths < 2/race.Step(2) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -406,7 +411,7 @@ func mineOnly(t *testing.T, c *regtest.Chain, blocks int) {
 // judges: a channel that the opener has works on both sides once it is confirmed.
 func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k++ {
+	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
 		w.dial()
 		known := len(states(w.t, w.alice.Node))
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
@@ -466,9 +471,10 @@ func (w *world) dial() {
 }
 
 func TestClosingAChannelSurvivesADeathAtEachWrite(t *testing.T) {
+	t.Parallel()
 	for _, who := range []string{"closer", "peer"} {
 		for _, after := range []bool{false, true} {
-			for k := uint64(1); closeOnce(t, who, after, k); k++ {
+			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(3)) { //nolint:gosec // positive
 			}
 		}
 	}

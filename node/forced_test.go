@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -95,7 +96,7 @@ func TestAForcedCloseSurvivesReorganizationsAtEachStage(t *testing.T) {
 	forceClose(t, c.carol, c.link)
 	until(t, "our commitment is in the mempool", func() bool { return c.chain.Waiting() > 0 })
 	shake := func() {
-		for depth := 1; depth <= 6; depth++ {
+		for depth := 1; depth <= 6; depth += race.Step(5) {
 			mine(t, c.chain, depth, c.nodes()...)
 			c.swept(all...)
 			if err := c.chain.Reorg(depth); err != nil {

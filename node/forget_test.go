@@ -19,6 +19,7 @@ type mute struct{ chain.Source }
 func (mute) Broadcast(context.Context, *btcwire.MsgTx) error { return nil }
 
 func TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee(t *testing.T) {
+	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {
 		t.Fatal(err)

@@ -69,6 +69,7 @@ func connected(a, b *node.Node) bool {
 }
 
 func TestThePeerOfAChannelIsCalledWhereItSaysThatItIs(t *testing.T) {
+	t.Parallel()
 	w := newWeather(t)
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	alice, listen, announce := reachable(t, w, dirs[0])
@@ -104,6 +105,7 @@ func TestThePeerOfAChannelIsCalledWhereItSaysThatItIs(t *testing.T) {
 }
 
 func TestTheFeeOfACommitmentFollowsTheDay(t *testing.T) {
+	t.Parallel()
 	w := newWeather(t)
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	alice, bob := openNode(t, w, dirs[0], "127.0.0.1:0"), openNode(t, w, dirs[1], "127.0.0.1:0")

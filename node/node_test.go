@@ -106,6 +106,7 @@ func openChannel(t *testing.T, from, to *node.Node, sat amount.Satoshi, push amo
 }
 
 func TestAlicePaysBobThroughCarol(t *testing.T) {
+	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {
 		t.Fatal(err)

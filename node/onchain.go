@@ -97,6 +97,13 @@ func (o *onchain) of(id wire.ChannelID) map[btcwire.OutPoint]enforce.Spend {
 	return maps.Clone(o.spends[id])
 }
 
+// touched tells whether anything of a channel is spent.
+func (o *onchain) touched(id wire.ChannelID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.spends[id]) > 0
+}
+
 // plan replaces the plan of a channel and returns the one before.
 func (o *onchain) plan(id wire.ChannelID, p enforce.Plan) (before enforce.Plan) {
 	o.mu.Lock()
@@ -174,7 +181,7 @@ func (n *Node) enforce() error {
 	links := n.links.All()
 	closing := map[wire.ChannelID]*link.Link{}
 	for _, l := range links {
-		if s := l.Status(); s.Status != channel.Open || len(n.onchain.of(l.ID())) > 0 {
+		if s := l.Status(); s.Status != channel.Open || n.onchain.touched(l.ID()) {
 			closing[l.ID()] = l
 		}
 	}
@@ -186,14 +193,7 @@ func (n *Node) enforce() error {
 	if err != nil {
 		return err
 	}
-	incoming := map[channel.Ref]uint32{}
-	for i := range rows {
-		for _, h := range rows[i].HTLCs {
-			if h.Incoming {
-				incoming[channel.Ref{Channel: h.Channel, ID: h.ID}] = h.CLTVExpiry
-			}
-		}
-	}
+	incoming := expiries(rows)
 	work := sweep.Work{Height: height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	learnt := map[wire.PaymentHash]wire.Preimage{}
 	for i := range rows {
@@ -290,7 +290,7 @@ func (n *Node) parent(l *link.Link, rows *channel.Rows, work *sweep.Work) {
 		}
 	}
 	work.Parents[tx.TxHash()] = sweep.Parent{
-		Tx: tx, Fee: c.Fee, Weight: uint64(3*tx.SerializeSizeStripped() + tx.SerializeSize()), //nolint:gosec // not negative
+		Tx: tx, Fee: c.Fee, Weight: sweep.Weight(tx),
 		Ours: min(ours.Sat(), rows.Params.Capacity), AtRisk: min(risk.Sat(), rows.Params.Capacity),
 	}
 }

@@ -16,13 +16,14 @@ import (
 var ErrBroadcast = errors.New("the transaction was refused by the network")
 
 // Send pays on-chain. The transaction is on disk before it is broadcast, and is
-// offered again at each block until it confirms. Errors: those of [wallet.Wallet.Fund],
-// and [ErrBroadcast].
+// offered again at each block until it confirms. What channels may need for their fees
+// stays ([Node.Reserve]). Errors: those of [wallet.Wallet.Fund], and [ErrBroadcast].
 func (n *Node) Send(ctx context.Context, r wallet.Request) (wallet.Funded, error) {
 	var name [8]byte
 	if _, err := io.ReadFull(n.cfg.Random, name[:]); err != nil {
 		return wallet.Funded{}, err
 	}
+	r.Keep = n.Reserve()
 	r.For = "withdraw " + hex.EncodeToString(name[:])
 	pending, err := n.wallet.Fund(r)
 	if err != nil {

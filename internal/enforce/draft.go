@@ -69,14 +69,6 @@ func (d *Draft) add(c *Claim) {
 	}
 }
 
-// NotBefore is the height of the first block that may hold the transaction.
-func (d *Draft) NotBefore() (height uint32) {
-	for i := range d.Claims {
-		height = max(height, d.Claims[i].NotBefore)
-	}
-	return height
-}
-
 // Weight is the most that the transaction weighs once its claims are signed. The
 // witnesses of other inputs count as they are.
 func (d *Draft) Weight() uint64 {

@@ -28,9 +28,6 @@ type Facts struct {
 	// Incoming is the cltv_expiry of incoming HTLCs, of any channel, that outgoing
 	// HTLCs of this one forward.
 	Incoming map[channel.Ref]uint32
-	// Back is the height at which the node had caught up with the chain after it
-	// had been away for long; zero: it was not away.
-	Back uint32
 }
 
 // Spend is a confirmed transaction.
@@ -64,13 +61,11 @@ type Policy struct {
 	// Security is how long before somebody else may spend an output it is claimed
 	// alone (BOLT 5, `security_delay`).
 	Security uint32
-	// OfferGrace is how long after its cltv_expiry the peer may still settle an
-	// HTLC that we offered (BOLT 2, "cltv_expiry_delta Selection": G).
-	OfferGrace uint32
 	// FulfillDeadline is how long before its cltv_expiry an HTLC that we fulfilled
 	// must be claimed on-chain (BOLT 2: 2R+G+S).
 	FulfillDeadline uint32
-	// BackGrace is how long a peer may take to come back after we were away.
+	// BackGrace is how long a peer may take to come back after we were away
+	// ([channel.Channel.Grace]).
 	BackGrace uint32
 	// Cascade is how long before an incoming HTLC's cltv_expiry it is failed though
 	// the outgoing one is not resolved, when it is worth no more than MaxAtRisk: so
@@ -82,7 +77,7 @@ type Policy struct {
 // DefaultPolicy is what BOLT 2 and 5 recommend, where they do.
 func DefaultPolicy() Policy {
 	return Policy{
-		Deep: 6, Forget: 100, Security: 18, OfferGrace: 2, FulfillDeadline: 18,
+		Deep: 6, Forget: 100, Security: 18, FulfillDeadline: 18,
 		BackGrace: 6, Cascade: 6, MaxAtRisk: 10_000_000,
 	}
 }

@@ -56,7 +56,7 @@ func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.node = &NodeKey{key}
+	r.node = &NodeKey{key, wire.PointOf(key.PubKey())}
 	return r, nil
 }
 
@@ -142,13 +142,16 @@ func (r *Ring) Channel(index uint32) (*Channel, error) {
 }
 
 // NodeKey is the node's identity.
-type NodeKey struct{ key *btcec.PrivateKey }
+type NodeKey struct {
+	key *btcec.PrivateKey
+	id  wire.NodeID
+}
 
 // PublicKey is the node id as a key.
 func (n *NodeKey) PublicKey() *btcec.PublicKey { return n.key.PubKey() }
 
 // ID is the node id.
-func (n *NodeKey) ID() wire.NodeID { return wire.PointOf(n.key.PubKey()) }
+func (n *NodeKey) ID() wire.NodeID { return n.id }
 
 // ECDH is SHA256 of the compressed shared point (BOLT 4, BOLT 8).
 func (n *NodeKey) ECDH(p *btcec.PublicKey) [32]byte {

@@ -8,6 +8,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // A connection is cut after each of its messages in turn, while payments go both
@@ -20,7 +21,7 @@ func TestAPaymentSurvivesADisconnectAtEachMessage(t *testing.T) {
 			if which == c.cb {
 				ends = [2]*side{c.carol, c.bob}
 			}
-			for cut, number := 0, byte(0); ; cut++ {
+			for cut, number := 0, byte(0); ; cut += race.Step(4) {
 				which.conn.cut()
 				synctest.Wait()
 				which.conn = connect(ends[0], ends[1], cut)

@@ -13,10 +13,10 @@ func (o *office) commitment(perKw uint32, deadline uint32) (chainhash.Hash, *btc
 	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: at(90), Witness: btcwire.TxWitness{make([]byte, 200)}})
 	tx.AddTxOut(btcwire.NewTxOut(330, make([]byte, 34)))
 	tx.AddTxOut(btcwire.NewTxOut(500_000, make([]byte, 34)))
-	fee := cost(weight(tx), perKw)
+	fee := cost(Weight(tx), perKw)
 	o.chain.outputs[at(90)] = 500_330 + fee
 	hash := tx.TxHash()
-	o.work.Parents[hash] = Parent{Tx: tx, Fee: fee, Weight: weight(tx), Ours: 500_000, AtRisk: 50_000}
+	o.work.Parents[hash] = Parent{Tx: tx, Fee: fee, Weight: Weight(tx), Ours: 500_000, AtRisk: 50_000}
 	c := anchor(0, deadline)
 	c.OutPoint, c.WitnessScript = btcwire.OutPoint{Hash: hash}, make([]byte, 40)
 	o.work.Claims = append(o.work.Claims, c)

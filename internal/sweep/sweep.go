@@ -257,7 +257,7 @@ func (s *Sweeper) flights(w *Work) (list []Flight) {
 		claims[w.Claims[i].OutPoint] = &w.Claims[i]
 	}
 	for _, tx := range s.cfg.Wallet.Labelled(label) {
-		f := Flight{Tx: tx, Weight: weight(tx)}
+		f := Flight{Tx: tx, Weight: Weight(tx)}
 		var in, out amount.Satoshi
 		takes := false
 		for _, i := range tx.TxIn {
@@ -280,8 +280,8 @@ func (s *Sweeper) flights(w *Work) (list []Flight) {
 	return list
 }
 
-// weight is BIP 141's.
-func weight(tx *btcwire.MsgTx) uint64 {
+// Weight is BIP 141's weight of a transaction.
+func Weight(tx *btcwire.MsgTx) uint64 {
 	return uint64(3*tx.SerializeSizeStripped() + tx.SerializeSize()) //nolint:gosec // not negative
 }
 

@@ -86,7 +86,7 @@ func (p *pool) accept(tx *btcwire.MsgTx, helped bool) error {
 	if err != nil {
 		return err
 	}
-	size := weight(tx)
+	size := Weight(tx)
 	if uint64(fee)*1000 < size*p.relay && !helped {
 		return fmt.Errorf("%w: %v for %d", errMempool, fee, size)
 	}
@@ -94,7 +94,7 @@ func (p *pool) accept(tx *btcwire.MsgTx, helped bool) error {
 	for _, w := range p.waiting {
 		if meets(w, tx) {
 			old, _ := p.fee(w)
-			if replaced += old; uint64(old)*size >= uint64(fee)*weight(w) {
+			if replaced += old; uint64(old)*size >= uint64(fee)*Weight(w) {
 				return fmt.Errorf("%w: a lower feerate", errMempool)
 			}
 		}
@@ -137,12 +137,12 @@ func (p *pool) block() (txs []*btcwire.MsgTx) {
 	taken := map[chainhash.Hash]bool{}
 	for _, tx := range slices.Backward(p.waiting) {
 		fee, _ := p.fee(tx)
-		size := weight(tx)
+		size := Weight(tx)
 		family := []*btcwire.MsgTx{tx}
 		for _, parent := range p.waiting {
 			if hash := parent.TxHash(); slices.ContainsFunc(tx.TxIn, func(in *btcwire.TxIn) bool { return in.PreviousOutPoint.Hash == hash }) {
 				more, _ := p.fee(parent)
-				fee, size, family = fee+more, size+weight(parent), append(family, parent)
+				fee, size, family = fee+more, size+Weight(parent), append(family, parent)
 			}
 		}
 		if uint64(fee)*1000 < size*uint64(p.price) {
