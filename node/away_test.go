@@ -51,6 +51,7 @@ func TestAPaymentOverAPeerThatStaysAwayFailsWithItsReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.carol.Close()
+	until(t, "alice has noticed", func() bool { _, up := w.alice.Peers().Get(w.carol.ID()); return !up })
 	second := uint64(1)
 	_, err = w.alice.Sender().Pay(t.Context(), pay.Request{Bolt11: row.Bolt11, Invoice: inv, RetryFor: &second})
 	var e *pay.Error
