@@ -60,10 +60,10 @@ func TestAKeysendIsAPaidInvoiceOfThePayee(t *testing.T) {
 	equal(t, "deleted", ask[invoiceResult](t, w.bob, "delinvoice", got.Label, "paid").Status, "paid")
 
 	// The node says that it takes such payments, as bLIP 2 has it, and only there.
-	nodes := ask[struct{ Nodes []struct{ Features string } }](t, w.alice, "listnodes", w.bob.ID()).Nodes
-	if len(nodes) != 1 || !features(t, nodes[0].Features).Bit(55) {
-		t.Errorf("bob's announcement has the features %+v", nodes)
-	}
+	until(t, "bob's announcement says that it takes keysend", func() bool {
+		nodes := ask[struct{ Nodes []struct{ Features string } }](t, w.alice, "listnodes", w.bob.ID()).Nodes
+		return len(nodes) == 1 && features(t, nodes[0].Features).Bit(55)
+	})
 	if f := ask[struct{ Features string }](t, w.alice, "connect", at(w.bob)).Features; features(t, f).Bit(55) {
 		t.Errorf("bob's init has the features %s", f)
 	}

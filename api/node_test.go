@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -310,6 +311,8 @@ func invoices(t *testing.T, n *node.Node, params ...any) []invoiceResult {
 	t.Helper()
 	return ask[invoicesResult](t, n, "listinvoices", params...).Invoices
 }
+
+func sum256(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 
 // foreign makes an invoice of a node that is not in the network.
 func foreign(t *testing.T, change func(inv *bolt11.Invoice)) string {

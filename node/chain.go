@@ -356,8 +356,8 @@ func (n *Node) tellLinks(height uint32) {
 			if spent {
 				ch.SpentOnChain()
 			}
-			// Who holds an HTLC lets go of it in seconds: the deadlines of what nobody has
-			// settled are far away.
+			// Who holds an HTLC lets go of it in seconds, but for the owner of a held
+			// invoice, and that the receiver cancels in time.
 			ch.Block(height)
 		})
 		if spent && placed {
@@ -366,6 +366,7 @@ func (n *Node) tellLinks(height uint32) {
 			}
 		}
 	}
+	n.receiver.Block()
 	for _, l := range links {
 		l.Sync(n.ctx)
 		if l.Status().Status == channel.Closed {

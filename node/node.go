@@ -57,6 +57,9 @@ type Config struct {
 	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
 	// seconds, as BOLT 4 asks.
 	SetTimeout time.Duration
+	// Clean says what of the past is deleted; zero: invoices that expired 30 days ago
+	// and that nobody paid.
+	Clean Clean
 	// Passphrase gives the passphrase under which the seed's file is encrypted, or is
 	// to be (new); empty: none. It is asked when it is needed. Nil: none.
 	Passphrase func(fresh bool) (string, error)
@@ -352,6 +355,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.onchain.poke()
 	n.wg.Go(func() { n.follow(tip) })
 	n.wg.Go(n.tend)
+	n.wg.Go(n.clean)
 	if n.cfg.Listen != "" {
 		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
 			return err

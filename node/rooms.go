@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/receiver"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
@@ -55,6 +56,19 @@ func (i invoices) Expiring(ctx context.Context, now uint64, limit int) ([]invoic
 
 func (i invoices) NextExpiry(ctx context.Context) (uint64, bool, error) {
 	return i.s.NextInvoiceExpiry(ctx)
+}
+
+func (i invoices) Held(ctx context.Context) ([]receiver.Held, error) {
+	rows, err := i.s.HeldInvoices(ctx)
+	out := make([]receiver.Held, 0, len(rows))
+	for _, h := range rows {
+		out = append(out, receiver.Held(h))
+	}
+	return out, err
+}
+
+func (i invoices) Before(ctx context.Context, status invoice.Status, until uint64, limit int) ([]invoice.Row, error) {
+	return i.s.InvoicesBefore(ctx, status, until, limit)
 }
 
 func (i invoices) Decision(ctx context.Context, in channel.Ref) (relay.DecisionRow, bool, error) {

@@ -207,30 +207,6 @@ func (n *Node) ask(ctx context.Context, id wire.ChannelID, f func(ch *channel.Ch
 	}
 }
 
-// NewInvoice makes and stores an invoice. A zero preimage or secret is drawn at
-// random; hints through our unannounced channels are added when there are none.
-// Errors: those of package invoice.
-func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, error) {
-	for _, b := range [][]byte{r.Preimage[:], r.Secret[:]} {
-		if zero(b) {
-			if _, err := io.ReadFull(n.cfg.Random, b); err != nil {
-				return invoice.Row{}, err
-			}
-		}
-	}
-	if r.Hints == nil {
-		r.Hints = n.hints()
-	}
-	row, err := invoice.New(r, invoice.Issuer{Network: n.prefix, ID: n.ID(), Sign: n.ring.Node().SignRecoverable}, unixNow())
-	if err != nil {
-		return row, err
-	}
-	if err = n.receiver.Create(ctx, row); n.failed(ctx, err) {
-		n.fatal(err)
-	}
-	return row, err
-}
-
 // NewPreimage draws a preimage for a payment of ours that brings it (keysend).
 func (n *Node) NewPreimage(p *wire.Preimage) error {
 	_, err := io.ReadFull(n.cfg.Random, p[:])
@@ -256,33 +232,6 @@ func zero(b []byte) bool {
 		}
 	}
 	return true
-}
-
-// maxHints is how many unannounced channels an invoice names.
-const maxHints = 4
-
-// hints are our unannounced channels whose peers told us their terms.
-func (n *Node) hints() [][]bolt11.HopHint {
-	var out [][]bolt11.HopHint
-	for _, l := range n.links.All() {
-		p, status := l.Params(), l.Status()
-		id := remoteID(p, status)
-		if id == 0 || status.Status != channel.Open || len(out) == maxHints {
-			continue
-		}
-		// Others hear of a channel that is to be announced soon enough, but for one
-		// that is used before it is in a block.
-		if p.Announce && (p.MinimumDepth > 0 || n.public(status.SCID)) {
-			continue
-		}
-		if u := n.peerTerms(l); u != nil {
-			out = append(out, []bolt11.HopHint{{
-				NodeID: p.Peer, SCID: id, FeeBaseMsat: u.FeeBaseMsat,
-				FeeProportionalMillionths: u.FeeProportionalMillionths, CLTVExpiryDelta: u.CLTVExpiryDelta,
-			}})
-		}
-	}
-	return out
 }
 
 // Routes finds routes without paying. The error is a [*pay.Error].

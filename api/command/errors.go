@@ -49,6 +49,7 @@ const (
 	InvoiceWaitTimedOut     Code = 904
 	InvoiceNotFound         Code = 905
 	InvoiceStatusUnexpected Code = 906
+	InvoiceNoDescription    Code = 908
 )
 
 // Text says in words what a code means; empty when it is not one of ours.
@@ -89,6 +90,7 @@ var codeText = map[Code]string{
 	InvoiceExpiredDuring:    "the invoice expired while it was waited for",
 	InvoiceWaitTimedOut:     "the time to wait is over",
 	InvoiceNotFound:         "there is no such invoice",
+	InvoiceNoDescription:    "the invoice has no description already",
 	InvoiceStatusUnexpected: "the invoice is not in the status that was given",
 }
 

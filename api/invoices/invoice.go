@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
@@ -15,31 +16,26 @@ import (
 	"github.com/leyden-ln/leyden/node"
 )
 
-// defaultExpiry is that of the invoice command, in seconds.
-const defaultExpiry = 3600
-
 type invoiceRequest struct {
 	Amount       amount.OrAny   `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
 	Label        string         `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string         `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
-	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 3600 when not given"`
+	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 604800, a week, when not given"`
 	Fallbacks    *[]string      `json:"fallbacks" doc:"addresses on-chain, most preferred first, for a payer who finds no way"`
 	Preimage     *wire.Preimage `json:"preimage" doc:"the secret that a payment reveals; random when not given. Never use one twice"`
-	Private      *bool          `json:"exposeprivatechannels" doc:"whether unannounced channels may be named in route hints; true when not given"`
+	Private      *exposure      `json:"exposeprivatechannels" doc:"which unannounced channels are named in route hints: all, none, or just these; all if there are no announced ones when not given"`
 	CLTV         *uint32        `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 18 to 2016; 40 when not given"`
 	DescHashOnly *bool          `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice; false when not given"`
 }
 
 type invoiceResponse struct {
-	PaymentHash     wire.PaymentHash `json:"payment_hash" doc:"SHA256 of the preimage"`
-	ExpiresAt       uint64           `json:"expires_at" doc:"unix seconds from which on it cannot be paid"`
-	ExpiryTime      uint64           `json:"expiry_time" doc:"the same as expires_at, under its older name"`
-	Bolt11          string           `json:"bolt11" doc:"the invoice, for the payer"`
-	PaymentSecret   string           `json:"payment_secret" doc:"the secret in the invoice that shows that who pays has read it"`
-	CreatedIndex    uint64           `json:"created_index" doc:"its place in the order of creation, from 1 up"`
-	WarningCapacity string           `json:"warning_capacity,omitempty" doc:"all channels together cannot receive this amount"`
-	WarningOffline  string           `json:"warning_offline,omitempty" doc:"they could if their peers were connected"`
-	WarningPrivate  string           `json:"warning_private_unused,omitempty" doc:"they could if unannounced channels were named in the invoice"`
+	PaymentHash   wire.PaymentHash `json:"payment_hash" doc:"SHA256 of the preimage"`
+	ExpiresAt     uint64           `json:"expires_at" doc:"unix seconds from which on it cannot be paid"`
+	ExpiryTime    uint64           `json:"expiry_time" doc:"the same as expires_at, under its older name"`
+	Bolt11        string           `json:"bolt11" doc:"the invoice, for the payer"`
+	PaymentSecret string           `json:"payment_secret" doc:"the secret in the invoice that shows that who pays has read it"`
+	CreatedIndex  uint64           `json:"created_index" doc:"its place in the order of creation, from 1 up"`
+	warnings
 }
 
 // invoiceRow is an invoice as listed.
@@ -48,7 +44,7 @@ type invoiceRow struct {
 	Bolt11          string               `json:"bolt11,omitempty" doc:"the invoice; absent: it was paid by keysend, without one"`
 	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
 	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
-	Status          string               `json:"status" doc:"unpaid, paid or expired"`
+	Status          string               `json:"status" doc:"unpaid, paid or expired; accepted: a held invoice whose payment waits for its owner"`
 	Description     string               `json:"description" doc:"what is paid for"`
 	ExpiresAt       uint64               `json:"expires_at" doc:"unix seconds"`
 	ExpiryTime      uint64               `json:"expiry_time" doc:"the same as expires_at"`
@@ -81,6 +77,8 @@ func invoiceError(err error) error {
 		return command.Refuse(command.InvoiceLabelExists, "duplicate label: %v", err)
 	case errors.Is(err, invoice.ErrPreimageUsed):
 		return command.Refuse(command.InvoicePreimageExists, "%v", err)
+	case errors.Is(err, receiver.ErrBare):
+		return command.Refuse(command.InvoiceNoDescription, "%v", err)
 	case errors.Is(err, receiver.ErrNotFound):
 		return command.Refuse(command.InvoiceNotFound, "unknown invoice")
 	case errors.Is(err, context.DeadlineExceeded):
@@ -88,6 +86,7 @@ func invoiceError(err error) error {
 	}
 	for _, bad := range []error{
 		invoice.ErrLabel, invoice.ErrAmount, invoice.ErrDescription, invoice.ErrDescriptionTooLong, invoice.ErrExpiry, invoice.ErrCLTV,
+		invoice.ErrHoldCLTV, invoice.ErrHash, invoice.ErrNetwork,
 	} {
 		if errors.Is(err, bad) {
 			return command.Refuse(command.InvalidParams, "%v", err)
@@ -97,85 +96,70 @@ func invoiceError(err error) error {
 }
 
 func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceResponse, error) {
-	req := invoice.Request{Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: defaultExpiry}
-	if r.Expiry != nil {
-		req.Expiry = *r.Expiry
+	req := invoice.Request{
+		Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: command.Or(r.Expiry, invoice.DefaultExpiry),
+		Preimage: command.Or(r.Preimage, wire.Preimage{}), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
 	}
-	if r.Preimage != nil {
-		req.Preimage = *r.Preimage
-	}
-	if r.CLTV != nil {
-		req.CLTV = *r.CLTV
-	}
-	req.DescriptionHashOnly = r.DescHashOnly != nil && *r.DescHashOnly
-	if r.Private != nil && !*r.Private {
-		req.Hints = [][]bolt11.HopHint{}
-	}
-	if r.Fallbacks != nil {
-		for _, text := range *r.Fallbacks {
-			script, err := command.ScriptOf(n, text)
-			if err != nil {
-				return invoiceResponse{}, command.Refuse(command.InvalidParams, "fallbacks: %v", err)
-			}
-			f, ok := bolt11.FallbackOf(script)
-			if !ok {
-				return invoiceResponse{}, command.Refuse(command.InvalidParams, "fallbacks: an invoice cannot hold %q", command.Clip([]byte(text)))
-			}
-			req.Fallbacks = append(req.Fallbacks, f)
+	return create(ctx, n, req, r.CLTV, r.Fallbacks, r.Private)
+}
+
+// create makes an invoice of a wish and of what else it is to say.
+func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32, fallbacks *[]string, private *exposure) (out invoiceResponse, err error) {
+	if cltv != nil {
+		if req.CLTV = *cltv; req.CLTV == 0 {
+			return out, command.Refuse(command.InvalidParams, "%v", invoice.ErrCLTV)
 		}
 	}
+	if req.Fallbacks, err = fallbacksOf(n, command.Or(fallbacks, nil)); err != nil {
+		return out, err
+	}
+	e := command.Or(private, exposure{})
+	incoming := n.Incoming(node.Exposure(e))
+	if len(e.Only) > 0 && len(incoming.Hints) == 0 {
+		return out, command.Refuse(command.InvoiceHintsGaveNone, "none of these channels is open and has terms that its peer told us")
+	}
+	req.Hints = incoming.Hints
 	row, err := n.NewInvoice(ctx, req)
 	if err != nil {
-		return invoiceResponse{}, invoiceError(err)
+		return out, invoiceError(err)
 	}
 	stored, ok, err := n.Store().InvoiceByHash(ctx, row.PaymentHash)
 	if err != nil {
-		return invoiceResponse{}, err
+		return out, err
 	}
 	if ok { // else it was deleted at once
 		row = stored
 	}
-	out := invoiceResponse{
+	return invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
-		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex,
+		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: warn(incoming, row.Amount),
+	}, nil
+}
+
+// fallbacksOf reads addresses on-chain.
+func fallbacksOf(n *node.Node, addresses []string) (out []bolt11.Fallback, err error) {
+	for _, text := range addresses {
+		script, err := command.ScriptOf(n, text)
+		if err != nil {
+			return nil, command.Refuse(command.InvalidParams, "fallbacks: %v", err)
+		}
+		f, ok := bolt11.FallbackOf(script)
+		if !ok {
+			return nil, command.Refuse(command.InvalidParams, "fallbacks: an invoice cannot hold %q", command.Clip([]byte(text)))
+		}
+		out = append(out, f)
 	}
-	out.warn(n, row.Amount, req.Hints == nil)
 	return out, nil
 }
 
-// warn says why a payer may find no way: which of all channels, those that are
-// connected and those that the payer can know of have too little to receive.
-func (r *invoiceResponse) warn(n *node.Node, asked amount.OrAny, private bool) {
-	var all, connected, named amount.MilliSatoshi
-	for _, l := range n.Links().All() {
-		v := l.View()
-		all += v.Receivable
-		if _, up := n.Peers().Get(l.Params().Peer); up {
-			connected += v.Receivable
-		}
-		if private || l.Params().Announce {
-			named += v.Receivable
-		}
-	}
-	needed := max(asked.Msat, 1)
-	switch {
-	case all < needed:
-		r.WarningCapacity = fmt.Sprintf("all channels together can receive %s: the payer will find no way", all)
-	case connected < needed:
-		r.WarningOffline = fmt.Sprintf("channels whose peers are connected can receive %s: the payer will find no way now", connected)
-	case named < needed:
-		r.WarningPrivate = fmt.Sprintf("announced channels can receive %s: the payer will find no way without exposeprivatechannels", named)
-	}
-}
-
 type listInvoicesRequest struct {
-	Label       *string              `json:"label" doc:"the invoice of this label"`
-	InvString   *string              `json:"invstring" doc:"the invoice of this bolt11 string"`
-	PaymentHash *wire.PaymentHash    `json:"payment_hash" doc:"the invoice of this payment hash"`
-	OfferID     *command.Unsupported `json:"offer_id" doc:"there are no offers yet"`
-	Index       *string              `json:"index" doc:"created or updated: the order of the list; created when not given"`
-	Start       *uint64              `json:"start" doc:"list from this index on"`
-	Limit       *uint32              `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Label       *string           `json:"label" doc:"the invoice of this label"`
+	InvString   *string           `json:"invstring" doc:"the invoice of this bolt11 string"`
+	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the invoice of this payment hash"`
+	OfferID     *wire.PaymentHash `json:"offer_id" doc:"invoices of this offer: none, there are no offers yet"`
+	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
+	Start       *uint64           `json:"start" doc:"list from this index on"`
+	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
 }
 
 type listInvoicesResponse struct {
@@ -196,16 +180,18 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 	var ok bool
 	var err error
 	given := 0
-	for _, is := range []bool{r.Label != nil, r.InvString != nil, r.PaymentHash != nil} {
+	for _, is := range []bool{r.Label != nil, r.InvString != nil, r.PaymentHash != nil, r.OfferID != nil} {
 		if is {
 			given++
 		}
 	}
 	switch {
 	case given > 1:
-		return nil, command.Refuse(command.InvalidParams, "give only one of label, invstring and payment_hash")
+		return nil, command.Refuse(command.InvalidParams, "give only one of label, invstring, payment_hash and offer_id")
 	case given == 1 && (r.Index != nil || r.Start != nil || r.Limit != nil):
 		return nil, command.Refuse(command.InvalidParams, "index, start and limit are for lists of all invoices")
+	case r.OfferID != nil:
+		return nil, nil
 	case r.Label != nil:
 		row, ok, err = n.Store().InvoiceByLabel(ctx, *r.Label)
 	case r.PaymentHash != nil:
@@ -241,6 +227,7 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 type delInvoiceRequest struct {
 	Label  string `json:"label" doc:"of the invoice to delete"`
 	Status string `json:"status" doc:"the status that it must have: unpaid, paid or expired"`
+	Bare   *bool  `json:"desconly" doc:"take only its description off; false when not given"`
 }
 
 // statusMismatch is the data of a refusal to delete.
@@ -254,19 +241,25 @@ func delInvoice(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoice
 	if status != invoice.Unpaid && status != invoice.Paid && status != invoice.Expired {
 		return invoiceRow{}, command.Refuse(command.InvalidParams, "status: should be unpaid, paid or expired, not %q", command.Clip([]byte(r.Status)))
 	}
-	row, err := n.Receiver().Delete(ctx, r.Label, status)
+	remove := n.Receiver().Delete
+	if command.Or(r.Bare, false) {
+		remove = n.Receiver().Bare
+	}
+	row, err := remove(ctx, r.Label, status)
 	if errors.Is(err, receiver.ErrStatus) {
 		return invoiceRow{}, &command.Error{
 			Code: command.InvoiceStatusUnexpected, Message: fmt.Sprintf("the invoice is %s, not %s", row.Status, status),
 			Data: statusMismatch{string(row.Status), r.Status},
 		}
 	}
+	if err == nil && command.Or(r.Bare, false) {
+		var ok bool
+		var stored invoice.Row
+		if stored, ok, err = n.Store().InvoiceByHash(ctx, row.PaymentHash); ok {
+			row = stored
+		}
+	}
 	return showInvoice(row), invoiceError(err)
-}
-
-type labelRequest struct {
-	Label   string  `json:"label" doc:"of the invoice to wait for"`
-	Timeout *uint64 `json:"timeout" doc:"seconds to wait at the most; for ever when not given"`
 }
 
 type waitAnyRequest struct {
@@ -282,12 +275,12 @@ func waitAnyInvoice(ctx context.Context, n *node.Node, r waitAnyRequest) (invoic
 }
 
 // Commands are those of invoices.
-var Commands = []command.Command{
+var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "invoice", Group: "payments", Short: "make an invoice",
 		Long: "Makes an invoice and writes it. Its string, `bolt11`, is for the payer; when a payment of the amount has " +
 			"arrived, the invoice is paid, once and for all. On failure nothing is created; after a crash, `listinvoices` tells.",
-		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.Failed},
+		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.InvoiceHintsGaveNone, command.Failed},
 		Examples: []string{`invoice 250000sat t-shirt "1 t-shirt, size M" 3600`, `invoice any donations "Thank you"`},
 	}, makeInvoice),
 	command.Define(command.Spec{
@@ -298,8 +291,8 @@ var Commands = []command.Command{
 	}, listInvoices),
 	command.Define(command.Spec{
 		Name: "delinvoice", Group: "payments", Short: "delete an invoice",
-		Long:     "Deletes an invoice that has the status given, and shows what it was.",
-		Errors:   []command.Code{command.InvoiceNotFound, command.InvoiceStatusUnexpected, command.Failed},
+		Long:     "Deletes an invoice that has the status given, and shows what it was; or takes its description off, and shows what it is.",
+		Errors:   []command.Code{command.InvoiceNotFound, command.InvoiceStatusUnexpected, command.InvoiceNoDescription, command.Failed},
 		Examples: []string{"delinvoice t-shirt paid"},
 	}, delInvoice),
 	command.Define(command.Spec{
@@ -312,20 +305,12 @@ var Commands = []command.Command{
 	command.Define(command.Spec{
 		Name: "waitinvoice", Group: "payments", Short: "wait until an invoice is paid",
 		Long:     "Waits until the invoice is paid, which it may be already, or has expired.",
-		Errors:   []command.Code{command.InvoiceExpiredDuring, command.InvoiceWaitTimedOut, command.InvoiceNotFound, command.Failed},
+		Errors:   []command.Code{command.InvoiceExpiredDuring, command.InvoiceWaitTimedOut, command.Failed},
 		Examples: []string{"waitinvoice t-shirt"},
-	}, func(ctx context.Context, n *node.Node, r labelRequest) (invoiceRow, error) {
-		ctx, cancel := command.Within(ctx, r.Timeout)
-		defer cancel()
-		row, err := n.Receiver().Wait(ctx, r.Label)
-		if err == nil && row.Status == invoice.Expired {
-			err = &command.Error{Code: command.InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(row)}
-		}
-		return showInvoice(row), invoiceError(err)
-	}),
+	}, waitInvoice),
 	command.Define(command.Spec{
 		Name: "decode", Group: "payments", Short: "read an invoice",
 		Long:     "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked.",
 		Examples: []string{"decode lnbcrt250u1…"},
 	}, decodeInvoice),
-}
+}, madeElsewhere, holdCommands, searchCommands, cleanCommands)

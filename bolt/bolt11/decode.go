@@ -45,6 +45,46 @@ const scheme = "lightning:"
 // Decode reads an invoice and checks all that can be checked without a clock and a
 // chain. Errors: those of this package, from [ErrBech32] to [ErrFeatureDependency].
 func Decode(s string) (*Invoice, error) {
+	hrp, signed, signature, err := split(s)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := read(hrp, signed)
+	if err != nil {
+		return nil, err
+	}
+	if err := inv.readSignature(digest(hrp, signed), signature); err != nil {
+		return nil, err
+	}
+	return inv, nil
+}
+
+// Sign signs an invoice anew, whatever its signature was, and leaves all else as it is.
+// Sign signs a hash as for [Invoice.Encode]. Errors: those of [Decode] but for
+// signatures, [ErrSignature] when the invoice names another payee than who signs, and
+// sign's.
+func Sign(s string, sign func(hash [32]byte) (recoverable [65]byte, err error)) (*Invoice, string, error) {
+	hrp, fields, _, err := split(s)
+	if err != nil {
+		return nil, "", err
+	}
+	inv, err := read(hrp, fields)
+	if err != nil {
+		return nil, "", err
+	}
+	sig, err := signFields(hrp, fields, inv.Payee, sign)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := inv.readSignature(digest(hrp, fields), groups(sig[:])); err != nil {
+		return nil, "", err
+	}
+	text, err := bech32.Encode(hrp, append(fields, groups(sig[:])...))
+	return inv, text, err
+}
+
+// split takes an invoice apart: prefix, fields and signature, in groups of 5 bits.
+func split(s string) (hrp string, fields, signature []byte, err error) {
 	if len(s) >= len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
 		s = s[len(scheme):]
 	}
@@ -53,28 +93,30 @@ func Decode(s string) (*Invoice, error) {
 	if errors.As(err, &wrong) || err == nil && version != bech32.Version0 {
 		// What is no invoice at all, an address say, is told so first.
 		if _, _, err := parseHumanReadable(strings.ToLower(s[:strings.LastIndexByte(s, '1')])); errors.Is(err, ErrPrefix) {
-			return nil, err
+			return "", nil, nil, err
 		}
-		return nil, ErrChecksum
+		return "", nil, nil, ErrChecksum
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (%w)", ErrBech32, err)
+		return "", nil, nil, fmt.Errorf("%w (%w)", ErrBech32, err)
 	}
+	if _, _, err := parseHumanReadable(hrp); err != nil {
+		return "", nil, nil, err
+	}
+	if len(data) < timestampGroups+signatureGroups {
+		return "", nil, nil, ErrShort
+	}
+	end := len(data) - signatureGroups
+	return hrp, data[:end:end], data[end:], nil
+}
+
+func read(hrp string, fields []byte) (*Invoice, error) {
 	var inv Invoice
+	var err error
 	if inv.Network, inv.Amount, err = parseHumanReadable(hrp); err != nil {
 		return nil, err
 	}
-	if len(data) < timestampGroups+signatureGroups {
-		return nil, ErrShort
-	}
-	signed, signature := data[:len(data)-signatureGroups], data[len(data)-signatureGroups:]
-	if err := inv.readFields(signed); err != nil {
-		return nil, err
-	}
-	if err := inv.readSignature(digest(hrp, signed), signature); err != nil {
-		return nil, err
-	}
-	return &inv, nil
+	return &inv, inv.readFields(fields)
 }
 
 // readFields reads the timestamp and the tagged fields.

@@ -30,19 +30,28 @@ func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err e
 	if err != nil {
 		return "", err
 	}
-	hash := digest(hrp, fields)
-	sig, err := sign(hash)
-	if err != nil {
-		return "", fmt.Errorf("the invoice could not be signed: %w", err)
-	}
-	payee, err := recoverPayee(hash, wire.Signature(sig[:64]), sig[64])
+	sig, err := signFields(hrp, fields, inv.Payee, sign)
 	if err != nil {
 		return "", err
 	}
-	if inv.Payee != (wire.NodeID{}) && inv.Payee != payee {
-		return "", fmt.Errorf("%w: signed by %v for %v", ErrSignature, payee, inv.Payee)
-	}
 	return bech32.Encode(hrp, append(fields, groups(sig[:])...))
+}
+
+// signFields signs for the payee, who may be left open.
+func signFields(hrp string, fields []byte, payee wire.NodeID, sign func(hash [32]byte) ([65]byte, error)) ([65]byte, error) {
+	hash := digest(hrp, fields)
+	sig, err := sign(hash)
+	if err != nil {
+		return sig, fmt.Errorf("the invoice could not be signed: %w", err)
+	}
+	by, err := recoverPayee(hash, wire.Signature(sig[:64]), sig[64])
+	if err != nil {
+		return sig, err
+	}
+	if payee != (wire.NodeID{}) && payee != by {
+		return sig, fmt.Errorf("%w: signed by %v for %v", ErrSignature, by, payee)
+	}
+	return sig, nil
 }
 
 // writeFields writes the timestamp and the tagged fields. After an error it

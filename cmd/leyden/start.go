@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/spf13/cobra"
@@ -53,8 +54,20 @@ type startOptions struct {
 
 	bitcoind, cookie, user, password string
 	neutrino                         bool
-	peers                            []string // of the light client
-	feerate                          uint32
+
+	cleanCycle, cleanExpired, cleanPaid uint32   // seconds
+	peers                               []string // of the light client
+	feerate                             uint32
+}
+
+// clean is what is deleted when it is old.
+func (o *startOptions) clean() node.Clean {
+	seconds := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
+	c := node.Clean{Every: seconds(o.cleanCycle), Expired: seconds(o.cleanExpired), Paid: seconds(o.cleanPaid)}
+	if c.Expired == 0 {
+		c.Expired = -1
+	}
+	return c
 }
 
 // networks are the chains by name, each with what bitcoind calls it, and the
@@ -96,6 +109,9 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
 	f.StringSliceVar(&o.zeroConf, "zeroconf-peer", nil, "a node id whose channels are used before their funding transactions confirm: until then it can take back all that is in them")
+	f.Uint32Var(&o.cleanCycle, "autoclean-cycle", 3600, "how often old invoices are deleted, in seconds")
+	f.Uint32Var(&o.cleanExpired, "autoclean-expiredinvoices-age", uint32(node.DefaultCleanExpired.Seconds()), "how long an invoice that nobody paid is kept after its expiry, in seconds; 0: for ever")
+	f.Uint32Var(&o.cleanPaid, "autoclean-paidinvoices-age", 0, "how long an invoice is kept after its payment, in seconds; 0: for ever")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	return c
 }
@@ -185,7 +201,7 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	defer closeSource()
 	n, err := node.Open(ctx, node.Config{
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
-		Listen: o.listen, Announce: announce, ZeroConf: trusted, Log: log,
+		Listen: o.listen, Announce: announce, ZeroConf: trusted, Clean: o.clean(), Log: log,
 	})
 	if err != nil {
 		return err

@@ -18,10 +18,16 @@
 //   - The parts of a set are fulfilled all or failed all.
 //   - A payment that nobody asked for and that brings its preimage (keysend) becomes
 //     an invoice that is paid, in the transaction that decides to fulfil it.
+//   - A held invoice, whose preimage its owner brings later, is accepted when it is
+//     complete: its parts are on disk, and are settled all or cancelled all. It is
+//     cancelled by itself [HoldMargin] blocks before the first of them expires, so
+//     that no channel is lost for it.
 //   - Nothing is fulfilled below the amount asked, after expiry, without the
 //     payment secret, or with too few blocks left to claim it.
 //   - Whatever is wrong with a part, the failure is the same, so that nobody
 //     learns from it whether the invoice exists, what it asks or who paid it.
+//
+// [Till.Restore], [Till.Settle], [Till.Cancel] and [Till.Block] are for held invoices.
 //
 // A set that is not complete is in memory only. After a restart the channels
 // offer its parts again.

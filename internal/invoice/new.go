@@ -25,6 +25,11 @@ const (
 	// MaxFinalCLTVExpiryDelta is the most that a payer accepts: max_htlc_cltv of
 	// BOLT 4.
 	MaxFinalCLTVExpiryDelta uint32 = 2016
+	// DefaultHoldCLTV gives the owner of a held invoice most of a day to settle it.
+	DefaultHoldCLTV uint32 = 144
+	// MinHoldCLTV is the least with which a held invoice can be held at all: a part
+	// that arrives with so many blocks is let go HoldMargin blocks before its expiry.
+	MinHoldCLTV = MinFinalCLTVExpiryDelta + HoldMargin
 	// MaxDescription is how many bytes fit in a field of BOLT 11.
 	MaxDescription = 639
 	// MaxLabel is the longest label in bytes.
@@ -41,6 +46,10 @@ var (
 	ErrDescriptionTooLong = fmt.Errorf("a description has at most %d bytes: use deschashonly for a longer one", MaxDescription)
 	ErrExpiry             = errors.New("expiry is in seconds, from 1 to thousands of years")
 	ErrCLTV               = fmt.Errorf("cltv is %d to %d blocks", MinFinalCLTVExpiryDelta, MaxFinalCLTVExpiryDelta)
+	ErrNetwork            = errors.New("the invoice is of another network")
+	ErrHash               = errors.New("the preimage is not that of the invoice")
+	ErrOver               = errors.New("the invoice has expired")
+	ErrHoldCLTV           = fmt.Errorf("cltv of a held invoice is %d to %d blocks", MinHoldCLTV, MaxFinalCLTVExpiryDelta)
 )
 
 // Request is a wish for an invoice.
@@ -48,11 +57,12 @@ type Request struct {
 	Label               string // unique
 	Amount              amount.OrAny
 	Description         string
-	DescriptionHashOnly bool          // the payer gets the description's SHA256 only
-	Expiry              uint64        // seconds
-	Preimage            wire.Preimage // random, or the caller's own
-	Secret              [32]byte      // payment_secret: random
-	CLTV                uint32        // min_final_cltv_expiry_delta, blocks; zero: the default
+	DescriptionHashOnly bool              // the payer gets the description's SHA256 only
+	Expiry              uint64            // seconds
+	Preimage            wire.Preimage     // random, or the caller's own
+	Hold                *wire.PaymentHash // of a held invoice: the hash of a preimage that comes later, or nil
+	Secret              [32]byte          // payment_secret: random
+	CLTV                uint32            // min_final_cltv_expiry_delta, blocks; zero: the default
 	Fallbacks           []bolt11.Fallback
 	Hints               [][]bolt11.HopHint
 }
@@ -69,6 +79,9 @@ type Issuer struct {
 func New(r Request, by Issuer, now uint64) (Row, error) {
 	if r.CLTV == 0 {
 		r.CLTV = DefaultMinFinalCLTVExpiryDelta
+		if r.Hold != nil {
+			r.CLTV = DefaultHoldCLTV
+		}
 	}
 	if err := r.check(now); err != nil {
 		return Row{}, err
@@ -85,6 +98,9 @@ func New(r Request, by Issuer, now uint64) (Row, error) {
 		ExpiresAt:               now + r.Expiry,
 		MinFinalCLTVExpiryDelta: r.CLTV,
 		Status:                  Unpaid,
+	}
+	if r.Hold != nil {
+		row.Hold, row.PaymentHash, row.Preimage = true, *r.Hold, wire.Preimage{}
 	}
 	inv := bolt11.Invoice{
 		Network:                 by.Network,
@@ -113,6 +129,33 @@ func New(r Request, by Issuer, now uint64) (Row, error) {
 	return row, err
 }
 
+// Of is the row of an invoice that was made elsewhere and that we have signed. Errors:
+// [ErrNetwork], [ErrHash], [ErrOver] and those of [New].
+func Of(inv *bolt11.Invoice, text, label string, preimage wire.Preimage, network bolt11.Network, now uint64) (Row, error) {
+	r := Request{Label: label, Amount: amount.OrAny{Any: true}, Expiry: inv.Expiry, CLTV: inv.MinFinalCLTVExpiryDelta}
+	if inv.Amount != nil {
+		r.Amount = amount.OrAny{Msat: *inv.Amount}
+	}
+	if inv.Description != nil {
+		r.Description = *inv.Description
+	}
+	switch err := r.check(inv.Timestamp); {
+	case err != nil:
+		return Row{}, err
+	case inv.Network != network:
+		return Row{}, ErrNetwork
+	case sha256.Sum256(preimage[:]) != inv.PaymentHash:
+		return Row{}, ErrHash
+	case now >= inv.ExpiresAt():
+		return Row{}, ErrOver
+	}
+	return Row{
+		Label: label, PaymentHash: inv.PaymentHash, Preimage: preimage, Secret: inv.PaymentSecret, Amount: r.Amount,
+		Description: r.Description, DescriptionHashOnly: inv.DescriptionHash != nil, Bolt11: text, CreatedAt: now,
+		ExpiresAt: inv.ExpiresAt(), MinFinalCLTVExpiryDelta: r.CLTV, Status: Unpaid,
+	}, nil
+}
+
 func (r Request) check(now uint64) error {
 	switch {
 	case r.Label == "" || len(r.Label) > MaxLabel || !utf8.ValidString(r.Label):
@@ -127,6 +170,8 @@ func (r Request) check(now uint64) error {
 		return ErrExpiry
 	case r.CLTV < MinFinalCLTVExpiryDelta || r.CLTV > MaxFinalCLTVExpiryDelta:
 		return ErrCLTV
+	case r.Hold != nil && r.CLTV < MinHoldCLTV:
+		return ErrHoldCLTV
 	}
 	return nil
 }

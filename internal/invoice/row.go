@@ -6,8 +6,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
-// Status is where an invoice is in its life. It only goes from Unpaid to one of
-// the others.
+// Status is where an invoice is in its life. It goes from Unpaid to one of the
+// others, and from Accepted to Paid or Expired.
 type Status string
 
 // The statuses of an invoice, in the words of listinvoices.
@@ -15,16 +15,20 @@ const (
 	Unpaid  Status = "unpaid"
 	Paid    Status = "paid"
 	Expired Status = "expired"
+	// Accepted is that of a held invoice whose parts are complete and wait for the
+	// owner's word.
+	Accepted Status = "accepted"
 )
 
 // Row is an invoice of ours. Written, it is a new one: the label and the payment
 // hash must not be taken (the store has a unique index on each). Later changes
-// are [PaidRow], [ExpiredRow] and [DeletedRow]; read, it has them all.
+// are [PaidRow], [ExpiredRow], [DeletedRow] and [BareRow], and for a held one
+// [AcceptedRow], [SettledRow] and [CancelledRow]; read, it has them all.
 type Row struct {
 	Label               string
 	PaymentHash         wire.PaymentHash
-	Preimage            wire.Preimage
-	Secret              [32]byte // payment_secret
+	Preimage            wire.Preimage // of a held invoice: zero until it is Paid
+	Secret              [32]byte      // payment_secret
 	Amount              amount.OrAny
 	Description         string
 	DescriptionHashOnly bool   // the invoice carries the description's SHA256 only
@@ -37,8 +41,13 @@ type Row struct {
 	MinFinalCLTVExpiryDelta uint32
 
 	Status   Status
-	Received amount.MilliSatoshi // when Paid: the sum of the HTLCs
+	Received amount.MilliSatoshi // when Paid or Accepted: the sum of the HTLCs
 	PaidAt   uint64              // when Paid: unix seconds
+
+	Hold        bool   // its parts are held until the owner settles or cancels
+	AcceptedAt  uint64 // unix seconds; zero: its parts were never complete
+	Deadline    uint32 // of an accepted one: the height at which it is cancelled by itself
+	CancelledAt uint64 // unix seconds; zero: not cancelled
 
 	// What the store assigns: places in the order of creation, of change (zero:
 	// never changed) and of payment (zero: not paid), each from 1 up.
@@ -94,3 +103,21 @@ type DeletedRow struct{ PaymentHash wire.PaymentHash }
 
 // Table implements durable.Row.
 func (DeletedRow) Table() string { return "invoices" }
+
+// BareRow takes the description off an invoice.
+type BareRow struct{ PaymentHash wire.PaymentHash }
+
+// Table implements durable.Row.
+func (BareRow) Table() string { return "invoices" }
+
+// Bare is what must be written to take the description off r.
+func (r Row) Bare() []durable.Row { return []durable.Row{BareRow{r.PaymentHash}, changed(r, r.Status)} }
+
+// CleanedRow counts invoices that were deleted because they were old.
+type CleanedRow struct {
+	Status Status
+	Count  int
+}
+
+// Table implements durable.Row.
+func (CleanedRow) Table() string { return "counters" }

@@ -49,8 +49,9 @@ func PartOf(in channel.Incoming, p onion.Payload) Part {
 type Till struct {
 	Timeout time.Duration // of a set; zero: SetTimeout
 
-	sets map[wire.PaymentHash]*set
-	due  []due // in order of time; some for sets that are gone
+	sets  map[wire.PaymentHash]*set
+	due   []due // in order of time; some for sets that are gone
+	holds map[wire.PaymentHash]*hold
 
 	rows    []durable.Row
 	outcome Outcome
@@ -83,6 +84,8 @@ type Outcome struct {
 	Fulfil []Fulfilment
 	Fail   []Refusal
 	Paid   []wire.PaymentHash // in the order of their pay_index
+
+	Cancelled []string // labels of held invoices
 }
 
 // Fulfilment is a part to fulfil.
@@ -103,6 +106,12 @@ type Refusal struct {
 // not taken twice, nor one that this outcome fails already.
 func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
 	if slices.ContainsFunc(t.outcome.Fail, func(f Refusal) bool { return f.In == p.In }) {
+		return
+	}
+	if h := t.holds[p.PaymentHash]; h != nil {
+		if !slices.ContainsFunc(h.parts, func(held HeldRow) bool { return held.In == p.In }) {
+			t.refuse(p, height)
+		}
 		return
 	}
 	s := t.sets[p.PaymentHash]
@@ -209,8 +218,12 @@ func (s *set) arrived() (sum amount.MilliSatoshi) {
 	return sum
 }
 
-// complete decides to fulfil all parts.
+// complete decides to fulfil all parts, or to hold them.
 func (t *Till) complete(s *set, now time.Time) {
+	if s.invoice.Hold {
+		t.accept(s, now)
+		return
+	}
 	s.paid = true
 	paid := PaidRow{PaymentHash: s.invoice.PaymentHash, PaidAt: uint64(now.Unix())} //nolint:gosec // after 1970
 	for _, p := range s.parts {
@@ -229,8 +242,8 @@ func (t *Till) complete(s *set, now time.Time) {
 	t.outcome.Paid = append(t.outcome.Paid, s.invoice.PaymentHash)
 }
 
-// Held says whether parts of the payment hash wait for the rest.
-func (t *Till) Held(hash wire.PaymentHash) bool { return t.sets[hash] != nil }
+// Held says whether parts of the payment hash wait for the rest, or for the owner.
+func (t *Till) Held(hash wire.PaymentHash) bool { return t.sets[hash] != nil || t.holds[hash] != nil }
 
 // Expire says that the invoice is Expired on disk: nothing may complete it any
 // more, even if the clock is set back. Its parts wait for the timeout.

@@ -86,7 +86,7 @@ func (r *Receiver) ask(do func(ctx context.Context) (refusal, err error)) error 
 	return <-t.done
 }
 
-// Wait waits until the invoice is no longer unpaid. Errors: [ErrNotFound], also
+// Wait waits until the invoice is paid or has expired. Errors: [ErrNotFound], also
 // when it is deleted meanwhile, [ErrStopped], ctx's, and the disk's.
 func (r *Receiver) Wait(ctx context.Context, label string) (invoice.Row, error) {
 	for {
@@ -95,7 +95,7 @@ func (r *Receiver) Wait(ctx context.Context, label string) (invoice.Row, error) 
 		r.labels[label] = append(r.labels[label], changed)
 		r.mu.Unlock()
 		row, found, err := r.Invoices.ByLabel(context.WithoutCancel(ctx), label) // what is so already needs no time
-		if err == nil && found && row.Status == invoice.Unpaid {
+		if err == nil && found && (row.Status == invoice.Unpaid || row.Status == invoice.Accepted) {
 			err = r.await(ctx, changed)
 			if err == nil {
 				continue

@@ -35,8 +35,19 @@ type Invoices interface {
 	Expiring(ctx context.Context, now uint64, limit int) ([]invoice.Row, error)
 	// NextExpiry is the lowest ExpiresAt of all unpaid invoices.
 	NextExpiry(ctx context.Context) (uint64, bool, error)
+	// Held are the invoices that are accepted, with their parts.
+	Held(ctx context.Context) ([]Held, error)
+	// Before gives up to limit invoices that have expired, or were paid, until a time
+	// in unix seconds.
+	Before(ctx context.Context, status invoice.Status, until uint64, limit int) ([]invoice.Row, error)
 	// Decision is what was decided for an incoming HTLC that is not settled.
 	Decision(ctx context.Context, in channel.Ref) (relay.DecisionRow, bool, error)
+}
+
+// Held is an invoice that is accepted, with the parts that are held for it.
+type Held struct {
+	Invoice invoice.Row
+	Parts   []invoice.HeldRow
 }
 
 // Config is what a Receiver works with.
@@ -93,6 +104,9 @@ func (r *Receiver) Offer(in channel.Incoming, p onion.Payload) {
 	r.signal()
 }
 
+// Block says that the height has changed: what can be held no longer is let go.
+func (r *Receiver) Block() { r.signal() }
+
 func (r *Receiver) signal() {
 	select {
 	case r.wake <- struct{}{}:
@@ -107,6 +121,13 @@ const expireAtOnce = 500
 // is called once.
 func (r *Receiver) Run(ctx context.Context) error {
 	defer r.stop()
+	held, err := r.Invoices.Held(ctx)
+	if err != nil {
+		return fmt.Errorf("held invoices: %w", err)
+	}
+	for _, h := range held {
+		r.till.Restore(h.Invoice, h.Parts)
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -140,17 +161,7 @@ func (r *Receiver) turn(ctx context.Context) error {
 	}()
 
 	now := time.Now()
-	outcome, err := r.settle(ctx, parts, now)
-	if err != nil {
-		return err
-	}
-	for _, f := range outcome.Fulfil {
-		r.Settler.Fulfil(f.In, f.Preimage)
-	}
-	for _, f := range outcome.Fail {
-		r.Settler.Fail(f.In, f.Failure)
-	}
-	if err := r.tellPaid(ctx, outcome.Paid); err != nil {
+	if err := r.settle(ctx, parts, now); err != nil {
 		return err
 	}
 	for len(tasks) > 0 {
@@ -164,23 +175,38 @@ func (r *Receiver) turn(ctx context.Context) error {
 	return r.expire(ctx, unix(now))
 }
 
-// settle takes the parts that have come and makes what follows durable.
-func (r *Receiver) settle(ctx context.Context, parts []invoice.Part, now time.Time) (invoice.Outcome, error) {
+// settle takes the parts that have come, makes what follows durable and acts on it.
+func (r *Receiver) settle(ctx context.Context, parts []invoice.Part, now time.Time) error {
 	if slices.ContainsFunc(parts, func(p invoice.Part) bool { return p.Keysend != nil }) {
 		r.creating.Lock()
 		defer r.creating.Unlock()
 	}
 	for _, p := range parts {
 		if err := r.accept(ctx, p, now); err != nil {
-			return invoice.Outcome{}, err
+			return err
 		}
 	}
 	r.till.Tick(now)
+	r.till.Block(now, r.Height())
+	return r.act(ctx)
+}
+
+// act makes what the till has decided durable, and does it.
+func (r *Receiver) act(ctx context.Context) error {
 	outcome, err := r.till.Take().Commit(ctx, r.Writer)
 	if err != nil {
-		return outcome, fmt.Errorf("invoices: %w", err)
+		return fmt.Errorf("invoices: %w", err)
 	}
-	return outcome, nil
+	for _, f := range outcome.Fulfil {
+		r.Settler.Fulfil(f.In, f.Preimage)
+	}
+	for _, f := range outcome.Fail {
+		r.Settler.Fail(f.In, f.Failure)
+	}
+	for _, label := range outcome.Cancelled {
+		r.tell(label)
+	}
+	return r.tellPaid(ctx, outcome.Paid)
 }
 
 func unix(t time.Time) uint64 { return uint64(max(t.Unix(), 0)) } //nolint:gosec // not negative

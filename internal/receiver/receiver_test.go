@@ -27,6 +27,8 @@ type disk struct {
 	mu        sync.Mutex
 	invoices  map[string]*invoice.Row
 	decisions map[channel.Ref]relay.DecisionRow
+	parts     map[wire.PaymentHash][]invoice.HeldRow
+	cleaned   int
 	pays      uint64
 	broken    error
 	unread    map[string]error // what a method says that cannot read
@@ -38,7 +40,7 @@ type disk struct {
 
 func newDisk() *disk {
 	return &disk{
-		invoices: map[string]*invoice.Row{}, decisions: map[channel.Ref]relay.DecisionRow{},
+		invoices: map[string]*invoice.Row{}, decisions: map[channel.Ref]relay.DecisionRow{}, parts: map[wire.PaymentHash][]invoice.HeldRow{},
 		fulfilled: map[channel.Ref]wire.Preimage{}, failed: map[channel.Ref]onion.Code{},
 	}
 }
@@ -85,6 +87,30 @@ func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
 			expired++
 		case invoice.DeletedRow:
 			delete(d.invoices, d.byHash(r.PaymentHash).Label)
+		case invoice.BareRow:
+			d.byHash(r.PaymentHash).Description = ""
+		case invoice.CleanedRow:
+			d.cleaned += r.Count
+		case invoice.AcceptedRow:
+			row := d.byHash(r.PaymentHash)
+			if row.Status != invoice.Unpaid {
+				return errors.New("not unpaid")
+			}
+			row.Status, row.Received, row.AcceptedAt, row.Deadline = invoice.Accepted, r.Received, r.AcceptedAt, r.Deadline
+		case invoice.HeldRow:
+			d.parts[r.PaymentHash] = append(d.parts[r.PaymentHash], r)
+		case invoice.SettledRow:
+			row := d.byHash(r.PaymentHash)
+			if row.Status != invoice.Accepted {
+				return errors.New("not accepted")
+			}
+			d.pays++
+			row.Status, row.Preimage, row.PaidAt, row.PayIndex = invoice.Paid, r.Preimage, r.PaidAt, d.pays
+			delete(d.parts, r.PaymentHash)
+		case invoice.CancelledRow:
+			row := d.byHash(r.PaymentHash)
+			row.Status, row.CancelledAt = invoice.Expired, r.CancelledAt
+			delete(d.parts, r.PaymentHash)
 		case relay.DecisionRow:
 			if _, before := d.decisions[r.In]; !before {
 				d.decisions[r.In] = r
@@ -142,6 +168,26 @@ func (d *disk) NextExpiry(context.Context) (next uint64, found bool, err error) 
 	return next, found, d.unread["NextExpiry"]
 }
 
+func (d *disk) Held(context.Context) (out []Held, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for hash, parts := range d.parts {
+		out = append(out, Held{*d.byHash(hash), parts})
+	}
+	return out, d.unread["Held"]
+}
+
+func (d *disk) Before(_ context.Context, status invoice.Status, until uint64, limit int) (out []invoice.Row, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, r := range d.invoices {
+		if r.Status == status && r.ExpiresAt <= until && len(out) < limit {
+			out = append(out, *r)
+		}
+	}
+	return out, d.unread["Before"]
+}
+
 func (d *disk) Decision(_ context.Context, in channel.Ref) (relay.DecisionRow, bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -172,7 +218,11 @@ func (d *disk) told() (fulfilled, failed int) {
 
 // run starts a receiver over d, and returns it with what stops it.
 func run(t *testing.T, d *disk) (*Receiver, func() error) {
-	r := New(Config{Writer: d, Invoices: d, Settler: d, Height: func() uint32 { return 100 }})
+	return runAt(t, d, func() uint32 { return 100 })
+}
+
+func runAt(t *testing.T, d *disk, height func() uint32) (*Receiver, func() error) {
+	r := New(Config{Writer: d, Invoices: d, Settler: d, Height: height})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -15,6 +16,9 @@ import (
 //
 //nolint:gosec // the conversions below are each other's inverse
 func integer[T ~uint8 | ~uint16 | ~uint32 | ~uint64](v T) int64 { return int64(uint64(v)) }
+
+// place is where to begin in an index: beyond its end when it is above all numbers.
+func place(v uint64) int64 { return integer(min(v, math.MaxInt64)) }
 
 func unsigned[T ~uint8 | ~uint16 | ~uint32 | ~uint64](v int64) T { return T(uint64(v)) } //nolint:gosec // see above
 

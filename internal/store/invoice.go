@@ -19,6 +19,8 @@ var ErrGone = errors.New("it is not there, or has changed meanwhile")
 const (
 	invoiceUpdates = "invoices.updated_index"
 	invoicePays    = "invoices.pay_index"
+	invoiceDeletes = "invoices.deleted_index"
+	cleaned        = "invoices.cleaned." // and a status
 )
 
 func (w *writing) invoiceRow(r any) (bool, error) {
@@ -29,6 +31,7 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
 			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.Bolt11,
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
+			Hold: boolean(r.Hold),
 		})
 	case invoice.PaidRow:
 		updated, err := w.next(invoiceUpdates)
@@ -50,9 +53,20 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		}
 		return true, found(w.q.ExpireInvoice(w.ctx, db.ExpireInvoiceParams{UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
 	case invoice.DeletedRow:
+		if _, err := w.next(invoiceDeletes); err != nil {
+			return true, err
+		}
 		return true, found(w.q.DeleteInvoice(w.ctx, r.PaymentHash[:]))
+	case invoice.BareRow:
+		updated, err := w.next(invoiceUpdates)
+		if err != nil {
+			return true, err
+		}
+		return true, found(w.q.BareInvoice(w.ctx, db.BareInvoiceParams{UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
+	case invoice.CleanedRow:
+		return true, w.q.AddCounter(w.ctx, db.AddCounterParams{Name: cleaned + string(r.Status), Value: int64(r.Count)})
 	}
-	return false, nil
+	return w.heldRow(r)
 }
 
 // found is for a change that somebody else may have overtaken.
@@ -73,6 +87,8 @@ func readInvoice(r db.Invoice) (invoice.Row, error) {
 		Status:                  invoice.Status(r.Status), Received: unsigned[amount.MilliSatoshi](r.ReceivedMsat),
 		PaidAt: unsigned[uint64](r.PaidAt), CreatedIndex: unsigned[uint64](r.CreatedIndex),
 		UpdatedIndex: unsigned[uint64](r.UpdatedIndex), PayIndex: unsigned[uint64](r.PayIndex.Int64),
+		Hold: r.Hold != 0, AcceptedAt: unsigned[uint64](r.AcceptedAt), Deadline: unsigned[uint32](r.Deadline),
+		CancelledAt: unsigned[uint64](r.CancelledAt),
 	}
 	c.fixed(out.PaymentHash[:], r.PaymentHash)
 	c.fixed(out.Preimage[:], r.Preimage)
@@ -122,20 +138,20 @@ func (s *Store) InvoiceByLabel(ctx context.Context, label string) (invoice.Row, 
 // Invoices lists up to limit invoices with a created_index of at least start, in
 // that order.
 func (s *Store) Invoices(ctx context.Context, start uint64, limit int) ([]invoice.Row, error) {
-	r, err := s.q.InvoicesByCreated(ctx, db.InvoicesByCreatedParams{CreatedIndex: integer(start), Limit: int64(limit)})
+	r, err := s.q.InvoicesByCreated(ctx, db.InvoicesByCreatedParams{CreatedIndex: place(start), Limit: int64(limit)})
 	return all(r, err, readInvoice)
 }
 
 // InvoicesUpdated lists up to limit invoices with an updated_index of at least
 // start, in that order.
 func (s *Store) InvoicesUpdated(ctx context.Context, start uint64, limit int) ([]invoice.Row, error) {
-	r, err := s.q.InvoicesByUpdated(ctx, db.InvoicesByUpdatedParams{UpdatedIndex: integer(start), Limit: int64(limit)})
+	r, err := s.q.InvoicesByUpdated(ctx, db.InvoicesByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
 	return all(r, err, readInvoice)
 }
 
 // InvoicePaidAfter finds the first invoice with a pay_index above after.
 func (s *Store) InvoicePaidAfter(ctx context.Context, after uint64) (invoice.Row, bool, error) {
-	r, err := s.q.InvoiceByPayIndex(ctx, optional(integer(after), true))
+	r, err := s.q.InvoiceByPayIndex(ctx, optional(place(after), true))
 	return maybe(r, err, readInvoice)
 }
 

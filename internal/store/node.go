@@ -42,7 +42,7 @@ func (s *Store) Fact(ctx context.Context, name string) ([]byte, bool, error) {
 
 // Events implements [events.Reader].
 func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]events.Entry, error) {
-	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{ID: integer(after), Limit: int64(limit)})
+	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{ID: place(after), Limit: int64(limit)})
 	return all(rows, err, func(r db.Event) (events.Entry, error) {
 		return events.Entry{
 			Index: unsigned[uint64](r.ID), Time: r.Time,

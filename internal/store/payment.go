@@ -171,7 +171,7 @@ func (s *Store) PaymentByHash(ctx context.Context, hash wire.PaymentHash) (pay.P
 // Payments lists up to limit payments with a created_index of at least start, in
 // that order.
 func (s *Store) Payments(ctx context.Context, start uint64, limit int) ([]pay.PaymentRow, error) {
-	r, err := s.q.PaymentsByCreated(ctx, db.PaymentsByCreatedParams{CreatedIndex: integer(start), Limit: int64(limit)})
+	r, err := s.q.PaymentsByCreated(ctx, db.PaymentsByCreatedParams{CreatedIndex: place(start), Limit: int64(limit)})
 	return all(r, err, readPayment)
 }
 
@@ -190,7 +190,7 @@ func (s *Store) AttemptsOf(ctx context.Context, hash wire.PaymentHash) ([]pay.At
 
 // Attempts lists up to limit attempts with an id of at least start, in order.
 func (s *Store) Attempts(ctx context.Context, start uint64, limit int) ([]pay.AttemptRow, error) {
-	r, err := s.q.AttemptsByID(ctx, db.AttemptsByIDParams{ID: integer(start), Limit: int64(limit)})
+	r, err := s.q.AttemptsByID(ctx, db.AttemptsByIDParams{ID: place(start), Limit: int64(limit)})
 	return all(r, err, readAttempt)
 }
 

@@ -24,6 +24,12 @@ func New(db DBTX) *Queries {
 func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	q := Queries{db: db}
 	var err error
+	if q.acceptInvoiceStmt, err = db.PrepareContext(ctx, acceptInvoice); err != nil {
+		return nil, fmt.Errorf("error preparing query AcceptInvoice: %w", err)
+	}
+	if q.addCounterStmt, err = db.PrepareContext(ctx, addCounter); err != nil {
+		return nil, fmt.Errorf("error preparing query AddCounter: %w", err)
+	}
 	if q.addressesStmt, err = db.PrepareContext(ctx, addresses); err != nil {
 		return nil, fmt.Errorf("error preparing query Addresses: %w", err)
 	}
@@ -35,6 +41,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.attemptsOfPaymentStmt, err = db.PrepareContext(ctx, attemptsOfPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query AttemptsOfPayment: %w", err)
+	}
+	if q.bareInvoiceStmt, err = db.PrepareContext(ctx, bareInvoice); err != nil {
+		return nil, fmt.Errorf("error preparing query BareInvoice: %w", err)
+	}
+	if q.cancelInvoiceStmt, err = db.PrepareContext(ctx, cancelInvoice); err != nil {
+		return nil, fmt.Errorf("error preparing query CancelInvoice: %w", err)
 	}
 	if q.channelGossipStmt, err = db.PrepareContext(ctx, channelGossip); err != nil {
 		return nil, fmt.Errorf("error preparing query ChannelGossip: %w", err)
@@ -50,6 +62,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.commitmentStmt, err = db.PrepareContext(ctx, commitment); err != nil {
 		return nil, fmt.Errorf("error preparing query Commitment: %w", err)
+	}
+	if q.countExpiredInvoicesAfterStmt, err = db.PrepareContext(ctx, countExpiredInvoicesAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query CountExpiredInvoicesAfter: %w", err)
+	}
+	if q.countPaidInvoicesAfterStmt, err = db.PrepareContext(ctx, countPaidInvoicesAfter); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPaidInvoicesAfter: %w", err)
+	}
+	if q.counterStmt, err = db.PrepareContext(ctx, counter); err != nil {
+		return nil, fmt.Errorf("error preparing query Counter: %w", err)
 	}
 	if q.decisionStmt, err = db.PrepareContext(ctx, decision); err != nil {
 		return nil, fmt.Errorf("error preparing query Decision: %w", err)
@@ -71,6 +92,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteForwardSettlementStmt, err = db.PrepareContext(ctx, deleteForwardSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteForwardSettlement: %w", err)
+	}
+	if q.deleteHeldPartsStmt, err = db.PrepareContext(ctx, deleteHeldParts); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteHeldParts: %w", err)
 	}
 	if q.deleteInvoiceStmt, err = db.PrepareContext(ctx, deleteInvoice); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteInvoice: %w", err)
@@ -108,6 +132,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.expireInvoiceStmt, err = db.PrepareContext(ctx, expireInvoice); err != nil {
 		return nil, fmt.Errorf("error preparing query ExpireInvoice: %w", err)
 	}
+	if q.expiredInvoicesBeforeStmt, err = db.PrepareContext(ctx, expiredInvoicesBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query ExpiredInvoicesBefore: %w", err)
+	}
 	if q.factStmt, err = db.PrepareContext(ctx, fact); err != nil {
 		return nil, fmt.Errorf("error preparing query Fact: %w", err)
 	}
@@ -126,6 +153,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hTLCsStoodInStmt, err = db.PrepareContext(ctx, hTLCsStoodIn); err != nil {
 		return nil, fmt.Errorf("error preparing query HTLCsStoodIn: %w", err)
 	}
+	if q.heldInvoicesStmt, err = db.PrepareContext(ctx, heldInvoices); err != nil {
+		return nil, fmt.Errorf("error preparing query HeldInvoices: %w", err)
+	}
+	if q.heldPartsStmt, err = db.PrepareContext(ctx, heldParts); err != nil {
+		return nil, fmt.Errorf("error preparing query HeldParts: %w", err)
+	}
 	if q.incomingDoneStmt, err = db.PrepareContext(ctx, incomingDone); err != nil {
 		return nil, fmt.Errorf("error preparing query IncomingDone: %w", err)
 	}
@@ -143,6 +176,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertHTLCStmt, err = db.PrepareContext(ctx, insertHTLC); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHTLC: %w", err)
+	}
+	if q.insertHeldPartStmt, err = db.PrepareContext(ctx, insertHeldPart); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertHeldPart: %w", err)
 	}
 	if q.insertInvoiceStmt, err = db.PrepareContext(ctx, insertInvoice); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertInvoice: %w", err)
@@ -194,6 +230,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.nodesStmt, err = db.PrepareContext(ctx, nodes); err != nil {
 		return nil, fmt.Errorf("error preparing query Nodes: %w", err)
+	}
+	if q.paidInvoicesBeforeStmt, err = db.PrepareContext(ctx, paidInvoicesBefore); err != nil {
+		return nil, fmt.Errorf("error preparing query PaidInvoicesBefore: %w", err)
 	}
 	if q.payInvoiceStmt, err = db.PrepareContext(ctx, payInvoice); err != nil {
 		return nil, fmt.Errorf("error preparing query PayInvoice: %w", err)
@@ -267,8 +306,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putUpdateStmt, err = db.PrepareContext(ctx, putUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query PutUpdate: %w", err)
 	}
+	if q.searchInvoicesStmt, err = db.PrepareContext(ctx, searchInvoices); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchInvoices: %w", err)
+	}
 	if q.secretsStmt, err = db.PrepareContext(ctx, secrets); err != nil {
 		return nil, fmt.Errorf("error preparing query Secrets: %w", err)
+	}
+	if q.settleInvoiceStmt, err = db.PrepareContext(ctx, settleInvoice); err != nil {
+		return nil, fmt.Errorf("error preparing query SettleInvoice: %w", err)
 	}
 	if q.settlementsStmt, err = db.PrepareContext(ctx, settlements); err != nil {
 		return nil, fmt.Errorf("error preparing query Settlements: %w", err)
@@ -305,6 +350,16 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 
 func (q *Queries) Close() error {
 	var err error
+	if q.acceptInvoiceStmt != nil {
+		if cerr := q.acceptInvoiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing acceptInvoiceStmt: %w", cerr)
+		}
+	}
+	if q.addCounterStmt != nil {
+		if cerr := q.addCounterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addCounterStmt: %w", cerr)
+		}
+	}
 	if q.addressesStmt != nil {
 		if cerr := q.addressesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing addressesStmt: %w", cerr)
@@ -323,6 +378,16 @@ func (q *Queries) Close() error {
 	if q.attemptsOfPaymentStmt != nil {
 		if cerr := q.attemptsOfPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attemptsOfPaymentStmt: %w", cerr)
+		}
+	}
+	if q.bareInvoiceStmt != nil {
+		if cerr := q.bareInvoiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bareInvoiceStmt: %w", cerr)
+		}
+	}
+	if q.cancelInvoiceStmt != nil {
+		if cerr := q.cancelInvoiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing cancelInvoiceStmt: %w", cerr)
 		}
 	}
 	if q.channelGossipStmt != nil {
@@ -348,6 +413,21 @@ func (q *Queries) Close() error {
 	if q.commitmentStmt != nil {
 		if cerr := q.commitmentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing commitmentStmt: %w", cerr)
+		}
+	}
+	if q.countExpiredInvoicesAfterStmt != nil {
+		if cerr := q.countExpiredInvoicesAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countExpiredInvoicesAfterStmt: %w", cerr)
+		}
+	}
+	if q.countPaidInvoicesAfterStmt != nil {
+		if cerr := q.countPaidInvoicesAfterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPaidInvoicesAfterStmt: %w", cerr)
+		}
+	}
+	if q.counterStmt != nil {
+		if cerr := q.counterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing counterStmt: %w", cerr)
 		}
 	}
 	if q.decisionStmt != nil {
@@ -383,6 +463,11 @@ func (q *Queries) Close() error {
 	if q.deleteForwardSettlementStmt != nil {
 		if cerr := q.deleteForwardSettlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteForwardSettlementStmt: %w", cerr)
+		}
+	}
+	if q.deleteHeldPartsStmt != nil {
+		if cerr := q.deleteHeldPartsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteHeldPartsStmt: %w", cerr)
 		}
 	}
 	if q.deleteInvoiceStmt != nil {
@@ -445,6 +530,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing expireInvoiceStmt: %w", cerr)
 		}
 	}
+	if q.expiredInvoicesBeforeStmt != nil {
+		if cerr := q.expiredInvoicesBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing expiredInvoicesBeforeStmt: %w", cerr)
+		}
+	}
 	if q.factStmt != nil {
 		if cerr := q.factStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing factStmt: %w", cerr)
@@ -475,6 +565,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hTLCsStoodInStmt: %w", cerr)
 		}
 	}
+	if q.heldInvoicesStmt != nil {
+		if cerr := q.heldInvoicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing heldInvoicesStmt: %w", cerr)
+		}
+	}
+	if q.heldPartsStmt != nil {
+		if cerr := q.heldPartsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing heldPartsStmt: %w", cerr)
+		}
+	}
 	if q.incomingDoneStmt != nil {
 		if cerr := q.incomingDoneStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing incomingDoneStmt: %w", cerr)
@@ -503,6 +603,11 @@ func (q *Queries) Close() error {
 	if q.insertHTLCStmt != nil {
 		if cerr := q.insertHTLCStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertHTLCStmt: %w", cerr)
+		}
+	}
+	if q.insertHeldPartStmt != nil {
+		if cerr := q.insertHeldPartStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertHeldPartStmt: %w", cerr)
 		}
 	}
 	if q.insertInvoiceStmt != nil {
@@ -588,6 +693,11 @@ func (q *Queries) Close() error {
 	if q.nodesStmt != nil {
 		if cerr := q.nodesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nodesStmt: %w", cerr)
+		}
+	}
+	if q.paidInvoicesBeforeStmt != nil {
+		if cerr := q.paidInvoicesBeforeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing paidInvoicesBeforeStmt: %w", cerr)
 		}
 	}
 	if q.payInvoiceStmt != nil {
@@ -710,9 +820,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putUpdateStmt: %w", cerr)
 		}
 	}
+	if q.searchInvoicesStmt != nil {
+		if cerr := q.searchInvoicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchInvoicesStmt: %w", cerr)
+		}
+	}
 	if q.secretsStmt != nil {
 		if cerr := q.secretsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretsStmt: %w", cerr)
+		}
+	}
+	if q.settleInvoiceStmt != nil {
+		if cerr := q.settleInvoiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settleInvoiceStmt: %w", cerr)
 		}
 	}
 	if q.settlementsStmt != nil {
@@ -802,197 +922,227 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                          DBTX
-	tx                          *sql.Tx
-	addressesStmt               *sql.Stmt
-	announcementsStmt           *sql.Stmt
-	attemptsByIDStmt            *sql.Stmt
-	attemptsOfPaymentStmt       *sql.Stmt
-	channelGossipStmt           *sql.Stmt
-	channelKeysStmt             *sql.Stmt
-	channelsStmt                *sql.Stmt
-	coinsStmt                   *sql.Stmt
-	commitmentStmt              *sql.Stmt
-	decisionStmt                *sql.Stmt
-	decisionsStmt               *sql.Stmt
-	deleteAnnouncementStmt      *sql.Stmt
-	deleteAttemptSettlementStmt *sql.Stmt
-	deleteAttemptsStmt          *sql.Stmt
-	deleteDecisionStmt          *sql.Stmt
-	deleteForwardSettlementStmt *sql.Stmt
-	deleteInvoiceStmt           *sql.Stmt
-	deleteNodeStmt              *sql.Stmt
-	deleteOnionStmt             *sql.Stmt
-	deletePaymentStmt           *sql.Stmt
-	deletePeerStmt              *sql.Stmt
-	deletePeerStorageStmt       *sql.Stmt
-	deleteSpendsStmt            *sql.Stmt
-	deleteUpdatesStmt           *sql.Stmt
-	endAttemptStmt              *sql.Stmt
-	endPaymentStmt              *sql.Stmt
-	eventsAfterStmt             *sql.Stmt
-	expireInvoiceStmt           *sql.Stmt
-	factStmt                    *sql.Stmt
-	feesCollectedStmt           *sql.Stmt
-	finishHTLCStmt              *sql.Stmt
-	forwardedStmt               *sql.Stmt
-	forwardsLiveStmt            *sql.Stmt
-	hTLCsStoodInStmt            *sql.Stmt
-	incomingDoneStmt            *sql.Stmt
-	insertAttemptStmt           *sql.Stmt
-	insertChannelStmt           *sql.Stmt
-	insertDecisionStmt          *sql.Stmt
-	insertEventStmt             *sql.Stmt
-	insertHTLCStmt              *sql.Stmt
-	insertInvoiceStmt           *sql.Stmt
-	insertOnionStmt             *sql.Stmt
-	insertSettlementStmt        *sql.Stmt
-	invoiceByHashStmt           *sql.Stmt
-	invoiceByLabelStmt          *sql.Stmt
-	invoiceByPayIndexStmt       *sql.Stmt
-	invoicesByCreatedStmt       *sql.Stmt
-	invoicesByUpdatedStmt       *sql.Stmt
-	invoicesToExpireStmt        *sql.Stmt
-	lastAttemptStmt             *sql.Stmt
-	liveAttemptsStmt            *sql.Stmt
-	liveHTLCsStmt               *sql.Stmt
-	nextCounterStmt             *sql.Stmt
-	nextInvoiceExpiryStmt       *sql.Stmt
-	nextKeyIndexStmt            *sql.Stmt
-	nodeGossipStmt              *sql.Stmt
-	nodesStmt                   *sql.Stmt
-	payInvoiceStmt              *sql.Stmt
-	paymentByHashStmt           *sql.Stmt
-	paymentsByCreatedStmt       *sql.Stmt
-	paymentsUnfinishedStmt      *sql.Stmt
-	peerStorageStmt             *sql.Stmt
-	peerStoragesStmt            *sql.Stmt
-	peersStmt                   *sql.Stmt
-	putAddressStmt              *sql.Stmt
-	putAnnouncementStmt         *sql.Stmt
-	putCoinStmt                 *sql.Stmt
-	putCommitmentStmt           *sql.Stmt
-	putFactStmt                 *sql.Stmt
-	putNodeStmt                 *sql.Stmt
-	putPaymentStmt              *sql.Stmt
-	putPeerStmt                 *sql.Stmt
-	putPeerStorageStmt          *sql.Stmt
-	putPeerStorageAloneStmt     *sql.Stmt
-	putSecretStmt               *sql.Stmt
-	putSignerStmt               *sql.Stmt
-	putSpendStmt                *sql.Stmt
-	putStateStmt                *sql.Stmt
-	putTipStmt                  *sql.Stmt
-	putTxStmt                   *sql.Stmt
-	putUpdateStmt               *sql.Stmt
-	secretsStmt                 *sql.Stmt
-	settlementsStmt             *sql.Stmt
-	signerStmt                  *sql.Stmt
-	spendsStmt                  *sql.Stmt
-	stateStmt                   *sql.Stmt
-	stepsStmt                   *sql.Stmt
-	tipStmt                     *sql.Stmt
-	txsStmt                     *sql.Stmt
-	updateChannelStmt           *sql.Stmt
-	updateHTLCStmt              *sql.Stmt
-	updatesStmt                 *sql.Stmt
+	db                            DBTX
+	tx                            *sql.Tx
+	acceptInvoiceStmt             *sql.Stmt
+	addCounterStmt                *sql.Stmt
+	addressesStmt                 *sql.Stmt
+	announcementsStmt             *sql.Stmt
+	attemptsByIDStmt              *sql.Stmt
+	attemptsOfPaymentStmt         *sql.Stmt
+	bareInvoiceStmt               *sql.Stmt
+	cancelInvoiceStmt             *sql.Stmt
+	channelGossipStmt             *sql.Stmt
+	channelKeysStmt               *sql.Stmt
+	channelsStmt                  *sql.Stmt
+	coinsStmt                     *sql.Stmt
+	commitmentStmt                *sql.Stmt
+	countExpiredInvoicesAfterStmt *sql.Stmt
+	countPaidInvoicesAfterStmt    *sql.Stmt
+	counterStmt                   *sql.Stmt
+	decisionStmt                  *sql.Stmt
+	decisionsStmt                 *sql.Stmt
+	deleteAnnouncementStmt        *sql.Stmt
+	deleteAttemptSettlementStmt   *sql.Stmt
+	deleteAttemptsStmt            *sql.Stmt
+	deleteDecisionStmt            *sql.Stmt
+	deleteForwardSettlementStmt   *sql.Stmt
+	deleteHeldPartsStmt           *sql.Stmt
+	deleteInvoiceStmt             *sql.Stmt
+	deleteNodeStmt                *sql.Stmt
+	deleteOnionStmt               *sql.Stmt
+	deletePaymentStmt             *sql.Stmt
+	deletePeerStmt                *sql.Stmt
+	deletePeerStorageStmt         *sql.Stmt
+	deleteSpendsStmt              *sql.Stmt
+	deleteUpdatesStmt             *sql.Stmt
+	endAttemptStmt                *sql.Stmt
+	endPaymentStmt                *sql.Stmt
+	eventsAfterStmt               *sql.Stmt
+	expireInvoiceStmt             *sql.Stmt
+	expiredInvoicesBeforeStmt     *sql.Stmt
+	factStmt                      *sql.Stmt
+	feesCollectedStmt             *sql.Stmt
+	finishHTLCStmt                *sql.Stmt
+	forwardedStmt                 *sql.Stmt
+	forwardsLiveStmt              *sql.Stmt
+	hTLCsStoodInStmt              *sql.Stmt
+	heldInvoicesStmt              *sql.Stmt
+	heldPartsStmt                 *sql.Stmt
+	incomingDoneStmt              *sql.Stmt
+	insertAttemptStmt             *sql.Stmt
+	insertChannelStmt             *sql.Stmt
+	insertDecisionStmt            *sql.Stmt
+	insertEventStmt               *sql.Stmt
+	insertHTLCStmt                *sql.Stmt
+	insertHeldPartStmt            *sql.Stmt
+	insertInvoiceStmt             *sql.Stmt
+	insertOnionStmt               *sql.Stmt
+	insertSettlementStmt          *sql.Stmt
+	invoiceByHashStmt             *sql.Stmt
+	invoiceByLabelStmt            *sql.Stmt
+	invoiceByPayIndexStmt         *sql.Stmt
+	invoicesByCreatedStmt         *sql.Stmt
+	invoicesByUpdatedStmt         *sql.Stmt
+	invoicesToExpireStmt          *sql.Stmt
+	lastAttemptStmt               *sql.Stmt
+	liveAttemptsStmt              *sql.Stmt
+	liveHTLCsStmt                 *sql.Stmt
+	nextCounterStmt               *sql.Stmt
+	nextInvoiceExpiryStmt         *sql.Stmt
+	nextKeyIndexStmt              *sql.Stmt
+	nodeGossipStmt                *sql.Stmt
+	nodesStmt                     *sql.Stmt
+	paidInvoicesBeforeStmt        *sql.Stmt
+	payInvoiceStmt                *sql.Stmt
+	paymentByHashStmt             *sql.Stmt
+	paymentsByCreatedStmt         *sql.Stmt
+	paymentsUnfinishedStmt        *sql.Stmt
+	peerStorageStmt               *sql.Stmt
+	peerStoragesStmt              *sql.Stmt
+	peersStmt                     *sql.Stmt
+	putAddressStmt                *sql.Stmt
+	putAnnouncementStmt           *sql.Stmt
+	putCoinStmt                   *sql.Stmt
+	putCommitmentStmt             *sql.Stmt
+	putFactStmt                   *sql.Stmt
+	putNodeStmt                   *sql.Stmt
+	putPaymentStmt                *sql.Stmt
+	putPeerStmt                   *sql.Stmt
+	putPeerStorageStmt            *sql.Stmt
+	putPeerStorageAloneStmt       *sql.Stmt
+	putSecretStmt                 *sql.Stmt
+	putSignerStmt                 *sql.Stmt
+	putSpendStmt                  *sql.Stmt
+	putStateStmt                  *sql.Stmt
+	putTipStmt                    *sql.Stmt
+	putTxStmt                     *sql.Stmt
+	putUpdateStmt                 *sql.Stmt
+	searchInvoicesStmt            *sql.Stmt
+	secretsStmt                   *sql.Stmt
+	settleInvoiceStmt             *sql.Stmt
+	settlementsStmt               *sql.Stmt
+	signerStmt                    *sql.Stmt
+	spendsStmt                    *sql.Stmt
+	stateStmt                     *sql.Stmt
+	stepsStmt                     *sql.Stmt
+	tipStmt                       *sql.Stmt
+	txsStmt                       *sql.Stmt
+	updateChannelStmt             *sql.Stmt
+	updateHTLCStmt                *sql.Stmt
+	updatesStmt                   *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                          tx,
-		tx:                          tx,
-		addressesStmt:               q.addressesStmt,
-		announcementsStmt:           q.announcementsStmt,
-		attemptsByIDStmt:            q.attemptsByIDStmt,
-		attemptsOfPaymentStmt:       q.attemptsOfPaymentStmt,
-		channelGossipStmt:           q.channelGossipStmt,
-		channelKeysStmt:             q.channelKeysStmt,
-		channelsStmt:                q.channelsStmt,
-		coinsStmt:                   q.coinsStmt,
-		commitmentStmt:              q.commitmentStmt,
-		decisionStmt:                q.decisionStmt,
-		decisionsStmt:               q.decisionsStmt,
-		deleteAnnouncementStmt:      q.deleteAnnouncementStmt,
-		deleteAttemptSettlementStmt: q.deleteAttemptSettlementStmt,
-		deleteAttemptsStmt:          q.deleteAttemptsStmt,
-		deleteDecisionStmt:          q.deleteDecisionStmt,
-		deleteForwardSettlementStmt: q.deleteForwardSettlementStmt,
-		deleteInvoiceStmt:           q.deleteInvoiceStmt,
-		deleteNodeStmt:              q.deleteNodeStmt,
-		deleteOnionStmt:             q.deleteOnionStmt,
-		deletePaymentStmt:           q.deletePaymentStmt,
-		deletePeerStmt:              q.deletePeerStmt,
-		deletePeerStorageStmt:       q.deletePeerStorageStmt,
-		deleteSpendsStmt:            q.deleteSpendsStmt,
-		deleteUpdatesStmt:           q.deleteUpdatesStmt,
-		endAttemptStmt:              q.endAttemptStmt,
-		endPaymentStmt:              q.endPaymentStmt,
-		eventsAfterStmt:             q.eventsAfterStmt,
-		expireInvoiceStmt:           q.expireInvoiceStmt,
-		factStmt:                    q.factStmt,
-		feesCollectedStmt:           q.feesCollectedStmt,
-		finishHTLCStmt:              q.finishHTLCStmt,
-		forwardedStmt:               q.forwardedStmt,
-		forwardsLiveStmt:            q.forwardsLiveStmt,
-		hTLCsStoodInStmt:            q.hTLCsStoodInStmt,
-		incomingDoneStmt:            q.incomingDoneStmt,
-		insertAttemptStmt:           q.insertAttemptStmt,
-		insertChannelStmt:           q.insertChannelStmt,
-		insertDecisionStmt:          q.insertDecisionStmt,
-		insertEventStmt:             q.insertEventStmt,
-		insertHTLCStmt:              q.insertHTLCStmt,
-		insertInvoiceStmt:           q.insertInvoiceStmt,
-		insertOnionStmt:             q.insertOnionStmt,
-		insertSettlementStmt:        q.insertSettlementStmt,
-		invoiceByHashStmt:           q.invoiceByHashStmt,
-		invoiceByLabelStmt:          q.invoiceByLabelStmt,
-		invoiceByPayIndexStmt:       q.invoiceByPayIndexStmt,
-		invoicesByCreatedStmt:       q.invoicesByCreatedStmt,
-		invoicesByUpdatedStmt:       q.invoicesByUpdatedStmt,
-		invoicesToExpireStmt:        q.invoicesToExpireStmt,
-		lastAttemptStmt:             q.lastAttemptStmt,
-		liveAttemptsStmt:            q.liveAttemptsStmt,
-		liveHTLCsStmt:               q.liveHTLCsStmt,
-		nextCounterStmt:             q.nextCounterStmt,
-		nextInvoiceExpiryStmt:       q.nextInvoiceExpiryStmt,
-		nextKeyIndexStmt:            q.nextKeyIndexStmt,
-		nodeGossipStmt:              q.nodeGossipStmt,
-		nodesStmt:                   q.nodesStmt,
-		payInvoiceStmt:              q.payInvoiceStmt,
-		paymentByHashStmt:           q.paymentByHashStmt,
-		paymentsByCreatedStmt:       q.paymentsByCreatedStmt,
-		paymentsUnfinishedStmt:      q.paymentsUnfinishedStmt,
-		peerStorageStmt:             q.peerStorageStmt,
-		peerStoragesStmt:            q.peerStoragesStmt,
-		peersStmt:                   q.peersStmt,
-		putAddressStmt:              q.putAddressStmt,
-		putAnnouncementStmt:         q.putAnnouncementStmt,
-		putCoinStmt:                 q.putCoinStmt,
-		putCommitmentStmt:           q.putCommitmentStmt,
-		putFactStmt:                 q.putFactStmt,
-		putNodeStmt:                 q.putNodeStmt,
-		putPaymentStmt:              q.putPaymentStmt,
-		putPeerStmt:                 q.putPeerStmt,
-		putPeerStorageStmt:          q.putPeerStorageStmt,
-		putPeerStorageAloneStmt:     q.putPeerStorageAloneStmt,
-		putSecretStmt:               q.putSecretStmt,
-		putSignerStmt:               q.putSignerStmt,
-		putSpendStmt:                q.putSpendStmt,
-		putStateStmt:                q.putStateStmt,
-		putTipStmt:                  q.putTipStmt,
-		putTxStmt:                   q.putTxStmt,
-		putUpdateStmt:               q.putUpdateStmt,
-		secretsStmt:                 q.secretsStmt,
-		settlementsStmt:             q.settlementsStmt,
-		signerStmt:                  q.signerStmt,
-		spendsStmt:                  q.spendsStmt,
-		stateStmt:                   q.stateStmt,
-		stepsStmt:                   q.stepsStmt,
-		tipStmt:                     q.tipStmt,
-		txsStmt:                     q.txsStmt,
-		updateChannelStmt:           q.updateChannelStmt,
-		updateHTLCStmt:              q.updateHTLCStmt,
-		updatesStmt:                 q.updatesStmt,
+		db:                            tx,
+		tx:                            tx,
+		acceptInvoiceStmt:             q.acceptInvoiceStmt,
+		addCounterStmt:                q.addCounterStmt,
+		addressesStmt:                 q.addressesStmt,
+		announcementsStmt:             q.announcementsStmt,
+		attemptsByIDStmt:              q.attemptsByIDStmt,
+		attemptsOfPaymentStmt:         q.attemptsOfPaymentStmt,
+		bareInvoiceStmt:               q.bareInvoiceStmt,
+		cancelInvoiceStmt:             q.cancelInvoiceStmt,
+		channelGossipStmt:             q.channelGossipStmt,
+		channelKeysStmt:               q.channelKeysStmt,
+		channelsStmt:                  q.channelsStmt,
+		coinsStmt:                     q.coinsStmt,
+		commitmentStmt:                q.commitmentStmt,
+		countExpiredInvoicesAfterStmt: q.countExpiredInvoicesAfterStmt,
+		countPaidInvoicesAfterStmt:    q.countPaidInvoicesAfterStmt,
+		counterStmt:                   q.counterStmt,
+		decisionStmt:                  q.decisionStmt,
+		decisionsStmt:                 q.decisionsStmt,
+		deleteAnnouncementStmt:        q.deleteAnnouncementStmt,
+		deleteAttemptSettlementStmt:   q.deleteAttemptSettlementStmt,
+		deleteAttemptsStmt:            q.deleteAttemptsStmt,
+		deleteDecisionStmt:            q.deleteDecisionStmt,
+		deleteForwardSettlementStmt:   q.deleteForwardSettlementStmt,
+		deleteHeldPartsStmt:           q.deleteHeldPartsStmt,
+		deleteInvoiceStmt:             q.deleteInvoiceStmt,
+		deleteNodeStmt:                q.deleteNodeStmt,
+		deleteOnionStmt:               q.deleteOnionStmt,
+		deletePaymentStmt:             q.deletePaymentStmt,
+		deletePeerStmt:                q.deletePeerStmt,
+		deletePeerStorageStmt:         q.deletePeerStorageStmt,
+		deleteSpendsStmt:              q.deleteSpendsStmt,
+		deleteUpdatesStmt:             q.deleteUpdatesStmt,
+		endAttemptStmt:                q.endAttemptStmt,
+		endPaymentStmt:                q.endPaymentStmt,
+		eventsAfterStmt:               q.eventsAfterStmt,
+		expireInvoiceStmt:             q.expireInvoiceStmt,
+		expiredInvoicesBeforeStmt:     q.expiredInvoicesBeforeStmt,
+		factStmt:                      q.factStmt,
+		feesCollectedStmt:             q.feesCollectedStmt,
+		finishHTLCStmt:                q.finishHTLCStmt,
+		forwardedStmt:                 q.forwardedStmt,
+		forwardsLiveStmt:              q.forwardsLiveStmt,
+		hTLCsStoodInStmt:              q.hTLCsStoodInStmt,
+		heldInvoicesStmt:              q.heldInvoicesStmt,
+		heldPartsStmt:                 q.heldPartsStmt,
+		incomingDoneStmt:              q.incomingDoneStmt,
+		insertAttemptStmt:             q.insertAttemptStmt,
+		insertChannelStmt:             q.insertChannelStmt,
+		insertDecisionStmt:            q.insertDecisionStmt,
+		insertEventStmt:               q.insertEventStmt,
+		insertHTLCStmt:                q.insertHTLCStmt,
+		insertHeldPartStmt:            q.insertHeldPartStmt,
+		insertInvoiceStmt:             q.insertInvoiceStmt,
+		insertOnionStmt:               q.insertOnionStmt,
+		insertSettlementStmt:          q.insertSettlementStmt,
+		invoiceByHashStmt:             q.invoiceByHashStmt,
+		invoiceByLabelStmt:            q.invoiceByLabelStmt,
+		invoiceByPayIndexStmt:         q.invoiceByPayIndexStmt,
+		invoicesByCreatedStmt:         q.invoicesByCreatedStmt,
+		invoicesByUpdatedStmt:         q.invoicesByUpdatedStmt,
+		invoicesToExpireStmt:          q.invoicesToExpireStmt,
+		lastAttemptStmt:               q.lastAttemptStmt,
+		liveAttemptsStmt:              q.liveAttemptsStmt,
+		liveHTLCsStmt:                 q.liveHTLCsStmt,
+		nextCounterStmt:               q.nextCounterStmt,
+		nextInvoiceExpiryStmt:         q.nextInvoiceExpiryStmt,
+		nextKeyIndexStmt:              q.nextKeyIndexStmt,
+		nodeGossipStmt:                q.nodeGossipStmt,
+		nodesStmt:                     q.nodesStmt,
+		paidInvoicesBeforeStmt:        q.paidInvoicesBeforeStmt,
+		payInvoiceStmt:                q.payInvoiceStmt,
+		paymentByHashStmt:             q.paymentByHashStmt,
+		paymentsByCreatedStmt:         q.paymentsByCreatedStmt,
+		paymentsUnfinishedStmt:        q.paymentsUnfinishedStmt,
+		peerStorageStmt:               q.peerStorageStmt,
+		peerStoragesStmt:              q.peerStoragesStmt,
+		peersStmt:                     q.peersStmt,
+		putAddressStmt:                q.putAddressStmt,
+		putAnnouncementStmt:           q.putAnnouncementStmt,
+		putCoinStmt:                   q.putCoinStmt,
+		putCommitmentStmt:             q.putCommitmentStmt,
+		putFactStmt:                   q.putFactStmt,
+		putNodeStmt:                   q.putNodeStmt,
+		putPaymentStmt:                q.putPaymentStmt,
+		putPeerStmt:                   q.putPeerStmt,
+		putPeerStorageStmt:            q.putPeerStorageStmt,
+		putPeerStorageAloneStmt:       q.putPeerStorageAloneStmt,
+		putSecretStmt:                 q.putSecretStmt,
+		putSignerStmt:                 q.putSignerStmt,
+		putSpendStmt:                  q.putSpendStmt,
+		putStateStmt:                  q.putStateStmt,
+		putTipStmt:                    q.putTipStmt,
+		putTxStmt:                     q.putTxStmt,
+		putUpdateStmt:                 q.putUpdateStmt,
+		searchInvoicesStmt:            q.searchInvoicesStmt,
+		secretsStmt:                   q.secretsStmt,
+		settleInvoiceStmt:             q.settleInvoiceStmt,
+		settlementsStmt:               q.settlementsStmt,
+		signerStmt:                    q.signerStmt,
+		spendsStmt:                    q.spendsStmt,
+		stateStmt:                     q.stateStmt,
+		stepsStmt:                     q.stepsStmt,
+		tipStmt:                       q.tipStmt,
+		txsStmt:                       q.txsStmt,
+		updateChannelStmt:             q.updateChannelStmt,
+		updateHTLCStmt:                q.updateHTLCStmt,
+		updatesStmt:                   q.updatesStmt,
 	}
 }

@@ -9,6 +9,32 @@ import (
 	"context"
 )
 
+const addCounter = `-- name: AddCounter :exec
+INSERT INTO counters (name, value) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value
+`
+
+type AddCounterParams struct {
+	Name  string
+	Value int64
+}
+
+func (q *Queries) AddCounter(ctx context.Context, arg AddCounterParams) error {
+	_, err := q.exec(ctx, q.addCounterStmt, addCounter, arg.Name, arg.Value)
+	return err
+}
+
+const counter = `-- name: Counter :one
+SELECT value FROM counters WHERE name = ?
+`
+
+func (q *Queries) Counter(ctx context.Context, name string) (int64, error) {
+	row := q.queryRow(ctx, q.counterStmt, counter, name)
+	var value int64
+	err := row.Scan(&value)
+	return value, err
+}
+
 const eventsAfter = `-- name: EventsAfter :many
 SELECT id, time, kind, "key", state, data FROM events WHERE id > ? ORDER BY id LIMIT ?
 `

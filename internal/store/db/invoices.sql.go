@@ -10,6 +10,100 @@ import (
 	"database/sql"
 )
 
+const acceptInvoice = `-- name: AcceptInvoice :execrows
+UPDATE invoices SET status = 'accepted', received_msat = ?, accepted_at = ?, deadline = ?, updated_index = ?
+WHERE payment_hash = ? AND status = 'unpaid' AND hold = 1
+`
+
+type AcceptInvoiceParams struct {
+	ReceivedMsat int64
+	AcceptedAt   int64
+	Deadline     int64
+	UpdatedIndex int64
+	PaymentHash  []byte
+}
+
+func (q *Queries) AcceptInvoice(ctx context.Context, arg AcceptInvoiceParams) (int64, error) {
+	result, err := q.exec(ctx, q.acceptInvoiceStmt, acceptInvoice,
+		arg.ReceivedMsat,
+		arg.AcceptedAt,
+		arg.Deadline,
+		arg.UpdatedIndex,
+		arg.PaymentHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const bareInvoice = `-- name: BareInvoice :execrows
+UPDATE invoices SET description = '', updated_index = ? WHERE payment_hash = ?
+`
+
+type BareInvoiceParams struct {
+	UpdatedIndex int64
+	PaymentHash  []byte
+}
+
+func (q *Queries) BareInvoice(ctx context.Context, arg BareInvoiceParams) (int64, error) {
+	result, err := q.exec(ctx, q.bareInvoiceStmt, bareInvoice, arg.UpdatedIndex, arg.PaymentHash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const cancelInvoice = `-- name: CancelInvoice :execrows
+UPDATE invoices SET status = 'expired', cancelled_at = ?, updated_index = ?
+WHERE payment_hash = ? AND status IN ('unpaid', 'accepted') AND hold = 1
+`
+
+type CancelInvoiceParams struct {
+	CancelledAt  int64
+	UpdatedIndex int64
+	PaymentHash  []byte
+}
+
+func (q *Queries) CancelInvoice(ctx context.Context, arg CancelInvoiceParams) (int64, error) {
+	result, err := q.exec(ctx, q.cancelInvoiceStmt, cancelInvoice, arg.CancelledAt, arg.UpdatedIndex, arg.PaymentHash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const countExpiredInvoicesAfter = `-- name: CountExpiredInvoicesAfter :one
+SELECT count(*) FROM invoices WHERE status = 'expired' AND expires_at > ?
+`
+
+func (q *Queries) CountExpiredInvoicesAfter(ctx context.Context, expiresAt int64) (int64, error) {
+	row := q.queryRow(ctx, q.countExpiredInvoicesAfterStmt, countExpiredInvoicesAfter, expiresAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countPaidInvoicesAfter = `-- name: CountPaidInvoicesAfter :one
+SELECT count(*) FROM invoices WHERE status = 'paid' AND paid_at > ?
+`
+
+func (q *Queries) CountPaidInvoicesAfter(ctx context.Context, paidAt int64) (int64, error) {
+	row := q.queryRow(ctx, q.countPaidInvoicesAfterStmt, countPaidInvoicesAfter, paidAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const deleteHeldParts = `-- name: DeleteHeldParts :exec
+DELETE FROM held_parts WHERE payment_hash = ?
+`
+
+func (q *Queries) DeleteHeldParts(ctx context.Context, paymentHash []byte) error {
+	_, err := q.exec(ctx, q.deleteHeldPartsStmt, deleteHeldParts, paymentHash)
+	return err
+}
+
 const deleteInvoice = `-- name: DeleteInvoice :execrows
 DELETE FROM invoices WHERE payment_hash = ?
 `
@@ -39,10 +133,184 @@ func (q *Queries) ExpireInvoice(ctx context.Context, arg ExpireInvoiceParams) (i
 	return result.RowsAffected()
 }
 
+const expiredInvoicesBefore = `-- name: ExpiredInvoicesBefore :many
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+`
+
+type ExpiredInvoicesBeforeParams struct {
+	ExpiresAt int64
+	Limit     int64
+}
+
+func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoicesBeforeParams) ([]Invoice, error) {
+	rows, err := q.query(ctx, q.expiredInvoicesBeforeStmt, expiredInvoicesBefore, arg.ExpiresAt, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Invoice{}
+	for rows.Next() {
+		var i Invoice
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.Label,
+			&i.PaymentHash,
+			&i.Preimage,
+			&i.PaymentSecret,
+			&i.AmountMsat,
+			&i.Description,
+			&i.DescHashOnly,
+			&i.Bolt11,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.MinFinalCltv,
+			&i.Status,
+			&i.ReceivedMsat,
+			&i.PaidAt,
+			&i.UpdatedIndex,
+			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const heldInvoices = `-- name: HeldInvoices :many
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT ?
+`
+
+type HeldInvoicesParams struct {
+	CreatedIndex int64
+	Limit        int64
+}
+
+func (q *Queries) HeldInvoices(ctx context.Context, arg HeldInvoicesParams) ([]Invoice, error) {
+	rows, err := q.query(ctx, q.heldInvoicesStmt, heldInvoices, arg.CreatedIndex, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Invoice{}
+	for rows.Next() {
+		var i Invoice
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.Label,
+			&i.PaymentHash,
+			&i.Preimage,
+			&i.PaymentSecret,
+			&i.AmountMsat,
+			&i.Description,
+			&i.DescHashOnly,
+			&i.Bolt11,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.MinFinalCltv,
+			&i.Status,
+			&i.ReceivedMsat,
+			&i.PaidAt,
+			&i.UpdatedIndex,
+			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const heldParts = `-- name: HeldParts :many
+SELECT h.channel, h.htlc, h.payment_hash, h.amount, h.cltv_expiry, c.id AS channel_id FROM held_parts h JOIN channels c ON c.key_index = h.channel ORDER BY h.channel, h.htlc
+`
+
+type HeldPartsRow struct {
+	Channel     int64
+	Htlc        int64
+	PaymentHash []byte
+	Amount      int64
+	CltvExpiry  int64
+	ChannelID   []byte
+}
+
+func (q *Queries) HeldParts(ctx context.Context) ([]HeldPartsRow, error) {
+	rows, err := q.query(ctx, q.heldPartsStmt, heldParts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []HeldPartsRow{}
+	for rows.Next() {
+		var i HeldPartsRow
+		if err := rows.Scan(
+			&i.Channel,
+			&i.Htlc,
+			&i.PaymentHash,
+			&i.Amount,
+			&i.CltvExpiry,
+			&i.ChannelID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const insertHeldPart = `-- name: InsertHeldPart :exec
+INSERT INTO held_parts (channel, htlc, payment_hash, amount, cltv_expiry) VALUES (?, ?, ?, ?, ?)
+`
+
+type InsertHeldPartParams struct {
+	Channel     int64
+	Htlc        int64
+	PaymentHash []byte
+	Amount      int64
+	CltvExpiry  int64
+}
+
+func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) error {
+	_, err := q.exec(ctx, q.insertHeldPartStmt, insertHeldPart,
+		arg.Channel,
+		arg.Htlc,
+		arg.PaymentHash,
+		arg.Amount,
+		arg.CltvExpiry,
+	)
+	return err
+}
+
 const insertInvoice = `-- name: InsertInvoice :exec
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid')
+    bolt11, created_at, expires_at, min_final_cltv, status, hold)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?)
 `
 
 type InsertInvoiceParams struct {
@@ -57,6 +325,7 @@ type InsertInvoiceParams struct {
 	CreatedAt     int64
 	ExpiresAt     int64
 	MinFinalCltv  int64
+	Hold          int64
 }
 
 func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) error {
@@ -72,12 +341,13 @@ func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) er
 		arg.CreatedAt,
 		arg.ExpiresAt,
 		arg.MinFinalCltv,
+		arg.Hold,
 	)
 	return err
 }
 
 const invoiceByHash = `-- name: InvoiceByHash :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE payment_hash = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE payment_hash = ?
 `
 
 func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoice, error) {
@@ -101,12 +371,16 @@ func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoic
 		&i.PaidAt,
 		&i.UpdatedIndex,
 		&i.PayIndex,
+		&i.Hold,
+		&i.AcceptedAt,
+		&i.Deadline,
+		&i.CancelledAt,
 	)
 	return i, err
 }
 
 const invoiceByLabel = `-- name: InvoiceByLabel :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE label = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE label = ?
 `
 
 func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, error) {
@@ -130,12 +404,16 @@ func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, er
 		&i.PaidAt,
 		&i.UpdatedIndex,
 		&i.PayIndex,
+		&i.Hold,
+		&i.AcceptedAt,
+		&i.Deadline,
+		&i.CancelledAt,
 	)
 	return i, err
 }
 
 const invoiceByPayIndex = `-- name: InvoiceByPayIndex :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
 `
 
 func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64) (Invoice, error) {
@@ -159,12 +437,16 @@ func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64)
 		&i.PaidAt,
 		&i.UpdatedIndex,
 		&i.PayIndex,
+		&i.Hold,
+		&i.AcceptedAt,
+		&i.Deadline,
+		&i.CancelledAt,
 	)
 	return i, err
 }
 
 const invoicesByCreated = `-- name: InvoicesByCreated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
 `
 
 type InvoicesByCreatedParams struct {
@@ -199,6 +481,10 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 			&i.PaidAt,
 			&i.UpdatedIndex,
 			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
 		); err != nil {
 			return nil, err
 		}
@@ -214,7 +500,7 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 }
 
 const invoicesByUpdated = `-- name: InvoicesByUpdated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
 `
 
 type InvoicesByUpdatedParams struct {
@@ -249,6 +535,10 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 			&i.PaidAt,
 			&i.UpdatedIndex,
 			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
 		); err != nil {
 			return nil, err
 		}
@@ -264,7 +554,7 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 }
 
 const invoicesToExpire = `-- name: InvoicesToExpire :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
 `
 
 type InvoicesToExpireParams struct {
@@ -299,6 +589,10 @@ func (q *Queries) InvoicesToExpire(ctx context.Context, arg InvoicesToExpirePara
 			&i.PaidAt,
 			&i.UpdatedIndex,
 			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
 		); err != nil {
 			return nil, err
 		}
@@ -324,6 +618,60 @@ func (q *Queries) NextInvoiceExpiry(ctx context.Context) (int64, error) {
 	return expires_at, err
 }
 
+const paidInvoicesBefore = `-- name: PaidInvoicesBefore :many
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT ?
+`
+
+type PaidInvoicesBeforeParams struct {
+	PaidAt int64
+	Limit  int64
+}
+
+func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBeforeParams) ([]Invoice, error) {
+	rows, err := q.query(ctx, q.paidInvoicesBeforeStmt, paidInvoicesBefore, arg.PaidAt, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Invoice{}
+	for rows.Next() {
+		var i Invoice
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.Label,
+			&i.PaymentHash,
+			&i.Preimage,
+			&i.PaymentSecret,
+			&i.AmountMsat,
+			&i.Description,
+			&i.DescHashOnly,
+			&i.Bolt11,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.MinFinalCltv,
+			&i.Status,
+			&i.ReceivedMsat,
+			&i.PaidAt,
+			&i.UpdatedIndex,
+			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const payInvoice = `-- name: PayInvoice :execrows
 UPDATE invoices SET status = 'paid', received_msat = ?, paid_at = ?, pay_index = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid'
@@ -340,6 +688,112 @@ type PayInvoiceParams struct {
 func (q *Queries) PayInvoice(ctx context.Context, arg PayInvoiceParams) (int64, error) {
 	result, err := q.exec(ctx, q.payInvoiceStmt, payInvoice,
 		arg.ReceivedMsat,
+		arg.PaidAt,
+		arg.PayIndex,
+		arg.UpdatedIndex,
+		arg.PaymentHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const searchInvoices = `-- name: SearchInvoices :many
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices
+WHERE created_index < ?1 AND created_index >= ?2
+    AND (CAST(?3 AS TEXT) = '' OR instr(lower(label), lower(CAST(?3 AS TEXT))) > 0
+        OR instr(lower(description), lower(CAST(?3 AS TEXT))) > 0)
+    AND (CAST(?4 AS TEXT) = '' OR status = CAST(?4 AS TEXT))
+    AND coalesce(amount_msat, received_msat) >= CAST(?5 AS INTEGER)
+    AND coalesce(amount_msat, received_msat) <= CAST(?6 AS INTEGER)
+    AND created_at >= CAST(?7 AS INTEGER) AND created_at <= CAST(?8 AS INTEGER)
+ORDER BY created_index DESC LIMIT ?9
+`
+
+type SearchInvoicesParams struct {
+	Before int64
+	DownTo int64
+	Text   string
+	Status string
+	Least  int64
+	Most   int64
+	Since  int64
+	Until  int64
+	UpTo   int64
+}
+
+func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) ([]Invoice, error) {
+	rows, err := q.query(ctx, q.searchInvoicesStmt, searchInvoices,
+		arg.Before,
+		arg.DownTo,
+		arg.Text,
+		arg.Status,
+		arg.Least,
+		arg.Most,
+		arg.Since,
+		arg.Until,
+		arg.UpTo,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Invoice{}
+	for rows.Next() {
+		var i Invoice
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.Label,
+			&i.PaymentHash,
+			&i.Preimage,
+			&i.PaymentSecret,
+			&i.AmountMsat,
+			&i.Description,
+			&i.DescHashOnly,
+			&i.Bolt11,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.MinFinalCltv,
+			&i.Status,
+			&i.ReceivedMsat,
+			&i.PaidAt,
+			&i.UpdatedIndex,
+			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const settleInvoice = `-- name: SettleInvoice :execrows
+UPDATE invoices SET status = 'paid', preimage = ?, paid_at = ?, pay_index = ?, updated_index = ?
+WHERE payment_hash = ? AND status = 'accepted'
+`
+
+type SettleInvoiceParams struct {
+	Preimage     []byte
+	PaidAt       int64
+	PayIndex     sql.NullInt64
+	UpdatedIndex int64
+	PaymentHash  []byte
+}
+
+func (q *Queries) SettleInvoice(ctx context.Context, arg SettleInvoiceParams) (int64, error) {
+	result, err := q.exec(ctx, q.settleInvoiceStmt, settleInvoice,
+		arg.Preimage,
 		arg.PaidAt,
 		arg.PayIndex,
 		arg.UpdatedIndex,

@@ -112,6 +112,14 @@ type Fact struct {
 	Value []byte
 }
 
+type HeldPart struct {
+	Channel     int64
+	Htlc        int64
+	PaymentHash []byte
+	Amount      int64
+	CltvExpiry  int64
+}
+
 type Htlc struct {
 	Channel       int64
 	Incoming      int64
@@ -153,6 +161,10 @@ type Invoice struct {
 	PaidAt        int64
 	UpdatedIndex  int64
 	PayIndex      sql.NullInt64
+	Hold          int64
+	AcceptedAt    int64
+	Deadline      int64
+	CancelledAt   int64
 }
 
 type Node struct {

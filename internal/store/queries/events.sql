@@ -9,6 +9,13 @@ INSERT INTO counters (name, value) VALUES (?, 1)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + 1
 RETURNING value;
 
+-- name: AddCounter :exec
+INSERT INTO counters (name, value) VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value;
+
+-- name: Counter :one
+SELECT value FROM counters WHERE name = ?;
+
 -- name: PutFact :exec
 INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 

@@ -1,7 +1,7 @@
 -- name: InsertInvoice :exec
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid');
+    bolt11, created_at, expires_at, min_final_cltv, status, hold)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?);
 
 -- name: PayInvoice :execrows
 UPDATE invoices SET status = 'paid', received_msat = ?, paid_at = ?, pay_index = ?, updated_index = ?
@@ -33,3 +33,53 @@ SELECT * FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expi
 
 -- name: NextInvoiceExpiry :one
 SELECT expires_at FROM invoices WHERE status = 'unpaid' ORDER BY expires_at LIMIT 1;
+
+-- name: AcceptInvoice :execrows
+UPDATE invoices SET status = 'accepted', received_msat = ?, accepted_at = ?, deadline = ?, updated_index = ?
+WHERE payment_hash = ? AND status = 'unpaid' AND hold = 1;
+
+-- name: SettleInvoice :execrows
+UPDATE invoices SET status = 'paid', preimage = ?, paid_at = ?, pay_index = ?, updated_index = ?
+WHERE payment_hash = ? AND status = 'accepted';
+
+-- name: CancelInvoice :execrows
+UPDATE invoices SET status = 'expired', cancelled_at = ?, updated_index = ?
+WHERE payment_hash = ? AND status IN ('unpaid', 'accepted') AND hold = 1;
+
+-- name: BareInvoice :execrows
+UPDATE invoices SET description = '', updated_index = ? WHERE payment_hash = ?;
+
+-- name: InsertHeldPart :exec
+INSERT INTO held_parts (channel, htlc, payment_hash, amount, cltv_expiry) VALUES (?, ?, ?, ?, ?);
+
+-- name: DeleteHeldParts :exec
+DELETE FROM held_parts WHERE payment_hash = ?;
+
+-- name: HeldParts :many
+SELECT h.*, c.id AS channel_id FROM held_parts h JOIN channels c ON c.key_index = h.channel ORDER BY h.channel, h.htlc;
+
+-- name: HeldInvoices :many
+SELECT * FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT ?;
+
+-- name: ExpiredInvoicesBefore :many
+SELECT * FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT ?;
+
+-- name: PaidInvoicesBefore :many
+SELECT * FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT ?;
+
+-- name: CountExpiredInvoicesAfter :one
+SELECT count(*) FROM invoices WHERE status = 'expired' AND expires_at > ?;
+
+-- name: CountPaidInvoicesAfter :one
+SELECT count(*) FROM invoices WHERE status = 'paid' AND paid_at > ?;
+
+-- name: SearchInvoices :many
+SELECT * FROM invoices
+WHERE created_index < sqlc.arg(before) AND created_index >= sqlc.arg(down_to)
+    AND (CAST(sqlc.arg(text) AS TEXT) = '' OR instr(lower(label), lower(CAST(sqlc.arg(text) AS TEXT))) > 0
+        OR instr(lower(description), lower(CAST(sqlc.arg(text) AS TEXT))) > 0)
+    AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = CAST(sqlc.arg(status) AS TEXT))
+    AND coalesce(amount_msat, received_msat) >= CAST(sqlc.arg(least) AS INTEGER)
+    AND coalesce(amount_msat, received_msat) <= CAST(sqlc.arg(most) AS INTEGER)
+    AND created_at >= CAST(sqlc.arg(since) AS INTEGER) AND created_at <= CAST(sqlc.arg(until) AS INTEGER)
+ORDER BY created_index DESC LIMIT sqlc.arg(up_to);

@@ -1,0 +1,85 @@
+package invoices
+
+import (
+	"context"
+	"math"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type searchRequest struct {
+	Text   *string              `json:"text" doc:"in the label or the description; the case of letters a to z does not matter"`
+	Status *string              `json:"status" doc:"only those that are unpaid, accepted, paid or expired"`
+	Least  *amount.MilliSatoshi `json:"min_msat" doc:"only those for at least so much; for what arrived, where the amount was left open"`
+	Most   *amount.MilliSatoshi `json:"max_msat" doc:"only those for at most so much"`
+	Since  *uint64              `json:"since" doc:"only those made at this time or later, in unix seconds"`
+	Until  *uint64              `json:"until" doc:"only those made at this time or earlier"`
+	Before *uint64              `json:"before" doc:"only those with a lower created_index: next of the page before"`
+	Limit  *uint32              `json:"limit" doc:"how many at the most, 1 to 1000; 100 when not given"`
+}
+
+type searchResponse struct {
+	Invoices []invoiceRow `json:"invoices" doc:"the newest first"`
+	Next     uint64       `json:"next,omitempty" doc:"give it as before to go on; absent: there are no more"`
+}
+
+// How much one search looks at.
+const (
+	searchPage   = 100
+	searchMost   = 1000
+	searchStep   = 10_000  // rows in one query
+	searchLookAt = 100_000 // rows in one command
+)
+
+func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse, error) {
+	out := searchResponse{Invoices: []invoiceRow{}}
+	f := store.InvoiceSearch{
+		Text: command.Or(r.Text, ""), Status: invoice.Status(command.Or(r.Status, "")), Least: command.Or(r.Least, 0),
+		Most: command.Or(r.Most, math.MaxInt64), Since: command.Or(r.Since, 0), Until: command.Or(r.Until, math.MaxInt64),
+	}
+	switch f.Status {
+	case "", invoice.Unpaid, invoice.Accepted, invoice.Paid, invoice.Expired:
+	default:
+		return out, command.Refuse(command.InvalidParams, "status: should be unpaid, accepted, paid or expired, not %q", command.Clip([]byte(f.Status)))
+	}
+	limit := int(command.Or(r.Limit, searchPage))
+	if limit == 0 || limit > searchMost {
+		return out, command.Refuse(command.InvalidParams, "limit: should be from 1 to %d, not %d", searchMost, limit)
+	}
+	before, _, _, err := n.Store().InvoiceIndexes(ctx)
+	if err != nil {
+		return out, err
+	}
+	before = min(before+1, command.Or(r.Before, math.MaxUint64))
+	for looked := 0; before > 1 && looked < searchLookAt; looked += searchStep {
+		downTo := before - min(before-1, searchStep)
+		rows, err := n.Store().SearchInvoices(ctx, f, before, downTo, limit-len(out.Invoices))
+		if err != nil {
+			return out, err
+		}
+		for _, row := range rows {
+			out.Invoices = append(out.Invoices, showInvoice(row))
+		}
+		if before = downTo; len(out.Invoices) == limit {
+			before = rows[len(rows)-1].CreatedIndex
+			break
+		}
+	}
+	if before > 1 {
+		out.Next = before
+	}
+	return out, nil
+}
+
+var searchCommands = []command.Command{
+	command.Define(command.Spec{
+		Name: "searchinvoices", Group: "payments", Short: "search invoices",
+		Long: "Finds invoices by text, status, amount and time, the newest first. One call looks at 100000 invoices at the most, " +
+			"and says by `next` where to go on: it may give `next` with fewer than `limit` invoices, or none.",
+		Errors: []command.Code{command.Failed}, Examples: []string{"searchinvoices t-shirt", "searchinvoices -k status=paid since=1767225600 limit=10"},
+	}, search),
+}

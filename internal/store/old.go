@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/store/db"
+)
+
+// InvoicesBefore lists up to limit invoices that have expired, or were paid, until a
+// time in unix seconds, the oldest first.
+func (s *Store) InvoicesBefore(ctx context.Context, status invoice.Status, until uint64, limit int) ([]invoice.Row, error) {
+	if status == invoice.Paid {
+		r, err := s.q.PaidInvoicesBefore(ctx, db.PaidInvoicesBeforeParams{PaidAt: place(until), Limit: int64(limit)})
+		return all(r, err, readInvoice)
+	}
+	r, err := s.q.ExpiredInvoicesBefore(ctx, db.ExpiredInvoicesBeforeParams{ExpiresAt: place(until), Limit: int64(limit)})
+	return all(r, err, readInvoice)
+}
+
+// CountInvoicesAfter counts invoices that have expired, or were paid, after a time.
+func (s *Store) CountInvoicesAfter(ctx context.Context, status invoice.Status, after uint64) (uint64, error) {
+	count := s.q.CountExpiredInvoicesAfter
+	if status == invoice.Paid {
+		count = s.q.CountPaidInvoicesAfter
+	}
+	n, err := count(ctx, place(after))
+	return unsigned[uint64](n), err
+}
+
+// InvoicesCleaned is how many invoices of a status were ever deleted for their age.
+func (s *Store) InvoicesCleaned(ctx context.Context, status invoice.Status) (uint64, error) {
+	return s.counter(ctx, cleaned+string(status))
+}
+
+func (s *Store) counter(ctx context.Context, name string) (uint64, error) {
+	n, err := s.q.Counter(ctx, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return unsigned[uint64](n), err
+}
+
+// InvoiceIndexes are how far the indexes of invoices have come: of creation, of
+// change and of deletion.
+func (s *Store) InvoiceIndexes(ctx context.Context) (created, updated, deleted uint64, err error) {
+	var last int64
+	err = s.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'invoices'").Scan(&last)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if updated, err = s.counter(ctx, invoiceUpdates); err != nil {
+		return 0, 0, 0, err
+	}
+	deleted, err = s.counter(ctx, invoiceDeletes)
+	return unsigned[uint64](last), updated, deleted, err
+}
+
+// InvoiceSearch is what invoices are searched for. Empty texts and statuses are any.
+type InvoiceSearch struct {
+	Text        string // in label or description, in either case of ASCII letters
+	Status      invoice.Status
+	Least, Most amount.MilliSatoshi // asked for, or received if that was left open
+	Since       uint64              // created, unix seconds
+	Until       uint64
+}
+
+// SearchInvoices finds up to limit invoices with a created_index from downTo up to
+// but not including before, the newest first.
+func (s *Store) SearchInvoices(ctx context.Context, f InvoiceSearch, before, downTo uint64, limit int) ([]invoice.Row, error) {
+	r, err := s.q.SearchInvoices(ctx, db.SearchInvoicesParams{
+		Before: place(before), DownTo: place(downTo), Text: f.Text, Status: string(f.Status), Least: place(uint64(f.Least)),
+		Most: place(uint64(f.Most)), Since: place(f.Since), Until: place(f.Until), UpTo: int64(limit),
+	})
+	return all(r, err, readInvoice)
+}
