@@ -42,6 +42,14 @@ func (l *Log) Written() {
 	l.changed = make(chan struct{})
 }
 
+// Changed is closed at the next write. Who takes it, then looks, and waits for it when
+// there is nothing to see, misses nothing.
+func (l *Log) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
+
 // page is how many entries a follower reads at once.
 const page = 256
 
@@ -50,9 +58,7 @@ const page = 256
 // which Follow returns.
 func (l *Log) Follow(ctx context.Context, after uint64, each func(Entry) error) error {
 	for {
-		l.mu.Lock()
-		changed := l.changed
-		l.mu.Unlock()
+		changed := l.Changed()
 		entries, err := l.reader.Events(ctx, after, page)
 		if err != nil {
 			return err

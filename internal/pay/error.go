@@ -25,6 +25,7 @@ const (
 	CodeNoSuchPayment    Code = 208 // there is nothing to wait for
 	CodeUnspecified      Code = 209
 	CodeStoppedRetrying  Code = 210 // retry_for is over
+	CodeStatusUnexpected Code = 211 // it has not the status that was asked for
 )
 
 // Error is the failure, or the refusal, of a payment.

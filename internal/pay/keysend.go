@@ -26,6 +26,7 @@ type Keysend struct {
 	Label       string
 
 	// As in [Request].
+	MaxFee    *amount.MilliSatoshi
 	MaxFeePPM *uint32
 	ExemptFee *amount.MilliSatoshi
 	MaxDelay  uint32
@@ -63,7 +64,7 @@ func NewKeysend(k Keysend, us Node, group, now uint64) (*Payment, error) {
 			return nil, refuse(CodeInvalid, "a route hint of %d hops", len(path))
 		}
 	}
-	r := Request{MaxFeePPM: k.MaxFeePPM, ExemptFee: k.ExemptFee, MaxDelay: k.MaxDelay, RetryFor: k.RetryFor}
+	r := Request{MaxFee: k.MaxFee, MaxFeePPM: k.MaxFeePPM, ExemptFee: k.ExemptFee, MaxDelay: k.MaxDelay, RetryFor: k.RetryFor}
 	maxDelay, retryUntil := r.until(now)
 	p := &Payment{us: us.ID, row: PaymentRow{
 		PaymentHash: k.Hash(),

@@ -97,6 +97,31 @@ type AttemptResultRow struct {
 // Table implements durable.Row.
 func (AttemptResultRow) Table() string { return "attempts" }
 
+// DeletedRow takes a payment away, with all its attempts.
+type DeletedRow struct{ PaymentHash wire.PaymentHash }
+
+// Table implements durable.Row.
+func (DeletedRow) Table() string { return "payments" }
+
+// AttemptDeletedRow takes one attempt away.
+type AttemptDeletedRow struct{ ID uint64 }
+
+// Table implements durable.Row.
+func (AttemptDeletedRow) Table() string { return "attempts" }
+
+// Deletion is what must be written to delete attempts that have ended, and with all of
+// them their payment.
+func Deletion(hash wire.PaymentHash, attempts []AttemptRow, whole bool) []durable.Row {
+	var rows []durable.Row
+	for _, a := range attempts {
+		rows = append(rows, AttemptDeletedRow{a.ID})
+	}
+	if whole {
+		rows = append(rows, DeletedRow{hash})
+	}
+	return append(rows, changed(hash, "deleted"))
+}
+
 func changed(hash wire.PaymentHash, to Status) durable.Event {
 	return durable.Event{Kind: "payment", Key: hash.String(), State: string(to)}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -14,6 +15,7 @@ import (
 const (
 	paymentUpdates = "payments.updated_index"
 	attemptUpdates = "attempts.updated_index"
+	attemptDeletes = "attempts.deleted_index"
 )
 
 func (w *writing) paymentRow(r any) (bool, error) {
@@ -27,7 +29,15 @@ func (w *writing) paymentRow(r any) (bool, error) {
 		}))
 	case pay.PaymentResultRow:
 		return true, w.paymentResult(r)
+	case pay.DeletedRow:
+		return true, w.q.DeletePayment(w.ctx, r.PaymentHash[:])
+	case pay.AttemptDeletedRow:
+		if _, err := w.next(attemptDeletes); err != nil {
+			return true, err
+		}
+		return true, w.q.DeleteAttempt(w.ctx, integer(r.ID))
 	case pay.AttemptRow:
+		w.event = true // who waits for attempts reads the log
 		return true, w.q.InsertAttempt(w.ctx, db.InsertAttemptParams{
 			ID: integer(r.ID), PaymentHash: r.PaymentHash[:], Groupid: integer(r.Group), Partid: integer(r.Part),
 			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: pay.AppendHops(nil, r.Hops),
@@ -56,6 +66,7 @@ func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 }
 
 func (w *writing) attemptResult(r pay.AttemptResultRow) error {
+	w.event = true
 	updated, err := w.next(attemptUpdates)
 	if err != nil {
 		return err
@@ -198,4 +209,32 @@ func (s *Store) Attempts(ctx context.Context, start uint64, limit int) ([]pay.At
 func (s *Store) LastAttempt(ctx context.Context) (uint64, error) {
 	n, err := s.q.LastAttempt(ctx)
 	return unsigned[uint64](n), err
+}
+
+// AttemptIndexes are how far the indexes of attempts have come: of creation, of change
+// and of deletion.
+func (s *Store) AttemptIndexes(ctx context.Context) (created, updated, deleted uint64, err error) {
+	if created, err = s.LastAttempt(ctx); err != nil {
+		return 0, 0, 0, err
+	}
+	if updated, err = s.counter(ctx, attemptUpdates); err != nil {
+		return 0, 0, 0, err
+	}
+	deleted, err = s.counter(ctx, attemptDeletes)
+	return created, updated, deleted, err
+}
+
+// AttemptsUpdated lists up to limit attempts with an updated_index of at least start,
+// in that order.
+func (s *Store) AttemptsUpdated(ctx context.Context, start uint64, limit int) ([]pay.AttemptRow, error) {
+	r, err := s.q.AttemptsByUpdated(ctx, db.AttemptsByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
+	return all(r, err, readAttempt)
+}
+
+// LatestPayments lists up to limit payments, those that were created last, in the order
+// of creation.
+func (s *Store) LatestPayments(ctx context.Context, limit int) ([]pay.PaymentRow, error) {
+	r, err := s.q.LatestPayments(ctx, int64(limit))
+	slices.Reverse(r)
+	return all(r, err, readPayment)
 }

@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.attemptsByIDStmt, err = db.PrepareContext(ctx, attemptsByID); err != nil {
 		return nil, fmt.Errorf("error preparing query AttemptsByID: %w", err)
 	}
+	if q.attemptsByUpdatedStmt, err = db.PrepareContext(ctx, attemptsByUpdated); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptsByUpdated: %w", err)
+	}
 	if q.attemptsOfPaymentStmt, err = db.PrepareContext(ctx, attemptsOfPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query AttemptsOfPayment: %w", err)
 	}
@@ -81,11 +84,11 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAnnouncementStmt, err = db.PrepareContext(ctx, deleteAnnouncement); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAnnouncement: %w", err)
 	}
+	if q.deleteAttemptStmt, err = db.PrepareContext(ctx, deleteAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAttempt: %w", err)
+	}
 	if q.deleteAttemptSettlementStmt, err = db.PrepareContext(ctx, deleteAttemptSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAttemptSettlement: %w", err)
-	}
-	if q.deleteAttemptsStmt, err = db.PrepareContext(ctx, deleteAttempts); err != nil {
-		return nil, fmt.Errorf("error preparing query DeleteAttempts: %w", err)
 	}
 	if q.deleteDecisionStmt, err = db.PrepareContext(ctx, deleteDecision); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDecision: %w", err)
@@ -209,6 +212,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lastAttemptStmt, err = db.PrepareContext(ctx, lastAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAttempt: %w", err)
+	}
+	if q.latestPaymentsStmt, err = db.PrepareContext(ctx, latestPayments); err != nil {
+		return nil, fmt.Errorf("error preparing query LatestPayments: %w", err)
 	}
 	if q.liveAttemptsStmt, err = db.PrepareContext(ctx, liveAttempts); err != nil {
 		return nil, fmt.Errorf("error preparing query LiveAttempts: %w", err)
@@ -375,6 +381,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing attemptsByIDStmt: %w", cerr)
 		}
 	}
+	if q.attemptsByUpdatedStmt != nil {
+		if cerr := q.attemptsByUpdatedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptsByUpdatedStmt: %w", cerr)
+		}
+	}
 	if q.attemptsOfPaymentStmt != nil {
 		if cerr := q.attemptsOfPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attemptsOfPaymentStmt: %w", cerr)
@@ -445,14 +456,14 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAnnouncementStmt: %w", cerr)
 		}
 	}
+	if q.deleteAttemptStmt != nil {
+		if cerr := q.deleteAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAttemptStmt: %w", cerr)
+		}
+	}
 	if q.deleteAttemptSettlementStmt != nil {
 		if cerr := q.deleteAttemptSettlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteAttemptSettlementStmt: %w", cerr)
-		}
-	}
-	if q.deleteAttemptsStmt != nil {
-		if cerr := q.deleteAttemptsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing deleteAttemptsStmt: %w", cerr)
 		}
 	}
 	if q.deleteDecisionStmt != nil {
@@ -658,6 +669,11 @@ func (q *Queries) Close() error {
 	if q.lastAttemptStmt != nil {
 		if cerr := q.lastAttemptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastAttemptStmt: %w", cerr)
+		}
+	}
+	if q.latestPaymentsStmt != nil {
+		if cerr := q.latestPaymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing latestPaymentsStmt: %w", cerr)
 		}
 	}
 	if q.liveAttemptsStmt != nil {
@@ -929,6 +945,7 @@ type Queries struct {
 	addressesStmt                 *sql.Stmt
 	announcementsStmt             *sql.Stmt
 	attemptsByIDStmt              *sql.Stmt
+	attemptsByUpdatedStmt         *sql.Stmt
 	attemptsOfPaymentStmt         *sql.Stmt
 	bareInvoiceStmt               *sql.Stmt
 	cancelInvoiceStmt             *sql.Stmt
@@ -943,8 +960,8 @@ type Queries struct {
 	decisionStmt                  *sql.Stmt
 	decisionsStmt                 *sql.Stmt
 	deleteAnnouncementStmt        *sql.Stmt
+	deleteAttemptStmt             *sql.Stmt
 	deleteAttemptSettlementStmt   *sql.Stmt
-	deleteAttemptsStmt            *sql.Stmt
 	deleteDecisionStmt            *sql.Stmt
 	deleteForwardSettlementStmt   *sql.Stmt
 	deleteHeldPartsStmt           *sql.Stmt
@@ -986,6 +1003,7 @@ type Queries struct {
 	invoicesByUpdatedStmt         *sql.Stmt
 	invoicesToExpireStmt          *sql.Stmt
 	lastAttemptStmt               *sql.Stmt
+	latestPaymentsStmt            *sql.Stmt
 	liveAttemptsStmt              *sql.Stmt
 	liveHTLCsStmt                 *sql.Stmt
 	nextCounterStmt               *sql.Stmt
@@ -1042,6 +1060,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addressesStmt:                 q.addressesStmt,
 		announcementsStmt:             q.announcementsStmt,
 		attemptsByIDStmt:              q.attemptsByIDStmt,
+		attemptsByUpdatedStmt:         q.attemptsByUpdatedStmt,
 		attemptsOfPaymentStmt:         q.attemptsOfPaymentStmt,
 		bareInvoiceStmt:               q.bareInvoiceStmt,
 		cancelInvoiceStmt:             q.cancelInvoiceStmt,
@@ -1056,8 +1075,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		decisionStmt:                  q.decisionStmt,
 		decisionsStmt:                 q.decisionsStmt,
 		deleteAnnouncementStmt:        q.deleteAnnouncementStmt,
+		deleteAttemptStmt:             q.deleteAttemptStmt,
 		deleteAttemptSettlementStmt:   q.deleteAttemptSettlementStmt,
-		deleteAttemptsStmt:            q.deleteAttemptsStmt,
 		deleteDecisionStmt:            q.deleteDecisionStmt,
 		deleteForwardSettlementStmt:   q.deleteForwardSettlementStmt,
 		deleteHeldPartsStmt:           q.deleteHeldPartsStmt,
@@ -1099,6 +1118,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		invoicesByUpdatedStmt:         q.invoicesByUpdatedStmt,
 		invoicesToExpireStmt:          q.invoicesToExpireStmt,
 		lastAttemptStmt:               q.lastAttemptStmt,
+		latestPaymentsStmt:            q.latestPaymentsStmt,
 		liveAttemptsStmt:              q.liveAttemptsStmt,
 		liveHTLCsStmt:                 q.liveHTLCsStmt,
 		nextCounterStmt:               q.nextCounterStmt,

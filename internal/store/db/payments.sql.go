@@ -56,6 +56,53 @@ func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]A
 	return items, nil
 }
 
+const attemptsByUpdated = `-- name: AttemptsByUpdated :many
+SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at, status, preimage, failure, completed_at, updated_index FROM attempts WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+`
+
+type AttemptsByUpdatedParams struct {
+	UpdatedIndex int64
+	Limit        int64
+}
+
+func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedParams) ([]Attempt, error) {
+	rows, err := q.query(ctx, q.attemptsByUpdatedStmt, attemptsByUpdated, arg.UpdatedIndex, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Attempt{}
+	for rows.Next() {
+		var i Attempt
+		if err := rows.Scan(
+			&i.ID,
+			&i.PaymentHash,
+			&i.Groupid,
+			&i.Partid,
+			&i.AmountMsat,
+			&i.SentMsat,
+			&i.Hops,
+			&i.Session,
+			&i.CreatedAt,
+			&i.Status,
+			&i.Preimage,
+			&i.Failure,
+			&i.CompletedAt,
+			&i.UpdatedIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const attemptsOfPayment = `-- name: AttemptsOfPayment :many
 SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at, status, preimage, failure, completed_at, updated_index FROM attempts WHERE payment_hash = ? ORDER BY id
 `
@@ -98,12 +145,12 @@ func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]
 	return items, nil
 }
 
-const deleteAttempts = `-- name: DeleteAttempts :exec
-DELETE FROM attempts WHERE payment_hash = ?
+const deleteAttempt = `-- name: DeleteAttempt :exec
+DELETE FROM attempts WHERE id = ?
 `
 
-func (q *Queries) DeleteAttempts(ctx context.Context, paymentHash []byte) error {
-	_, err := q.exec(ctx, q.deleteAttemptsStmt, deleteAttempts, paymentHash)
+func (q *Queries) DeleteAttempt(ctx context.Context, id int64) error {
+	_, err := q.exec(ctx, q.deleteAttemptStmt, deleteAttempt, id)
 	return err
 }
 
@@ -214,7 +261,7 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) er
 }
 
 const lastAttempt = `-- name: LastAttempt :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) FROM attempts
+SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MAX(attempt) FROM htlcs WHERE attempt IS NOT NULL), 0)) AS INTEGER)
 `
 
 func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
@@ -222,6 +269,56 @@ func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const latestPayments = `-- name: LatestPayments :many
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments ORDER BY created_index DESC LIMIT ?
+`
+
+func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, error) {
+	rows, err := q.query(ctx, q.latestPaymentsStmt, latestPayments, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payment{}
+	for rows.Next() {
+		var i Payment
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.PaymentHash,
+			&i.Manual,
+			&i.Destination,
+			&i.AmountMsat,
+			&i.Bolt11,
+			&i.Label,
+			&i.Description,
+			&i.Groupid,
+			&i.CreatedAt,
+			&i.MaxFeeMsat,
+			&i.MaxDelay,
+			&i.RetryUntil,
+			&i.Exclude,
+			&i.Status,
+			&i.Preimage,
+			&i.SentMsat,
+			&i.Parts,
+			&i.CompletedAt,
+			&i.Code,
+			&i.Message,
+			&i.UpdatedIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const paymentByHash = `-- name: PaymentByHash :one

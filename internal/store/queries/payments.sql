@@ -36,15 +36,21 @@ SELECT * FROM attempts WHERE payment_hash = ? ORDER BY id;
 SELECT * FROM attempts WHERE id >= ? ORDER BY id LIMIT ?;
 
 -- name: LastAttempt :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) FROM attempts;
+SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MAX(attempt) FROM htlcs WHERE attempt IS NOT NULL), 0)) AS INTEGER);
+
+-- name: AttemptsByUpdated :many
+SELECT * FROM attempts WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?;
+
+-- name: DeleteAttempt :exec
+DELETE FROM attempts WHERE id = ?;
 
 -- name: DeletePayment :exec
 DELETE FROM payments WHERE payment_hash = ?;
-
--- name: DeleteAttempts :exec
-DELETE FROM attempts WHERE payment_hash = ?;
 
 -- name: PaymentsUnfinished :many
 SELECT * FROM payments
 WHERE status = 'pending' OR payment_hash IN (SELECT attempts.payment_hash FROM attempts WHERE attempts.status = 'pending')
 ORDER BY created_index;
+
+-- name: LatestPayments :many
+SELECT * FROM payments ORDER BY created_index DESC LIMIT ?;

@@ -1,0 +1,95 @@
+package payments
+
+import (
+	"context"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/node"
+)
+
+type tracesRequest struct {
+	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"only the steps of this payment"`
+	Start       *uint64           `json:"start" doc:"go on from here: next of the answer before"`
+	Limit       *uint32           `json:"limit" doc:"how many at the most, 1 to 1000; 100 when not given"`
+}
+
+type traceRow struct {
+	Time        string              `json:"time" doc:"in UTC"`
+	Step        string              `json:"step" doc:"find path, add HTLC, HTLC signed, forward R, sign R, close HTLC, close HTLC signed or fail HTLC"`
+	PaymentHash *wire.PaymentHash   `json:"payment_hash,omitempty" doc:"of the payment"`
+	ChannelID   *wire.ChannelID     `json:"channel_id,omitempty" doc:"the channel"`
+	SCID        string              `json:"short_channel_id,omitempty" doc:"its place in the chain"`
+	PeerID      *wire.NodeID        `json:"peer_id,omitempty" doc:"the other side"`
+	Direction   string              `json:"direction,omitempty" doc:"sent or received"`
+	Message     string              `json:"message,omitempty" doc:"such as update_add_htlc"`
+	HTLC        uint64              `json:"htlc_id" doc:"the HTLC's number"`
+	Offered     bool                `json:"offered" doc:"by us"`
+	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"that it carries"`
+	Local       uint64              `json:"local_commitment" doc:"the number of our commitment after the message"`
+	Remote      uint64              `json:"remote_commitment" doc:"the number of the peer's"`
+	Note        string              `json:"note,omitempty" doc:"more in words"`
+}
+
+type tracesResponse struct {
+	Traces []traceRow `json:"traces" doc:"in the order in which they happened"`
+	Next   uint64     `json:"next" doc:"give it as start to go on"`
+}
+
+// Limits of one answer.
+const (
+	tracesPage = 100
+	tracesMost = 1000
+)
+
+func traces(_ context.Context, n *node.Node, r tracesRequest) (tracesResponse, error) {
+	out := tracesResponse{Traces: []traceRow{}}
+	limit := int(command.Or(r.Limit, tracesPage))
+	if limit == 0 || limit > tracesMost {
+		return out, command.Refuse(command.InvalidParams, "limit: should be from 1 to %d, not %d", tracesMost, limit)
+	}
+	list, next, _ := n.Traces().After(command.Or(r.Start, 0))
+	first := next - uint64(len(list))
+	out.Next = next
+	for i := range list {
+		t := &list[i]
+		if r.PaymentHash != nil && t.PaymentHash != *r.PaymentHash {
+			continue
+		}
+		if len(out.Traces) == limit {
+			out.Next = first + uint64(i) //nolint:gosec // not negative
+			break
+		}
+		out.Traces = append(out.Traces, showTrace(t))
+	}
+	return out, nil
+}
+
+func showTrace(t *events.Trace) traceRow {
+	row := traceRow{
+		Time: t.Time.UTC().Format(time.RFC3339Nano), Step: string(t.Step), Direction: string(t.Direction), Message: t.Message,
+		HTLC: t.HTLC, Offered: t.Offered, Amount: t.Amount, Local: t.Local, Remote: t.Remote, Note: t.Note,
+	}
+	if t.PaymentHash != (wire.PaymentHash{}) {
+		row.PaymentHash = &t.PaymentHash
+	}
+	if t.Channel != (wire.ChannelID{}) {
+		row.ChannelID, row.PeerID = &t.Channel, &t.Peer
+	}
+	if t.ShortID != 0 {
+		row.SCID = t.ShortID.String()
+	}
+	return row
+}
+
+var traceCommands = []command.Command{
+	command.Define(command.Spec{
+		Name: "traces", Group: "payments", Short: "look inside payments",
+		Long: "Shows the steps of payments as this node saw them: every message about an HTLC, with the commitments that it " +
+			"led to. The last few thousand are kept, in memory only.",
+		Examples: []string{"traces", "traces 630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd"},
+	}, traces),
+}
