@@ -29,7 +29,7 @@ type Bitcoind struct {
 
 // StartBitcoind starts one in a folder and mines coins that can be spent.
 func StartBitcoind(ctx context.Context, binary, dir string) (*Bitcoind, error) {
-	at, err := freePorts(2)
+	at, err := freePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -75,38 +75,49 @@ func (b *Bitcoind) Mine(ctx context.Context, blocks int) error {
 	return b.Call(ctx, nil, "generatetoaddress", blocks, b.address)
 }
 
-// Height is that of its best block.
-func (b *Bitcoind) Height(ctx context.Context) (height uint32, err error) {
-	err = b.Call(ctx, &height, "getblockcount")
-	return height, err
-}
-
 // Send pays an address on-chain.
 func (b *Bitcoind) Send(ctx context.Context, address string, sat uint64) error {
 	return b.Call(ctx, nil, "sendtoaddress", address, fmt.Sprintf("%d.%08d", sat/1e8, sat%1e8))
 }
 
-// Mempool are the transactions that wait for a block.
-func (b *Bitcoind) Mempool(ctx context.Context) (txids []string, err error) {
-	err = b.Call(ctx, &txids, "getrawmempool")
-	return txids, err
-}
-
-var errNoTx = errors.New("no transaction has come")
-
 // AwaitTx waits until so many transactions wait for a block.
 func (b *Bitcoind) AwaitTx(ctx context.Context, count int) error {
-	return await(ctx, "transactions", func(ctx context.Context) error {
-		txids, err := b.Mempool(ctx)
+	return b.awaitTx(ctx, count, b.alive)
+}
+
+func (b *Bitcoind) forLeyden() []string { return []string{"--bitcoind", b.URL()} }
+
+func (b *Bitcoind) forLND() []string {
+	return []string{
+		"--bitcoin.node=bitcoind", "--bitcoind.rpchost=" + b.Host, "--bitcoind.rpcuser=" + chainUser,
+		"--bitcoind.rpcpass=" + chainPassword, "--bitcoind.rpcpolling", "--bitcoind.blockpollinginterval=100ms",
+		"--bitcoind.txpollinginterval=500ms",
+	}
+}
+
+var _ Chain = (*Bitcoind)(nil)
+
+// chainRPC is where a bitcoind or btcd takes commands.
+type chainRPC struct{ Host string }
+
+// Height is that of its best block.
+func (c chainRPC) Height(ctx context.Context) (height uint32, err error) {
+	err = c.Call(ctx, &height, "getblockcount")
+	return height, err
+}
+
+var errNoTx = errors.New("they have not come")
+
+func (c chainRPC) awaitTx(ctx context.Context, count int, alive func() error) error {
+	return await(ctx, fmt.Sprintf("%d transactions", count), func(ctx context.Context) error {
+		var txids []string
+		err := c.Call(ctx, &txids, "getrawmempool")
 		if err == nil && len(txids) < count {
 			err = errNoTx
 		}
 		return err
-	}, b.alive)
+	}, alive)
 }
-
-// chainRPC is where a bitcoind or btcd takes commands.
-type chainRPC struct{ Host string }
 
 // Call gives a command.
 func (c chainRPC) Call(ctx context.Context, result any, method string, params ...any) error {

@@ -7,16 +7,17 @@ import (
 )
 
 // Btcd is a btcd on regtest that serves light clients. It forgets its chain when it
-// ends.
+// ends, and it has no wallet: the coins of its blocks are those of the purse.
 type Btcd struct {
 	process
 	chainRPC
-	Peer string // where light clients connect
+	Peer  string // where light clients connect
+	Purse *Leyden
 }
 
 // StartBtcd starts one in a folder. The coins of its blocks go to an address.
 func StartBtcd(ctx context.Context, b Binaries, address, dir string) (*Btcd, error) {
-	at, err := freePorts(2)
+	at, err := freePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +49,18 @@ func (s *Btcd) Mine(ctx context.Context, blocks int) error {
 	return s.Call(ctx, nil, "generate", blocks)
 }
 
-// AwaitTx waits until a transaction waits for a block.
-func (s *Btcd) AwaitTx(ctx context.Context) error {
-	return await(ctx, "a transaction", func(ctx context.Context) error {
-		var txids []string
-		err := s.Call(ctx, &txids, "getrawmempool")
-		if err == nil && len(txids) == 0 {
-			err = errNoTx
-		}
-		return err
-	}, s.alive)
+// AwaitTx waits until so many transactions wait for a block.
+func (s *Btcd) AwaitTx(ctx context.Context, count int) error { return s.awaitTx(ctx, count, s.alive) }
+
+// Send pays an address on-chain.
+func (s *Btcd) Send(ctx context.Context, address string, sat uint64) error {
+	return s.Purse.Call(ctx, nil, "withdraw", map[string]any{"destination": address, "satoshi": sat})
 }
+
+func (s *Btcd) forLeyden() []string { return []string{"--neutrino", "--connect-peer", s.Peer} }
+
+func (s *Btcd) forLND() []string {
+	return []string{"--bitcoin.node=neutrino", "--neutrino.connect=" + s.Peer}
+}
+
+var _ Chain = (*Btcd)(nil)

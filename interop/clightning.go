@@ -13,7 +13,7 @@ type CLightning struct{ socket }
 // StartCLightning starts a new node in a folder. It needs bitcoin-cli on PATH or
 // in BITCOIN_CLI.
 func StartCLightning(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string) (*CLightning, error) {
-	at, err := freePort()
+	at, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

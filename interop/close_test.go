@@ -13,6 +13,7 @@ import (
 // and in which either begins: for cases that end the channel.
 func fresh(t *testing.T, begins string, body func(p *pair, first, second Peer)) {
 	t.Helper()
+	t.Parallel()
 	for _, kind := range kinds() {
 		for _, opener := range openers(kind) {
 			for _, first := range openers(kind) {
@@ -20,6 +21,7 @@ func fresh(t *testing.T, begins string, body func(p *pair, first, second Peer)) 
 					continue
 				}
 				t.Run(fmt.Sprintf("%s opens, %s %s", opener, first, begins), func(t *testing.T) {
+					t.Parallel()
 					p := newPair(newNetwork(t), kind, opener)
 					if first == "leyden" {
 						body(p, p.ours, p.theirs)
@@ -32,11 +34,14 @@ func fresh(t *testing.T, begins string, body func(p *pair, first, second Peer)) 
 	}
 }
 
+// ends are its two nodes.
+func (p *pair) ends() []Peer { return []Peer{p.ours, p.theirs} }
+
 // balances are what both nodes have on-chain.
 func (p *pair) balances() map[string]uint64 {
 	p.Helper()
 	out := map[string]uint64{}
-	for _, x := range p.peers {
+	for _, x := range p.ends() {
 		sat, err := x.OnChain(p.context())
 		p.must(err)
 		out[x.Name()] = sat
@@ -48,7 +53,7 @@ func (p *pair) balances() map[string]uint64 {
 func (p *pair) shares() map[string]uint64 {
 	p.Helper()
 	out := map[string]uint64{}
-	for _, x := range p.peers {
+	for _, x := range p.ends() {
 		out[x.Name()] = p.look(x, p.channel).ToUs / 1000
 	}
 	return out
@@ -60,7 +65,7 @@ func (p *pair) gone(most int) {
 	const step = 10
 	for mined := 0; mined < most; mined += step {
 		open := 0
-		for _, x := range p.peers {
+		for _, x := range p.ends() {
 			if _, err := seen(p.context(), x, p.channel); err == nil {
 				open++
 			}
@@ -70,7 +75,7 @@ func (p *pair) gone(most int) {
 		}
 		p.mine(step)
 	}
-	for _, x := range p.peers {
+	for _, x := range p.ends() {
 		if c, err := seen(p.context(), x, p.channel); err == nil {
 			p.Errorf("%s still lists the channel after %d blocks: %+v", x.Name(), most, c)
 		}
@@ -81,7 +86,7 @@ func (p *pair) gone(most int) {
 // the fees.
 func (p *pair) recovered(before, shares map[string]uint64, fees uint64) {
 	p.Helper()
-	for _, x := range p.peers {
+	for _, x := range p.ends() {
 		want := before[x.Name()] + shares[x.Name()]
 		p.eventually(x.Name()+" to have its money on-chain", func(ctx context.Context) error {
 			has, err := x.OnChain(ctx)
@@ -104,7 +109,7 @@ func TestAChannelIsClosedByAgreement(t *testing.T) {
 		before, shares := p.balances(), p.shares()
 		_, err := first.Close(p.context(), p.channel, false)
 		p.must(err)
-		p.must(chain.AwaitTx(p.context(), 1))
+		p.must(p.chain.AwaitTx(p.context(), 1))
 		p.mine(1)
 		p.recovered(before, shares, closingFees)
 		p.gone(120)
@@ -167,7 +172,7 @@ func TestAChannelWithHTLCsIsClosedByAgreementWhenTheyAreGone(t *testing.T) {
 		p.must(lnd.Forget(p.context(), refused))
 		p.refused(<-failed, incorrectDetails)
 		p.must(<-closed)
-		p.must(chain.AwaitTx(p.context(), 1))
+		p.must(p.chain.AwaitTx(p.context(), 1))
 		p.mine(1)
 		shares["leyden"] -= 2_000
 		shares["lnd"] += 2_000

@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/lightningnetwork/lnd/lnrpc"
+	"github.com/lightningnetwork/lnd/zpay32"
 )
 
 // strangers runs a case with a Leyden and another node that have nothing to do with
 // each other yet, and with either to begin.
 func strangers(t *testing.T, begins string, body func(n *network, first, second Peer)) {
 	t.Helper()
+	t.Parallel()
 	for _, kind := range kinds() {
 		for _, first := range openers(kind) {
 			t.Run(first+" "+begins, func(t *testing.T) {
+				t.Parallel()
 				n := newNetwork(t)
 				ours, theirs := Peer(n.leyden("leyden")), n.other(kind, kind)
 				if first == "leyden" {
@@ -57,20 +61,6 @@ func (n *network) features(lnd *LND) {
 			n.Errorf("lnd does not know the feature bit %d", bit)
 		}
 	}
-}
-
-// lnd pings every peer of its own accord, and counts how long the answer takes.
-func TestLeydenAnswersPings(t *testing.T) {
-	notQuick(t)
-	eachLND(t, func(p *pair, lnd *LND) {
-		p.eventually("lnd to have the answer to a ping", func(ctx context.Context) error {
-			out, err := lnd.RPC().ListPeers(ctx, &lnrpc.ListPeersRequest{})
-			if err == nil && (len(out.Peers) != 1 || out.Peers[0].PingTime == 0) {
-				err = errors.New("it has none")
-			}
-			return err
-		})
-	})
 }
 
 // Whoever has gone and come back: the two find each other again by themselves, and
@@ -135,6 +125,7 @@ func TestAnUnannouncedChannelIsOpened(t *testing.T) {
 // invoice's route hints.
 func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
 	notQuick(t)
+	t.Parallel()
 	for _, kind := range kinds() {
 		for _, payee := range openers(kind) {
 			for _, middle := range openers(kind) {
@@ -143,6 +134,7 @@ func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
 					payer = kind
 				}
 				t.Run(fmt.Sprintf("%s pays %s through %s", payer, payee, middle), func(t *testing.T) {
+					t.Parallel()
 					n := newNetwork(t)
 					start := func(kind, name string) Peer {
 						if kind == "leyden" {
@@ -154,13 +146,31 @@ func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
 					n.open(a, b, Open{Sat: 1_000_000, Push: 400_000})
 					hidden := n.open(b, c, Open{Sat: 1_000_000, Push: 400_000, Private: true})
 					n.mine(6)
-					i := n.invoice(c, Ask{Msat: 20_000_000, Private: true})
-					n.pay(a, c, i, Pay{})
+					n.pay(a, c, n.hinted(c, 20_000_000), Pay{})
 					n.quiet(hidden, b, c)
 				})
 			}
 		}
 	}
+}
+
+// hinted is an invoice that names the way through an unannounced channel. The payee
+// needs the terms of the other side for it, which come some time after the channel
+// can be used.
+func (n *network) hinted(payee Peer, msat uint64) (i Invoice) {
+	n.Helper()
+	n.eventually(payee.Name()+" to name the way in an invoice", func(ctx context.Context) error {
+		var err error
+		if i, err = payee.Invoice(ctx, Ask{Msat: msat, Private: true}); err != nil {
+			return err
+		}
+		read, err := zpay32.Decode(i.Bolt11, &chaincfg.RegressionNetParams)
+		if err == nil && len(read.RouteHints) == 0 {
+			err = errors.New("it does not")
+		}
+		return err
+	})
+	return i
 }
 
 // Of two channels neither can carry the amount alone.

@@ -12,6 +12,7 @@ import (
 // proposes it for the channel that it has opened: both ways, and payments go on.
 func TestLeydenChangesTheFeerateAsTheFunder(t *testing.T) {
 	notQuick(t)
+	t.Parallel()
 	p := newPair(newNetwork(t), "lnd", "leyden")
 	lnd := p.theirs.(*LND)
 	for _, feerate := range []int64{500, 2500} {

@@ -23,11 +23,11 @@ func (p *pair) forceClose(first, second Peer, recover ...Peer) {
 	p.parted(first, second)
 	_, err := first.Close(p.context(), p.channel, true)
 	p.must(err)
-	p.must(chain.AwaitTx(p.context(), 1))
-	p.must(chain.Mine(p.context(), 1))
+	p.must(p.chain.AwaitTx(p.context(), 1))
+	p.must(p.chain.Mine(p.context(), 1))
 	p.must(second.Start(p.context()))
 	p.synced()
-	for _, x := range p.peers {
+	for _, x := range p.ends() {
 		p.eventually(x.Name()+" to know that the channel is spent", func(ctx context.Context) error {
 			c, err := seen(ctx, x, p.channel)
 			if err == nil && (c.Ready || c.State == "CHANNELD_NORMAL") {
@@ -63,12 +63,16 @@ func (p *pair) has(x Peer, sat uint64) bool {
 // forced is the other half of the two forms of opening a channel.
 func forced(t *testing.T, body func(*pair)) {
 	t.Helper()
+	t.Parallel()
 	for _, kind := range kinds() {
 		for _, opener := range openers(kind) {
 			if testing.Short() && opener == "leyden" {
 				continue
 			}
-			t.Run(opener+" opens", func(t *testing.T) { body(newPair(newNetwork(t), kind, opener)) })
+			t.Run(opener+" opens", func(t *testing.T) {
+				t.Parallel()
+				body(newPair(newNetwork(t), kind, opener))
+			})
 		}
 	}
 }
@@ -87,9 +91,11 @@ func TestBothHaveTheirMoneyAfterTheOtherForceCloses(t *testing.T) {
 // Leyden to a third node, which takes one and gives the other back.
 func TestHTLCsOfBothDirectionsPendAtAForceClose(t *testing.T) {
 	notQuick(t)
+	t.Parallel()
 	for _, closer := range openers("lnd") {
 		for _, opener := range openers("lnd") {
 			t.Run(opener+" opens, "+closer+" closes", func(t *testing.T) {
+				t.Parallel()
 				p := newPair(newNetwork(t), "lnd", opener)
 				far := p.lnd("far")
 				p.open(p.ours, far, Open{Sat: pairCapacity})
@@ -153,7 +159,7 @@ func (p *pair) closeWithHTLCs(far *LND, first Peer) {
 	})
 	_, err := first.Close(p.context(), p.channel, true)
 	p.must(err)
-	p.must(chain.AwaitTx(p.context(), 1))
+	p.must(p.chain.AwaitTx(p.context(), 1))
 	p.mine(1)
 	p.must(lnd.Settle(p.context(), taken.preimage))
 	p.must(far.Settle(p.context(), through.preimage))

@@ -127,13 +127,27 @@ func forwards(t *testing.T, ends, middle string) {
 			n.refused(err, incorrectDetails)
 			n.from(err, 2)
 		})
+		t.Run(name+", and gives the one in the middle too little", func(t *testing.T) {
+			n := l.in(t)
+			for _, less := range []struct {
+				a    Anyway
+				code uint16
+			}{{Anyway{Msat: 1_000_000, LessFee: 1}, feeInsufficient}, {Anyway{Msat: 1_000_000, FewerBlocks: 1}, incorrectExpiry}} {
+				i := n.invoice(way.payee, Ask{Msat: less.a.Msat})
+				_, err := way.payer.PayAnyway(n.context(), way.payee, i, less.a)
+				n.refused(err, less.code)
+				n.from(err, 1)
+				_, err = way.payer.PayAnyway(n.context(), way.payee, n.invoice(way.payee, Ask{Msat: less.a.Msat}), Anyway{Msat: less.a.Msat})
+				n.must(err) // with what it has announced it does
+			}
+		})
 		t.Run(name+", and the channel in the middle has too little", func(t *testing.T) {
 			n := l.in(t)
 			// The payer has enough; the one in the middle has it on the wrong side.
 			n.transfer(way.payee, b, 1_000) // also shows that the way back is open
 			n.drain(b, way.payee, way.out)
 			i := n.invoice(way.payee, Ask{Msat: 300_000_000})
-			_, err := way.payer.PayAnyway(n.context(), way.payee, i, 300_000_000)
+			_, err := way.payer.PayAnyway(n.context(), way.payee, i, Anyway{Msat: 300_000_000})
 			n.refused(err, temporaryChannelFailure)
 			n.from(err, 1)
 			n.transfer(way.payee, b, 400_000_000) // as it was
@@ -143,7 +157,7 @@ func forwards(t *testing.T, ends, middle string) {
 			i := n.invoice(way.payee, Ask{Msat: 55_000})
 			n.must(way.payee.Kill())
 			n.parted(b, way.payee) // else the HTLC may wait for it to come back
-			_, err := way.payer.PayAnyway(n.context(), way.payee, i, 55_000)
+			_, err := way.payer.PayAnyway(n.context(), way.payee, i, Anyway{Msat: 55_000})
 			n.refused(err, 0)
 			n.from(err, 1)
 			n.must(way.payee.Start(n.context()))
@@ -172,15 +186,23 @@ func (n *network) from(err error, hops int) {
 }
 
 func TestLeydenForwardsBetweenOthers(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds() {
-		t.Run(kind, func(t *testing.T) { forwards(t, kind, "leyden") })
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			forwards(t, kind, "leyden")
+		})
 	}
 }
 
 func TestOthersForwardBetweenLeydens(t *testing.T) {
 	notQuick(t)
+	t.Parallel()
 	for _, kind := range kinds() {
-		t.Run(kind, func(t *testing.T) { forwards(t, "leyden", kind) })
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			forwards(t, "leyden", kind)
+		})
 	}
 }
 
@@ -188,8 +210,10 @@ func TestOthersForwardBetweenLeydens(t *testing.T) {
 // who comes late gets all of it by asking.
 func TestGossipGoesBothWays(t *testing.T) {
 	notQuick(t)
+	t.Parallel()
 	for _, kind := range kinds() {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			l := newLine(t, "leyden", "leyden", kind, kind)
 			late := l.leyden("late-leyden")
 			l.connect(late, l.nodes[3])

@@ -3,11 +3,14 @@ package interop
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -15,14 +18,42 @@ import (
 // What all cases share.
 var (
 	binaries Binaries
-	chain    *Bitcoind
 	folder   string
-	pairs    []*pair // that live from case to case
+	idle     spare
 )
+
+// spare is what no case uses at the moment, kept for the next that wants it.
+type spare struct {
+	sync.Mutex
+	chains []*Bitcoind
+	pairs  []*pair
+	made   int // chains and networks so far, for their folders
+}
+
+// number is a new one.
+func (s *spare) number() int {
+	s.Lock()
+	defer s.Unlock()
+	s.made++
+	return s.made
+}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// sideBySide is how many cases run at once when -parallel does not say. They wait
+// for most of their time.
+const sideBySide = 6
+
 func run(m *testing.M) (code int) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		if err := flag.Set("test.parallel", strconv.Itoa(sideBySide)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute) // lnd may have to be built
 	defer cancel()
 	began := time.Now()
@@ -30,19 +61,18 @@ func run(m *testing.M) (code int) {
 	if binaries, err = Find(ctx); err == nil {
 		folder, err = os.MkdirTemp("", "ley") // short enough for a socket's path
 	}
-	if err == nil {
-		chain, err = StartBitcoind(ctx, binaries.Bitcoind, filepath.Join(folder, "chain"))
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	fmt.Printf("the peers are ready after %v\n", time.Since(began).Round(time.Second))
 	defer func() {
-		for _, p := range pairs {
-			p.stop()
+		for _, p := range idle.pairs {
+			p.end()
 		}
-		_ = chain.Kill()
+		for _, c := range idle.chains {
+			_ = c.Kill()
+		}
 		if code == 0 || os.Getenv("LEYDEN_INTEROP_KEEP") == "" {
 			os.RemoveAll(folder)
 		} else {
@@ -52,8 +82,21 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
+// takeChain is a bitcoind for one network alone, without transactions that wait.
+func takeChain(ctx context.Context) (*Bitcoind, error) {
+	idle.Lock()
+	if last := len(idle.chains) - 1; last >= 0 {
+		c := idle.chains[last]
+		idle.chains = idle.chains[:last]
+		idle.Unlock()
+		return c, c.Mine(ctx, 1)
+	}
+	idle.Unlock()
+	return StartBitcoind(ctx, binaries.Bitcoind, filepath.Join(folder, fmt.Sprint("chain", idle.number())))
+}
+
 // longest is how long a step of a case may take before the case has failed.
-const longest = 2 * time.Minute
+const longest = 5 * time.Minute
 
 // notQuick leaves a case out of the quick part of the table.
 func notQuick(t *testing.T) {
@@ -63,44 +106,54 @@ func notQuick(t *testing.T) {
 	}
 }
 
-// network are the nodes of a case.
+// network are the nodes of a case and their chain.
 type network struct {
 	*testing.T
 	dir   string
+	chain Chain
 	peers []Peer
 	told  bool // the logs were shown
 }
 
-var networks int // so far, for their folders
-
 // newNetwork begins one; its nodes end with the case.
 func newNetwork(t *testing.T) *network {
 	t.Helper()
-	n := unattended(t)
+	n := unattended(t, nil)
 	t.Cleanup(func() {
 		n.T = t
 		n.tell()
-		n.stop()
+		n.end()
 	})
 	return n
 }
 
-func unattended(t *testing.T) *network {
+// unattended is one that nobody ends, on a chain, or on one of its own.
+func unattended(t *testing.T, on Chain) *network {
 	t.Helper()
-	networks++
-	n := &network{T: t, dir: filepath.Join(folder, fmt.Sprint(networks))}
-	if err := os.Mkdir(n.dir, 0o700); err != nil {
-		t.Fatal(err)
+	n := &network{T: t, dir: filepath.Join(folder, fmt.Sprint(idle.number())), chain: on}
+	n.must(os.Mkdir(n.dir, 0o700))
+	if on == nil {
+		c, err := takeChain(n.context())
+		n.must(err)
+		n.chain = c
 	}
 	return n
 }
 
 // in is the same network in a part of the case.
-func (n *network) in(t *testing.T) *network { return &network{t, n.dir, n.peers, n.told} }
+func (n *network) in(t *testing.T) *network {
+	return &network{T: t, dir: n.dir, chain: n.chain, peers: n.peers, told: n.told}
+}
 
-func (n *network) stop() {
+// end ends the nodes; their chain is free for others.
+func (n *network) end() {
 	for _, p := range n.peers {
 		_ = p.Kill() // what it must do when it is asked to stop has its own case
+	}
+	if c, ok := n.chain.(*Bitcoind); ok {
+		idle.Lock()
+		defer idle.Unlock()
+		idle.chains = append(idle.chains, c)
 	}
 }
 
@@ -155,7 +208,7 @@ func (n *network) alive() error {
 
 func (n *network) leyden(name string) *Leyden {
 	n.Helper()
-	p, err := StartLeyden(n.context(), binaries, chain, name, filepath.Join(n.dir, name))
+	p, err := StartLeyden(n.context(), binaries, n.chain, name, filepath.Join(n.dir, name))
 	if p != nil {
 		n.peers = append(n.peers, p)
 	}
@@ -165,7 +218,7 @@ func (n *network) leyden(name string) *Leyden {
 
 func (n *network) lnd(name string, more ...string) *LND {
 	n.Helper()
-	p, err := StartLND(n.context(), binaries, chain, name, filepath.Join(n.dir, name), more...)
+	p, err := StartLND(n.context(), binaries, n.chain, name, filepath.Join(n.dir, name), more...)
 	if p != nil {
 		n.peers = append(n.peers, p)
 	}
@@ -175,7 +228,7 @@ func (n *network) lnd(name string, more ...string) *LND {
 
 func (n *network) cln(name string) *CLightning {
 	n.Helper()
-	p, err := StartCLightning(n.context(), binaries, chain, name, filepath.Join(n.dir, name))
+	p, err := StartCLightning(n.context(), binaries, n.chain.(*Bitcoind), name, filepath.Join(n.dir, name))
 	if p != nil {
 		n.peers = append(n.peers, p)
 	}
@@ -206,13 +259,13 @@ func openers(kind string) []string { return []string{"leyden", kind} }
 // mine adds blocks and waits until every node has processed them.
 func (n *network) mine(blocks int) {
 	n.Helper()
-	n.must(chain.Mine(n.context(), blocks))
+	n.must(n.chain.Mine(n.context(), blocks))
 	n.synced()
 }
 
 func (n *network) synced() {
 	n.Helper()
-	tip, err := chain.Height(n.context())
+	tip, err := n.chain.Height(n.context())
 	n.must(err)
 	for _, p := range n.peers {
 		n.eventually(p.Name()+" to read the chain", func(ctx context.Context) error {
@@ -232,7 +285,8 @@ func (n *network) fund(p Peer, sat uint64) {
 	n.must(err)
 	addr, err := p.NewAddress(n.context())
 	n.must(err)
-	n.must(chain.Send(n.context(), addr, sat))
+	n.must(n.chain.Send(n.context(), addr, sat))
+	n.must(n.chain.AwaitTx(n.context(), 1))
 	n.mine(1)
 	n.eventually(p.Name()+"'s coins", func(ctx context.Context) error {
 		has, err := p.OnChain(ctx)
@@ -283,7 +337,7 @@ func (n *network) open(from, to Peer, o Open) Channel {
 	before, err := from.Channels(n.context())
 	n.must(err)
 	n.must(from.Open(n.context(), to, o))
-	n.must(chain.AwaitTx(n.context(), 1))
+	n.must(n.chain.AwaitTx(n.context(), 1))
 	n.mine(6)
 	var c Channel
 	n.eventually("the channel to be listed", func(ctx context.Context) error {
@@ -329,10 +383,6 @@ func (n *network) ready(c Channel, sides ...Peer) {
 			x, err := seen(ctx, p, c)
 			if err == nil && !x.Ready {
 				err = fmt.Errorf("it is %+v", x)
-				if lnd, ok := p.(*LND); ok && lnd.hasDropped(x) {
-					n.Log("lnd has dropped its peer's terms and is started again")
-					err = errors.Join(err, lnd.Stop(), lnd.Start(ctx))
-				}
 			}
 			return err
 		})
@@ -399,7 +449,6 @@ type pair struct {
 	ours    *Leyden
 	theirs  Peer
 	channel Channel
-	usable  bool
 }
 
 // capacity and push of a pair's channel, in satoshi.
@@ -424,50 +473,57 @@ func newPair(n *network, kind, opener string) *pair {
 // channel as they found it.
 func shared(t *testing.T, kind, opener string) *pair {
 	t.Helper()
-	for i, p := range pairs {
-		if p.kind != kind || p.opener != opener {
-			continue
-		}
-		if p.usable {
-			p.network = p.in(t)
-			p.use(t)
-			p.synced()
-			return p
-		}
-		p.stop()
-		pairs = slices.Delete(pairs, i, i+1)
-		break
+	p := idle.pair(kind, opener)
+	fresh := p == nil
+	if fresh {
+		p = &pair{network: unattended(t, nil)}
+	} else {
+		p.network = p.in(t)
 	}
-	n := unattended(t)
 	t.Cleanup(func() { // also when no pair came of it
+		p.T = t
+		p.tell()
 		if t.Failed() {
-			n.tell()
-			n.stop()
+			p.end()
+		} else {
+			idle.keep(p)
 		}
 	})
-	p := newPair(n, kind, opener)
-	pairs = append(pairs, p)
-	p.use(t)
+	if fresh {
+		*p = *newPair(p.network, kind, opener)
+	}
+	p.synced()
 	return p
 }
 
-func (p *pair) use(t *testing.T) {
-	p.usable = false
-	t.Cleanup(func() {
-		p.usable = !t.Failed()
-		if t.Failed() {
-			p.tell()
+// pair is one that nobody uses, or nil.
+func (s *spare) pair(kind, opener string) *pair {
+	s.Lock()
+	defer s.Unlock()
+	for i, p := range s.pairs {
+		if p.kind == kind && p.opener == opener {
+			s.pairs = slices.Delete(s.pairs, i, i+1)
+			return p
 		}
-	})
+	}
+	return nil
+}
+
+func (s *spare) keep(p *pair) {
+	s.Lock()
+	defer s.Unlock()
+	s.pairs = append(s.pairs, p)
 }
 
 // eachPair runs a case on a pair whose channel Leyden has opened, and on one whose
 // channel the other has.
 func eachPair(t *testing.T, body func(*pair)) {
 	t.Helper()
+	t.Parallel()
 	for _, kind := range kinds() {
 		for _, opener := range openers(kind) {
 			t.Run(opener+" opens", func(t *testing.T) {
+				t.Parallel()
 				p := shared(t, kind, opener)
 				body(p)
 				p.quiet(p.channel, p.ours, p.theirs)

@@ -55,7 +55,7 @@ func TestAnHTLCThatIsHeldPastItsExpiryIsFailedBack(t *testing.T) {
 		_, i, paid := p.hold(5_000_000)
 		x, err := lnd.State(p.context(), i.Hash)
 		p.must(err)
-		height, err := chain.Height(p.context())
+		height, err := p.chain.Height(p.context())
 		p.must(err)
 		// lnd gives a held payment back some blocks before it would have to close.
 		for h := height; h < uint32(x.Htlcs[0].ExpiryHeight)-2; h++ {

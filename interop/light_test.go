@@ -2,71 +2,122 @@ package interop
 
 import (
 	"context"
-	"fmt"
-	"os"
+	"errors"
 	"path/filepath"
 	"testing"
 )
 
-// Two Leydens that read the chain as light clients, from a btcd: open, invoice, pay
-// both ways, close. Its blocks' coins go to one of them.
-func TestLightClientsOpenPayAndClose(t *testing.T) {
-	notQuick(t)
-	n := newNetwork(t)
-	// btcd must know the address before it starts, and a light client needs a btcd: so
-	// the node has its address on the other chain first, and takes its seed along.
-	before := n.leyden("before")
-	address, err := before.NewAddress(n.context())
-	n.must(err)
-	n.must(before.Stop())
-	seed, err := os.ReadFile(filepath.Join(filepath.Dir(before.path), "seed"))
-	n.must(err)
-	n.must(os.Mkdir(filepath.Join(n.dir, "a"), 0o700))
-	n.must(os.WriteFile(filepath.Join(n.dir, "a", "seed"), seed, 0o600))
-	btcd, err := StartBtcd(n.context(), binaries, address, filepath.Join(n.dir, "btcd"))
-	n.must(err)
+// newLight begins a network whose nodes read the chain as light clients, from a btcd.
+func newLight(t *testing.T) *network {
+	t.Helper()
+	// btcd must know where its coins go before it starts, and a light client needs a
+	// btcd: so the purse has its address on another chain first, and takes its seed along.
+	before := newNetwork(t)
+	purse := before.leyden("before")
+	address, err := purse.NewAddress(before.context())
+	before.must(err)
+	before.must(purse.Stop())
+	btcd, err := StartBtcd(before.context(), binaries, address, filepath.Join(before.dir, "btcd"))
+	before.must(err)
 	t.Cleanup(func() { _ = btcd.Kill() })
+	n := unattended(t, btcd)
+	t.Cleanup(func() {
+		n.T = t
+		n.tell()
+		n.end()
+	})
+	n.copyTo(filepath.Join(n.dir, "purse", "seed"), filepath.Join(filepath.Dir(purse.path), "seed"))
 	n.must(btcd.Mine(n.context(), 1))
-	light := func(name string) *Leyden {
-		p, err := StartLightLeyden(n.context(), binaries, btcd, name, filepath.Join(n.dir, name))
-		if p != nil {
-			n.peers = append(n.peers, p)
-		}
-		n.must(err)
-		return p
-	}
-	a, b := light("a"), light("b")
-	if again, err := a.NewAddress(n.context()); err != nil || again != address {
+	btcd.Purse = n.leyden("purse")
+	if again, err := btcd.Purse.NewAddress(n.context()); err != nil || again != address {
 		t.Fatalf("the address is %s, and was %s: %v", again, address, err)
 	}
-	has := func(p Peer, least uint64) {
-		t.Helper()
-		n.eventually(p.Name()+" to have coins", func(ctx context.Context) error {
-			sat, err := p.OnChain(ctx)
-			if err == nil && sat < least {
-				err = fmt.Errorf("it has %d sat, not %d", sat, least)
-			}
-			return err
+	n.mine(120) // 20 blocks' coins are mature
+	n.eventually("the purse to have coins", func(ctx context.Context) error {
+		sat, err := btcd.Purse.OnChain(ctx)
+		if err == nil && sat == 0 {
+			err = errors.New("it has none")
+		}
+		return err
+	})
+	return n
+}
+
+// lightPairs runs a case with pairs whose nodes are light clients, both of them.
+func lightPairs(t *testing.T, body func(p *pair)) {
+	t.Helper()
+	t.Parallel()
+	for _, opener := range openers("lnd") {
+		t.Run(opener+" opens", func(t *testing.T) {
+			t.Parallel()
+			n := newLight(t)
+			body(newPair(n, "lnd", opener))
 		})
 	}
-	n.must(btcd.Mine(n.context(), 105))
-	has(a, 1_000_000_000)
-	n.connect(a, b)
-	n.must(a.Open(n.context(), b, Open{Sat: pairCapacity, Push: pairPush}))
-	n.must(btcd.AwaitTx(n.context()))
-	n.must(btcd.Mine(n.context(), 6))
-	all, err := a.Channels(n.context())
-	n.must(err)
-	if len(all) != 1 {
-		t.Fatalf("there are %d channels", len(all))
-	}
-	n.ready(all[0], a, b)
+}
+
+// lightFees is more than a closing transaction costs by lnd's feerate where it knows
+// none: 50 satoshi for each virtual byte.
+const lightFees = 20_000
+
+// The same demo as on a bitcoind: open, invoice, pay both ways, be away, close.
+func TestLightClientsOpenPayAndClose(t *testing.T) {
+	notQuick(t)
+	lightPairs(t, func(p *pair) {
+		p.burst(p.ours, p.theirs, 20)
+		p.burst(p.theirs, p.ours, 20)
+		for _, x := range []Peer{p.ours, p.theirs} {
+			p.must(x.Kill())
+			p.must(p.chain.Mine(p.context(), 2))
+			p.must(x.Start(p.context()))
+			p.synced()
+			p.ready(p.channel, p.ours, p.theirs)
+			p.transfer(p.ours, p.theirs, 3_000_000)
+			p.transfer(p.theirs, p.ours, 2_000_000)
+		}
+		p.quiet(p.channel, p.ours, p.theirs)
+		first := map[string]Peer{"leyden": p.theirs, "lnd": p.ours}[p.opener]
+		before, shares := p.balances(), p.shares()
+		_, err := first.Close(p.context(), p.channel, false)
+		p.must(err)
+		p.must(p.chain.AwaitTx(p.context(), 1))
+		p.mine(1)
+		p.recovered(before, shares, lightFees)
+		p.gone(120)
+	})
+}
+
+// Either light client finds the other's commitment, and both their money.
+func TestLightClientsHaveTheirMoneyAfterAForceClose(t *testing.T) {
+	notQuick(t)
+	lightPairs(t, func(p *pair) {
+		if p.opener == "leyden" {
+			p.forceClose(p.theirs, p.ours, p.theirs, p.ours)
+		} else {
+			p.forceClose(p.ours, p.theirs, p.theirs, p.ours)
+		}
+	})
+}
+
+// Two Leydens are as good as one with another.
+func TestTwoLightLeydensOpenPayAndClose(t *testing.T) {
+	notQuick(t)
+	t.Parallel()
+	n := newLight(t)
+	a, b := n.leyden("a"), n.leyden("b")
+	c := n.open(a, b, Open{Sat: pairCapacity, Push: pairPush})
 	n.transfer(a, b, 100_000_000)
 	n.transfer(b, a, 30_000_000)
-	n.quiet(all[0], a, b)
-	_, err = b.Close(n.context(), all[0], false)
+	n.quiet(c, a, b)
+	_, err := b.Close(n.context(), c, false)
 	n.must(err)
-	n.must(btcd.AwaitTx(n.context()))
-	n.must(btcd.Mine(n.context(), 1))
-	has(b, pairPush+70_000-closingFees)
+	n.must(n.chain.AwaitTx(n.context(), 1))
+	n.mine(1)
+	n.eventually("the money to be on-chain", func(ctx context.Context) error {
+		sat, err := b.OnChain(ctx)
+		if err == nil && sat+closingFees < pairPush+70_000 {
+			err = errors.New("it is not")
+		}
+		return err
+	})
 }

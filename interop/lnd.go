@@ -28,31 +28,28 @@ type LND struct {
 
 	id, listen, rpc string
 	conn            *grpc.ClientConn
-	dropped         map[string]int // lines of the log, see hasDropped
 }
 
 // StartLND starts a new node in a folder.
-func StartLND(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string, more ...string) (*LND, error) {
-	at, err := freePorts(2)
+func StartLND(ctx context.Context, b Binaries, chain Chain, name, dir string, more ...string) (*LND, error) {
+	at, err := freePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	l := &LND{Dir: dir, listen: at[0], rpc: at[1], dropped: map[string]int{}, process: process{
+	l := &LND{Dir: dir, listen: at[0], rpc: at[1], process: process{
 		name: name, log: filepath.Join(dir, "log"),
 		args: append([]string{
 			b.LND, "--lnddir=" + dir, "--alias=" + name, "--listen=" + at[0], "--externalip=" + at[0], "--rpclisten=" + at[1],
 			"--norest", "--no-macaroons", "--noseedbackup", "--nobootstrap", "--debuglevel=debug,CRTR=info,LNWL=info,BTWL=info,SRVR=debug",
-			"--bitcoin.regtest", "--bitcoin.node=bitcoind", "--bitcoin.defaultchanconfs=1", "--bitcoind.rpchost=" + chain.Host,
-			"--bitcoind.rpcuser=" + chainUser, "--bitcoind.rpcpass=" + chainPassword, "--bitcoind.rpcpolling",
-			"--bitcoind.blockpollinginterval=100ms", "--bitcoind.txpollinginterval=500ms", "--trickledelay=50",
-			"--gossip.sub-batch-delay=50ms", "--minbackoff=200ms", "--maxbackoff=1s", "--accept-keysend",
+			"--bitcoin.regtest", "--bitcoin.defaultchanconfs=1", "--trickledelay=50", "--gossip.sub-batch-delay=50ms",
+			"--minbackoff=200ms", "--maxbackoff=1s", "--accept-keysend",
 			"--protocol.wumbo-channels", "--protocol.option-scid-alias", "--protocol.zero-conf", "--keep-failed-payment-attempts",
 			"--bitcoin.timelockdelta=40", "--maxpendingchannels=20",
 			"--db.batch-commit-interval=1ms",
-		}, more...),
+		}, append(chain.forLND(), more...)...),
 	}}
 	return l, l.Start(ctx)
 }
@@ -146,7 +143,7 @@ func (l *LND) Connect(ctx context.Context, to Peer) error {
 	return err
 }
 
-// Disconnect ends the connection to a peer with which there is no channel.
+// Disconnect implements [Peer].
 func (l *LND) Disconnect(ctx context.Context, from Peer) error {
 	_, err := l.RPC().DisconnectPeer(ctx, &lnrpc.DisconnectPeerRequest{PubKey: from.ID()})
 	return err
@@ -252,21 +249,6 @@ func (l *LND) routes(ctx context.Context, id uint64, private bool) bool {
 		own, other = other, own
 	}
 	return own != nil && (private || other != nil)
-}
-
-// hasDropped says whether lnd has dropped its peer's terms for a channel since it was
-// asked last. A channel_update that comes before the channel is in its own graph it
-// keeps; it looks at that while it is writing the channel, and when it is too early
-// it refuses all that follow until it is started again.
-func (l *LND) hasDropped(c Channel) bool {
-	var block, tx, output uint64
-	if n, _ := fmt.Sscanf(c.SCID, "%dx%dx%d", &block, &tx, &output); n != 3 {
-		return false
-	}
-	line := fmt.Sprintf("Update edge for short_chan_id(%d) got: unable to add channel: edge not found", block<<40|tx<<16|output)
-	before, now := l.dropped[line], strings.Count(l.Log(), line)
-	l.dropped[line] = now
-	return now > before
 }
 
 // Close implements [Peer].
@@ -393,11 +375,7 @@ func (l *LND) Outcome(ctx context.Context, hash string) (Receipt, error) {
 }
 
 // PayAnyway implements [Peer].
-func (l *LND) PayAnyway(ctx context.Context, to Peer, i Invoice, msat uint64) (Receipt, error) {
-	id, err := hex.DecodeString(to.ID())
-	if err != nil {
-		return Receipt{}, err
-	}
+func (l *LND) PayAnyway(ctx context.Context, to Peer, i Invoice, a Anyway) (Receipt, error) {
 	hash, err := hex.DecodeString(i.Hash)
 	if err != nil {
 		return Receipt{}, err
@@ -406,10 +384,31 @@ func (l *LND) PayAnyway(ctx context.Context, to Peer, i Invoice, msat uint64) (R
 	if err != nil {
 		return Receipt{}, err
 	}
-	return l.Send(ctx, Pay{}, &routerrpc.SendPaymentRequest{
-		Dest: id, AmtMsat: int64(msat), PaymentHash: hash, PaymentAddr: secret, FinalCltvDelta: 100, MaxParts: 1,
+	found, err := l.RPC().QueryRoutes(ctx, &lnrpc.QueryRoutesRequest{
+		PubKey: to.ID(), AmtMsat: int64(a.Msat), FinalCltvDelta: 100,
 		DestFeatures: []lnrpc.FeatureBit{lnrpc.FeatureBit_TLV_ONION_REQ, lnrpc.FeatureBit_PAYMENT_ADDR_REQ, lnrpc.FeatureBit_MPP_OPT},
 	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	r := found.Routes[0]
+	r.TotalAmtMsat -= int64(a.LessFee)
+	r.TotalFeesMsat -= int64(a.LessFee)
+	r.Hops[0].FeeMsat -= int64(a.LessFee)
+	r.TotalTimeLock -= a.FewerBlocks
+	r.Hops[len(r.Hops)-1].MppRecord = &lnrpc.MPPRecord{PaymentAddr: secret, TotalAmtMsat: int64(a.Msat)}
+	sent, err := l.Router().SendToRouteV2(ctx, &routerrpc.SendToRouteRequest{PaymentHash: hash, Route: r})
+	if err != nil {
+		return Receipt{}, err
+	}
+	// The next payments are not to be led by what came of one that it would not have made.
+	if _, err := l.Router().ResetMissionControl(ctx, &routerrpc.ResetMissionControlRequest{}); err != nil {
+		return Receipt{}, err
+	}
+	if f := sent.Failure; f != nil {
+		return Receipt{}, &Refused{Why: f.Code.String(), Code: failureCodes[f.Code], From: int(f.FailureSourceIndex)}
+	}
+	return Receipt{Preimage: hex.EncodeToString(sent.Preimage), Fee: unsigned(r.TotalFeesMsat), Parts: 1}, nil
 }
 
 // keysendRecord is the type of the onion's record that has the preimage.
@@ -477,9 +476,9 @@ var failureCodes = map[lnrpc.Failure_FailureCode]uint16{
 	lnrpc.Failure_FINAL_INCORRECT_CLTV_EXPIRY:          18,
 	lnrpc.Failure_FINAL_INCORRECT_HTLC_AMOUNT:          19,
 	lnrpc.Failure_TEMPORARY_CHANNEL_FAILURE:            temporaryChannelFailure,
-	lnrpc.Failure_FEE_INSUFFICIENT:                     0x1000 | 12,
+	lnrpc.Failure_FEE_INSUFFICIENT:                     feeInsufficient,
 	lnrpc.Failure_AMOUNT_BELOW_MINIMUM:                 0x1000 | 11,
-	lnrpc.Failure_INCORRECT_CLTV_EXPIRY:                0x1000 | 13,
+	lnrpc.Failure_INCORRECT_CLTV_EXPIRY:                incorrectExpiry,
 	lnrpc.Failure_EXPIRY_TOO_SOON:                      0x1000 | 14,
 	lnrpc.Failure_CHANNEL_DISABLED:                     0x1000 | 20,
 	lnrpc.Failure_UNKNOWN_NEXT_PEER:                    unknownNextPeer,
@@ -491,6 +490,8 @@ var failureCodes = map[lnrpc.Failure_FailureCode]uint16{
 const (
 	incorrectDetails        = 0x4000 | 15
 	temporaryChannelFailure = 0x1000 | 7
+	feeInsufficient         = 0x1000 | 12
+	incorrectExpiry         = 0x1000 | 13
 	unknownNextPeer         = 0x4000 | 10
 )
 

@@ -68,11 +68,11 @@ func TestLeydenTakesAllWhenLndBreaches(t *testing.T) {
 		p.must(lnd.Start(p.context()))
 		_, err := lnd.Close(p.context(), p.channel, true)
 		p.must(err)
-		p.must(chain.AwaitTx(p.context(), 1))
-		p.must(chain.Mine(p.context(), 1))
+		p.must(p.chain.AwaitTx(p.context(), 1))
+		p.must(p.chain.Mine(p.context(), 1))
 		p.must(p.ours.Start(p.context()))
 		p.synced()
-		p.ends(p.ours, before["leyden"]+pairCapacity, 60)
+		p.endsWith(p.ours, before["leyden"]+pairCapacity, 60)
 		if p.has(lnd, before["lnd"]+forceFees) {
 			p.Error("lnd has kept something")
 		}
@@ -97,16 +97,16 @@ func TestLeydenWithAnOldDatabaseGetsItsMoneyByLndsClose(t *testing.T) {
 		p.must(p.ours.Stop())
 		putBack()
 		p.must(p.ours.Start(p.context()))
-		p.must(chain.AwaitTx(p.context(), 1))
+		p.must(p.chain.AwaitTx(p.context(), 1))
 		p.mine(1)
-		for _, x := range []Peer{p.ours, p.theirs} {
-			p.ends(x, before[x.Name()]+shares[x.Name()], 300)
+		for _, x := range p.ends() {
+			p.endsWith(x, before[x.Name()]+shares[x.Name()], 300)
 		}
 	})
 }
 
-// ends mines until a node has so much on-chain, but for the fees.
-func (p *pair) ends(x Peer, want uint64, most int) {
+// endsWith mines until a node has so much on-chain, but for the fees.
+func (p *pair) endsWith(x Peer, want uint64, most int) {
 	p.Helper()
 	const step = 5
 	for mined := 0; mined < most && !p.has(x, want-forceFees); mined += step {

@@ -141,7 +141,7 @@ func TestAnUnknownPaymentHashIsRefused(t *testing.T) {
 func TestTooLittleIsRefused(t *testing.T) {
 	bothWays(t, func(p *pair, payer, payee Peer) {
 		i := p.invoice(payee, Ask{Msat: 50_000})
-		_, err := payer.PayAnyway(p.context(), payee, i, 49_999)
+		_, err := payer.PayAnyway(p.context(), payee, i, Anyway{Msat: 49_999})
 		p.refused(err, incorrectDetails)
 	})
 }
@@ -174,7 +174,7 @@ func TestAPaymentOfAnExpiredInvoiceIsRefused(t *testing.T) {
 		if err == nil {
 			p.Fatalf("%s has paid it", payer.Name())
 		}
-		_, err = payer.PayAnyway(p.context(), payee, i, 50_000)
+		_, err = payer.PayAnyway(p.context(), payee, i, Anyway{Msat: 50_000})
 		p.refused(err, incorrectDetails)
 	})
 }
@@ -183,7 +183,7 @@ func TestAWrongPaymentSecretIsRefused(t *testing.T) {
 	bothWays(t, func(p *pair, payer, payee Peer) {
 		i := p.invoice(payee, Ask{Msat: 50_000})
 		i.Secret = fmt.Sprintf("%064x", 7)
-		_, err := payer.PayAnyway(p.context(), payee, i, 50_000)
+		_, err := payer.PayAnyway(p.context(), payee, i, Anyway{Msat: 50_000})
 		p.refused(err, incorrectDetails)
 	})
 }

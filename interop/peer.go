@@ -21,6 +21,7 @@ type Peer interface {
 	OnChain(ctx context.Context) (sat uint64, err error) // confirmed, and free to spend
 
 	Connect(ctx context.Context, to Peer) error
+	Disconnect(ctx context.Context, from Peer) error // though there are channels
 	Connected(ctx context.Context) ([]string, error) // ids
 	Open(ctx context.Context, to Peer, o Open) error // returns when the funding transaction was broadcast
 	Channels(ctx context.Context) ([]Channel, error) // that are not closed for good
@@ -35,10 +36,22 @@ type Peer interface {
 	// other error while that is open. One that the node has never heard of is a Refused.
 	Outcome(ctx context.Context, hash string) (Receipt, error)
 
-	// PayAnyway sends one HTLC of that amount for an invoice, whatever the invoice says.
-	PayAnyway(ctx context.Context, to Peer, i Invoice, msat uint64) (Receipt, error)
+	// PayAnyway sends one HTLC for an invoice, whatever the invoice says.
+	PayAnyway(ctx context.Context, to Peer, i Invoice, a Anyway) (Receipt, error)
 
 	Graph(ctx context.Context) (Graph, error)
+}
+
+// Chain is what the nodes of a network read, in a process of its own.
+type Chain interface {
+	Kill() error
+	Mine(ctx context.Context, blocks int) error
+	Height(ctx context.Context) (uint32, error)
+	Send(ctx context.Context, address string, sat uint64) error // pays on-chain
+	AwaitTx(ctx context.Context, count int) error               // until so many transactions wait for a block
+
+	forLeyden() []string // arguments that make a node read it
+	forLND() []string
 }
 
 // Open says which channel to open.
@@ -81,6 +94,13 @@ type Pay struct {
 	Msat    uint64 // when the invoice leaves it open
 	MaxFee  uint64 // millisatoshi; 0: 5 per cent
 	Seconds uint64 // to go on trying; 0: 30
+}
+
+// Anyway says what to send where the invoice does not count.
+type Anyway struct {
+	Msat        uint64 // that arrive
+	LessFee     uint64 // millisatoshi that the first hop is not given
+	FewerBlocks uint32 // that it is not given
 }
 
 // Receipt is what a payer got for a payment.

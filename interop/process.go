@@ -36,8 +36,8 @@ func (p *process) run() error {
 	if err != nil {
 		return err
 	}
-	defer out.Close() // the program has its own
-	cmd := exec.Command(p.args[0], p.args[1:]...)
+	defer out.Close()                                                          // the program has its own
+	cmd := exec.CommandContext(context.Background(), p.args[0], p.args[1:]...) // it lives until end
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -129,16 +129,26 @@ func tail(text string, lines int) string {
 	return strings.Join(all, "\n")
 }
 
-// lookEvery is how often something is looked at that does not tell of its change.
-const lookEvery = 50 * time.Millisecond
+// How often something is looked at that does not tell of its change: the longer it
+// takes the less often.
+const (
+	lookEvery    = 50 * time.Millisecond
+	lookAtLeast  = 2 * time.Second
+	lookFraction = 20 // of the time that it has taken so far
+)
 
 // await looks until something is so. A look's error is the reason why it is not
 // so yet; what is alive must stay so meanwhile.
 func await(ctx context.Context, what string, look func(context.Context) error, alive ...func() error) error {
-	tick := time.NewTicker(lookEvery)
+	began, tick := time.Now(), time.NewTimer(0)
 	defer tick.Stop()
 	var err error
 	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited too long for %s: %w", what, err)
+		}
 		last := err
 		if err = look(ctx); err == nil {
 			return nil
@@ -151,11 +161,7 @@ func await(ctx context.Context, what string, look func(context.Context) error, a
 				return fmt.Errorf("waiting for %s: %w", what, dead)
 			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("waited too long for %s: %w", what, err)
-		}
+		tick.Reset(min(max(time.Since(began)/lookFraction, lookEvery), lookAtLeast))
 	}
 }
 
@@ -176,26 +182,26 @@ var block struct {
 }
 
 // freePort finds a port of ours that is free.
-func freePort() (string, error) {
+func freePort(ctx context.Context) (string, error) {
 	block.Lock()
 	defer block.Unlock()
 	for {
 		for ; block.next < block.end; block.next++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", block.next))
+			l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", block.next))
 			if err == nil {
 				block.next++
 				return l.Addr().String(), l.Close()
 			}
 		}
-		if err := claimPorts(); err != nil {
+		if err := claimPorts(ctx); err != nil {
 			return "", err
 		}
 	}
 }
 
-func claimPorts() error {
+func claimPorts(ctx context.Context) error {
 	for port := max(block.end, firstPort); port < lastPort; port += blockSize {
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		if l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			block.claims = append(block.claims, l)
 			block.next, block.end = port+1, port+blockSize
 			return nil
@@ -205,11 +211,11 @@ func claimPorts() error {
 }
 
 // freePorts finds so many.
-func freePorts(count int) ([]string, error) {
+func freePorts(ctx context.Context, count int) ([]string, error) {
 	out := make([]string, count)
 	for i := range out {
 		var err error
-		if out[i], err = freePort(); err != nil {
+		if out[i], err = freePort(ctx); err != nil {
 			return nil, err
 		}
 	}

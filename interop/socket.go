@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -112,6 +113,10 @@ func (s *socket) Connect(ctx context.Context, to Peer) error {
 	return s.Call(ctx, nil, "connect", map[string]any{"id": to.ID() + "@" + to.Addr()})
 }
 
+func (s *socket) Disconnect(ctx context.Context, from Peer) error {
+	return s.Call(ctx, nil, "disconnect", map[string]any{"id": from.ID(), "force": true})
+}
+
 func (s *socket) Connected(ctx context.Context) (ids []string, err error) {
 	var out struct {
 		Peers []struct {
@@ -185,6 +190,28 @@ func (s *socket) channelID(ctx context.Context, point string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s has no channel %s", s.name, point)
+}
+
+// feerate is that of a channel's commitment, in satoshi for 1000 units of weight.
+func (s *socket) feerate(ctx context.Context, c Channel) (perKw int64, err error) {
+	var list struct {
+		Channels []struct {
+			Txid    string `json:"funding_txid"`
+			Outnum  uint32 `json:"funding_outnum"`
+			Feerate struct {
+				PerKw int64 `json:"perkw"`
+			}
+		}
+	}
+	if err := s.Call(ctx, &list, "listpeerchannels", nil); err != nil {
+		return 0, err
+	}
+	for _, x := range list.Channels {
+		if fmt.Sprintf("%s:%d", x.Txid, x.Outnum) == c.Point {
+			return x.Feerate.PerKw, nil
+		}
+	}
+	return 0, fmt.Errorf("%s has no channel %s", s.name, c.Point)
 }
 
 func (s *socket) Close(ctx context.Context, c Channel, force bool) (string, error) {
@@ -320,13 +347,22 @@ func (s *socket) Outcome(ctx context.Context, hash string) (Receipt, error) {
 	return Receipt{}, why
 }
 
-func (s *socket) PayAnyway(ctx context.Context, to Peer, i Invoice, msat uint64) (Receipt, error) {
-	var found struct{ Route json.RawMessage }
-	params := map[string]any{"id": to.ID(), "amount_msat": msat, "riskfactor": 1, "cltv": 100}
+func (s *socket) PayAnyway(ctx context.Context, to Peer, i Invoice, a Anyway) (Receipt, error) {
+	var found struct {
+		Route []map[string]json.RawMessage
+	}
+	params := map[string]any{"id": to.ID(), "amount_msat": a.Msat, "riskfactor": 1, "cltv": 100}
 	if err := s.Call(ctx, &found, "getroute", params); err != nil {
 		return Receipt{}, err
 	}
-	params = map[string]any{"route": found.Route, "payment_hash": i.Hash, "payment_secret": i.Secret, "amount_msat": msat}
+	for name, less := range map[string]uint64{"amount_msat": a.LessFee, "delay": uint64(a.FewerBlocks)} {
+		var given uint64
+		if err := json.Unmarshal(found.Route[0][name], &given); err != nil {
+			return Receipt{}, err
+		}
+		found.Route[0][name] = json.RawMessage(strconv.FormatUint(given-less, 10))
+	}
+	params = map[string]any{"route": found.Route, "payment_hash": i.Hash, "payment_secret": i.Secret, "amount_msat": a.Msat}
 	if err := s.Call(ctx, nil, "sendpay", params); err != nil {
 		return Receipt{}, refusal(err)
 	}
