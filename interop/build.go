@@ -15,7 +15,9 @@ type Binaries struct {
 	Leyden     string
 	LND        string
 	Bitcoind   string
+	BitcoinCLI string
 	Btcd       string
+	Btcctl     string
 	CLightning string // empty: there is none
 }
 
@@ -33,6 +35,13 @@ const (
 func Find(ctx context.Context) (b Binaries, err error) {
 	if b.Bitcoind, err = find("BITCOIND", "bitcoind"); err != nil {
 		return b, err
+	}
+	if b.BitcoinCLI, err = find("BITCOIN_CLI", "bitcoin-cli"); err != nil {
+		beside := filepath.Join(filepath.Dir(b.Bitcoind), "bitcoin-cli")
+		if _, missing := os.Stat(beside); missing != nil {
+			return b, err
+		}
+		b.BitcoinCLI = beside
 	}
 	b.CLightning = os.Getenv("LIGHTNINGD")
 	dir := os.Getenv("LEYDEN_PEERS")
@@ -52,6 +61,9 @@ func Find(ctx context.Context) (b Binaries, err error) {
 		b.Btcd, err = buildOnce(ctx, dir, "btcd", btcdModule, btcdModule)
 	}
 	if err != nil {
+		return b, err
+	}
+	if b.Btcctl, err = buildOnce(ctx, dir, "btcctl", btcdModule, btcdModule+"/cmd/btcctl"); err != nil {
 		return b, err
 	}
 	if os.Getenv("LEYDEN") != "" {

@@ -10,14 +10,9 @@ import (
 // CLightning is Core Lightning.
 type CLightning struct{ socket }
 
-// StartCLightning starts a new node in a folder. It needs bitcoin-cli on PATH or
-// in BITCOIN_CLI.
+// StartCLightning starts a new node in a folder.
 func StartCLightning(ctx context.Context, b Binaries, chain *Bitcoind, name, dir string) (*CLightning, error) {
 	at, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cli, err := find("BITCOIN_CLI", "bitcoin-cli")
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +24,7 @@ func StartCLightning(ctx context.Context, b Binaries, chain *Bitcoind, name, dir
 		path: filepath.Join(dir, "regtest", "lightning-rpc"), listen: at,
 		process: process{name: name, log: filepath.Join(dir, "log"), args: []string{
 			b.CLightning, "--network=regtest", "--lightning-dir=" + dir, "--addr=" + at, "--alias=" + name, "--log-level=debug",
-			"--bitcoin-cli=" + cli, "--bitcoin-rpcconnect=" + host, "--bitcoin-rpcport=" + port,
+			"--bitcoin-cli=" + b.BitcoinCLI, "--bitcoin-rpcconnect=" + host, "--bitcoin-rpcport=" + port,
 			"--bitcoin-rpcuser=" + chainUser, "--bitcoin-rpcpassword=" + chainPassword,
 			"--developer", "--dev-fast-gossip", "--dev-bitcoind-poll=1", "--allow-deprecated-apis=false",
 		}},

@@ -4,6 +4,7 @@ go 1.26.0
 
 tool (
 	github.com/btcsuite/btcd
+	github.com/btcsuite/btcd/cmd/btcctl
 	github.com/lightningnetwork/lnd/cmd/lncli
 	github.com/lightningnetwork/lnd/cmd/lnd
 )
