@@ -60,7 +60,7 @@ func TestInvoices(t *testing.T) {
 		got := ask[decoded](t, w.alice, "decode", second.Bolt11)
 		equal(t, "the hash of a long description", got.DescriptionHash, hex.EncodeToString(text[:]))
 		equal(t, "cltv", got.CLTV, uint32(18))
-		equal(t, "the default expiry", got.Expiry, uint64(604800))
+		equal(t, "the default expiry", got.Expiry, uint64(3600))
 	})
 
 	t.Run("what cannot be one is refused and leaves nothing", func(t *testing.T) {

@@ -57,6 +57,9 @@ type Config struct {
 	// SetTimeout is how long the parts of a payment wait for the rest; zero: 60
 	// seconds, as BOLT 4 asks.
 	SetTimeout time.Duration
+	// InvoiceExpiry is for how long an invoice can be paid that does not say it
+	// itself, in seconds; zero: [invoice.DefaultExpiry].
+	InvoiceExpiry uint64
 	// Clean says what of the past is deleted; zero: invoices that expired 30 days ago
 	// and that nobody paid.
 	Clean Clean

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,10 @@ func (n *Node) Prefix() bolt11.Network { return n.prefix }
 
 // Dir is the data folder.
 func (n *Node) Dir() string { return n.cfg.Dir }
+
+// InvoiceExpiry is for how long an invoice can be paid that does not say it itself, in
+// seconds.
+func (n *Node) InvoiceExpiry() uint64 { return cmp.Or(n.cfg.InvoiceExpiry, invoice.DefaultExpiry) }
 
 // Color is the node's colour in its node_announcement.
 func (n *Node) Color() [3]byte { return n.cfg.Color }

@@ -18,7 +18,7 @@ type holdRequest struct {
 	Amount       amount.OrAny     `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
 	Label        string           `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string           `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
-	Expiry       *uint64          `json:"expiry" doc:"seconds for which the invoice can be paid; 604800, a week, when not given"`
+	Expiry       *uint64          `json:"expiry" doc:"seconds for which the invoice can be paid; 3600, an hour, when not given and the node was not started with another --invoice-expiry"`
 	Fallbacks    *[]string        `json:"fallbacks" doc:"addresses on-chain, most preferred first, for a payer who finds no way"`
 	Private      *exposure        `json:"exposeprivatechannels" doc:"which unannounced channels are named in route hints, as for invoice"`
 	CLTV         *uint32          `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 42 to 2016; 144 when not given. The payment can be held for 24 blocks less"`
@@ -69,7 +69,7 @@ func showHeld(n *node.Node, r invoice.Row) heldRow {
 func holdInvoice(ctx context.Context, n *node.Node, r holdRequest) (invoiceResponse, error) {
 	return create(ctx, n, invoice.Request{
 		Hold: &r.PaymentHash, Label: r.Label, Amount: r.Amount, Description: r.Description,
-		Expiry: command.Or(r.Expiry, invoice.DefaultExpiry), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
+		Expiry: command.Or(r.Expiry, n.InvoiceExpiry()), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
 	}, r.CLTV, r.Fallbacks, r.Private)
 }
 

@@ -20,7 +20,7 @@ type invoiceRequest struct {
 	Amount       amount.OrAny   `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
 	Label        string         `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string         `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
-	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 604800, a week, when not given"`
+	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 3600, an hour, when not given and the node was not started with another --invoice-expiry"`
 	Fallbacks    *[]string      `json:"fallbacks" doc:"addresses on-chain, most preferred first, for a payer who finds no way"`
 	Preimage     *wire.Preimage `json:"preimage" doc:"the secret that a payment reveals; random when not given. Never use one twice"`
 	Private      *exposure      `json:"exposeprivatechannels" doc:"which unannounced channels are named in route hints: all, none, or just these; all if there are no announced ones when not given"`
@@ -97,7 +97,7 @@ func invoiceError(err error) error {
 
 func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceResponse, error) {
 	req := invoice.Request{
-		Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: command.Or(r.Expiry, invoice.DefaultExpiry),
+		Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: command.Or(r.Expiry, n.InvoiceExpiry()),
 		Preimage: command.Or(r.Preimage, wire.Preimage{}), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
 	}
 	return create(ctx, n, req, r.CLTV, r.Fallbacks, r.Private)

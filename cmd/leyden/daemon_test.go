@@ -106,6 +106,7 @@ type daemon struct {
 	tb          testing.TB
 	name, dir   string
 	listen, url string
+	flags       []string // more of them
 	id          wire.NodeID
 
 	mu     sync.Mutex // of what follows
@@ -114,9 +115,9 @@ type daemon struct {
 }
 
 // add starts a new daemon.
-func (n *network) add(name string) *daemon {
+func (n *network) add(name string, flags ...string) *daemon {
 	n.tb.Helper()
-	d := &daemon{tb: n.tb, name: name, dir: filepath.Join(n.dir, name), listen: freePort(n.tb), url: n.url}
+	d := &daemon{tb: n.tb, name: name, dir: filepath.Join(n.dir, name), listen: freePort(n.tb), url: n.url, flags: flags}
 	if err := os.Mkdir(d.dir, 0o700); err != nil {
 		n.tb.Fatal(err)
 	}
@@ -151,8 +152,8 @@ var ports sync.Map // that were given out
 func (d *daemon) start() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.cmd = exec.Command(os.Args[0], "start", "--network", "regtest", "--bitcoind", d.url, "--listen", d.listen,
-		"--dir", d.dir, "--alias", d.name, "--log-level", "warn")
+	d.cmd = exec.Command(os.Args[0], append([]string{"start", "--network", "regtest", "--bitcoind", d.url, "--listen", d.listen,
+		"--dir", d.dir, "--alias", d.name, "--log-level", "warn"}, d.flags...)...)
 	d.cmd.Env = append(os.Environ(), beLeyden+"=1")
 	log, err := os.OpenFile(d.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
+	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -55,6 +56,7 @@ type startOptions struct {
 	bitcoind, cookie, user, password string
 	neutrino                         bool
 
+	invoiceExpiry                       uint64   // seconds
 	cleanCycle, cleanExpired, cleanPaid uint32   // seconds
 	peers                               []string // of the light client
 	feerate                             uint32
@@ -109,6 +111,7 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
 	f.StringSliceVar(&o.zeroConf, "zeroconf-peer", nil, "a node id whose channels are used before their funding transactions confirm: until then it can take back all that is in them")
+	f.Uint64Var(&o.invoiceExpiry, "invoice-expiry", invoice.DefaultExpiry, "for how long an invoice can be paid that does not say it itself, in seconds")
 	f.Uint32Var(&o.cleanCycle, "autoclean-cycle", 3600, "how often old invoices are deleted, in seconds")
 	f.Uint32Var(&o.cleanExpired, "autoclean-expiredinvoices-age", uint32(node.DefaultCleanExpired.Seconds()), "how long an invoice that nobody paid is kept after its expiry, in seconds; 0: for ever")
 	f.Uint32Var(&o.cleanPaid, "autoclean-paidinvoices-age", 0, "how long an invoice is kept after its payment, in seconds; 0: for ever")
@@ -201,7 +204,7 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	defer closeSource()
 	n, err := node.Open(ctx, node.Config{
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
-		Listen: o.listen, Announce: announce, ZeroConf: trusted, Clean: o.clean(), Log: log,
+		Listen: o.listen, Announce: announce, ZeroConf: trusted, InvoiceExpiry: o.invoiceExpiry, Clean: o.clean(), Log: log,
 	})
 	if err != nil {
 		return err

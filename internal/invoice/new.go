@@ -14,8 +14,8 @@ import (
 
 // Defaults and limits of a new invoice.
 const (
-	// DefaultExpiry is a week, in seconds.
-	DefaultExpiry uint64 = 604800
+	// DefaultExpiry is an hour, in seconds.
+	DefaultExpiry uint64 = 3600
 	// DefaultMinFinalCLTVExpiryDelta leaves time beyond MinFinalCLTVExpiryDelta,
 	// so that a peer that is away for a moment does not cost the channel.
 	DefaultMinFinalCLTVExpiryDelta uint32 = 40
