@@ -56,19 +56,10 @@ func (c *Channel) raiseReady() {
 const (
 	fulfillDeadline = 18
 	offerGrace      = 2
-	// failBackAhead is how many blocks before fulfillDeadline an HTLC that waits
-	// is failed back, so that no channel has to be closed for it; and how many before
-	// its expiry one that the peer does not let us sign is given up.
-	failBackAhead = 6
+	// unsignedAhead is how many blocks before its expiry an HTLC is given up that the
+	// peer does not let us sign.
+	unsignedAhead = 6
 )
-
-// Deadlines is what a new block makes urgent.
-type Deadlines struct {
-	// FailBack are incoming HTLCs that nobody has settled and that come too close
-	// to their expiry: whoever holds them must fail them now, unless they were
-	// forwarded and the outgoing HTLC is not resolved.
-	FailBack []Ref
-}
 
 // Grace says that the node was away for long and what of the chain it had missed: until
 // a height the peer may come back and settle what we offered. Forwarded are the
@@ -101,40 +92,34 @@ func (c *Channel) carried(h *htlc) bool {
 
 // Block says that the chain has grown, or shrunk, to a height. An HTLC past its
 // deadline fails the channel, unless it is dust.
-func (c *Channel) Block(height uint32) Deadlines {
+func (c *Channel) Block(height uint32) {
 	c.height = height
-	var d Deadlines
 	if c.status.Status != Open {
-		return d
+		return
 	}
 	now := uint64(height)
 	for _, h := range c.htlcs[Local] {
 		// A peer that does not acknowledge our last commitment keeps us from signing
 		// another. What was proposed since comes back with the end of the connection.
-		if h.Added[Remote] == 0 && now+failBackAhead >= uint64(h.CLTVExpiry) {
+		if h.Added[Remote] == 0 && now+unsignedAhead >= uint64(h.CLTVExpiry) {
 			c.pending.disconnect = c.conn.points != nil
 		}
 		// BOLT 2: "if an HTLC which it offered is in either node's current
 		// commitment transaction, AND is past this timeout deadline"
 		if h.Added[Remote] != 0 && now >= c.timeout(h) && c.carried(h) {
 			c.ForceClose(fmt.Sprintf("HTLC %d that we offered expired at block %d", h.ID, h.CLTVExpiry))
-			return d
+			return
 		}
 	}
 	for _, h := range c.htlcs[Remote] {
-		claimed := h.Preimage != nil || h.fulfilled()
-		switch {
 		// BOLT 2: "if an HTLC it has fulfilled is in either node's current commitment
 		// transaction, AND is past this fulfillment deadline"
-		case claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry) && c.carried(h):
+		claimed := h.Preimage != nil || h.fulfilled()
+		if claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry) && c.carried(h) {
 			c.ForceClose(fmt.Sprintf("HTLC %d that we fulfilled expires at block %d", h.ID, h.CLTVExpiry))
-			return d
-		case !claimed && !h.removing() && c.stage(Remote, h.Added) == Irrevocable &&
-			now+fulfillDeadline+failBackAhead >= uint64(h.CLTVExpiry):
-			d.FailBack = append(d.FailBack, h.ref())
+			return
 		}
 	}
-	return d
 }
 
 // Height is that of the last [Channel.Block].

@@ -105,7 +105,7 @@ func (s *stage) command(words []string) {
 	case "shutdown": // NODE
 		err = n.ch.Shutdown(nil, 0)
 	case "block": // NODE HEIGHT
-		s.show("fail back %v", n.ch.Block(uint32(number(2))).FailBack)
+		n.ch.Block(uint32(number(2)))
 	case "take": // NODE
 		s.take(n)
 	case "deliver": // NODE [COUNT]: what is on its way to the node
