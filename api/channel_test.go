@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
@@ -142,7 +144,18 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 		if closed.Type != "mutual" || len(closed.Txid) != 64 || closed.Tx == "" {
 			t.Errorf("close gives %+v", closed)
 		}
-		until(t, "the closing transaction is in the mempool", func() bool { return w.chain.Waiting() == 1 })
+		raised := ask[struct{ Type, Txid, Tx string }](t, alice, "close", named{"id": channels(t, alice)[0].SCID, "feerate": "5000perkw"})
+		if raised.Type != "mutual" || raised.Txid == closed.Txid {
+			t.Errorf("close at a higher feerate gives %+v", raised)
+		}
+		txid, err := chainhash.NewHashFromStr(raised.Txid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, "it has taken the other ones' place", func() bool {
+			_, err := w.chain.Transaction(*txid)
+			return err == nil && w.chain.Waiting() == 1
+		})
 		w.mine(t, 1)
 		until(t, "Bob's part is on-chain", func() bool {
 			o := ask[fundsResult](t, bob, "listfunds").Outputs

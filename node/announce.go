@@ -132,6 +132,10 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 		n.ready(l, e)
 	case channel.ClosedMutually:
 		n.log.Info("channel closed by agreement", "channel", l.ID(), "tx", e.Tx.TxHash())
+		if !e.Best {
+			n.broadcast(e.Tx)
+			return
+		}
 		if _, err := n.wallet.Publish(e.Tx, "close "+l.ID().String()).Commit(n.ctx, n.store); err != nil {
 			n.fatal(err)
 			return

@@ -232,7 +232,7 @@ func (n *Node) build(ctx context.Context) error {
 		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
 	})
 	n.links = link.New(link.Config{
-		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
+		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
 		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
 	})
 	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})

@@ -157,7 +157,7 @@ func TestAlicePaysBobThroughCarol(t *testing.T) {
 		t.Errorf("carol earned %s", fee)
 	}
 	for _, id := range []wire.ChannelID{ac, cb} {
-		for _, n := range all {
+		for _, n := range []*node.Node{alice, carol} {
 			if _, ok := n.Links().Get(id); !ok {
 				continue
 			}
@@ -168,8 +168,14 @@ func TestAlicePaysBobThroughCarol(t *testing.T) {
 			break
 		}
 	}
-	until(t, "both closing transactions are in the mempool", func() bool {
-		return len(alice.Wallet().Unconfirmed()) == 1 && len(bob.Wallet().Unconfirmed()) == 1 && c.Waiting() == 2
+	until(t, "the closing transactions of who wished to close are in the mempool", func() bool {
+		// Bob would close too, for less, and out of his own pocket.
+		txs := bob.Wallet().Unconfirmed()
+		if len(txs) != 1 || len(alice.Wallet().Unconfirmed()) != 1 || c.Waiting() != 2 {
+			return false
+		}
+		_, err := c.Transaction(txs[0].TxHash())
+		return err == nil && txs[0].TxOut[0].Value == 25_000
 	})
 	mine(t, c, 1, all...)
 	if b := bob.Wallet().Balance(); b.Confirmed != 25_000 {

@@ -262,6 +262,10 @@ func channelOf(m wire.Message) (id wire.ChannelID, all bool) {
 		return m.ChannelID, false
 	case *wire.ClosingSigned:
 		return m.ChannelID, false
+	case *wire.ClosingComplete:
+		return m.ChannelID, false
+	case *wire.ClosingSig:
+		return m.ChannelID, false
 	case *wire.UpdateAddHTLC:
 		return m.ChannelID, false
 	case *wire.UpdateFulfillHTLC:

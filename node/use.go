@@ -137,12 +137,10 @@ func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Reques
 	return opened, nil
 }
 
-// CloseChannel begins a mutual close. A nil script is one of ours.
+// CloseChannel begins a mutual close, or raises the feerate of one. A nil script is
+// one of ours.
 func (n *Node) CloseChannel(ctx context.Context, id wire.ChannelID, script []byte, feePerKw uint32) error {
 	return n.ask(ctx, id, func(ch *channel.Channel) error {
-		if script == nil {
-			script = ch.Params().LocalScript
-		}
 		return ch.Shutdown(script, feePerKw)
 	})
 }
@@ -155,18 +153,19 @@ func (n *Node) ForceClose(ctx context.Context, id wire.ChannelID) error {
 	})
 }
 
-// ClosingTx is the transaction that closes a channel by agreement, fully signed.
-// It fails while there is no agreement.
-func (n *Node) ClosingTx(ctx context.Context, id wire.ChannelID) (tx *btcwire.MsgTx, err error) {
+// ClosingTx is the transaction that closes a channel by agreement, fully signed, and
+// whether the peer is asked for a better one. It is nil while there is no agreement.
+func (n *Node) ClosingTx(ctx context.Context, id wire.ChannelID) (tx *btcwire.MsgTx, asking bool, err error) {
 	l, ok := n.links.Get(id)
 	if !ok {
-		return nil, ErrNoChannel
+		return nil, false, ErrNoChannel
 	}
 	err = n.ask(ctx, id, func(ch *channel.Channel) (err error) {
 		tx, err = ch.ClosingTx(l.Signer())
+		asking = ch.Offering()
 		return err
 	})
-	return tx, err
+	return tx, asking, err
 }
 
 // SignDigest signs a digest with the node's key: 64 bytes and the recovery id.

@@ -251,7 +251,7 @@ type closeRequest struct {
 	WrongFunding      *command.Unsupported `json:"wrong_funding" doc:"only the funding output of the channel is spent"`
 	ForceLease        *command.Unsupported `json:"force_lease_closed" doc:"there are no leases"`
 	FeeRange          *command.Unsupported `json:"feerange" doc:"see feerate"`
-	FeeRate           *command.FeeRate     `json:"feerate" doc:"of the closing transaction: where our fee range begins; normal when not given"`
+	FeeRate           *command.FeeRate     `json:"feerate" doc:"of the closing transaction; normal when not given. Of a channel that is closing, a higher one replaces the transaction if the peer has option_simple_close"`
 }
 
 type closeResponse struct {
@@ -309,11 +309,13 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	for {
 		switch s := l.Status(); {
 		case s.Closing != nil:
-			tx, err := n.ClosingTx(ctx, id)
+			tx, asking, err := n.ClosingTx(ctx, id)
 			if err != nil {
 				return out, err
 			}
-			return closedBy("mutual", tx)
+			if !asking {
+				return closedBy("mutual", tx)
+			}
 		case s.Status == channel.Failed:
 			return closedAlone(ctx, l)
 		case s.Status != channel.Open:
@@ -322,6 +324,13 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 		select {
 		case <-look.C:
 		case <-late:
+			if l.Status().Closing != nil {
+				tx, _, err := n.ClosingTx(ctx, id)
+				if err != nil {
+					return out, err
+				}
+				return closedBy("mutual", tx)
+			}
 			if err := n.ForceClose(ctx, id); err != nil {
 				return out, err
 			}

@@ -134,6 +134,22 @@ func Closing(funding btcwire.OutPoint, outputs ...*btcwire.TxOut) *btcwire.MsgTx
 	return tx
 }
 
+// SimpleClosingSequence is that of a [SimpleClosing]'s input: it can be replaced.
+//
+// BOLT 3: "`txin[0]` sequence: 0xFFFFFFFD"
+const SimpleClosingSequence = 0xFFFFFFFD
+
+// SimpleClosing is the closing transaction of closing_complete, not signed, with
+// these outputs, of value 0 too (BOLT 3, "Closing Transaction").
+func SimpleClosing(funding btcwire.OutPoint, locktime uint32, outputs ...*btcwire.TxOut) *btcwire.MsgTx {
+	tx := btcwire.NewMsgTx(2)
+	tx.LockTime = locktime
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: funding, Sequence: SimpleClosingSequence})
+	tx.TxOut = outputs
+	sortOutputs(tx)
+	return tx
+}
+
 func sortOutputs(tx *btcwire.MsgTx) {
 	if len(tx.TxOut) == 2 {
 		a, b := tx.TxOut[0], tx.TxOut[1]

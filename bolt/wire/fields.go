@@ -149,6 +149,26 @@ func (m *ClosingSigned) fields(c *codec) {
 	}})
 }
 
+func (m *ClosingComplete) fields(c *codec) {
+	c.channelID("channel_id", &m.ChannelID)
+	c.prefixed("closer_scriptpubkey", &m.CloserScriptPubkey)
+	c.prefixed("closee_scriptpubkey", &m.CloseeScriptPubkey)
+	c.sat("fee_satoshis", &m.FeeSatoshis)
+	c.u32("locktime", &m.Locktime)
+	sig := func(name string, typ uint64, p **Signature) record {
+		return record{typ, name, *p == nil, func(c *codec) {
+			if c.mode == reading {
+				*p = new(Signature)
+			}
+			c.signature(name, *p)
+		}}
+	}
+	c.extension(&m.Extra, sig("closer_output_only", 1, &m.CloserOutputOnly), sig("closee_output_only", 2, &m.CloseeOutputOnly),
+		sig("closer_and_closee_outputs", 3, &m.BothOutputs))
+}
+
+func (m *ClosingSig) fields(c *codec) { (*ClosingComplete)(m).fields(c) }
+
 func (m *UpdateAddHTLC) fields(c *codec) {
 	c.channelID("channel_id", &m.ChannelID)
 	c.u64("id", &m.ID)

@@ -140,6 +140,25 @@ type ClosingSigned struct {
 	Extra       []byte
 }
 
+// ClosingComplete signs, for the side that pays the fee, one or two versions of a
+// closing transaction (BOLT 2, "Closing Negotiation: `closing_complete` and
+// `closing_sig`").
+type ClosingComplete struct {
+	ChannelID          ChannelID
+	CloserScriptPubkey []byte // of the sender, who pays the fee
+	CloseeScriptPubkey []byte
+	FeeSatoshis        amount.Satoshi
+	Locktime           uint32
+	CloserOutputOnly   *Signature // TLV 1
+	CloseeOutputOnly   *Signature // TLV 2
+	BothOutputs        *Signature // TLV 3, closer_and_closee_outputs
+	Extra              []byte
+}
+
+// ClosingSig answers a closing_complete: it repeats its fields and signs one of its
+// versions (BOLT 2).
+type ClosingSig ClosingComplete
+
 // UpdateAddHTLC offers an HTLC (BOLT 2, "Adding an HTLC").
 type UpdateAddHTLC struct {
 	ChannelID          ChannelID

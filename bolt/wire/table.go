@@ -34,6 +34,8 @@ var kinds = []kind{
 	{36, "channel_ready", func() fielded { return new(ChannelReady) }},
 	{38, "shutdown", func() fielded { return new(Shutdown) }},
 	{39, "closing_signed", func() fielded { return new(ClosingSigned) }},
+	{40, "closing_complete", func() fielded { return new(ClosingComplete) }},
+	{41, "closing_sig", func() fielded { return new(ClosingSig) }},
 	{128, "update_add_htlc", func() fielded { return new(UpdateAddHTLC) }},
 	{130, "update_fulfill_htlc", func() fielded { return new(UpdateFulfillHTLC) }},
 	{131, "update_fail_htlc", func() fielded { return new(UpdateFailHTLC) }},
@@ -76,6 +78,8 @@ func (*FundingSigned) Type() uint16           { return 35 }
 func (*ChannelReady) Type() uint16            { return 36 }
 func (*Shutdown) Type() uint16                { return 38 }
 func (*ClosingSigned) Type() uint16           { return 39 }
+func (*ClosingComplete) Type() uint16         { return 40 }
+func (*ClosingSig) Type() uint16              { return 41 }
 func (*UpdateAddHTLC) Type() uint16           { return 128 }
 func (*UpdateFulfillHTLC) Type() uint16       { return 130 }
 func (*UpdateFailHTLC) Type() uint16          { return 131 }

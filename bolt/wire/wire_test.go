@@ -303,6 +303,9 @@ func TestRecordOfTheWrongLengthIsRefused(t *testing.T) {
 		"networks":     {&Init{}, 1, 32, ErrTrailing}, // what is left over is no chain
 		"alias":        {&ChannelReady{SecondPerCommitmentPoint: points[0]}, 1, 8, ErrShort},
 		"fee_range":    {&ClosingSigned{}, 1, 16, ErrShort},
+		"closer only":  {&ClosingComplete{}, 1, 64, ErrShort},
+		"closee only":  {&ClosingComplete{}, 2, 64, ErrShort},
+		"both outputs": {&ClosingSig{}, 3, 64, ErrShort},
 		"blinded_path": {&UpdateAddHTLC{}, 0, 33, ErrShort},
 	} {
 		with := func(size byte) []byte {

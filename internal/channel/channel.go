@@ -20,6 +20,7 @@ type Opened struct {
 	FeePerKw    uint32              // feerate_per_kw of open_channel
 	RemotePoint wire.Point          // their first_per_commitment_point
 	Signature   wire.Signature      // theirs, on our commitment number 0
+	SimpleClose bool                // option_simple_close was negotiated on this connection
 }
 
 // Channel is one channel's state machine. It is not safe for concurrent use.
@@ -105,8 +106,13 @@ type connection struct {
 	dead          bool   // a rule was broken: nothing more is listened to
 	shutdownSent  bool
 	shutdownTheir bool
+	begun         bool // the closing transaction is being negotiated
 	negotiation   *closing.Negotiation
 	terms         closing.Terms
+	simple        bool              // option_simple_close was negotiated
+	waiting       *closing.Complete // our closing_complete that has no closing_sig yet; nil: none
+	offered       *closing.Complete // the last one; nil: none
+	asked         uint32            // height at which it was sent
 }
 
 // FeeBounds is what we take from the opener's update_fee, in satoshi per 1000
@@ -132,7 +138,7 @@ func New(o Opened, p Points) *Channel {
 	c.fundings[0].toLocal = o.ToLocal
 	c.fundings[0].ours = CommitmentRow{Channel: o.Params.Channel, Signature: o.Signature}
 	c.status = StatusRow{Channel: o.Params.Channel}
-	c.conn = connection{points: p, established: true}
+	c.conn = connection{points: p, established: true, simple: o.SimpleClose}
 	c.pending.params, c.pending.state, c.pending.status, c.pending.commitment = true, true, true, true
 	if o.Params.MinimumDepth == 0 {
 		c.ready()

@@ -32,10 +32,9 @@ type Add struct {
 
 // Visible is what the world may see of an outcome once its rows are durable.
 type Visible struct {
-	Send       []wire.Message   // to the peer, in this order
-	Raise      []Event          // in this order
-	Broadcast  []*btcwire.MsgTx // closing transactions, fully signed
-	Disconnect bool             // close the connection after sending
+	Send       []wire.Message // to the peer, in this order
+	Raise      []Event        // in this order
+	Disconnect bool           // close the connection after sending
 }
 
 // Event is something that rooms above have to know.
@@ -81,8 +80,13 @@ type Ready struct {
 // ShutdownStarted says that a mutual close has begun.
 type ShutdownStarted struct{ ByPeer bool }
 
-// ClosedMutually says that both sides signed the closing transaction.
-type ClosedMutually struct{ Tx *btcwire.MsgTx }
+// ClosedMutually says that both sides signed a closing transaction, which must be
+// broadcast. The best one takes the place of those before it; another one can
+// confirm all the same.
+type ClosedMutually struct {
+	Tx   *btcwire.MsgTx
+	Best bool
+}
 
 // Failure says that the channel must be closed by our latest commitment (see
 // [Channel.OurCommitment]).

@@ -256,6 +256,7 @@ type pair struct {
 	a, b      *node
 	preimages map[wire.PaymentHash]wire.Preimage
 	connected bool
+	simple    bool // option_simple_close is negotiated
 	engine    bool // run every transaction that could be broadcast
 	ran       map[chainhash.Hash]bool
 	trace     func(from *node, m wire.Message)
@@ -278,6 +279,7 @@ type terms struct {
 	format   script.Format
 	alias    bool
 	upfront  bool
+	simple   bool
 }
 
 func usual() terms {
@@ -297,7 +299,7 @@ func closingScript(of byte) []byte {
 
 // open makes a channel that a opened, at its first commitments and connected.
 func open(t tester, terms terms) *pair {
-	p := &pair{t: t, preimages: map[wire.PaymentHash]wire.Preimage{}, connected: true, ran: map[chainhash.Hash]bool{}}
+	p := &pair{simple: terms.simple, t: t, preimages: map[wire.PaymentHash]wire.Preimage{}, connected: true, ran: map[chainhash.Hash]bool{}}
 	p.a = &node{name: "a", signer: newSigner("a"), disk: newDisk(), decided: map[uint64]removal{}}
 	p.b = &node{name: "b", signer: newSigner("b"), disk: newDisk(), decided: map[uint64]removal{}}
 	funding := btcwire.OutPoint{Hash: chainhash.Hash{1, 2, 3}, Index: 1}
@@ -319,7 +321,7 @@ func open(t tester, terms terms) *pair {
 		if terms.alias {
 			params.LocalAlias = wire.ShortChannelID(n.name[0])
 		}
-		n.ch = New(Opened{Params: params, ToLocal: to, FeePerKw: terms.feePerKw, RemotePoint: o.signer.PerCommitmentPoint(0)}, n.signer)
+		n.ch = New(Opened{Params: params, ToLocal: to, FeePerKw: terms.feePerKw, RemotePoint: o.signer.PerCommitmentPoint(0), SimpleClose: terms.simple}, n.signer)
 	}
 	for _, n := range []*node{p.a, p.b} {
 		c, err := n.ch.buildLatest(&n.ch.fundings[0], Remote, n.ch.points[current])
@@ -382,7 +384,11 @@ func (p *pair) take(n *node) (sent int) {
 		p.t.Fatalf("%s sends %s while not connected", n.name, wire.Name(v.Send[0]))
 	}
 	n.events = append(n.events, v.Raise...)
-	n.tx = append(n.tx, v.Broadcast...)
+	for _, e := range v.Raise {
+		if e, ok := e.(ClosedMutually); ok {
+			n.tx = append(n.tx, e.Tx)
+		}
+	}
 	n.cut = n.cut || v.Disconnect
 	return len(v.Send)
 }
@@ -456,8 +462,8 @@ func (p *pair) disconnect() {
 
 func (p *pair) connect() {
 	p.connected = true
-	p.a.ch.Connected(p.a.signer)
-	p.b.ch.Connected(p.b.signer)
+	p.a.ch.Connected(p.a.signer, p.simple)
+	p.b.ch.Connected(p.b.signer, p.simple)
 }
 
 // restart loads a node from its rows.

@@ -97,6 +97,7 @@ func (c *Channel) Block(height uint32) {
 	if c.status.Status != Open {
 		return
 	}
+	c.nag()
 	now := uint64(height)
 	for _, h := range c.htlcs[Local] {
 		// A peer that does not acknowledge our last commitment keeps us from signing

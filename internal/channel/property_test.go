@@ -50,6 +50,7 @@ func (p *pair) act(t *rapid.T, closing bool) {
 		n.ch.SetFee(uint32(rapid.IntRange(minFeePerKw, 4000).Draw(t, "fee")))
 	case "cut":
 		p.disconnect()
+		p.simple = rapid.Bool().Draw(t, "option_simple_close")
 		p.connect()
 	case "crash":
 		p.disconnect()
@@ -160,6 +161,7 @@ func TestTwoMachinesAgreeUnderAnySchedule(t *testing.T) {
 		terms.b.MaxAcceptedHTLCs, terms.a.DustLimit = 9, 500
 		terms.exposure = 800_000
 		terms.alias = rapid.Bool().Draw(t, "alias")
+		terms.simple = rapid.Bool().Draw(t, "simple close")
 		closing := rapid.IntRange(0, 3).Draw(t, "closing") == 0
 		p := open(t, terms)
 		p.engine = rapid.IntRange(0, 3).Draw(t, "engine") == 0
@@ -238,8 +240,13 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 			if len(n.tx) == 0 {
 				t.Fatalf("%s: no closing transaction: %s", n.name, n.ch.State())
 			}
-			_, pkScript := script.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
-			p.run(n.tx[len(n.tx)-1], pkScript, n.ch.params.Capacity)
+			for _, tx := range n.tx {
+				p.pays(tx, p.closer(tx))
+			}
+			p.best(n)
+		}
+		if p.simple {
+			return
 		}
 		if x, y := p.a.tx[len(p.a.tx)-1], p.b.tx[len(p.b.tx)-1]; x.TxHash() != y.TxHash() {
 			t.Fatalf("the sides closed by different transactions")

@@ -38,7 +38,7 @@ func (c *Channel) receive(m wire.Message, v Verifier) *Violation {
 		return nil
 	}
 	switch m.(type) {
-	case *wire.ChannelReady, *wire.Shutdown, *wire.ClosingSigned, *wire.UpdateAddHTLC, *wire.UpdateFulfillHTLC,
+	case *wire.ChannelReady, *wire.Shutdown, *wire.ClosingSigned, *wire.ClosingComplete, *wire.ClosingSig, *wire.UpdateAddHTLC, *wire.UpdateFulfillHTLC,
 		*wire.UpdateFailHTLC, *wire.UpdateFailMalformedHTLC, *wire.UpdateFee, *wire.CommitmentSigned, *wire.RevokeAndAck:
 		// BOLT 2: "MUST wait to receive the other node's `channel_reestablish`
 		// message before sending any other messages for that channel."
@@ -53,6 +53,10 @@ func (c *Channel) receive(m wire.Message, v Verifier) *Violation {
 		return c.receiveShutdown(m)
 	case *wire.ClosingSigned:
 		return c.receiveClosing(m, v)
+	case *wire.ClosingComplete:
+		return c.receiveComplete(m, v)
+	case *wire.ClosingSig:
+		return c.receiveSig(m, v)
 	case *wire.UpdateAddHTLC:
 		return c.receiveAdd(m)
 	case *wire.UpdateFulfillHTLC:
@@ -84,7 +88,7 @@ func (c *Channel) mayReceiveUpdate(m wire.Message) *Violation {
 	switch {
 	case !c.usable():
 		return warnf("%s before both channel_ready", wire.Name(m))
-	case c.conn.negotiation != nil:
+	case c.conn.begun:
 		return warnf("%s while the closing transaction is negotiated", wire.Name(m))
 	}
 	return nil

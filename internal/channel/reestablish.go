@@ -5,11 +5,12 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
-// Connected says that the peer is connected and that init has gone both ways. It
-// queues our channel_reestablish, or the error of a channel that has failed.
-func (c *Channel) Connected(p Points) {
+// Connected says that the peer is connected and that init has gone both ways;
+// simpleClose that it negotiated option_simple_close. It queues our
+// channel_reestablish, or the error of a channel that has failed.
+func (c *Channel) Connected(p Points, simpleClose bool) {
 	c.Disconnected()
-	c.conn = connection{points: p}
+	c.conn = connection{points: p, simple: simpleClose}
 	switch c.status.Status {
 	case Open, Lost:
 		c.sendReestablish()

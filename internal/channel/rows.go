@@ -87,16 +87,16 @@ type StatusRow struct {
 
 	LocalShutdown  []byte // our script, once a mutual close was begun; nil: not begun
 	RemoteShutdown []byte // theirs, once their shutdown came
-	CloseFeePerKw  uint32 // feerate that we wish for the closing transaction; zero: the commitments'
+	CloseFeePerKw  uint32 // feerate that we wish for the closing transaction; zero: it is the peer who closes
 
 	Closing *Agreement // the closing transaction that both sides signed; nil: none yet
 }
 
-// Agreement is what rebuilds a closing transaction: the values of its two
-// outputs (zero: left out) and the peer's signature.
+// Agreement is a closing transaction that only our signature is missing from, and
+// the peer's. Of several that were signed it is the one with the highest fee.
 type Agreement struct {
-	Local, Remote amount.Satoshi
-	Signature     wire.Signature
+	Tx        []byte // without signatures
+	Signature wire.Signature
 }
 
 // Table implements durable.Row.

@@ -22,7 +22,8 @@ var (
 // Shutdown begins a mutual close: our money goes to script, or to the script of
 // the parameters when it is nil. feePerKw is the feerate to aim at, in satoshi
 // per 1000 weight; zero means that of the commitments. The wish is remembered
-// until it is granted. It may be repeated to change the feerate. Errors:
+// until it is granted. It may be repeated to change the feerate; with
+// option_simple_close, to raise it, also when a transaction was signed. Errors:
 // [ErrClosed], [ErrUpfrontScript], [ErrClosing] and closing.ErrScript.
 func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 	if c.status.Status != Open {
@@ -47,6 +48,9 @@ func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 	if err := closing.CheckOurs(scriptPubKey, c.forms()); err != nil {
 		return err
 	}
+	if feePerKw == 0 {
+		feePerKw = c.fees[Irrevocable]
+	}
 	c.status.CloseFeePerKw = feePerKw
 	c.pending.status = true
 	if begun == nil {
@@ -56,7 +60,9 @@ func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 	return nil
 }
 
-func (c *Channel) forms() closing.Forms { return closing.Forms{AnySegwit: c.params.AnySegwit} }
+func (c *Channel) forms() closing.Forms {
+	return closing.Forms{AnySegwit: c.params.AnySegwit || c.conn.simple, SimpleClose: c.conn.simple}
+}
 
 func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
 	switch {
@@ -75,11 +81,11 @@ func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
 	// `warning`. - MUST fail the connection."
 	case len(c.params.RemoteUpfront) > 0 && !bytes.Equal(m.ScriptPubkey, c.params.RemoteUpfront):
 		return warnf("shutdown to another script than upfront_shutdown_script")
-	case c.status.RemoteShutdown != nil && !bytes.Equal(m.ScriptPubkey, c.status.RemoteShutdown):
+	case c.status.RemoteShutdown != nil && !c.conn.simple && !bytes.Equal(m.ScriptPubkey, c.status.RemoteShutdown):
 		return warnf("shutdown to another script than before")
 	}
 	c.conn.shutdownTheir = true
-	if c.status.RemoteShutdown == nil {
+	if !bytes.Equal(m.ScriptPubkey, c.status.RemoteShutdown) {
 		c.status.RemoteShutdown = bytes.Clone(m.ScriptPubkey)
 		c.pending.status = true
 	}
@@ -146,6 +152,12 @@ func (c *Channel) shutdown() {
 		c.conn.shutdownSent = true
 		c.send(&wire.Shutdown{ChannelID: c.params.Channel, ScriptPubkey: c.status.LocalShutdown})
 	}
+	if c.conn.simple {
+		if c.closing() {
+			c.complete()
+		}
+		return
+	}
 	// BOLT 2: "after `shutdown` has been received, AND no HTLCs remain in either
 	// commitment transaction: - SHOULD send a `closing_signed` message."
 	if c.params.LocalIsOpener && c.closing() && c.conn.negotiation == nil {
@@ -175,7 +187,7 @@ func (c *Channel) negotiate() {
 		terms.Max = max(terms.Max, c.params.Capacity) // it is not we who pay
 	}
 	n, offer := closing.Start(terms)
-	c.conn.negotiation, c.conn.terms = &n, terms
+	c.conn.negotiation, c.conn.terms, c.conn.begun = &n, terms, true
 	if offer != nil {
 		if outs, err := terms.Offered(offer.Fee); err == nil {
 			c.sendClosing(*offer, outs)
@@ -208,6 +220,9 @@ func (c *Channel) closingTx(local, remote amount.Satoshi) *btcwire.MsgTx {
 }
 
 func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
+	if c.conn.simple {
+		return warnf("closing_signed with option_simple_close")
+	}
 	if !c.closing() {
 		return warnf("closing_signed before both shutdown, or with updates on their way")
 	}
@@ -242,8 +257,9 @@ func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
 		c.sendClosing(*step.Send, outs)
 	}
 	if step.Agreed {
-		c.status.Closing = &Agreement{Local: outs.Local, Remote: outs.Remote, Signature: m.Signature}
-		c.pending.status, c.pending.agreed = true, true
+		tx := c.closingTx(outs.Local, outs.Remote)
+		c.status.Closing = &Agreement{Tx: serialize(tx), Signature: m.Signature}
+		c.pending.status, c.pending.agreed = true, append(c.pending.agreed, signedClosing{tx, m.Signature, true})
 	}
 	return nil
 }
@@ -251,8 +267,7 @@ func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
 // signedOutputs finds out which transaction the peer signed.
 func (c *Channel) signedOutputs(m *wire.ClosingSigned, v Verifier) (closing.Outputs, bool) {
 	for _, outs := range c.conn.terms.Acceptable(m.FeeSatoshis) {
-		hash := script.ClosingSigHash(c.closingTx(outs.Local, outs.Remote), c.fundingScript(), c.params.Capacity)
-		if v.Verify([]Check{{Key: c.params.RemoteKeys.Funding, Hash: hash, Sig: m.Signature}}) {
+		if c.validClosing(c.closingTx(outs.Local, outs.Remote), m.Signature, v) {
 			return outs, true
 		}
 	}
@@ -266,10 +281,18 @@ func (c *Channel) ClosingTx(s Signer) (*btcwire.MsgTx, error) {
 	if a == nil {
 		return nil, nil
 	}
-	tx := c.closingTx(a.Local, a.Remote)
+	tx, err := a.parse()
+	if err != nil {
+		return nil, err
+	}
+	return c.signClosing(s, tx, a.Signature)
+}
+
+// signClosing adds our signature to the peer's.
+func (c *Channel) signClosing(s Signer, tx *btcwire.MsgTx, theirs wire.Signature) (*btcwire.MsgTx, error) {
 	sig, err := s.SignClosing(tx, c.params.Capacity, c.fundingScript())
 	if err != nil {
 		return nil, fmt.Errorf("channel %s: closing transaction: %w", c.params.Channel, err)
 	}
-	return script.SignedClosing(tx, c.params.LocalKeys.Funding, c.params.RemoteKeys.Funding, sig, a.Signature), nil
+	return script.SignedClosing(tx, c.params.LocalKeys.Funding, c.params.RemoteKeys.Funding, sig, theirs), nil
 }

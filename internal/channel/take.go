@@ -3,8 +3,6 @@ package channel
 import (
 	"fmt"
 
-	btcwire "github.com/btcsuite/btcd/wire/v2"
-
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -20,7 +18,7 @@ type outcome struct {
 	out         []outgoing
 	raise       []Event
 	disconnect  bool
-	agreed      bool // a closing transaction was agreed on
+	agreed      []signedClosing
 }
 
 // outgoing is a message to send and how to sign it; sign is nil when it needs
@@ -71,13 +69,12 @@ func (c *Channel) Take(s Signer) (durable.Pending[Visible], error) {
 		}
 		visible.Send = append(visible.Send, o.m)
 	}
-	if p.agreed {
-		tx, err := c.ClosingTx(s)
+	for _, a := range p.agreed {
+		tx, err := c.signClosing(s, a.tx, a.sig)
 		if err != nil {
 			return durable.Pending[Visible]{}, err
 		}
-		visible.Broadcast = []*btcwire.MsgTx{tx}
-		visible.Raise = append(visible.Raise, ClosedMutually{tx})
+		visible.Raise = append(visible.Raise, ClosedMutually{Tx: tx, Best: a.best})
 	}
 	rows := c.rows(&p)
 	if signed {

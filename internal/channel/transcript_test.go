@@ -165,7 +165,11 @@ func (s *stage) take(n *node) bool {
 		s.show("%s disconnects", n.name)
 	}
 	n.out = append(n.out, v.Send...)
-	n.tx = append(n.tx, v.Broadcast...)
+	for _, e := range v.Raise {
+		if e, ok := e.(ClosedMutually); ok {
+			n.tx = append(n.tx, e.Tx)
+		}
+	}
 	return len(v.Send) > 0
 }
 

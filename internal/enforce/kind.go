@@ -215,19 +215,21 @@ type htlcKey struct {
 }
 
 // mutual tells whether a transaction pays only to what both sides named in
-// shutdown. A channel whose state was lost has forgotten that there was one, and it
+// shutdown. With option_simple_close the peer may have named another script since,
+// or before. A channel whose state was lost has forgotten that there was one, and it
 // knows nothing else that is no commitment.
 func (r *resolver) mutual(tx *btcwire.MsgTx) bool {
 	theirs := r.rows.Status.RemoteShutdown
 	if theirs == nil && r.rows.Status.Status == channel.Lost {
 		return true
 	}
+	strange := 0
 	for _, out := range tx.TxOut {
 		if !r.toWallet(out.PkScript) && (theirs == nil || !bytes.Equal(out.PkScript, theirs)) {
-			return false
+			strange++
 		}
 	}
-	return true
+	return strange == 0 || theirs != nil && strange == 1 && tx.TxIn[0].Sequence == script.SimpleClosingSequence
 }
 
 // toWallet tells whether a closing transaction's output is ours.

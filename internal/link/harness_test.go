@@ -261,6 +261,10 @@ func (e *end) Send(msgs ...wire.Message) error {
 	return nil
 }
 
+func (e *end) Features() wire.Features {
+	return wire.NewFeatures(wire.ShutdownAnySegwit+1, wire.SimpleClose+1)
+}
+
 func (c *conn) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 // Peer is the connection to the channel's other side.
 type Peer interface {
 	ID() wire.NodeID
+	Features() wire.Features
 	Send(msgs ...wire.Message) error
 	Disconnect(reason error)
 }
@@ -53,7 +54,8 @@ type Above interface {
 type Config struct {
 	Store    durable.Writer
 	Verifier channel.Verifier
-	Key      onion.ECDHer // the node's
+	Key      onion.ECDHer  // the node's
+	Features wire.Features // of our init
 	Receiver Receiver
 	Sender   Sender
 	Above    Above
@@ -179,7 +181,7 @@ func (l *Link) receive(m wire.Message) {
 func (l *Link) Up(p Peer) {
 	l.in.put(func(l *Link) {
 		l.peer, l.words = p, nil
-		l.ch.Connected(l.signer)
+		l.ch.Connected(l.signer, l.cfg.Features.Has(wire.SimpleClose) && p.Features().Has(wire.SimpleClose))
 		l.trace.load(l.ch)
 	})
 }

@@ -26,6 +26,8 @@ func newTape() *tape { return &tape{} }
 
 func (p *tape) ID() wire.NodeID { return wire.NodeID{} }
 
+func (p *tape) Features() wire.Features { return nil }
+
 func (p *tape) Disconnect(error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

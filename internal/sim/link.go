@@ -280,7 +280,7 @@ func (l *link) offer(add channel.Add) {
 func (l *link) connected(c *line) {
 	l.put(func() {
 		l.conn = c
-		l.ch.Connected(l.signer)
+		l.ch.Connected(l.signer, l.edge.index%2 == 1)
 	})
 }
 

@@ -91,7 +91,7 @@ func (w *writing) status(r channel.StatusRow) error {
 		LocalShutdown: r.LocalShutdown, RemoteShutdown: r.RemoteShutdown, CloseFeePerKw: integer(r.CloseFeePerKw),
 	}
 	if a := r.Closing; a != nil {
-		p.ClosingLocalSat, p.ClosingRemoteSat, p.ClosingSignature = integer(a.Local), integer(a.Remote), a.Signature[:]
+		p.ClosingTx, p.ClosingSignature = a.Tx, a.Signature[:]
 	}
 	return one(w.q.UpdateChannel(w.ctx, p))
 }
@@ -326,9 +326,7 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 		CloseFeePerKw: unsigned[uint32](r.CloseFeePerKw),
 	}
 	if r.ClosingSignature != nil {
-		a := &channel.Agreement{
-			Local: unsigned[amount.Satoshi](r.ClosingLocalSat), Remote: unsigned[amount.Satoshi](r.ClosingRemoteSat),
-		}
+		a := &channel.Agreement{Tx: r.ClosingTx}
 		c.fixed(a.Signature[:], r.ClosingSignature)
 		out.Status.Closing = a
 	}

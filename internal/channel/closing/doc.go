@@ -30,6 +30,10 @@
 // brings the two fees strictly nearer, so it always ends. What an accepted
 // transaction leaves out is never ours, unless it is dust to one of the two.
 //
+// With option_simple_close there is nothing to negotiate: [Propose] says what we
+// offer and pay for, [Complete.Chosen] which version of the peer's offer we sign
+// (BOLT 2, "Closing Negotiation: `closing_complete` and `closing_sig`").
+//
 // Nothing of a negotiation is stored: BOLT 2: "negotiation restarts on
 // reconnection".
 package closing

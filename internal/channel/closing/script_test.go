@@ -9,16 +9,16 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 )
 
-func script(head []byte, fill int, tail ...byte) []byte {
+func bytesOf(head []byte, fill int, tail ...byte) []byte {
 	return append(append(bytes.Clone(head), bytes.Repeat([]byte{7}, fill)...), tail...)
 }
 
 var (
-	p2wpkh = script([]byte{0, 20}, 20)
-	p2wsh  = script([]byte{0, 32}, 32)
-	p2tr   = script([]byte{txscript.OP_1, 32}, 32)
-	p2pkh  = script([]byte{txscript.OP_DUP, txscript.OP_HASH160, 20}, 20, txscript.OP_EQUALVERIFY, txscript.OP_CHECKSIG)
-	p2sh   = script([]byte{txscript.OP_HASH160, 20}, 20, txscript.OP_EQUAL)
+	p2wpkh = bytesOf([]byte{0, 20}, 20)
+	p2wsh  = bytesOf([]byte{0, 32}, 32)
+	p2tr   = bytesOf([]byte{txscript.OP_1, 32}, 32)
+	p2pkh  = bytesOf([]byte{txscript.OP_DUP, txscript.OP_HASH160, 20}, 20, txscript.OP_EQUALVERIFY, txscript.OP_CHECKSIG)
+	p2sh   = bytesOf([]byte{txscript.OP_HASH160, 20}, 20, txscript.OP_EQUAL)
 )
 
 func TestShutdownScriptHasOneOfTheAllowedForms(t *testing.T) {
@@ -35,25 +35,25 @@ func TestShutdownScriptHasOneOfTheAllowedForms(t *testing.T) {
 	}{
 		"P2WPKH":                         {p2wpkh, always},
 		"P2WSH":                          {p2wsh, always},
-		"version 0 of 21 bytes":          {script([]byte{0, 21}, 21), never},
+		"version 0 of 21 bytes":          {bytesOf([]byte{0, 21}, 21), never},
 		"P2TR":                           {p2tr, withAnySegwit},
-		"version 16 of 2 bytes":          {script([]byte{txscript.OP_16, 2}, 2), withAnySegwit},
-		"version 2 of 40 bytes":          {script([]byte{txscript.OP_2, 40}, 40), withAnySegwit},
-		"version 2 of 41 bytes":          {script([]byte{txscript.OP_2, 41}, 41), never},
-		"version 2 of 1 byte":            {script([]byte{txscript.OP_2, 1}, 1), never},
-		"version 1, push too long":       {script([]byte{txscript.OP_1, 33}, 32), never},
-		"version 1, a byte more":         {script([]byte{txscript.OP_1, 32}, 33), never},
-		"OP_1NEGATE":                     {script([]byte{txscript.OP_1NEGATE, 32}, 32), never},
-		"after OP_16":                    {script([]byte{txscript.OP_16 + 1, 32}, 32), never},
-		"OP_RETURN of 6 bytes":           {script([]byte{txscript.OP_RETURN, 6}, 6), withSimpleClose},
-		"OP_RETURN of 75 bytes":          {script([]byte{txscript.OP_RETURN, 75}, 75), withSimpleClose},
-		"OP_RETURN of 5 bytes":           {script([]byte{txscript.OP_RETURN, 5}, 5), never},
-		"OP_RETURN, a byte more":         {script([]byte{txscript.OP_RETURN, 6}, 7), never},
-		"OP_RETURN, PUSHDATA1 of 76":     {script([]byte{txscript.OP_RETURN, 76, 76}, 76), withSimpleClose},
-		"OP_RETURN, PUSHDATA1 of 80":     {script([]byte{txscript.OP_RETURN, 76, 80}, 80), withSimpleClose},
-		"OP_RETURN, PUSHDATA1 of 81":     {script([]byte{txscript.OP_RETURN, 76, 81}, 81), never},
-		"OP_RETURN, PUSHDATA1 of 75":     {script([]byte{txscript.OP_RETURN, 76, 75}, 75), never},
-		"OP_RETURN, PUSHDATA1, too long": {script([]byte{txscript.OP_RETURN, 76, 76}, 77), never},
+		"version 16 of 2 bytes":          {bytesOf([]byte{txscript.OP_16, 2}, 2), withAnySegwit},
+		"version 2 of 40 bytes":          {bytesOf([]byte{txscript.OP_2, 40}, 40), withAnySegwit},
+		"version 2 of 41 bytes":          {bytesOf([]byte{txscript.OP_2, 41}, 41), never},
+		"version 2 of 1 byte":            {bytesOf([]byte{txscript.OP_2, 1}, 1), never},
+		"version 1, push too long":       {bytesOf([]byte{txscript.OP_1, 33}, 32), never},
+		"version 1, a byte more":         {bytesOf([]byte{txscript.OP_1, 32}, 33), never},
+		"OP_1NEGATE":                     {bytesOf([]byte{txscript.OP_1NEGATE, 32}, 32), never},
+		"after OP_16":                    {bytesOf([]byte{txscript.OP_16 + 1, 32}, 32), never},
+		"OP_RETURN of 6 bytes":           {bytesOf([]byte{txscript.OP_RETURN, 6}, 6), withSimpleClose},
+		"OP_RETURN of 75 bytes":          {bytesOf([]byte{txscript.OP_RETURN, 75}, 75), withSimpleClose},
+		"OP_RETURN of 5 bytes":           {bytesOf([]byte{txscript.OP_RETURN, 5}, 5), never},
+		"OP_RETURN, a byte more":         {bytesOf([]byte{txscript.OP_RETURN, 6}, 7), never},
+		"OP_RETURN, PUSHDATA1 of 76":     {bytesOf([]byte{txscript.OP_RETURN, 76, 76}, 76), withSimpleClose},
+		"OP_RETURN, PUSHDATA1 of 80":     {bytesOf([]byte{txscript.OP_RETURN, 76, 80}, 80), withSimpleClose},
+		"OP_RETURN, PUSHDATA1 of 81":     {bytesOf([]byte{txscript.OP_RETURN, 76, 81}, 81), never},
+		"OP_RETURN, PUSHDATA1 of 75":     {bytesOf([]byte{txscript.OP_RETURN, 76, 75}, 75), never},
+		"OP_RETURN, PUSHDATA1, too long": {bytesOf([]byte{txscript.OP_RETURN, 76, 76}, 77), never},
 		"OP_RETURN alone":                {[]byte{txscript.OP_RETURN}, never},
 		"OP_RETURN, PUSHDATA1 alone":     {[]byte{txscript.OP_RETURN, 76}, never},
 		"P2PKH":                          {p2pkh, fromPeersOnly},

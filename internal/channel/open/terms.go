@@ -150,6 +150,7 @@ func (t *terms) finish(theirs wire.Signature, send ...wire.Message) (durable.Pen
 	local, _ := t.balances()
 	ch := channel.New(channel.Opened{
 		Params: t.params, ToLocal: local, FeePerKw: t.feePerKw, RemotePoint: t.remote, Signature: theirs,
+		SimpleClose: t.cfg.both(wire.SimpleClose),
 	}, t.cfg.Signer)
 	first, err := ch.Take(t.cfg.Signer)
 	if err != nil {

@@ -43,7 +43,7 @@ func (q *Queries) ChannelKeys(ctx context.Context) ([]ChannelKeysRow, error) {
 }
 
 const channels = `-- name: Channels :many
-SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_local_sat, closing_remote_sat, closing_signature FROM channels ORDER BY key_index
+SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_signature, closing_tx FROM channels ORDER BY key_index
 `
 
 func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
@@ -96,9 +96,8 @@ func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
 			&i.LocalShutdown,
 			&i.RemoteShutdown,
 			&i.CloseFeePerKw,
-			&i.ClosingLocalSat,
-			&i.ClosingRemoteSat,
 			&i.ClosingSignature,
+			&i.ClosingTx,
 		); err != nil {
 			return nil, err
 		}
@@ -925,8 +924,7 @@ func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
 const updateChannel = `-- name: UpdateChannel :execrows
 UPDATE channels SET
     status = ?, failure = ?, scid = ?, remote_alias = ?, ready_sent = ?, local_shutdown = ?,
-    remote_shutdown = ?, close_fee_per_kw = ?, closing_local_sat = ?, closing_remote_sat = ?,
-    closing_signature = ?
+    remote_shutdown = ?, close_fee_per_kw = ?, closing_tx = ?, closing_signature = ?
 WHERE key_index = ?
 `
 
@@ -939,8 +937,7 @@ type UpdateChannelParams struct {
 	LocalShutdown    []byte
 	RemoteShutdown   []byte
 	CloseFeePerKw    int64
-	ClosingLocalSat  int64
-	ClosingRemoteSat int64
+	ClosingTx        []byte
 	ClosingSignature []byte
 	KeyIndex         int64
 }
@@ -955,8 +952,7 @@ func (q *Queries) UpdateChannel(ctx context.Context, arg UpdateChannelParams) (i
 		arg.LocalShutdown,
 		arg.RemoteShutdown,
 		arg.CloseFeePerKw,
-		arg.ClosingLocalSat,
-		arg.ClosingRemoteSat,
+		arg.ClosingTx,
 		arg.ClosingSignature,
 		arg.KeyIndex,
 	)

@@ -72,9 +72,8 @@ type Channel struct {
 	LocalShutdown     []byte
 	RemoteShutdown    []byte
 	CloseFeePerKw     int64
-	ClosingLocalSat   int64
-	ClosingRemoteSat  int64
 	ClosingSignature  []byte
+	ClosingTx         []byte
 }
 
 type Commitment struct {

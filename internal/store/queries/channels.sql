@@ -13,8 +13,7 @@ INSERT INTO channels (
 -- name: UpdateChannel :execrows
 UPDATE channels SET
     status = ?, failure = ?, scid = ?, remote_alias = ?, ready_sent = ?, local_shutdown = ?,
-    remote_shutdown = ?, close_fee_per_kw = ?, closing_local_sat = ?, closing_remote_sat = ?,
-    closing_signature = ?
+    remote_shutdown = ?, close_fee_per_kw = ?, closing_tx = ?, closing_signature = ?
 WHERE key_index = ?;
 
 -- name: Channels :many

@@ -1,0 +1,154 @@
+package closing
+
+import (
+	"slices"
+
+	"github.com/btcsuite/btcd/txscript/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+)
+
+// Complete is what a closing_complete says but for its signatures. The closer pays
+// the fee. Of the sides their dust limits are of no account: here dust is what the
+// network does not relay.
+type Complete struct {
+	Closer, Closee Side
+	Fee            amount.Satoshi
+	LockTime       uint32
+}
+
+// Version is one of the transactions that a closing_complete may sign, by the number
+// of its TLV.
+type Version uint8
+
+// The versions.
+const (
+	CloserOnly Version = 1 // closer_output_only
+	CloseeOnly Version = 2 // closee_output_only
+	Both       Version = 3 // closer_and_closee_outputs
+)
+
+// Propose is what we offer as the closer: the fee of a feerate, or as much as we
+// have for it. Least is the feerate below which nobody relays; false: there is no
+// such transaction that we can pay for.
+func Propose(us, peer Side, feePerKw, least uint32) (Complete, bool) {
+	p := Complete{Closer: us, Closee: peer}
+	wanted := Fee(feePerKw, Weight(us.Script, peer.Script)) + 1 // rounded up
+	if us.Balance < peer.Balance {
+		p.Fee = min(wanted, us.Balance.Sat())
+	} else {
+		// BOLT 2: "MUST set `fee_satoshis` so that at least one output is not dust."
+		keep := DustThreshold(us.Script)
+		p.Fee = min(wanted, us.Balance.Sat()-min(us.Balance.Sat(), keep))
+	}
+	return p, p.Relayed(least)
+}
+
+// Relayed tells whether there is a version to sign and nodes relay each: its feerate is
+// not below the least.
+func (p Complete) Relayed(least uint32) bool {
+	versions := p.Offered()
+	return len(versions) > 0 && !slices.ContainsFunc(versions, func(v Version) bool { return p.perKw(v) < least })
+}
+
+// perKw is the feerate of a version.
+func (p Complete) perKw(v Version) uint32 {
+	sum := p.Closer.Balance.Sat() + p.Closee.Balance.Sat()
+	scripts := [][]byte{p.Closer.Script, p.Closee.Script}
+	switch v {
+	case CloserOnly:
+		sum, scripts = sum-p.closer(), scripts[:1]
+	case CloseeOnly:
+		sum, scripts = sum-p.closee(), scripts[1:]
+	case Both:
+		sum -= p.closer() + p.closee()
+	}
+	return PerKw(sum, Weight(scripts...))
+}
+
+// PerKw is the feerate of a fee for a weight, rounded down.
+func PerKw(fee amount.Satoshi, weight uint64) uint32 {
+	return uint32(min(uint64(fee)*1000/weight, 1<<32-1)) //nolint:gosec // bounded; a fee is below 2^51
+}
+
+// closer and closee are the values of the outputs.
+//
+// BOLT 3: "MUST subtract the fee given by `fee_satoshis` from the closer output."
+//
+// BOLT 3: "MUST set the output amount to 0 if the `scriptpubkey` is `OP_RETURN`."
+func (p Complete) closer() amount.Satoshi {
+	if isReturn(p.Closer.Script) {
+		return 0
+	}
+	return p.Closer.Balance.Sat() - p.Fee
+}
+
+func (p Complete) closee() amount.Satoshi {
+	if isReturn(p.Closee.Script) {
+		return 0
+	}
+	return p.Closee.Balance.Sat()
+}
+
+func isReturn(script []byte) bool { return len(script) > 0 && script[0] == txscript.OP_RETURN }
+
+// Payable tells whether the closer has the fee.
+func (p Complete) Payable() bool { return p.Fee <= p.Closer.Balance.Sat() }
+
+func (p Complete) closerIsDust() bool { return p.closer() < DustThreshold(p.Closer.Script) }
+func (p Complete) closeeIsDust() bool { return p.closee() < DustThreshold(p.Closee.Script) }
+
+// Offered are the versions that the closer must sign; none when no transaction with
+// this fee would be relayed.
+func (p Complete) Offered() []Version {
+	switch {
+	case !p.Payable():
+		return nil
+	// BOLT 2: "If the local outstanding balance (in millisatoshi) is less than the remote outstanding balance: - MUST NOT set `closer_output_only`. - MUST set `closee_output_only` if the local output amount is dust."
+	case p.Closer.Balance < p.Closee.Balance && p.closeeIsDust():
+		return nil
+	case p.Closer.Balance < p.Closee.Balance && p.closerIsDust():
+		return []Version{CloseeOnly}
+	case p.Closer.Balance < p.Closee.Balance:
+		return []Version{Both}
+	case p.closerIsDust():
+		return nil
+	// BOLT 2: "If the closee's output amount is dust: - MUST set `closer_output_only`. - MUST NOT set `closer_and_closee_outputs`."
+	case p.closeeIsDust():
+		return []Version{CloserOnly}
+	}
+	// BOLT 2: "MUST set both `closer_output_only` and `closer_and_closee_outputs`."
+	return []Version{CloserOnly, Both}
+}
+
+// Chosen is the version that the closee signs, of those that the closer has signed.
+// We never give our own output away.
+//
+// BOLT 2: "If the local output amount is dust: - MUST use `closer_output_only`."
+func (p Complete) Chosen(signed func(Version) bool) Version {
+	switch {
+	case p.closeeIsDust():
+		return CloserOnly
+	case signed(Both):
+		return Both
+	}
+	return CloseeOnly
+}
+
+// Tx is a version of the transaction, not signed.
+func (p Complete) Tx(funding btcwire.OutPoint, v Version) *btcwire.MsgTx {
+	out := func(v amount.Satoshi, pkScript []byte) *btcwire.TxOut {
+		return btcwire.NewTxOut(int64(v), pkScript) //nolint:gosec // below the capacity
+	}
+	closer, closee := out(p.closer(), p.Closer.Script), out(p.closee(), p.Closee.Script)
+	switch v {
+	case CloserOnly:
+		return script.SimpleClosing(funding, p.LockTime, closer)
+	case CloseeOnly:
+		return script.SimpleClosing(funding, p.LockTime, closee)
+	default:
+		return script.SimpleClosing(funding, p.LockTime, closer, closee)
+	}
+}
