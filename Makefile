@@ -37,7 +37,8 @@ mutants: ## which rules of ROOM (a folder) no test guards
 	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(ROOM)
 
 interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its time
-	cd interop && BITCOIND=$${BITCOIND:-$$(../.ci/bitcoind)} $(GO) test -count=1 -v -timeout 60m $(INTEROPFLAGS) .
+	cd interop && export BITCOIND=$${BITCOIND:-$$(../.ci/bitcoind)} && $(GO) build -o /tmp/leyden-table ./table && \
+		$(GO) test -count=1 -json -timeout 90m $(INTEROPFLAGS) . | /tmp/leyden-table
 
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 

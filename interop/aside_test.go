@@ -51,11 +51,13 @@ func TestLndChangesTheFeerateAsTheFunder(t *testing.T) {
 	for range channels / atOnce {
 		n.openMany(lnd, ours, atOnce, &lnrpc.BatchOpenChannel{LocalFundingAmount: each, PushSat: each / 2})
 	}
-	all, err := lnd.Channels(n.context())
-	n.must(err)
-	if len(all) != channels {
-		t.Fatalf("lnd has %d channels", len(all))
-	}
+	var all []Channel
+	n.eventually("lnd to list all channels", func(ctx context.Context) (err error) {
+		if all, err = lnd.Channels(ctx); err == nil && len(all) != channels {
+			err = fmt.Errorf("it lists %d", len(all))
+		}
+		return err
+	})
 	for _, c := range all {
 		n.ready(c, lnd, ours)
 	}

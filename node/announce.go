@@ -222,21 +222,37 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 	})
 }
 
-// settling is how long a peer has to put a new channel into its own graph. One that
-// needs it may lose our terms for good when they come at once.
-const settling = 2 * time.Second
+// How long a peer has to put a new channel into its own graph. One that needs it may
+// lose our terms for good when they come at once, or while it makes ready to announce
+// the channel: for that it takes the channel out of its graph and puts it in again.
+const (
+	settling   = 2 * time.Second
+	resettling = 10 * time.Second
+)
 
-// letSettle waits until the peer has told its terms, or for a while.
+// letSettle waits until the peer shows that the channel is in its graph, or for a
+// while.
 func (n *Node) letSettle(l *link.Link) {
 	look := time.NewTicker(settling / 20)
 	defer look.Stop()
-	for end := time.Now().Add(settling); n.peerTerms(l) == nil && time.Now().Before(end); {
+	for begin := time.Now(); !n.settled(l, time.Since(begin)); {
 		select {
 		case <-look.C:
 		case <-n.ctx.Done():
 			return
 		}
 	}
+}
+
+// settled says whether our terms can go to the peer, that long after the channel was
+// ready.
+func (n *Node) settled(l *link.Link, after time.Duration) bool {
+	if !n.announces(l.Params(), l.Status()) {
+		return after >= settling || n.peerTerms(l) != nil
+	}
+	n.announceMu.Lock()
+	defer n.announceMu.Unlock()
+	return after >= resettling || n.progress(l.ID()).theirs != nil
 }
 
 // policy implements [link.Config.Policy].
@@ -340,12 +356,16 @@ func (n *Node) tellUpdate(l *link.Link) {
 	l.Send(u)
 }
 
+// announces says whether a channel is to be announced now.
+func (n *Node) announces(p channel.ParamsRow, s channel.StatusRow) bool {
+	return p.Announce && s.SCID != 0 && s.Status == channel.Open && n.Height()+1 >= s.SCID.Height()+announceDepth
+}
+
 // announce goes on with a channel's announcement as far as it can go now.
 func (n *Node) announce(l *link.Link) {
 	p, status := l.Params(), l.Status()
 	signer, ok := l.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
-	if !p.Announce || status.SCID == 0 || !ok || status.Status != channel.Open ||
-		n.Height()+1 < status.SCID.Height()+announceDepth {
+	if !ok || !n.announces(p, status) {
 		return
 	}
 	public := n.public(status.SCID)

@@ -1,0 +1,79 @@
+// Command table reads what go test -json says and prints one line for each case:
+// pass, fail or not run, the time that it took, and its name. Of a case that has
+// failed it shows all that was said. It ends with 1 when one has failed, or none ran.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// event is a line of go test -json.
+type event struct {
+	Action, Test, Output string
+	Elapsed              float64 // seconds
+}
+
+var words = map[string]string{"pass": "pass", "fail": "FAIL", "skip": "not run"}
+
+func run(in io.Reader, out io.Writer) error {
+	counts := map[string]int{}
+	said := map[string][]string{}        // by case
+	parents := map[string]bool{"": true} // of other cases; "" is the package
+	failed := map[string]bool{}          // parents of a case that has failed
+	lines := bufio.NewReader(in)
+	for {
+		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		var e event
+		if json.Unmarshal([]byte(line), &e) != nil {
+			fmt.Fprint(out, line) // what comes from go itself, such as why nothing was built
+			continue
+		}
+		parent := e.Test[:max(strings.LastIndexByte(e.Test, '/'), 0)]
+		switch e.Action {
+		case "run":
+			parents[parent] = true
+		case "output", "build-output":
+			said[e.Test] = append(said[e.Test], e.Output)
+		case "pass", "fail", "skip":
+			own := !parents[e.Test] || e.Action == "fail" && !failed[e.Test]
+			if e.Action == "fail" {
+				failed[parent] = true
+			}
+			if own {
+				counts[e.Action]++
+				fmt.Fprintf(out, "%-8s%7.1fs  %s\n", words[e.Action], e.Elapsed, e.Test)
+			}
+			if own && e.Action != "pass" {
+				fmt.Fprint(out, strings.Join(said[e.Test], ""))
+			}
+			delete(said, e.Test)
+		}
+	}
+	fmt.Fprintf(out, "%d passed, %d failed, %d not run\n", counts["pass"], counts["fail"], counts["skip"])
+	switch {
+	case counts["fail"] > 0:
+		return errors.New("the table has failures")
+	case counts["pass"] == 0:
+		return errors.New("nothing ran")
+	}
+	return nil
+}
