@@ -1,6 +1,12 @@
 package interop
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/lightningnetwork/lnd/lnrpc"
@@ -71,4 +77,66 @@ func TestAnHTLCThatIsHeldPastItsExpiryIsFailedBack(t *testing.T) {
 			p.Fatal("nobody has taken the payment")
 		}
 	})
+}
+
+// Leyden holds what lnd pays, over blocks and restarts of both.
+func TestLeydenHoldsPaymentsOfLnd(t *testing.T) {
+	notQuick(t)
+	eachLND(t, func(p *pair, lnd *LND) {
+		taken, left := p.heldByLeyden(7_000_000), p.heldByLeyden(9_000_000)
+		p.mine(2)
+		for _, x := range p.ends() {
+			p.must(x.Kill())
+			p.must(x.Start(p.context()))
+			p.ready(p.channel, p.ours, p.theirs)
+		}
+		p.must(p.ours.Call(p.context(), nil, "settleholdinvoice", map[string]any{"preimage": hex.EncodeToString(taken.preimage)}))
+		p.must(p.ours.Call(p.context(), nil, "cancelholdinvoice", map[string]any{"payment_hash": left.invoice.Hash}))
+		p.eventually("lnd to know that it has paid", func(ctx context.Context) error {
+			r, err := lnd.Outcome(ctx, taken.invoice.Hash)
+			if err == nil && r.Preimage != hex.EncodeToString(taken.preimage) {
+				err = errors.New("the preimage is " + r.Preimage)
+			}
+			return err
+		})
+		p.eventually("lnd to know that its payment was refused", func(ctx context.Context) error {
+			_, err := lnd.Outcome(ctx, left.invoice.Hash)
+			var r *Refused
+			switch {
+			case !errors.As(err, &r):
+				return fmt.Errorf("not refused: %w", err)
+			case r.Code != incorrectDetails:
+				return err
+			}
+			return nil
+		})
+	})
+}
+
+// heldByLeyden has a payment of lnd's held by Leyden.
+func (p *pair) heldByLeyden(msat uint64) *pending {
+	p.Helper()
+	preimage := make([]byte, 32)
+	_, _ = rand.Read(preimage) // never fails
+	hash := sha256.Sum256(preimage)
+	h := &pending{preimage: preimage, invoice: Invoice{Hash: hex.EncodeToString(hash[:])}}
+	var out struct{ Bolt11 string }
+	p.must(p.ours.Call(p.context(), &out, "holdinvoice", map[string]any{
+		"payment_hash": h.invoice.Hash, "amount_msat": msat, "label": h.invoice.Hash, "description": "held",
+	}))
+	ctx := p.Context()
+	go func() {
+		_, _ = p.theirs.Pay(ctx, Pay{Bolt11: out.Bolt11, Seconds: 600}) // lnd is killed meanwhile
+	}()
+	p.eventually("Leyden to hold it", func(ctx context.Context) error {
+		var list struct {
+			Invoices []struct{ State string } `json:"holdinvoices"`
+		}
+		err := p.ours.Call(ctx, &list, "listholdinvoices", map[string]any{"payment_hash": h.invoice.Hash})
+		if err == nil && (len(list.Invoices) != 1 || list.Invoices[0].State != "accepted") {
+			err = fmt.Errorf("%v", list.Invoices)
+		}
+		return err
+	})
+	return h
 }

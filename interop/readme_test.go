@@ -55,6 +55,7 @@ func newShell(n *network) *shell {
 	cmd.Stderr = cmd.Stdout
 	s.in, s.out = in, bufio.NewReader(out)
 	n.must(cmd.Start())
+	s.types("trap 'kill -KILL 0' EXIT") // when this process ends before its time too
 	n.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // and all that it has started
 		_ = cmd.Wait()
