@@ -44,7 +44,10 @@ func run(in io.Reader, out io.Writer) error {
 		}
 		var e event
 		if json.Unmarshal([]byte(line), &e) != nil {
-			fmt.Fprint(out, line) // what comes from go itself, such as why nothing was built
+			// what comes from go itself, such as why nothing was built
+			if _, err := io.WriteString(out, line); err != nil {
+				return err
+			}
 			continue
 		}
 		parent := e.Test[:max(strings.LastIndexByte(e.Test, '/'), 0)]
@@ -58,18 +61,24 @@ func run(in io.Reader, out io.Writer) error {
 			if e.Action == "fail" {
 				failed[parent] = true
 			}
+			text := ""
 			if own {
 				counts[e.Action]++
-				fmt.Fprintf(out, "%-8s%7.1fs  %s\n", words[e.Action], e.Elapsed, e.Test)
+				text = fmt.Sprintf("%-8s%7.1fs  %s\n", words[e.Action], e.Elapsed, e.Test)
 			}
 			if own && e.Action != "pass" {
-				fmt.Fprint(out, strings.Join(said[e.Test], ""))
+				text += strings.Join(said[e.Test], "")
+			}
+			if _, err := io.WriteString(out, text); err != nil {
+				return err
 			}
 			delete(said, e.Test)
 		}
 	}
-	fmt.Fprintf(out, "%d passed, %d failed, %d not run\n", counts["pass"], counts["fail"], counts["skip"])
+	_, err := fmt.Fprintf(out, "%d passed, %d failed, %d not run\n", counts["pass"], counts["fail"], counts["skip"])
 	switch {
+	case err != nil:
+		return err
 	case counts["fail"] > 0:
 		return errors.New("the table has failures")
 	case counts["pass"] == 0:
