@@ -123,9 +123,9 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 	return durable.Hold(out, rows...), nil
 }
 
-// Disconnect undoes the block at height, which is the last one. A block above
-// the last was never connected: then nothing happens. Errors: [ErrHeight],
-// [ErrReorg].
+// Disconnect undoes the block at height, and those above it: the wallet may be a block
+// ahead of who tells it, after a crash between their writes. A block above the last
+// was never connected: then nothing happens. Errors: [ErrHeight], [ErrReorg].
 func (w *Wallet) Disconnect(height uint32) (durable.Pending[struct{}], error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,7 +133,7 @@ func (w *Wallet) Disconnect(height uint32) (durable.Pending[struct{}], error) {
 	switch {
 	case height > w.tip.Height:
 		return durable.Hold(struct{}{}), nil
-	case height < w.tip.Height || height == 0:
+	case height == 0:
 		return durable.Pending[struct{}]{}, fmt.Errorf("%w: %d is to be undone, the last one is %d", ErrHeight, height, w.tip.Height)
 	}
 	if err := w.undo(height, c); err != nil {
