@@ -129,6 +129,30 @@ const (
 	bumpable = btcwire.MaxTxInSequenceNum - 2
 )
 
+// What a transaction of claims weighs beside its inputs, and what it must leave.
+const (
+	// Overhead is with one output of ours.
+	Overhead = 4*(4+4+1+1) + 2 + 4*(8+1+22)
+	// SignedOutput is an output that the peer has signed.
+	SignedOutput = 4 * (8 + 1 + 34)
+	// WalletInput is an input of the wallet's.
+	WalletInput = 4*41 + 1 + 1 + 73 + 1 + 33
+	// Dust is the least that an output of ours may hold.
+	Dust amount.Satoshi = 294
+	// cheapest is the lowest feerate that nodes relay, in satoshi for 1000 weight.
+	cheapest = 253
+)
+
+// Worthless tells whether the output is worth less than it costs to take on the
+// cheapest day: nobody will.
+func (c *Claim) Worthless() bool {
+	weight := Overhead + c.Weight()
+	if c.Presigned != nil {
+		weight += SignedOutput + WalletInput
+	}
+	return c.Value < Dust+amount.Satoshi((weight*cheapest+999)/1000)
+}
+
 // Weight is the most that the claim's input weighs, with its witness.
 func (c *Claim) Weight() uint64 {
 	witness := c.witness(make([]byte, sigSize), make([]byte, sigSize))

@@ -46,7 +46,7 @@ func (r *resolver) verdict(c *commitment, h *channel.HTLCRow) (Verdict, error) {
 		return v, nil
 	}
 	var buried bool
-	if buried, v.Why = r.buried(c, h); buried {
+	if buried, v.AtRisk, v.Why = r.buried(c, h); buried {
 		v.Kind = Fail
 		return v, nil
 	}
@@ -86,13 +86,15 @@ func (r *resolver) cascades(h *channel.HTLCRow) bool {
 	return ok && r.facts.near(expiry, r.policy.Cascade)
 }
 
-// buried tells whether no preimage can come to light any more, and why.
-func (r *resolver) buried(c *commitment, h *channel.HTLCRow) (bool, string) {
+// buried tells whether no preimage can come to light any more, and why. There is a
+// risk when one could, for an output that is not worth the fee of our timeout: the
+// payment must end all the same.
+func (r *resolver) buried(c *commitment, h *channel.HTLCRow) (buried, risk bool, why string) {
 	switch {
 	case c == nil:
-		return false, "no commitment is confirmed"
+		return false, false, "no commitment is confirmed"
 	case !r.facts.deep(c.Height, r.policy.Deep):
-		return false, "the commitment is not deep enough"
+		return false, false, "the commitment is not deep enough"
 	}
 	found := false
 	for i := range r.plan.Outputs {
@@ -102,16 +104,18 @@ func (r *resolver) buried(c *commitment, h *channel.HTLCRow) (bool, string) {
 		}
 		found = true
 		switch {
+		case o.By == nil && o.Worthless && r.facts.deep(h.CLTVExpiry, r.policy.Deep):
+			return true, !r.facts.deep(h.CLTVExpiry, r.policy.Forget), "it expired, and its output is not worth the fee to take it"
 		case o.By == nil:
-			return false, "its output is not spent"
+			return false, false, "its output is not spent"
 		case !r.facts.deep(o.SpentAt, r.policy.Deep):
-			return false, "what spent its output is not deep enough"
+			return false, false, "what spent its output is not deep enough"
 		}
 	}
 	if found {
-		return true, "it timed out on-chain"
+		return true, false, "it timed out on-chain"
 	}
-	return true, "the commitment that was confirmed has no output for it"
+	return true, false, "the commitment that was confirmed has no output for it"
 }
 
 // carries tells whether an output is, or of a commitment that we have forgotten
@@ -139,7 +143,9 @@ func (r *resolver) done(c *commitment) bool {
 				return false
 			}
 		case o.State == Locked, o.State == Claimable:
-			return false
+			if !o.Worthless {
+				return false
+			}
 		case o.State == Waiting:
 			// BOLT 5: "If not otherwise resolved, once the HTLC output has expired, it is
 			// considered *irrevocably resolved*."

@@ -267,3 +267,50 @@ func TestAPreimageOnlyClaimsTheHTLCForWhichItWasDecided(t *testing.T) {
 		t.Errorf("claims %v by the preimage in the rows", got)
 	}
 }
+
+// An HTLC that is worth less than the cheapest claim is claimed by nobody: its
+// payment ends all the same, and its channel is forgotten in time.
+func TestAnHTLCThatIsNotWorthItsClaimIsFailedAfterItsExpiry(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		p := open(t, usual())
+		p.offer(p.a, 1_200_000, cltv)
+		p.settle()
+		h := latest(p.b)
+		if ours {
+			h = latest(p.a)
+		}
+		c := confirmed(t, p, h, 450)
+		small := p.resolve(p.a, c)
+		for i := range small.Outputs {
+			if o := &small.Outputs[i]; o.HTLC != nil && o.Worthless {
+				t.Errorf("%d satoshi are worthless", o.Value)
+			}
+		}
+	}
+	for _, ours := range []bool{true, false} {
+		o := usual()
+		o.dustB = 354
+		p := open(t, o)
+		p.offer(p.a, 400_000, cltv)
+		p.settle()
+		h := latest(p.b)
+		if ours {
+			h = latest(p.a)
+		}
+		c := confirmed(t, p, h, 450)
+		for _, x := range []struct {
+			height uint32
+			want   enforce.VerdictKind
+			risk   bool
+		}{{cltv + 4, enforce.Wait, false}, {cltv + 5, enforce.Fail, true}, {cltv + 98, enforce.Fail, true}, {cltv + 99, enforce.Fail, false}} {
+			c.height = x.height
+			plan := p.resolve(p.a, c)
+			if v := plan.Upstream[0]; v.Kind != x.want || v.AtRisk != x.risk {
+				t.Errorf("ours %v, at %d: %s, at risk %v: %s", ours, x.height, v.Kind, v.AtRisk, v.Why)
+			}
+			if plan.Done {
+				t.Error("our balance is forgotten")
+			}
+		}
+	}
+}

@@ -18,6 +18,8 @@ type Output struct {
 	Type     string // by the names of Core Lightning
 	HTLC     *HTLC  // nil: none
 	State    OutputState
+	// Worthless says that it is, or will be, ours to take, and never worth the fee.
+	Worthless bool
 	// Spendable is the height of the first block in which we can take it; zero: not
 	// at all, or not as long as the preimage is unknown.
 	Spendable uint32
@@ -114,6 +116,7 @@ func (r *resolver) note(o Output, claim Claim, ours bool, spend Spend, spent boo
 		o.By, o.SpentAt, o.Spendable = &txid, spend.Height, 0
 		o.State = r.taken(&o, &claim, spend.Tx)
 	} else if ours {
+		o.Worthless = claim.Worthless()
 		o.Spendable, o.State = max(claim.NotBefore, 1), Claimable
 		if !r.facts.near(claim.NotBefore, 1) {
 			o.State = Locked

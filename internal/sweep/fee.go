@@ -72,15 +72,10 @@ func cost(weight uint64, perKw uint32) amount.Satoshi {
 }
 
 const (
-	// overhead is the weight of a transaction beside its inputs: with one output of
-	// ours.
-	overhead = 4*(4+4+1+1) + 2 + 4*(8+1+22)
-	// signed is the weight of an output that the peer has signed.
-	signed = 4 * (8 + 1 + 34)
-	// coin is the weight of an input of the wallet's.
-	coin = 4*41 + 1 + 1 + 73 + 1 + 33
-	// dust is the least that an output of ours may hold.
-	dust amount.Satoshi = 294
+	overhead = enforce.Overhead
+	signed   = enforce.SignedOutput
+	coin     = enforce.WalletInput
+	dust     = enforce.Dust
 )
 
 // share is what a claim adds to a transaction's weight.
