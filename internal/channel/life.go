@@ -62,9 +62,10 @@ const (
 )
 
 // Grace says that the node was away for long and what of the chain it had missed: until
-// a height the peer may come back and settle what we offered. Forwarded are the
-// cltv_expiry of the incoming HTLCs that ours forward: such a one waits no longer than
-// the incoming one can.
+// a height the peer may come back and settle what we offered, take what we fulfilled,
+// or prove that our rows are of an older day: then a commitment of ours would give all
+// away. Forwarded are the cltv_expiry of the incoming HTLCs that ours forward: such a
+// one waits no longer than the incoming one can.
 func (c *Channel) Grace(until uint32, forwarded map[Ref]uint32) {
 	c.grace, c.forwarded = until, forwarded
 }
@@ -79,6 +80,14 @@ func (c *Channel) timeout(h *htlc) uint64 {
 		until = min(until, expiry-min(expiry, 2*fulfillDeadline))
 	}
 	return max(uint64(h.CLTVExpiry)+offerGrace, until)
+}
+
+// lastCall is the height at which an HTLC that we fulfilled fails the channel. Half of
+// the blocks that are kept for its claim are enough when the peer is given time.
+func (c *Channel) lastCall(h *htlc) uint64 {
+	expiry := uint64(h.CLTVExpiry)
+	until := min(uint64(c.grace), expiry-min(expiry, fulfillDeadline/2))
+	return max(expiry-min(expiry, fulfillDeadline), until)
 }
 
 // carried tells whether a commitment that may be broadcast can have an output for an
@@ -116,7 +125,7 @@ func (c *Channel) Block(height uint32) {
 		// BOLT 2: "if an HTLC it has fulfilled is in either node's current commitment
 		// transaction, AND is past this fulfillment deadline"
 		claimed := h.Preimage != nil || h.fulfilled()
-		if claimed && now+fulfillDeadline >= uint64(h.CLTVExpiry) && c.carried(h) {
+		if claimed && now >= c.lastCall(h) && c.carried(h) {
 			c.ForceClose(fmt.Sprintf("HTLC %d that we fulfilled expires at block %d", h.ID, h.CLTVExpiry))
 			return
 		}

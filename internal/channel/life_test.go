@@ -116,6 +116,27 @@ func TestAfterALongTimeAwayThePeerMayComeBack(t *testing.T) {
 	}
 }
 
+// Rows of an older day, restored, have HTLCs about to expire that ended long ago. The
+// peer is heard before a commitment is broadcast that may be revoked.
+func TestAfterALongTimeAwayAFulfilledHTLCWaitsForThePeerToo(t *testing.T) {
+	for _, x := range []struct{ until, want uint32 }{{0, 582}, {570, 582}, {586, 586}, {591, 591}, {700, 591}} {
+		p := ready(t, usual())
+		a := p.add(5_000_000)
+		a.CLTVExpiry = 600
+		p.a.ch.Offer(a)
+		p.settle()
+		p.disconnect()
+		p.fulfill(p.b, 0)
+		p.b.ch.Grace(x.until, nil)
+		for height := uint32(575); p.b.ch.status.Status == Open; height++ {
+			if p.b.ch.Block(height); (p.b.ch.status.Status == Failed) != (height >= x.want) {
+				t.Errorf("until %d: at %d it is %v", x.until, height, p.b.ch.status.Status)
+				break
+			}
+		}
+	}
+}
+
 func TestChannelIsReadyWhenBothAre(t *testing.T) {
 	terms := usual()
 	terms.depth, terms.alias = 3, true
