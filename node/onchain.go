@@ -255,44 +255,18 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 	if plan.Publish {
 		n.parent(l, rows, work)
 	}
-	work.Claims = append(work.Claims, plan.Claims...)
-	if work.Alive != nil {
-		for _, s := range f.Spends {
-			work.Alive[s.Tx.TxHash()] = true
-		}
-		for i := range plan.Claims {
-			work.Alive[plan.Claims[i].OutPoint.Hash] = true
-		}
-	}
+	work.Add(&plan, f.Spends)
 	return nil
 }
 
 // parent adds our commitment to the work, for its anchor to pay for.
 func (n *Node) parent(l *link.Link, rows *channel.Rows, work *sweep.Work) {
-	ch, err := channel.Load(*rows)
-	if err != nil {
-		return // the plan was made of the same rows
-	}
-	c, tx, _, err := ch.OurCommitment(l.Signer())
+	p, err := sweep.ParentOf(*rows, l.Signer())
 	if err != nil {
 		n.log.Error("our commitment cannot be broadcast", "channel", l.ID(), "why", err)
 		return
 	}
-	ours, risk := rows.State.ToLocal, amount.MilliSatoshi(0) // what is in HTLCs that we offered is in the balance
-	for i := range rows.HTLCs {
-		switch h := &rows.HTLCs[i]; {
-		case h.Done:
-		case h.Incoming && h.Preimage != nil:
-			ours += h.Amount
-			risk += h.Amount
-		case !h.Incoming && h.Origin.In != nil:
-			risk += h.Amount
-		}
-	}
-	work.Parents[tx.TxHash()] = sweep.Parent{
-		Tx: tx, Fee: c.Fee, Weight: sweep.Weight(tx),
-		Ours: min(ours.Sat(), rows.Params.Capacity), AtRisk: min(risk.Sat(), rows.Params.Capacity),
-	}
+	work.Parents[p.Tx.TxHash()] = p
 }
 
 // claimSigner gives the sweeper the keys of a channel.

@@ -211,7 +211,7 @@ func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	if n.book.Message(n.ctx, p, m) || n.funding.Message(n.ctx, p, m) {
 		return
 	}
-	id, all := channelOf(m)
+	id, all := wire.ChannelOf(m)
 	if all {
 		for _, l := range n.linksOf(p.ID()) {
 			l.Message(p, m)
@@ -247,43 +247,3 @@ func (n *Node) linksOf(id wire.NodeID) []*link.Link {
 
 // welcome says of whom a connection is taken however many strangers there are.
 func (n *Node) welcome(id wire.NodeID) bool { return len(n.linksOf(id)) > 0 }
-
-// channelOf is the channel that a message is about; all says that it is about
-// every channel with the peer.
-func channelOf(m wire.Message) (id wire.ChannelID, all bool) {
-	switch m := m.(type) {
-	case *wire.Error:
-		return m.ChannelID, m.ChannelID == wire.ChannelID{}
-	case *wire.Warning:
-		return m.ChannelID, false
-	case *wire.ChannelReady:
-		return m.ChannelID, false
-	case *wire.Shutdown:
-		return m.ChannelID, false
-	case *wire.ClosingSigned:
-		return m.ChannelID, false
-	case *wire.ClosingComplete:
-		return m.ChannelID, false
-	case *wire.ClosingSig:
-		return m.ChannelID, false
-	case *wire.UpdateAddHTLC:
-		return m.ChannelID, false
-	case *wire.UpdateFulfillHTLC:
-		return m.ChannelID, false
-	case *wire.UpdateFailHTLC:
-		return m.ChannelID, false
-	case *wire.UpdateFailMalformedHTLC:
-		return m.ChannelID, false
-	case *wire.CommitmentSigned:
-		return m.ChannelID, false
-	case *wire.RevokeAndAck:
-		return m.ChannelID, false
-	case *wire.UpdateFee:
-		return m.ChannelID, false
-	case *wire.ChannelReestablish:
-		return m.ChannelID, false
-	case *wire.AnnouncementSignatures:
-		return m.ChannelID, false
-	}
-	return wire.ChannelID{}, false
-}

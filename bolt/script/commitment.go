@@ -154,8 +154,27 @@ func IsTrimmed(f Format, offered bool, amt amount.MilliSatoshi, feePerKw uint32,
 	return amt.Sat() < dust+HTLCFee(f, offered, feePerKw)
 }
 
-// keysFor derives a commitment's keys.
-func keysFor(p *Params, point wire.Point) (k Keys, err error) {
+// Recall, when it is set, gives a commitment's keys in the place of derive, which
+// derives them: for a process that makes the same commitments again and again, such as
+// a simulation. It is set before anything is built.
+var Recall func(d Derivation, derive func() (Keys, error)) (Keys, error)
+
+// Derivation is all that a commitment's keys depend on.
+type Derivation struct {
+	Broadcaster, Countersignatory Basepoints
+	PerCommitment                 wire.Point
+}
+
+// keysFor is a commitment's keys.
+func keysFor(p *Params, point wire.Point) (Keys, error) {
+	if Recall == nil {
+		return deriveKeys(p, point)
+	}
+	return Recall(Derivation{p.Broadcaster, p.Countersignatory, point}, func() (Keys, error) { return deriveKeys(p, point) })
+}
+
+// deriveKeys derives a commitment's keys.
+func deriveKeys(p *Params, point wire.Point) (k Keys, err error) {
 	k.PerCommitment, k.ToRemote = point, p.Countersignatory.Payment
 	if k.Revocation, err = DeriveRevocationPubKey(p.Countersignatory.Revocation, point); err != nil {
 		return k, err

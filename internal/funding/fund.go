@@ -20,19 +20,29 @@ import (
 // Open opens a channel with a peer and waits until its funding transaction is
 // broadcast. Errors: those of packages open and wallet, [ErrGone], [ErrRefused].
 func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
-	cfg, err := m.config(ctx, p)
+	wait, err := m.Begin(ctx, p, r)
 	if err != nil {
 		return Opened{}, err
+	}
+	return wait(ctx)
+}
+
+// Begin sends open_channel. The rest is done by [Manager.Message], and wait waits
+// for its end.
+func (m *Manager) Begin(ctx context.Context, p Peer, r Request) (wait func(context.Context) (Opened, error), err error) {
+	cfg, err := m.config(ctx, p)
+	if err != nil {
+		return nil, err
 	}
 	if r.Amount == wallet.All {
 		if r.Amount, err = m.all(p, r); err != nil {
 			m.unseen(p, cfg)
-			return Opened{}, err
+			return nil, err
 		}
 	}
 	var id wire.ChannelID
 	if _, err := io.ReadFull(m.cfg.Random, id[:]); err != nil {
-		return Opened{}, err
+		return nil, err
 	}
 	wish := open.Request{
 		TemporaryID: id, Funding: r.Amount, Push: r.Push, FeePerKw: r.Commit, Announce: r.Announce,
@@ -44,7 +54,7 @@ func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 	o, hello, err := open.Start(cfg, wish)
 	if err != nil {
 		m.unseen(p, cfg)
-		return Opened{}, err
+		return nil, err
 	}
 	t := &talk{
 		peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, opener: o, req: r,
@@ -54,12 +64,17 @@ func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 	if err := p.Send(hello); err != nil {
 		m.drop(t, err)
 	}
+	return func(ctx context.Context) (Opened, error) { return m.wait(ctx, t) }, nil
+}
+
+// wait waits for the end of a conversation that we began.
+func (m *Manager) wait(ctx context.Context, t *talk) (Opened, error) {
 	select {
 	case r := <-t.done:
 		return r.opened, r.err
 	case <-ctx.Done():
 		if m.drop(t, ctx.Err()) {
-			m.answer(p, t.id(), ctx.Err())
+			m.answer(t.peer, t.id(), ctx.Err())
 		}
 		r := <-t.done // it may have ended well in the meantime
 		return r.opened, r.err

@@ -33,7 +33,7 @@ func NewDesk(key onion.ECDHer, ch Machine) *Desk {
 	return &Desk{key: key, ch: ch, secrets: map[uint64][32]byte{}, decided: map[uint64]DecisionRow{}, asked: map[uint64]bool{}}
 }
 
-// Loaded is what the rows say of incoming HTLCs that are not done.
+// Loaded is what the rows say of incoming HTLCs.
 type Loaded struct {
 	Decided []DecisionRow
 	Ended   []channel.Resolved // of outgoing HTLCs that forward them
@@ -43,15 +43,19 @@ type Loaded struct {
 // Load takes what was decided before the channel was loaded.
 func (d *Desk) Load(l Loaded) {
 	for _, row := range l.Decided {
-		d.decided[row.In.ID] = row
+		if d.ch.Holds(row.In.ID) {
+			d.decided[row.In.ID] = row
+		}
 	}
 	for _, r := range l.Ended {
-		if _, ok := d.decided[r.Origin.In.ID]; !ok {
+		if id := r.Origin.In.ID; !d.Decided(id) && d.ch.Holds(id) {
 			d.decided[r.Origin.In.ID] = d.Answer(r)
 		}
 	}
 	for _, id := range l.Asked {
-		d.asked[id] = true
+		if d.ch.Holds(id) { // else it has ended before the one that forwards it
+			d.asked[id] = true
+		}
 	}
 }
 

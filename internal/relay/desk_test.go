@@ -103,13 +103,16 @@ func TestWhatWasDecidedBeforeTheLoadComesBeforeWhatHasEnded(t *testing.T) {
 			{Origin: channel.Origin{In: in(1)}, Reason: []byte{1}},
 			{Origin: channel.Origin{In: in(2)}, Malformed: &channel.Malformed{Code: 0xc005}},
 		},
-		Asked: []uint64{3},
+		Asked: []uint64{3, 9},
 	})
 	if err := errors.Join(d.Propose(1), d.Propose(2), d.Propose(3)); err != nil {
 		t.Fatal(err)
 	}
 	if len(m.proposed) != 2 || m.proposed[0] != "fulfil" || m.proposed[1] != "fail" {
 		t.Errorf("proposed %v", m.proposed)
+	}
+	if d.Asked(9) {
+		t.Error("what has ended is kept")
 	}
 	if !d.Asked(3) || d.Decided(3) || d.Asked(4) {
 		t.Error("what is on its way downstream was not handed on already")

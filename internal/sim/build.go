@@ -19,6 +19,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
+	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // edge is a channel of two nodes; ends[0] opened it.
@@ -28,7 +30,10 @@ type edge struct {
 	ends     [2]end
 	conn     *conn
 	id       wire.ChannelID
-	scid     wire.ShortChannelID
+	scid     wire.ShortChannelID // where it was announced last; zero: nowhere
+	late     bool                // it was opened by messages
+	stuck    uint32              // height until which no miner takes what closes it
+	push     amount.MilliSatoshi
 	funding  btcwire.OutPoint
 	capacity amount.Satoshi
 	atRisk   int64 // msat of HTLCs that were failed though they could be claimed
@@ -61,6 +66,7 @@ func (w *world) build() {
 	rng := w.cfg.draws(networks)
 	count := 3
 	switch {
+	case w.cfg.Script != nil:
 	case rng.IntN(12) == 0:
 		count = 7 + rng.IntN(24)
 	case rng.IntN(2) == 0:
@@ -76,6 +82,7 @@ func (w *world) build() {
 		if rng.IntN(8) == 0 {
 			n.slow = 10 * time.Second
 		}
+		n.opening = w.policy(uint32(1 + rng.IntN(3))) //nolint:gosec // small
 		n.forget()
 		w.nodes = append(w.nodes, n)
 	}
@@ -95,19 +102,77 @@ func (w *world) build() {
 		}
 	}
 	var txs []*btcwire.MsgTx
+	for _, n := range w.nodes {
+		txs = append(txs, w.endow(rng, n))
+	}
+	bank, tx := miner.NewBank(rng)
+	w.bank, txs = bank, append(txs, tx)
 	for i, p := range pairs {
 		e, tx := w.open(rng, i, w.nodes[p[0]], w.nodes[p[1]])
 		w.edges = append(w.edges, e)
 		txs = append(txs, tx)
 	}
 	w.stats.Nodes, w.stats.Channels = count, len(w.edges)
-	w.chain = genesis(w, startHeight, txs)
-	w.announce()
+	w.chain = miner.New(miner.Env{
+		Rand: w.rng, Log: w.logf, Fail: w.fail, Calm: func() bool { return w.calm }, Mined: w.mined,
+		Strict:  func(by miner.Node) bool { n := by.(*node); return n.honest() && n.view == w.chain.Tip },
+		Funding: func(at btcwire.OutPoint) bool { return w.funded[at] },
+	}, startHeight, txs)
+	w.graph = graph.New(*chaincfg.RegressionNetParams.GenesisHash)
+	for _, e := range w.edges {
+		w.announce(e, e.scid)
+	}
 	for _, n := range w.nodes {
-		w.commit(n, durable.Hold(struct{}{}, disk.TipRow{Tip: w.chain.tip}))
+		pending, err := n.purse.wallet.Connect(startHeight, txs)
+		if err == nil {
+			_, err = pending.Commit(w.ctx, n.disk)
+		}
+		if err != nil {
+			w.fail("%s: %v", n, err)
+		}
+		w.commit(n, durable.Hold(struct{}{}, disk.TipRow{Tip: w.chain.Tip}))
 	}
 	for _, e := range w.edges {
 		w.ready(rng, e)
+	}
+}
+
+// endow makes a node's first coins.
+func (w *world) endow(rng *rand.Rand, n *node) *btcwire.MsgTx {
+	n.furnish()
+	pending, err := n.purse.wallet.NewAddress(wallet.P2WPKH)
+	if err != nil {
+		w.fail("%s: %v", n, err)
+	}
+	addr, err := pending.Commit(w.ctx, n.disk)
+	if err != nil {
+		w.fail("%s: %v", n, err)
+	}
+	n.script = addr.Script
+	tx := btcwire.NewMsgTx(2)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: chainhash.Hash{2, byte(n.index)}}})
+	for range 4 + rng.IntN(8) {
+		value := 50_000 + rng.Int64N(200_000)
+		n.endowed += value
+		tx.AddTxOut(btcwire.NewTxOut(value, n.script))
+	}
+	return tx
+}
+
+// mined lets every node take in the new tip, in its own time, and those who do
+// not play by the rules act on it.
+func (w *world) mined() {
+	for _, n := range w.nodes {
+		n.after(w.jitter(5*time.Second), n.chase)
+	}
+	for _, n := range w.nodes {
+		if n.mute && n.offersExpired(w.chain.Tip.Height) {
+			n.betray(0)
+		}
+		if n.cheating() {
+			n.rob()
+		}
+		n.tend()
 	}
 }
 
@@ -134,7 +199,8 @@ func (w *world) open(rng *rand.Rand, i int, a, b *node) (*edge, *btcwire.MsgTx) 
 	tx.AddTxOut(btcwire.NewTxOut(int64(e.capacity), pkScript)) //nolint:gosec // below MaxMoney
 	e.funding = btcwire.OutPoint{Hash: tx.TxHash()}
 	e.id = script.ChannelID(e.funding)
-	e.scid = wire.NewShortChannelID(startHeight, uint32(i), 0) //nolint:gosec // few
+	e.scid = wire.NewShortChannelID(startHeight, uint32(len(w.nodes)+1+i), 0) //nolint:gosec // few
+	w.funded[e.funding] = true
 	for _, c := range a.conns {
 		if c.ends[0] == b || c.ends[1] == b {
 			e.conn = c
@@ -147,27 +213,28 @@ func (w *world) open(rng *rand.Rand, i int, a, b *node) (*edge, *btcwire.MsgTx) 
 	return e, tx
 }
 
-// announce makes the graph, which everybody knows. Terms do not change, and nobody
-// hears of closed channels.
-func (w *world) announce() {
-	w.graph = graph.New(*chaincfg.RegressionNetParams.GenesisHash)
+// announce puts a channel into the graph, which everybody knows. Terms do not
+// change, and nobody hears of closed channels.
+func (w *world) announce(e *edge, scid wire.ShortChannelID) {
+	if w.told[scid] {
+		return
+	}
+	w.told[scid], e.scid = true, scid
 	put := func(r durable.Row) {
 		if err := w.graph.Load(r); err != nil {
 			w.fail("graph: %v", err)
 		}
 	}
-	for _, e := range w.edges {
-		a, b := e.ends[0].n, e.ends[1].n
-		m := graph.NewAnnouncement(*chaincfg.RegressionNetParams.GenesisHash, e.scid, graph.Half{Node: a.id, Bitcoin: a.id}, graph.Half{Node: b.id, Bitcoin: b.id})
-		put(graph.AnnouncementRow{SCID: e.scid, Capacity: e.capacity, Raw: wire.Encode(m)})
-		for _, n := range [2]*node{a, b} {
-			u := &wire.ChannelUpdate{
-				ChainHash: *chaincfg.RegressionNetParams.GenesisHash, ShortChannelID: e.scid, Timestamp: began, MessageFlags: 1,
-				ChannelFlags: graph.Direction(n.id, e.other(n).id), CLTVExpiryDelta: n.policy.CLTVExpiryDelta, HTLCMinimumMsat: 1,
-				FeeBaseMsat: n.policy.FeeBaseMsat, FeeProportionalMillionths: n.policy.FeeProportionalMillionths, HTLCMaximumMsat: e.capacity.Msat(),
-			}
-			put(graph.UpdateRow{SCID: e.scid, Direction: u.ChannelFlags, Raw: wire.Encode(u)})
+	a, b := e.ends[0].n, e.ends[1].n
+	m := graph.NewAnnouncement(*chaincfg.RegressionNetParams.GenesisHash, scid, graph.Half{Node: a.id, Bitcoin: a.id}, graph.Half{Node: b.id, Bitcoin: b.id})
+	put(graph.AnnouncementRow{SCID: scid, Capacity: e.capacity, Raw: wire.Encode(m)})
+	for _, n := range [2]*node{a, b} {
+		u := &wire.ChannelUpdate{
+			ChainHash: *chaincfg.RegressionNetParams.GenesisHash, ShortChannelID: scid, Timestamp: began, MessageFlags: 1,
+			ChannelFlags: graph.Direction(n.id, e.other(n).id), CLTVExpiryDelta: n.policy.CLTVExpiryDelta, HTLCMinimumMsat: 1,
+			FeeBaseMsat: n.policy.FeeBaseMsat, FeeProportionalMillionths: n.policy.FeeProportionalMillionths, HTLCMaximumMsat: e.capacity.Msat(),
 		}
+		put(graph.UpdateRow{SCID: scid, Direction: u.ChannelFlags, Raw: wire.Encode(u)})
 	}
 }
 
@@ -180,7 +247,7 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 	for i := range limits {
 		limits[i] = channel.Limits{
 			DustLimit: 354, MaxHTLCValueInFlight: e.capacity.Msat(), ChannelReserve: e.capacity / 100, HTLCMinimum: 1,
-			ToSelfDelay: uint16(7 + rng.IntN(20)), MaxAcceptedHTLCs: 483, //nolint:gosec // small
+			ToSelfDelay: uint16(14 + rng.IntN(20)), MaxAcceptedHTLCs: 483, //nolint:gosec // small
 		}
 		if rng.IntN(6) == 0 {
 			limits[i].MaxAcceptedHTLCs = uint16(1 + rng.IntN(5)) //nolint:gosec // small

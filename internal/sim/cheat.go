@@ -1,6 +1,8 @@
 package sim
 
 import (
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -21,6 +23,7 @@ type theft struct {
 	edge  *edge
 	rows  channel.Rows
 	thief *keys.Channel // without a memory
+	tx    *btcwire.MsgTx
 }
 
 // cheating tells whether the node has broken with everybody.
@@ -49,7 +52,7 @@ func (n *node) denies(p invoice.Part) bool { return n.cheat != nil && p.PaymentH
 func (c *cheat) keep(n *node, id wire.ChannelID) {
 	rows := n.disk.Channels[id].Load()
 	number := rows.Commitment.Number
-	if rows.State.Received != number {
+	if rows.State.Received != number || rows.Commitment.Signature == (wire.Signature{}) {
 		return // in the middle of a write
 	}
 	list := c.past[id]
@@ -85,8 +88,8 @@ func (n *node) betray(back int) {
 		}
 		n.w.stats.Cheats++
 		n.w.logf("%s broadcasts commitment %d of %d", n, rows.State.Received, len(list)-1)
-		n.cheat.on = append(n.cheat.on, &theft{e, rows, thief})
-		n.w.chain.broadcast(n, tx)
+		n.cheat.on = append(n.cheat.on, &theft{e, rows, thief, tx})
+		_ = n.w.chain.Broadcast(n, tx) // it is offered again
 	}
 	if n.cheating() && n.up {
 		n.die()
@@ -102,7 +105,7 @@ func (n *node) offersExpired(height uint32) (expired bool) {
 // rob takes what can be taken from what was broadcast, at each block.
 func (n *node) rob() {
 	for _, t := range n.cheat.on {
-		f := enforce.Facts{Height: n.w.chain.tip.height, Spends: n.w.chain.spent, Decided: map[uint64]wire.Preimage{}}
+		f := enforce.Facts{Height: n.w.chain.Tip.Height, Spends: n.w.chain.Spent, Decided: map[uint64]wire.Preimage{}}
 		for i := range t.rows.HTLCs {
 			h := &t.rows.HTLCs[i]
 			if row := n.disk.Invoices[h.PaymentHash]; h.Incoming && row != nil {
@@ -114,11 +117,15 @@ func (n *node) rob() {
 			n.w.fail("%s robs: %v", n, err)
 		}
 		if plan.Kind != enforce.Ours {
+			_ = n.w.chain.Broadcast(n, t.tx) // another one may be confirmed
 			continue
 		}
 		for _, c := range plan.Claims {
+			if by, taken := n.w.chain.Spender(c.OutPoint); taken && (by == n || n.w.chance(2)) {
+				continue
+			}
 			if c.Kind != enforce.Anchor && c.NotBefore <= f.Height+1 {
-				n.claim(n.script, t.thief, c)
+				n.steal(t.thief, c)
 			}
 		}
 	}

@@ -14,13 +14,15 @@
 // written. In between anything may happen, a death above all.
 //
 // A run has two parts. First the schedule: payments in one part or several, two nodes
-// that pay one invoice, cuts, deaths between any two effects, slow disks, blocks,
-// reorganizations, transactions that wait, new feerates, closings, and peers that
-// vanish, sit on HTLCs, fall silent until what they offered expires, send anything,
-// come back with an old copy of their rows, or broadcast what they have revoked, fail
-// what they then claim on-chain, and take the second stages. Each is drawn at the start, so that a run can be had again without some
-// of them ([Shrink]). Then calm: everybody who lives comes back, blocks come, and all
-// must end; what channels are left must carry a payment.
+// that pay one invoice, channels that are opened, cuts, deaths between any two effects,
+// slow disks and full ones, blocks, reorganizations, transactions that wait or are
+// forgotten, days on which blocks are dear, new feerates, closings, and peers that
+// vanish, sit on HTLCs, fall silent until what they offered expires, send anything at
+// any time, come back with an old copy of their rows, or broadcast what they have
+// revoked, fail what they then claim on-chain, and take the second stages. Each is drawn
+// at the start, so that a run can be had again without some of them ([Shrink]); or it is
+// a script of bytes, each an event ([Config].Script). Then calm: everybody who lives
+// comes back, blocks come, and all must end; what channels are left must carry a payment.
 //
 // What must hold, at each write or at the end:
 //
@@ -35,8 +37,10 @@
 //   - every transaction is valid, and money is conserved;
 //   - no rule is broken between two honest nodes; nothing is left in rows or memory.
 //
-// What is not here: fees of claims (package sweep has its own tests; the miners of
-// this chain ask for none), the opening of channels, gossip. Dust and peers that are
+// Wallets, package sweep and package funding are the real ones. A node may lose what
+// was not worth its fee on the dearest day, and what no miner took in time.
+//
+// What is not here: gossip; everybody knows every channel. Dust and peers that are
 // silent for ever are not had in one run: such an HTLC has no output for whose sake
 // a channel is closed, and stays.
 package sim

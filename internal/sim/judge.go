@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -35,11 +34,11 @@ func (w *world) settle() {
 	}
 	why := ""
 	for range maxBlocks {
-		w.until(w.now + 20*time.Second)
+		w.until(w.time.Now + 20*time.Second)
 		if why = w.ended(); why == "" {
 			return
 		}
-		w.chain.mine()
+		w.chain.Mine()
 	}
 	w.fail("it does not end: %s", why)
 }
@@ -68,7 +67,7 @@ func (w *world) prove() {
 				Amount: amount.OrAny{Msat: 1_000_000}, Expiry: 3600,
 			}
 			x := w.request(n, o, r)
-			w.until(w.now + 60*time.Second)
+			w.until(w.time.Now + 60*time.Second)
 			if p := n.disk.Payments[x.row.PaymentHash]; p == nil || p.Result.Status != pay.Complete {
 				w.fail("%s does not carry a payment any more: %+v", l, p)
 			}
@@ -87,7 +86,7 @@ func (n *node) tend() {
 
 // ended tells what still goes on; empty: nothing.
 func (w *world) ended() string {
-	if len(w.chain.mempool) > 0 {
+	if w.chain.Waiting() > 0 {
 		return "transactions wait"
 	}
 	for _, n := range w.nodes {
@@ -97,14 +96,19 @@ func (w *world) ended() string {
 		switch {
 		case !n.up:
 			return fmt.Sprintf("%s is down", n)
-		case n.view != w.chain.tip || n.chasing || len(n.jobs) > 0:
-			return fmt.Sprintf("%s is busy with block %d of %d, %d writes", n, n.view.height, w.chain.tip.height, len(n.jobs))
+		case n.purse.work != nil:
+			return fmt.Sprintf("%s sweeps", n)
+		case n.view != w.chain.Tip || n.chasing || len(n.jobs) > 0:
+			return fmt.Sprintf("%s is busy with block %d of %d, %d writes", n, n.view.Height, w.chain.Tip.Height, len(n.jobs))
 		case len(n.disk.Unfinished()) > 0:
 			return fmt.Sprintf("%s has unfinished payments", n)
 		}
 		for _, l := range n.order {
 			o := l.edge.other(n)
 			rows := n.disk.Channels[l.edge.id].Load()
+			if _, placed := n.places[l.edge.id]; !placed && !rows.Params.LocalIsOpener {
+				continue // its opener has forgotten it, or is no more
+			}
 			switch {
 			case l.busy || l.awake:
 				return fmt.Sprintf("%s is busy", l)
@@ -139,7 +143,7 @@ func idle(rows channel.Rows) bool {
 
 // judge checks what must hold at the end.
 func (w *world) judge() {
-	if !w.chain.conserved() {
+	if !w.chain.Conserved() {
 		w.fail("money is not conserved")
 	}
 	w.judgePayments()
@@ -156,6 +160,8 @@ func (w *world) judge() {
 
 // count adds up how channels ended.
 func (w *world) count() {
+	c := &w.chain.Stats
+	w.stats.Blocks, w.stats.Reorgs, w.stats.Evicted, w.stats.Spikes = c.Blocks, c.Reorgs, c.Evicted, c.Spikes
 	for _, e := range w.edges {
 		for _, s := range e.ends {
 			switch s.kind {
@@ -208,14 +214,18 @@ func (w *world) judgePayments() {
 
 // judgeBalance compares what a node has with what it is due.
 func (w *world) judgeBalance(n *node) {
-	got := w.chain.balance(n.script) * 1000
-	due, allowed := n.disk.Audit.Earned, int64(0)
+	got := w.chain.Balance(func(script []byte) bool { return w.owners[string(script)] == n }) * 1000
+	due, allowed := n.disk.Audit.Earned+n.endowed*1000, w.chain.Paid[n]*1000
+	allowed += n.hung()
 	for _, e := range n.edges {
 		me := &e.ends[e.end(n)]
-		due += int64(me.start) //nolint:gosec // below 2^63
+		due += int64(me.start) + e.gift(n) //nolint:gosec // below 2^63
 		allowed += e.atRisk
-		spend, spent := w.chain.spent[e.funding]
+		spend, spent := w.chain.Spent[e.funding]
 		if !spent {
+			if _, funded := w.chain.UTXO[e.funding]; !funded {
+				continue
+			}
 			got += int64(n.disk.Channels[e.id].Rows.State.ToLocal) //nolint:gosec // below 2^63
 			continue
 		}
@@ -230,7 +240,7 @@ func (w *world) judgeBalance(n *node) {
 		if me.kind == enforce.TheirsRevoked {
 			w.judgePenalty(n, e, spend.Tx)
 		}
-		allowed += n.dust(e, me)
+		allowed += n.disk.Channels[e.id].Dust(me.kind, me.number) + w.dear(spend.Tx)
 	}
 	for _, hash := range n.disk.Hashes {
 		if row := n.disk.Invoices[hash]; row.Status == invoice.Paid {
@@ -251,50 +261,71 @@ func (w *world) judgeBalance(n *node) {
 func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) {
 	txid := tx.TxHash()
 	for i, out := range tx.TxOut {
-		if out.Value == int64(script.AnchorSize) {
+		if out.Value == int64(script.AnchorSize) || out.Value <= w.worth() {
 			continue
 		}
-		by, spent := w.chain.spent[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] //nolint:gosec // an output's index
+		by, spent := w.chain.Spent[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] //nolint:gosec // an output's index
 		for j := 0; spent && j < len(by.Tx.TxIn); j++ {
-			if by.Tx.TxIn[j].PreviousOutPoint.Hash == txid && !pays(by.Tx, n.script) {
+			if by.Tx.TxIn[j].PreviousOutPoint.Hash == txid && w.chain.First[by.Tx.TxHash()] != n {
 				// The cheat took it to the second stage.
-				by, spent = w.chain.spent[btcwire.OutPoint{Hash: by.Tx.TxHash(), Index: uint32(j)}] //nolint:gosec // an output's index
+				by, spent = w.chain.Spent[btcwire.OutPoint{Hash: by.Tx.TxHash(), Index: uint32(j)}] //nolint:gosec // an output's index
 				break
 			}
 		}
-		if !spent || !pays(by.Tx, n.script) {
+		if !spent || w.chain.First[by.Tx.TxHash()] != n {
 			w.fail("%s: output %d of %d sat of a revoked commitment of %s was not taken by %s", e, i, out.Value, e.other(n), n)
 		}
 	}
 }
 
-func pays(tx *btcwire.MsgTx, to []byte) bool {
-	return slices.ContainsFunc(tx.TxOut, func(o *btcwire.TxOut) bool { return string(o.PkScript) == string(to) })
+// gift is what a channel that was opened gave the other side.
+func (e *edge) gift(n *node) int64 {
+	_, funded := e.w.chain.UTXO[e.funding]
+	if _, spent := e.w.chain.Spent[e.funding]; !funded && !spent {
+		return 0
+	}
+	push := int64(e.push) //nolint:gosec // below 2^63
+	if e.end(n) == 0 {
+		return -push
+	}
+	return push
 }
 
-// dust is what a commitment without outputs for what is below the dust limit may
-// have cost a side: its HTLCs there, and what was rounded.
-func (n *node) dust(e *edge, me *end) (sum int64) {
-	const rounded = 1000
-	if me.kind == enforce.Mutual {
-		return rounded
-	}
-	side := channel.Remote
-	if me.kind == enforce.Ours {
-		side = channel.Local
-	}
-	s := n.disk.Channels[e.id]
-	for _, k := range s.Keys {
-		h := s.HTLCs[k]
-		if !h.StoodIn(side, me.number) {
+// hung is what a node may have lost because no miner took a close in time: what it
+// had to claim upstream, or downstream, by then.
+func (n *node) hung() (msat int64) {
+	for _, e := range n.edges {
+		if e.stuck == 0 {
 			continue
 		}
-		sum += rounded
-		if h.Amount.Sat() < 354 {
-			sum += int64(h.Amount) //nolint:gosec // dust
+		s := n.disk.Channels[e.id]
+		for _, k := range s.Keys {
+			if h := s.HTLCs[k]; h.CLTVExpiry <= e.stuck+60 {
+				msat += int64(h.Amount) //nolint:gosec // below 2^63
+			}
 		}
 	}
-	return sum + rounded
+	return msat
+}
+
+// worth is the least that an output must hold to be worth a claim on the dearest day
+// of the run.
+func (w *world) worth() int64 {
+	peak := w.chain.Peak()
+	if peak < 300 {
+		return 350 + peak*5/4
+	}
+	return 350 + peak*4 // a commitment, its child and an HTLC transaction
+}
+
+// dear is what the outputs of a commitment are worth that were not worth a claim.
+func (w *world) dear(tx *btcwire.MsgTx) (msat int64) {
+	for _, out := range tx.TxOut {
+		if out.Value <= w.worth() && out.Value != int64(script.AnchorSize) {
+			msat += out.Value * 1000
+		}
+	}
+	return msat
 }
 
 // judgeRows checks that nothing is left over.

@@ -27,16 +27,16 @@ type link struct {
 	conn  *line // nil: the peer is away
 	since time.Duration
 	desk  *relay.Desk
-	after []func() // once the outcome is visible
-	said  [][]byte // by a liar
+	first []wire.Message // to send before anything else
+	after []func()       // once the outcome is visible
 
 	risked map[uint64]bool // HTLCs that were failed though they could be claimed
 }
 
-// newLink makes the link of a channel, with signer's memory empty.
-func (n *node) newLink(e *edge, ch *channel.Channel) *link {
+// newLink makes the link of a channel.
+func (n *node) newLink(e *edge, ch *channel.Channel, s *keys.Channel) *link {
 	l := &link{
-		n: n, edge: e, ch: ch, signer: n.signer(ch.Params().KeyIndex, false), since: n.w.now,
+		n: n, edge: e, ch: ch, signer: s, since: n.w.time.Now,
 		desk: relay.NewDesk(n.ring.Node(), ch), risked: map[uint64]bool{},
 	}
 	n.links[ch.ID()] = l
@@ -78,12 +78,14 @@ func (l *link) turn() {
 // visible makes an outcome visible, one effect after the other.
 func (l *link) visible(v channel.Visible) {
 	l.reload()
-	for _, m := range v.Send {
+	first := l.first
+	l.first = nil
+	for _, m := range append(first, v.Send...) {
 		if !l.n.alive() {
 			return
 		}
 		if l.conn != nil {
-			l.conn.send(l, m)
+			l.conn.send(l.conn.end(l.n), m)
 		}
 	}
 	for _, e := range v.Raise {
@@ -120,6 +122,9 @@ func (l *link) reload() {
 	ch, err := channel.Load(rows)
 	if err != nil {
 		l.n.w.fail("%s: %v", l, err)
+	}
+	if l.n.w.time.Step%4 > 0 { // it takes long
+		return
 	}
 	if again := ch.Rows(); !same(again, rows) || ch.State() != l.ch.State() {
 		l.n.w.fail("%s: the rows give another machine:\n%s\n%s", l, show(rows), show(again))
@@ -161,7 +166,13 @@ func (l *link) raise(e channel.Event) {
 		l.n.after(w.jitter(time.Second), l.n.enforce)
 	case channel.ClosedMutually:
 		w.logf("%s is closed mutually", l)
-		w.chain.broadcast(l.n, e.Tx)
+		_ = w.chain.Broadcast(l.n, e.Tx) // it is offered again
+	case channel.Ready:
+		w.logf("%s is ready at %s", l, e.SCID)
+		if o := l.edge.other(l.n).links[l.edge.id]; e.SCID != 0 && o != nil && o.ch.Status().SCID == e.SCID {
+			w.announce(l.edge, e.SCID)
+		}
+		l.n.hope()
 	case channel.DataLoss:
 		if l.n.confused() || l.edge.other(l.n).confused() {
 			break
@@ -178,13 +189,13 @@ func (l *link) revive() {
 		if err != nil {
 			l.n.w.fail("%s: %v", l, err)
 		}
-		l.n.w.chain.broadcast(l.n, tx)
+		_ = l.n.w.chain.Broadcast(l.n, tx) // it is offered again
 	case s.Closing != nil && s.Status < channel.Spent:
 		tx, err := l.ch.ClosingTx(l.signer)
 		if err != nil {
 			l.n.w.fail("%s: %v", l, err)
 		}
-		l.n.w.chain.broadcast(l.n, tx)
+		_ = l.n.w.chain.Broadcast(l.n, tx) // it is offered again
 	}
 }
 
@@ -286,7 +297,7 @@ func (l *link) connected(c *line) {
 
 // disconnected says that the connection c is gone.
 func (l *link) disconnected(c *line) {
-	l.since = l.n.w.now
+	l.since = l.n.w.time.Now
 	l.put(func() {
 		if l.conn == c {
 			l.conn = nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/sim/babble"
 )
 
 // conn is the connection of two nodes, which comes and goes. What is sent on it
@@ -16,6 +17,7 @@ type conn struct {
 	hears   [2]bool          // that an end takes messages of this connection
 	last    [2]time.Duration // when the last message to an end arrives
 	waiting bool             // an attempt to connect is coming
+	said    [][]byte         // by liars
 }
 
 func (c *conn) end(n *node) int {
@@ -50,7 +52,7 @@ func (c *conn) connect() {
 	this := c.line
 	for i, n := range c.ends {
 		at := c.w.jitter(time.Second)
-		c.last[i] = c.w.now + at
+		c.last[i] = c.w.time.Now + at
 		n.after(at, func() {
 			if c.line != this || !c.up {
 				return
@@ -66,36 +68,60 @@ func (c *conn) connect() {
 }
 
 // send puts a message on its way to the other end.
-func (l *line) send(from *link, m wire.Message) {
-	c, me := l.conn, l.end(from.n)
+func (l *line) send(me int, m wire.Message) {
+	c, from := l.conn, l.ends[me]
 	if c.line != l || !c.up || !c.hears[me] {
 		return // it is lost
 	}
 	b := wire.Encode(m) // nothing is shared between two nodes
 	to := c.ends[1-me]
-	at := max(c.last[1-me], c.w.now+c.w.jitter(2*time.Second))
+	at := max(c.last[1-me], c.w.time.Now+c.w.jitter(2*time.Second))
 	c.last[1-me] = at
-	id := from.edge.id
-	if from.n.lies && c.w.chance(6) {
-		b = c.w.lie(from, b)
+	if from.lies && c.w.chance(6) {
+		c.w.stats.Lies++
+		c.said = append(c.said, b)
+		b = babble.Lie(c.w.rng, c.said, b)
+		c.w.logf("%s lies", from)
 	}
-	c.w.logf("%s sends %s", from, wire.Name(m))
-	to.after(at-c.w.now, func() {
+	c.w.logf("%s sends %s %s", from, to, wire.Name(m))
+	to.after(at-c.w.time.Now, func() {
 		if c.line != l || !c.hears[1-me] {
 			return
 		}
 		decoded, err := wire.Decode(b)
 		if err != nil {
-			if !from.n.lies {
+			if !from.lies {
 				c.w.fail("%s: %s cannot be read: %v", to, wire.Name(m), err)
 			}
 			c.cut("a message cannot be read")
 			return
 		}
-		if link := to.links[id]; link != nil {
-			link.message(l, decoded)
-		}
+		l.hear(1-me, decoded)
 	})
+}
+
+// hear takes a message of the other end, as package node does.
+func (l *line) hear(me int, m wire.Message) {
+	n, from := l.ends[me], l.ends[1-me]
+	if n.mute || n.purse.funding.Message(n.w.ctx, caller{l, me}, m) || !n.up {
+		return
+	}
+	id, all := wire.ChannelOf(m)
+	if all {
+		for _, link := range n.order {
+			if link.edge.other(n) == from {
+				link.message(l, m)
+			}
+		}
+		return
+	}
+	if link := n.links[id]; link != nil && link.edge.other(n) == from {
+		link.message(l, m)
+		return
+	}
+	if _, ok := m.(*wire.ChannelReestablish); ok {
+		l.send(me, &wire.Error{ChannelID: id, Data: []byte("unknown channel")})
+	}
 }
 
 // cut ends the connection. Each end notices in its own time, and takes until then
@@ -123,6 +149,7 @@ func (c *conn) notice(i int) {
 		return
 	}
 	c.hears[i] = false
+	c.ends[i].purse.funding.Down(caller{c.line, i})
 	for _, l := range c.ends[i].order {
 		if l.edge.conn == c {
 			l.disconnected(c.line)
@@ -135,21 +162,4 @@ func (c *conn) died(n *node) {
 	c.hears[c.end(n)] = false
 	c.cut("one end died")
 	c.soon()
-}
-
-// lie is a message in the place of another: an earlier one, the same with a byte
-// changed, or none that means anything.
-func (w *world) lie(from *link, b []byte) []byte {
-	from.said = append(from.said, b)
-	lie := append([]byte(nil), b...)
-	switch w.rng.IntN(4) {
-	case 0:
-		lie = from.said[w.rng.IntN(len(from.said))]
-	case 1:
-		return wire.Encode(&wire.Ping{})
-	default:
-		lie[w.rng.IntN(len(lie))] ^= 1 << w.rng.IntN(8)
-	}
-	w.logf("%s lies", from)
-	return lie
 }

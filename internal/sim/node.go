@@ -8,9 +8,9 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -19,27 +19,33 @@ import (
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
+	"github.com/leyden-ln/leyden/internal/sim/lent"
+	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // node is one node. What stands below the line is lost when it dies.
 type node struct {
-	w      *world
-	index  int
-	ring   *keys.Ring
-	id     wire.NodeID
-	script []byte // of its wallet
-	policy relay.Policy
-	disk   *disk.Disk
-	conns  []*conn
-	stale  bool       // it has lost state
-	copied *disk.Disk // nil: no snapshot was made
-	mute   bool       // it hears nothing any more, and says nothing
-	edges  []*edge
-	cheat  *cheat        // nil: honest
-	gone   bool          // vanished for ever
-	holds  bool          // sits on HTLCs
-	slow   time.Duration // a write takes so long, at the most
-	lies   bool          // what it sends is not always what it should be
+	w       *world
+	index   int
+	ring    *keys.Ring
+	id      wire.NodeID
+	script  []byte // of its wallet
+	policy  relay.Policy
+	opening open.Policy
+	endowed int64 // what it had on-chain at the beginning
+	disk    *disk.Disk
+	conns   []*conn
+	stale   bool       // it has lost state
+	copied  *disk.Disk // nil: no snapshot was made
+	mute    bool       // it hears nothing any more, and says nothing
+	edges   []*edge
+	cheat   *cheat        // nil: honest
+	gone    bool          // vanished for ever
+	holds   bool          // sits on HTLCs
+	slow    time.Duration // a write takes so long, at the most
+	lies    bool          // what it sends is not always what it should be
+	full    bool          // its disk is
 
 	up   bool
 	life int // which one; what was begun in an earlier life does not go on
@@ -59,8 +65,10 @@ type node struct {
 	hoping   []func() // to call when a way may have opened
 	height   uint32
 	spends   map[btcwire.OutPoint]enforce.Spend
-	view     *block // the last block that was taken in
-	chasing  bool   // blocks are being taken in
+	view     *miner.Block // the last block that was taken in
+	chasing  bool         // blocks are being taken in
+	purse    *purse
+	places   map[wire.ChannelID]wire.ShortChannelID // of funding outputs, up to view
 }
 
 func (n *node) String() string { return fmt.Sprintf("n%d", n.index) }
@@ -69,9 +77,8 @@ func (n *node) String() string { return fmt.Sprintf("n%d", n.index) }
 func (n *node) honest() bool { return n.cheat == nil && !n.gone && !n.holds && !n.lies && !n.stale }
 
 func newNode(w *world, i int) *node {
-	n := &node{w: w, index: i, ring: allKeys.ring(i), disk: disk.New(), fuse: -1}
+	n := &node{w: w, index: i, ring: lent.Ring(i), disk: disk.New(), fuse: -1}
 	n.id = n.ring.Node().ID()
-	n.script = script.P2WPKH(n.id)
 	n.disk.Hook = func(r durable.Row) { n.check(r) }
 	return n
 }
@@ -128,6 +135,12 @@ func (n *node) sync() {
 	}
 	jobs := n.jobs
 	n.jobs = nil
+	if n.full {
+		n.w.logf("%s: the disk is full", n)
+		n.w.stats.Full++
+		n.die()
+		return
+	}
 	for _, j := range jobs {
 		then := n.write(j)
 		n.after(n.w.jitter(2*time.Millisecond), then)
@@ -169,6 +182,7 @@ func (n *node) forget() {
 	n.till, n.parts, n.ringing = invoice.Till{}, nil, false
 	n.memory, n.hoping = route.Memory{}, nil
 	n.spends, n.view, n.chasing, n.height = nil, nil, false, 0
+	n.purse, n.places = nil, nil
 }
 
 // start begins a life from the rows, in the order of package node: payments are
@@ -180,8 +194,9 @@ func (n *node) start() {
 	n.w.logf("%s starts", n)
 	n.up = true
 	n.forget()
-	n.view = n.disk.Tip.(*block)
-	n.height, n.spends = n.view.height, n.w.chain.spendsAt(n.view)
+	n.view = n.disk.Tip.(*miner.Block)
+	n.height, n.spends, n.places = n.view.Height, n.w.chain.SpendsAt(n.view), n.placesAt(n.view)
+	n.furnish()
 	loaded := n.loadPayments()
 	n.loadChannels()
 	n.grace()
@@ -204,23 +219,7 @@ func (n *node) start() {
 // what was decided before.
 func (n *node) loadChannels() {
 	d := n.disk
-	before := map[wire.ChannelID]*relay.Loaded{}
-	for _, id := range d.Order {
-		before[id] = &relay.Loaded{}
-	}
-	d.Live(func(h *channel.HTLCRow) {
-		if in := h.Origin.In; in != nil {
-			before[in.Channel].Asked = append(before[in.Channel].Asked, in.ID)
-		}
-		if row, ok := d.Decisions[channel.Ref{Channel: h.Channel, ID: h.ID}]; ok && h.Incoming {
-			before[h.Channel].Decided = append(before[h.Channel].Decided, row)
-		}
-	})
-	for _, s := range d.Settlements {
-		if in := s.Origin.In; in != nil {
-			before[in.Channel].Ended = append(before[in.Channel].Ended, resolved(s))
-		}
-	}
+	before := d.Before()
 	for _, id := range d.Order {
 		rows := d.Channels[id].Load()
 		if rows.Status.Status == channel.Closed {
@@ -230,30 +229,33 @@ func (n *node) loadChannels() {
 		if err != nil {
 			n.w.fail("%s: %v", n, err)
 		}
-		l := n.newLink(n.edgeOf(id), ch)
-		l.signer.Remember(d.Signers[rows.Params.KeyIndex])
+		s := n.signer(rows.Params.KeyIndex, false)
+		s.Remember(d.Signers[rows.Params.KeyIndex])
+		l := n.newLink(n.edgeOf(rows), ch, s)
 		l.desk.Load(*before[id])
 	}
 }
 
-func resolved(s channel.SettlementRow) channel.Resolved {
-	return channel.Resolved{Out: s.HTLC, Origin: s.Origin, Amount: s.Amount, Preimage: s.Preimage, Reason: s.Reason, Malformed: s.Malformed}
-}
-
-func (n *node) edgeOf(id wire.ChannelID) *edge {
+// edgeOf is a channel of the node. It may have died at once when it was opened.
+func (n *node) edgeOf(rows channel.Rows) *edge {
 	for _, e := range n.edges {
-		if e.id == id {
+		if e.id == rows.Params.Channel {
 			return e
 		}
 	}
-	n.w.fail("%s: channel %s is not its own", n, id)
+	for _, c := range n.conns {
+		if c.ends[1-c.end(n)].id == rows.Params.Peer {
+			return n.w.made(n, rows, c)
+		}
+	}
+	n.w.fail("%s: channel %s is not its own", n, rows.Params.Channel)
 	return nil
 }
 
 // named finds the link of a short_channel_id.
 func (n *node) named(scid wire.ShortChannelID) *link {
 	for _, l := range n.order {
-		if l.edge.scid == scid {
+		if scid != 0 && l.ch.Status().SCID == scid {
 			return l
 		}
 	}
@@ -263,6 +265,8 @@ func (n *node) named(scid wire.ShortChannelID) *link {
 // check holds each row that is written against what no node may ever write.
 func (n *node) check(r durable.Row) {
 	switch r := r.(type) {
+	case wallet.AddressRow:
+		n.w.owners[string(r.Script)] = n
 	case invoice.PaidRow:
 		n.w.stats.Paid++
 		n.w.logf("%s is paid %s of %s", n, r.Received, short(r.PaymentHash))
@@ -291,6 +295,15 @@ func short(h wire.PaymentHash) string { return fmt.Sprintf("%x", h[:3]) }
 // invoice makes a new invoice of the node.
 func (n *node) newInvoice(r invoice.Request) (invoice.Row, error) {
 	return invoice.New(r, invoice.Issuer{Network: bolt11.Regtest, ID: n.id, Sign: n.ring.Node().SignRecoverable}, n.w.unix())
+}
+
+// signer is the keys of a channel of a node, with an empty memory.
+func (n *node) signer(index uint32, thief bool) *keys.Channel {
+	c, err := n.w.lent.Channel(n.index, index, thief)
+	if err != nil {
+		n.w.fail("%s: %v", n, err)
+	}
+	return c
 }
 
 // bytes32 draws 32 bytes.

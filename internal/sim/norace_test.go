@@ -2,5 +2,5 @@
 
 package sim
 
-// few is how many runs there is always time for.
-const few = 20
+// many is how many runs there are without -short.
+const many = 2000

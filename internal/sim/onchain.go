@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -11,6 +12,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
+	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/sweep"
 )
 
 // onChainPolicy is the default one, but that a run need not wait for a hundred
@@ -23,36 +26,48 @@ func onChainPolicy() enforce.Policy {
 
 // chase takes in the chain block by block.
 func (n *node) chase() {
-	if n.chasing || n.view == n.w.chain.tip {
+	if n.chasing || n.view == n.w.chain.Tip {
 		return
 	}
 	n.chasing = true
-	next := n.step(n.w.chain.tip)
+	next := n.step(n.w.chain.Tip)
 	if next == nil { // the view is not in the best chain
-		n.w.logf("%s: block %d is gone", n, n.view.height)
-		for _, tx := range n.view.txs {
+		if pending, err := n.purse.wallet.Disconnect(n.view.Height); !commit(n.purse, pending, err) {
+			return
+		}
+		n.w.logf("%s: block %d is gone", n, n.view.Height)
+		for _, tx := range n.view.Txs {
 			for _, in := range tx.TxIn {
 				delete(n.spends, in.PreviousOutPoint)
 			}
 		}
-		n.view = n.view.parent
+		gone := map[wire.ChannelID]wire.ShortChannelID{}
+		n.place(n.view, gone)
+		for id := range gone {
+			delete(n.places, id)
+		}
+		n.view = n.view.Parent
 	} else {
+		if pending, err := n.purse.wallet.Connect(next.Height, next.Txs); !commit(n.purse, pending, err) {
+			return
+		}
 		n.view = next
-		for _, tx := range next.txs {
+		n.place(next, n.places)
+		for _, tx := range next.Txs {
 			for _, in := range tx.TxIn {
-				n.spends[in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: next.height}
+				n.spends[in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: next.Height}
 			}
 		}
 	}
-	n.height = n.view.height
+	n.height = n.view.Height
 	n.tellLinks()
 }
 
 // step is the block after the view in the chain that ends in tip; nil: the view is
 // not in it.
-func (n *node) step(tip *block) *block {
-	for b := tip; b != nil && b.height > n.view.height; b = b.parent {
-		if b.parent == n.view {
+func (n *node) step(tip *miner.Block) *miner.Block {
+	for b := tip; b != nil && b.Height > n.view.Height; b = b.Parent {
+		if b.Parent == n.view {
 			return b
 		}
 	}
@@ -72,6 +87,9 @@ func (n *node) tellLinks() {
 	for _, l := range n.order {
 		left++
 		l.put(func() {
+			if scid, placed := n.places[l.edge.id]; placed {
+				l.ch.FundingDepth(scid, height-scid.Height()+1)
+			}
 			if _, spent := n.spends[l.edge.funding]; spent {
 				l.ch.SpentOnChain()
 			} else {
@@ -86,10 +104,14 @@ func (n *node) tellLinks() {
 
 // blockDone is the rest of a block's work.
 func (n *node) blockDone(struct{}) {
+	n.purse.rebroadcast()
 	for _, l := range n.order {
 		l.revive()
 	}
 	n.enforce()
+	if !n.up {
+		return
+	}
 	n.chasing = false
 	n.after(n.w.jitter(100*time.Millisecond), n.chase)
 }
@@ -100,7 +122,7 @@ const longAway = 6
 
 // grace gives peers that while after a start.
 func (n *node) grace() {
-	if tip := n.w.chain.tip.height; tip >= n.view.height+longAway {
+	if tip := n.w.chain.Tip.Height; tip >= n.view.Height+longAway {
 		n.disk.Back = tip
 	}
 	if n.disk.Back == 0 {
@@ -120,16 +142,20 @@ func (n *node) enforce() {
 	f := enforce.Facts{
 		Height: n.height, Spends: n.spends, Learnt: map[wire.PaymentHash]wire.Preimage{}, Incoming: n.disk.Incoming(),
 	}
+	work := sweep.Work{Height: n.height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	for _, l := range n.order {
 		if !n.alive() {
 			return
 		}
-		l.enforce(f)
+		l.enforce(f, &work)
+	}
+	if n.alive() {
+		n.purse.sweep(work)
 	}
 }
 
 // enforce does what the chain asks for, once the channel is no longer open.
-func (l *link) enforce(f enforce.Facts) {
+func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 	n := l.n
 	s := n.disk.Channels[l.edge.id]
 	rows := s.Load()
@@ -152,7 +178,16 @@ func (l *link) enforce(f enforce.Facts) {
 	}
 	maps.Copy(f.Learnt, plan.Preimages)
 	l.note(&plan)
-	l.sweep(&plan)
+	if plan.Publish {
+		p, err := sweep.ParentOf(rows, l.signer)
+		if err != nil {
+			n.w.fail("%s: %v", l, err)
+		}
+		work.Parents[p.Tx.TxHash()] = p
+	}
+	if !plan.Done {
+		work.Add(&plan, miner.Spends(rows.Params.Funding, n.spends))
+	}
 	for i := range plan.Upstream {
 		if v := &plan.Upstream[i]; v.AtRisk && !l.risked[v.HTLC.ID] {
 			l.risked[v.HTLC.ID] = true
@@ -182,40 +217,25 @@ func (l *link) note(plan *enforce.Plan) {
 	me.kind, me.number, me.txid = plan.Kind, plan.Number, plan.TxID
 }
 
-// sweep broadcasts what takes the claims: alone what must stand alone, and the rest
-// together or not.
-func (l *link) sweep(plan *enforce.Plan) {
-	var batch []enforce.Claim
-	for i := range plan.Claims {
-		c := plan.Claims[i]
-		if c.Kind == enforce.Anchor || c.NotBefore > l.n.height+1 {
-			continue
-		}
-		if c.Apart || c.Presigned != nil {
-			l.n.claim(l.n.script, l.signer, c)
-		} else {
-			batch = append(batch, c)
-		}
-	}
-	if len(batch) > 0 {
-		l.n.claim(l.n.script, l.signer, batch...)
-	}
-}
-
-// claim makes a transaction of claims and broadcasts it. It pays no fee.
-func (n *node) claim(to []byte, s enforce.Signer, claims ...enforce.Claim) {
-	d, err := enforce.Assemble(claims...)
+// steal takes a claim of a commitment that is not to be taken. Somebody's coin pays
+// the fee.
+func (n *node) steal(s enforce.Signer, c enforce.Claim) {
+	d, err := enforce.Assemble(c)
 	if err != nil {
 		n.w.fail("%s: %v", n, err)
 	}
 	if d.In > d.Out {
-		d.Tx.AddTxOut(btcwire.NewTxOut(int64(d.In-d.Out), to)) //nolint:gosec // below MaxMoney
+		d.Tx.AddTxOut(btcwire.NewTxOut(int64(d.In-d.Out), n.script)) //nolint:gosec // below MaxMoney
+	}
+	if !n.w.bank.Lend(n.w.chain, d.Tx) {
+		return
 	}
 	if err := d.Sign(func(wire.ChannelID) (enforce.Signer, error) { return s, nil }); err != nil {
 		n.w.fail("%s: %v", n, err)
 	}
-	n.w.stats.Claims += len(claims)
-	n.w.chain.broadcast(n, d.Tx)
+	if n.w.chain.Broadcast(n, d.Tx) == nil {
+		n.w.stats.Thefts++
+	}
 }
 
 // close forgets the link of a channel that is closed for good.

@@ -119,7 +119,7 @@ func (d *driver) sleep() {
 	d.timer++
 	if at, ok := d.p.Deadline(); ok {
 		timer := d.timer
-		left := time.Duration(at-began)*time.Second - d.n.w.now //nolint:gosec // deadlines are near
+		left := time.Duration(at-began)*time.Second - d.n.w.time.Now //nolint:gosec // deadlines are near
 		d.n.after(max(left, 0), func() {
 			if d.timer == timer {
 				d.put(func() { d.p.Tick(d.n.w.unix()) })
@@ -167,7 +167,7 @@ const soon = 15 * time.Second
 // expects tells whether a channel is expected back.
 func (n *node) expects() bool {
 	for _, l := range n.order {
-		if !l.ch.Online() && n.w.now-l.since < soon {
+		if !l.ch.Online() && n.w.time.Now-l.since < soon {
 			return true
 		}
 	}
@@ -194,10 +194,10 @@ func (l *link) capacity() (spendable amount.MilliSatoshi, usable bool) {
 // own are the channels that can carry an HTLC now.
 func (n *node) own() (list []route.Own) {
 	for _, l := range n.order {
-		if spendable, usable := l.capacity(); usable {
+		if spendable, usable := l.capacity(); usable && l.ch.Status().SCID != 0 {
 			p := l.ch.Params()
 			list = append(list, route.Own{
-				SCID: l.edge.scid, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,
+				SCID: l.ch.Status().SCID, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,
 				Maximum: min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
 			})
 		}
@@ -228,20 +228,7 @@ func (n *node) refused(attempt uint64, why error) {
 func (n *node) loadPayments() (list []*driver) {
 	d := n.disk
 	n.last = d.Last
-	alive := map[uint64]bool{}
-	d.Live(func(h *channel.HTLCRow) {
-		if !h.Incoming && h.Origin.Attempt != 0 {
-			alive[h.Origin.Attempt] = true
-		}
-	})
-	settled := map[uint64]channel.SettlementRow{}
-	for _, s := range d.Settlements {
-		if s.Origin.Attempt != 0 {
-			settled[s.Origin.Attempt] = s
-		}
-	}
-	for _, row := range d.Unfinished() {
-		u := sender.Unfinished{Payment: *row, Attempts: d.AttemptsOf(row), Settled: settled, Alive: alive}
+	for _, u := range d.Resume() {
 		p, pending, err := u.Resume(n.id, n.w.unix())
 		if err != nil {
 			n.w.fail("%s: %v", n, err)

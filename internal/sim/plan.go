@@ -8,6 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/invoice"
 )
 
@@ -34,10 +35,18 @@ const (
 	Lies   = "lies"
 	Mutes  = "mutes"
 	Stale  = "stale"
+	Opens  = "opens"
+	Storms = "storms" // of fees
+	Full   = "full"   // disks
+	Stuck  = "stuck"  // closes that no miner takes
 )
 
 // plan draws the schedule.
 func (w *world) plan() {
+	if w.cfg.Script != nil {
+		w.script(w.cfg.Script)
+		return
+	}
 	rng := w.cfg.draws(schedules)
 	span := time.Duration(20+rng.IntN(300)) * time.Second
 	long := rng.IntN(3) == 0 // so that deadlines pass and claims are made while there is trouble
@@ -103,19 +112,79 @@ func (w *world) plan() {
 	for range blocks {
 		at := time.Duration(rng.Int64N(int64(span)))
 		if w.cfg.Only == nil || w.cfg.Only[Blocks] {
-			w.schedule = append(w.schedule, action{at, "block", w.chain.mine})
+			w.schedule = append(w.schedule, action{at, "block", w.chain.Mine})
 		}
 	}
 	for range reorgs {
 		depth := 1 + rng.IntN(6)
-		add(Reorgs, fmt.Sprintf("reorganization of %d blocks", depth), func() { w.chain.reorganize(depth) })
+		add(Reorgs, fmt.Sprintf("reorganization of %d blocks", depth), func() { w.chain.Reorganize(depth) })
 	}
 	if rng.IntN(4) == 0 {
-		w.chain.congested = 5
+		w.chain.Congest(5)
+	}
+	w.planChain(rng, add, times)
+	for range times(2) {
+		c, me, amt := w.conns[rng.IntN(len(w.conns))], rng.IntN(2), amount.Satoshi(30_000+rng.IntN(120_000)) //nolint:gosec // positive
+		var push amount.MilliSatoshi
+		if rng.IntN(2) == 0 {
+			push = amt.Msat() / 3
+		}
+		n := c.ends[me]
+		add(Opens, fmt.Sprintf("%s opens a channel of %s with %s", n, amt, c.ends[1-me]), func() {
+			n.open(c, funding.Request{Amount: amt, Push: push, Announce: true, MinConf: 1}, 5)
+		})
+		if rng.IntN(2) == 0 { // it dies of it
+			fuse := 1 + rng.IntN(12)
+			add(Deaths, fmt.Sprintf("%s dies after %d effects", n, fuse), func() {
+				if n.up && n.fuse < 0 {
+					n.fuse = fuse
+				}
+			})
+		}
+	}
+	for range times(1) * times(2) {
+		n := some()
+		add(Full, fmt.Sprintf("the disk of %s is full", n), func() {
+			n.full = true
+			w.after(20*time.Second, func() { n.full = false })
+		})
 	}
 	w.planEnds(rng, add, some, strange)
 	slices.SortStableFunc(w.schedule, func(a, b action) int { return int(a.at - b.at) })
 	w.stats.Actions = len(w.schedule)
+}
+
+// planChain draws what miners and mempools do.
+func (w *world) planChain(rng *rand.Rand, add func(string, string, func()), times func(int) int) {
+	if rng.IntN(3) > 0 {
+		return
+	}
+	for range times(3) {
+		perKw, blocks := uint32(300+rng.IntN(2500)), uint32(1+rng.IntN(12)) //nolint:gosec // small
+		if rng.IntN(3) == 0 {
+			perKw *= 3
+		}
+		add(Storms, fmt.Sprintf("%d blocks ask for %d", blocks, perKw), func() { w.chain.Spike(perKw, blocks) })
+	}
+	for range times(3) {
+		add(Storms, "mempools forget", w.chain.Lose)
+	}
+	if rng.IntN(3) == 0 {
+		e, blocks := w.edges[rng.IntN(len(w.edges))], uint32(15+rng.IntN(40)) //nolint:gosec // small
+		add(Stuck, fmt.Sprintf("%d blocks pass over what closes %s", blocks, e), func() { e.stick(blocks) })
+	}
+}
+
+// stick keeps a channel from being closed on-chain for many blocks. What is in its
+// HTLCs is at risk.
+func (e *edge) stick(blocks uint32) {
+	w := e.w
+	if _, spent := w.chain.Spent[e.funding]; spent {
+		return
+	}
+	w.stats.Stuck++
+	w.chain.Hold(e.funding, w.chain.Tip.Height+blocks)
+	e.stuck = w.chain.Tip.Height + blocks
 }
 
 // planEnds draws how channels end, and who goes bad.
@@ -147,11 +216,27 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 		add(Gone, fmt.Sprintf("%s vanishes", n), func() { n.vanish() })
 	}
 	if rng.IntN(3) == 0 {
-		n := some()
-		add(Holds, fmt.Sprintf("%s sits on HTLCs", n), func() {
+		n, blocks := some(), uint32(0)
+		if rng.IntN(2) == 0 { // and no miner takes what its peers do about it
+			blocks = uint32(60 + rng.IntN(100)) //nolint:gosec // small
+		}
+		add(Holds, fmt.Sprintf("%s sits on HTLCs, for %d blocks", n, blocks), func() {
 			w.stats.Holds++
 			n.holds = true
+			for _, e := range n.edges {
+				if blocks > 0 {
+					e.stick(blocks)
+				}
+			}
 		})
+		for range rng.IntN(10) {
+			w.planPayment(rng, add, func() *node {
+				if rng.IntN(2) == 0 {
+					return n
+				}
+				return some()
+			}, false)
+		}
 	}
 	if rng.IntN(3) == 0 {
 		n := some()
@@ -186,7 +271,12 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 	}
 	if rng.IntN(4) == 0 {
 		n := some()
-		add(Lies, fmt.Sprintf("%s begins to lie", n), func() { n.lies = true })
+		add(Lies, fmt.Sprintf("%s begins to lie", n), func() {
+			if !n.lies {
+				n.lies = true
+				n.babble()
+			}
+		})
 	}
 	if rng.IntN(2) == 0 {
 		n, back := some(), rng.IntN(3)

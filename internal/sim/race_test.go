@@ -2,6 +2,6 @@
 
 package sim
 
-// few is how many runs there is always time for. The race detector makes them twenty
+// many is how many runs there are without -short. The race detector makes them twenty
 // times slower, and has nothing to find in one thread.
-const few = 1
+const many = 4

@@ -3,23 +3,34 @@ package sim
 import (
 	"bufio"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// seeds is how many runs to make: LEYDEN_SIM_SEEDS, or few.
+// seeds is how many runs to make: LEYDEN_SIM_SEEDS, or many, or few.
 func seeds(t *testing.T) uint64 {
 	t.Helper()
 	s := os.Getenv("LEYDEN_SIM_SEEDS")
 	if s == "" {
-		return few // see race_test.go
+		return uint64(min(many, few()))
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
 		t.Fatalf("LEYDEN_SIM_SEEDS: %v", err)
 	}
 	return n
+}
+
+func few() int {
+	if testing.Short() {
+		return 20
+	}
+	return many
 }
 
 func run(t *testing.T, cfg Config) Stats {
@@ -33,11 +44,30 @@ func run(t *testing.T, cfg Config) Stats {
 
 func TestWhateverHappensNothingIsLost(t *testing.T) {
 	t.Parallel()
+	end, limited := t.Deadline()
+	var next, done atomic.Uint64
+	var mu sync.Mutex
 	var sum Stats
-	for seed := range seeds(t) {
-		sum.Add(run(t, Config{Seed: seed}))
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for seed := next.Add(1) - 1; seed < seeds(t) && !t.Failed(); seed = next.Add(1) - 1 {
+				if limited && time.Until(end) < time.Minute {
+					return // a busy machine: what was tried has held
+				}
+				r := Run(Config{Seed: seed})
+				if r.Failure != nil {
+					t.Error(r.Failure.String())
+				}
+				done.Add(1)
+				mu.Lock()
+				sum.Add(r.Stats)
+				mu.Unlock()
+			}
+		})
 	}
-	t.Logf("%+v", sum)
+	wg.Wait()
+	t.Logf("%d seeds: %+v", done.Load(), sum)
 }
 
 // testdata/seeds.txt holds seeds that found something: one a line, and behind it
@@ -67,7 +97,7 @@ func TestWhatWasFoundStaysFixed(t *testing.T) {
 
 func TestASeedGivesTheSameRunAgain(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(min(3, few)) {
+	for seed := range uint64(min(3, many)) {
 		a, b := Run(Config{Seed: seed}), Run(Config{Seed: seed})
 		if a.Digest != b.Digest || a.Stats != b.Stats {
 			t.Errorf("seed %d: %x %+v, and then %x %+v", seed, a.Digest, a.Stats, b.Digest, b.Stats)
@@ -80,7 +110,7 @@ func TestASeedGivesTheSameRunAgain(t *testing.T) {
 func TestWithoutTroubleNothingFails(t *testing.T) {
 	t.Parallel()
 	var sum Stats
-	for seed := range uint64(min(4, few)) {
+	for seed := range uint64(min(4, many)) {
 		sum.Add(run(t, Config{Seed: seed, Only: map[string]bool{}}))
 	}
 	if sum.Forced+sum.Mutual+sum.Claims+sum.Deaths+sum.Cuts > 0 || sum.Paid*4 < sum.Payments*3 {
@@ -105,14 +135,19 @@ func TestAFailureIsShownWithTheFewActionsThatItTakes(t *testing.T) {
 	}
 }
 
-// Bytes drive the schedule: each is a choice.
-func FuzzSchedule(f *testing.F) {
-	f.Add([]byte("a schedule"))
-	f.Add([]byte{1, 3, 3, 7, 200, 100, 50, 25, 12, 6, 3, 1, 0, 255, 254, 253, 127, 63, 31, 15, 7, 3, 1})
-	f.Fuzz(func(t *testing.T, tape []byte) {
-		if len(tape) > 2000 {
+// Bytes drive three nodes: each is an event.
+func FuzzScript(f *testing.F) {
+	f.Add([]byte("a script of what happens to three nodes"))
+	every := make([]byte, 0, 64)
+	for op := range byte(32) {
+		every = append(every, 3<<5|op, 1<<5|(31-op))
+	}
+	f.Add(every)
+	f.Add([]byte{3, 32 + 17, 96 + 11, 4, 40, 128 + 14, 5, 64 + 27, 6, 160 + 17, 17, 17, 19, 18, 18, 250})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) == 0 || len(script) > 300 {
 			return
 		}
-		run(t, Config{Tape: tape})
+		run(t, Config{Script: script})
 	})
 }

@@ -33,7 +33,7 @@ func (w *world) judgeStale(n *node) {
 		if o.kind == enforce.TheirsRevoked {
 			w.fail("%s lost state and broadcast commitment %d of %s, which it has revoked", n, o.number, e)
 		}
-		if n.disk.Channels[e.id].Rows.Status.Status == channel.Lost && w.chain.spent[e.funding].Tx == nil {
+		if s := n.disk.Channels[e.id]; s != nil && !n.gone && s.Rows.Status.Status == channel.Lost && w.chain.Spent[e.funding].Tx == nil {
 			w.fail("%s lost state and %s is not closed", n, e)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
@@ -23,6 +24,21 @@ type Work struct {
 	Alive map[chainhash.Hash]bool
 }
 
+// Add adds what a channel's plan asks for; spends are the transactions of the channel
+// that blocks hold.
+func (w *Work) Add(p *enforce.Plan, spends map[btcwire.OutPoint]enforce.Spend) {
+	w.Claims = append(w.Claims, p.Claims...)
+	if w.Alive == nil {
+		return
+	}
+	for _, s := range spends {
+		w.Alive[s.Tx.TxHash()] = true
+	}
+	for i := range p.Claims {
+		w.Alive[p.Claims[i].OutPoint.Hash] = true
+	}
+}
+
 // Parent is a commitment that we have broadcast.
 type Parent struct {
 	Tx     *btcwire.MsgTx
@@ -30,6 +46,31 @@ type Parent struct {
 	Weight uint64
 	Ours   amount.Satoshi // what of it is ours, or may become so
 	AtRisk amount.Satoshi // what of that is lost if it comes after its anchor's deadline
+}
+
+// ParentOf is our commitment of a channel, for its anchor to pay for.
+func ParentOf(rows channel.Rows, s channel.Signer) (Parent, error) {
+	ch, err := channel.Load(rows)
+	if err != nil {
+		return Parent{}, err
+	}
+	c, tx, _, err := ch.OurCommitment(s)
+	if err != nil {
+		return Parent{}, err
+	}
+	ours, risk := rows.State.ToLocal, amount.MilliSatoshi(0) // what is in HTLCs that we offered is in the balance
+	for i := range rows.HTLCs {
+		switch h := &rows.HTLCs[i]; {
+		case h.Done:
+		case h.Incoming && h.Preimage != nil:
+			ours += h.Amount
+			risk += h.Amount
+		case !h.Incoming && h.Origin.In != nil:
+			risk += h.Amount
+		}
+	}
+	most := rows.Params.Capacity
+	return Parent{Tx: tx, Fee: c.Fee, Weight: Weight(tx), Ours: min(ours.Sat(), most), AtRisk: min(risk.Sat(), most)}, nil
 }
 
 // feerate is what it pays by itself.

@@ -88,7 +88,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 		if w == nil {
 			continue
 		}
-		if err := s.do(ctx, w); err != nil {
+		if err := s.Do(ctx, w); err != nil {
 			if ctx.Err() == nil {
 				s.cfg.Fatal(fmt.Errorf("sweep: %w", err))
 			}
@@ -98,8 +98,9 @@ func (s *Sweeper) Run(ctx context.Context) {
 	}
 }
 
-// do makes what is to be made. Its error is the disk's.
-func (s *Sweeper) do(ctx context.Context, w *Work) error {
+// Do makes what is to be made, and returns when it is broadcast. It is one turn of
+// [Sweeper.Run], for who has a loop of his own. Its error is the disk's.
+func (s *Sweeper) Do(ctx context.Context, w *Work) error {
 	if err := s.giveUp(ctx, w); err != nil || len(w.Claims) == 0 {
 		return err
 	}

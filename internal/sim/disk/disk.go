@@ -6,17 +6,25 @@ package disk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // Disk keeps a node's rows as the store does, with the store's unique keys and
@@ -38,6 +46,11 @@ type Disk struct {
 	paying   []wire.PaymentHash // of payments, in order
 	Attempts map[uint64]*pay.AttemptRow
 	Last     uint64 // attempt
+
+	addresses []wallet.AddressRow
+	coins     map[btcwire.OutPoint]wallet.CoinRow
+	txs       map[chainhash.Hash]wallet.TxRow
+	height    wallet.TipRow
 
 	Audit Audit
 	Hook  func(durable.Row) // called for each row that is written; nil: nothing is
@@ -71,7 +84,8 @@ func New() *Disk {
 		Decisions: map[channel.Ref]relay.DecisionRow{}, forwards: map[channel.Ref]channel.Ref{},
 		Invoices: map[wire.PaymentHash]*invoice.Row{}, Payments: map[wire.PaymentHash]*pay.PaymentRow{},
 		Attempts: map[uint64]*pay.AttemptRow{},
-		Audit:    Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}},
+		coins:    map[btcwire.OutPoint]wallet.CoinRow{}, txs: map[chainhash.Hash]wallet.TxRow{},
+		Audit: Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}},
 	}
 }
 
@@ -101,6 +115,9 @@ func (d *Disk) write(r durable.Row) error {
 		d.Tip = r.Tip
 	case durable.Event:
 	case channel.ParamsRow:
+		if d.Channels[r.Channel] != nil {
+			return fmt.Errorf("channel %s: %w", r.Channel, store.ErrExists)
+		}
 		d.Channels[r.Channel] = &Channel{Rows: channel.Rows{Params: r}, secrets: map[int]channel.SecretRow{}, HTLCs: map[Key]*channel.HTLCRow{}}
 		d.Order = append(d.Order, r.Channel)
 	case channel.StateRow:
@@ -267,7 +284,66 @@ func (d *Disk) payment(r durable.Row) error {
 		a.Result = r
 		d.Settlements = slices.DeleteFunc(d.Settlements, func(s channel.SettlementRow) bool { return s.Origin.Attempt == r.ID })
 	default:
+		return d.wallet(r)
+	}
+	return nil
+}
+
+func (d *Disk) wallet(r durable.Row) error {
+	switch r := r.(type) {
+	case wallet.AddressRow:
+		d.addresses = append(d.addresses, r)
+	case wallet.CoinRow:
+		d.coins[r.OutPoint] = r
+	case wallet.TxRow:
+		d.txs[r.Txid] = r
+	case wallet.TipRow:
+		d.height = r
+	default:
 		return fmt.Errorf("no statement for a %T", r)
+	}
+	return nil
+}
+
+// Wallet gathers the wallet's rows.
+func (d *Disk) Wallet() wallet.Rows {
+	r := wallet.Rows{Tip: d.height, Addresses: slices.Clone(d.addresses)}
+	for _, c := range d.coins {
+		r.Coins = append(r.Coins, c)
+	}
+	for _, t := range d.txs {
+		r.Txs = append(r.Txs, t)
+	}
+	return r
+}
+
+// NextKey is the first index for a channel's keys that no stored channel has.
+func (d *Disk) NextKey() (next uint32) {
+	for _, c := range d.Channels {
+		next = max(next, c.Rows.Params.KeyIndex)
+	}
+	return next + 1
+}
+
+// ErrDead is what becomes of a write of somebody who is dead.
+var ErrDead = errors.New("the node is dead")
+
+// Pen writes at once, for somebody who may die before each write, and after it.
+type Pen struct {
+	Disk  func() *Disk
+	Alive func() bool // asked before and after
+}
+
+// Write implements [durable.Writer].
+func (p Pen) Write(ctx context.Context, rows ...durable.Row) error {
+	if !p.Alive() {
+		return ErrDead
+	}
+	if err := p.Disk().Write(ctx, rows...); err != nil {
+		return err
+	}
+	if !p.Alive() {
+		return ErrDead
 	}
 	return nil
 }
@@ -295,6 +371,30 @@ func (s *Channel) Load() channel.Rows {
 		return cmp.Compare(a.ID, b.ID)
 	})
 	return r
+}
+
+// Dust is what a commitment without outputs for what is below the dust limit may have
+// cost a side, in millisatoshi: its HTLCs there, and what was rounded.
+func (s *Channel) Dust(kind enforce.Kind, number uint64) (sum int64) {
+	const rounded = 1000
+	side := channel.Remote
+	switch kind {
+	case enforce.Mutual:
+		return rounded
+	case enforce.Ours:
+		side = channel.Local
+	}
+	for _, k := range s.Keys {
+		h := s.HTLCs[k]
+		if !h.StoodIn(side, number) {
+			continue
+		}
+		sum += rounded
+		if h.Amount.Sat() < 354 {
+			sum += int64(h.Amount) //nolint:gosec // dust
+		}
+	}
+	return sum + rounded
 }
 
 // Past gathers the HTLCs that are done and stood in the peer's commitment of a
@@ -347,6 +447,49 @@ func (d *Disk) Unfinished() (list []*pay.PaymentRow) {
 	return list
 }
 
+// Resume gathers what the sender has to know of them.
+func (d *Disk) Resume() (list []sender.Unfinished) {
+	alive, settled := map[uint64]bool{}, map[uint64]channel.SettlementRow{}
+	d.Live(func(h *channel.HTLCRow) {
+		if !h.Incoming && h.Origin.Attempt != 0 {
+			alive[h.Origin.Attempt] = true
+		}
+	})
+	for _, s := range d.Settlements {
+		if s.Origin.Attempt != 0 {
+			settled[s.Origin.Attempt] = s
+		}
+	}
+	for _, row := range d.Unfinished() {
+		list = append(list, sender.Unfinished{Payment: *row, Attempts: d.AttemptsOf(row), Settled: settled, Alive: alive})
+	}
+	return list
+}
+
+// Before gathers what was decided about each channel's incoming HTLCs.
+func (d *Disk) Before() map[wire.ChannelID]*relay.Loaded {
+	before := map[wire.ChannelID]*relay.Loaded{}
+	for _, id := range d.Order {
+		before[id] = &relay.Loaded{}
+	}
+	d.Live(func(h *channel.HTLCRow) {
+		if in := h.Origin.In; in != nil {
+			before[in.Channel].Asked = append(before[in.Channel].Asked, in.ID)
+		}
+		if row, ok := d.Decisions[channel.Ref{Channel: h.Channel, ID: h.ID}]; ok && h.Incoming {
+			before[h.Channel].Decided = append(before[h.Channel].Decided, row)
+		}
+	})
+	for _, s := range d.Settlements {
+		if in := s.Origin.In; in != nil {
+			before[in.Channel].Ended = append(before[in.Channel].Ended, channel.Resolved{
+				Out: s.HTLC, Origin: s.Origin, Amount: s.Amount, Preimage: s.Preimage, Reason: s.Reason, Malformed: s.Malformed,
+			})
+		}
+	}
+	return before
+}
+
 // AttemptsOf lists the attempts of a payment's group.
 func (d *Disk) AttemptsOf(p *pay.PaymentRow) (list []pay.AttemptRow) {
 	for id := uint64(1); id <= d.Last; id++ {
@@ -361,6 +504,7 @@ func (d *Disk) AttemptsOf(p *pay.PaymentRow) (list []pay.AttemptRow) {
 func (d *Disk) Clone() *Disk {
 	c := *d
 	c.Order, c.Hashes, c.paying = slices.Clone(d.Order), slices.Clone(d.Hashes), slices.Clone(d.paying)
+	c.addresses, c.coins, c.txs = slices.Clone(d.addresses), maps.Clone(d.coins), maps.Clone(d.txs)
 	c.Signers, c.Decisions = maps.Clone(d.Signers), maps.Clone(d.Decisions)
 	c.Settlements, c.forwards = slices.Clone(d.Settlements), maps.Clone(d.forwards)
 	c.Audit.settled, c.Audit.failed = maps.Clone(d.Audit.settled), maps.Clone(d.Audit.failed)

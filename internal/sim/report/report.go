@@ -1,0 +1,53 @@
+// Package report is what a run of the simulation tells.
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Stats count what a run has tried.
+type Stats struct {
+	Steps, Nodes, Channels, Actions                                   int
+	Payments, Paid, Parts, Forwards                                   int
+	Cuts, Deaths, Blocks, Reorgs                                      int
+	Mutual, Forced, Claims, Cheats, Punished, AtRisk, Holds, Restored int
+	Opens, Opened, Spikes, Evicted, Stuck, Full, Lies, Thefts         int
+}
+
+// Add adds up.
+func (s *Stats) Add(o Stats) {
+	for _, f := range []struct{ to, from *int }{
+		{&s.Steps, &o.Steps}, {&s.Nodes, &o.Nodes}, {&s.Channels, &o.Channels}, {&s.Actions, &o.Actions},
+		{&s.Payments, &o.Payments}, {&s.Paid, &o.Paid}, {&s.Parts, &o.Parts}, {&s.Forwards, &o.Forwards},
+		{&s.Cuts, &o.Cuts}, {&s.Deaths, &o.Deaths}, {&s.Blocks, &o.Blocks}, {&s.Reorgs, &o.Reorgs},
+		{&s.Mutual, &o.Mutual}, {&s.Forced, &o.Forced}, {&s.Claims, &o.Claims}, {&s.Cheats, &o.Cheats},
+		{&s.Opens, &o.Opens}, {&s.Opened, &o.Opened}, {&s.Spikes, &o.Spikes}, {&s.Evicted, &o.Evicted},
+		{&s.Stuck, &o.Stuck}, {&s.Full, &o.Full}, {&s.Lies, &o.Lies}, {&s.Thefts, &o.Thefts},
+		{&s.Punished, &o.Punished}, {&s.AtRisk, &o.AtRisk}, {&s.Holds, &o.Holds}, {&s.Restored, &o.Restored},
+	} {
+		*f.to += *f.from
+	}
+}
+
+// Failure is an invariant that did not hold.
+type Failure struct {
+	Seed    uint64
+	Dropped int // how many actions were left out
+	Step    int
+	At      time.Duration
+	What    string
+	Kind    string   // What without what differs from run to run: which rule it was
+	Last    []string // the last events, oldest first
+	Actions []string // of the schedule, those that were taken
+}
+
+// Error says what was broken.
+func (f *Failure) Error() string { return fmt.Sprintf("seed %d, step %d: %s", f.Seed, f.Step, f.What) }
+
+// String has the schedule and the last events too.
+func (f *Failure) String() string {
+	return fmt.Sprintf("%s\nschedule (%d actions left out):\n  %s\nlast events:\n  %s\n%s\n", f.Error(), f.Dropped,
+		strings.Join(f.Actions, "\n  "), strings.Join(f.Last, "\n  "), f.Error())
+}
