@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"bolt/onion":               1,
 	"bolt/script":              1,
 	"bolt/bolt11":              1,
+	"bolt/obolt":               1,
 	"internal/channel":         3,
 	"internal/channel/open":    3,
 	"internal/channel/closing": 3,

@@ -29,17 +29,24 @@ func humanReadable(n Network, a *amount.MilliSatoshi) (string, error) {
 	if a == nil {
 		return string(n), nil
 	}
-	if *a == 0 || *a > amount.Max {
-		return "", fmt.Errorf("%w: %v; for any amount, leave it out", ErrAmount, *a)
+	text, err := FormatAmount(*a)
+	return string(n) + text, err
+}
+
+// FormatAmount writes an amount as it stands in an invoice: "20u" for 2,000,000
+// millisatoshi. Error: [ErrAmount] when there is no such amount, zero included.
+func FormatAmount(a amount.MilliSatoshi) (string, error) {
+	if a == 0 || a > amount.Max {
+		return "", fmt.Errorf("%w: %v; for any amount, leave it out", ErrAmount, a)
 	}
 	// BOLT 11: "SHOULD use the shortest representation possible, by using the
 	// largest multiplier or omitting the multiplier."
 	for _, m := range multipliers {
-		if uint64(*a)%m.msat == 0 {
-			return fmt.Sprintf("%s%d%s", n, uint64(*a)/m.msat, m.letter), nil
+		if uint64(a)%m.msat == 0 {
+			return fmt.Sprintf("%d%s", uint64(a)/m.msat, m.letter), nil
 		}
 	}
-	return fmt.Sprintf("%s%dp", n, uint64(*a)*picoPerMsat), nil
+	return fmt.Sprintf("%dp", uint64(a)*picoPerMsat), nil
 }
 
 // parseHumanReadable is the reverse of humanReadable. It takes any multiplier that
@@ -58,14 +65,16 @@ func parseHumanReadable(hrp string) (Network, *amount.MilliSatoshi, error) {
 	if digits == len(hrp) {
 		return n, nil, nil
 	}
-	a, err := parseAmount(hrp[digits:])
+	a, err := ParseAmount(hrp[digits:])
 	if err != nil {
 		return "", nil, err
 	}
 	return n, &a, nil
 }
 
-func parseAmount(s string) (amount.MilliSatoshi, error) {
+// ParseAmount is the reverse of [FormatAmount]. It takes any multiplier that gives
+// whole millisatoshi. Error: [ErrAmount].
+func ParseAmount(s string) (amount.MilliSatoshi, error) {
 	number := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyz")
 	letter := s[len(number):]
 	// BOLT 11: "MUST encode `amount` as a positive decimal integer with no leading 0s."

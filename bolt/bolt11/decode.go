@@ -45,18 +45,12 @@ const scheme = "lightning:"
 // Decode reads an invoice and checks all that can be checked without a clock and a
 // chain. Errors: those of this package, from [ErrBech32] to [ErrFeatureDependency].
 func Decode(s string) (*Invoice, error) {
-	hrp, signed, signature, err := split(s)
+	inv, x, err := bolt11.Decode(s)
 	if err != nil {
 		return nil, err
 	}
-	inv, err := read(hrp, signed)
-	if err != nil {
-		return nil, err
-	}
-	if err := inv.readSignature(digest(hrp, signed), signature); err != nil {
-		return nil, err
-	}
-	return inv, nil
+	inv.Network, inv.Amount, err = parseHumanReadable(x.HRP)
+	return inv, err
 }
 
 // Sign signs an invoice anew, whatever its signature was, and leaves all else as it is.
@@ -64,12 +58,15 @@ func Decode(s string) (*Invoice, error) {
 // signatures, [ErrSignature] when the invoice names another payee than who signs, and
 // sign's.
 func Sign(s string, sign func(hash [32]byte) (recoverable [65]byte, err error)) (*Invoice, string, error) {
-	hrp, fields, _, err := split(s)
+	hrp, fields, _, err := bolt11.split(s)
 	if err != nil {
 		return nil, "", err
 	}
-	inv, err := read(hrp, fields)
+	inv, _, err := bolt11.read(hrp, fields)
 	if err != nil {
+		return nil, "", err
+	}
+	if inv.Network, inv.Amount, err = parseHumanReadable(hrp); err != nil {
 		return nil, "", err
 	}
 	sig, err := signFields(hrp, fields, inv.Payee, sign)
@@ -84,7 +81,7 @@ func Sign(s string, sign func(hash [32]byte) (recoverable [65]byte, err error)) 
 }
 
 // split takes an invoice apart: prefix, fields and signature, in groups of 5 bits.
-func split(s string) (hrp string, fields, signature []byte, err error) {
+func (f Form) split(s string) (hrp string, fields, signature []byte, err error) {
 	if len(s) >= len(scheme) && strings.EqualFold(s[:len(scheme)], scheme) {
 		s = s[len(scheme):]
 	}
@@ -92,7 +89,7 @@ func split(s string) (hrp string, fields, signature []byte, err error) {
 	var wrong bech32.ErrInvalidChecksum
 	if errors.As(err, &wrong) || err == nil && version != bech32.Version0 {
 		// What is no invoice at all, an address say, is told so first.
-		if _, _, err := parseHumanReadable(strings.ToLower(s[:strings.LastIndexByte(s, '1')])); errors.Is(err, ErrPrefix) {
+		if err := f.Prefix(strings.ToLower(s[:strings.LastIndexByte(s, '1')])); errors.Is(err, ErrPrefix) {
 			return "", nil, nil, err
 		}
 		return "", nil, nil, ErrChecksum
@@ -100,7 +97,7 @@ func split(s string) (hrp string, fields, signature []byte, err error) {
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("%w (%w)", ErrBech32, err)
 	}
-	if _, _, err := parseHumanReadable(hrp); err != nil {
+	if err := f.Prefix(hrp); err != nil {
 		return "", nil, nil, err
 	}
 	if len(data) < timestampGroups+signatureGroups {
@@ -110,17 +107,15 @@ func split(s string) (hrp string, fields, signature []byte, err error) {
 	return hrp, data[:end:end], data[end:], nil
 }
 
-func read(hrp string, fields []byte) (*Invoice, error) {
+func (f Form) read(hrp string, fields []byte) (*Invoice, Extra, error) {
 	var inv Invoice
-	var err error
-	if inv.Network, inv.Amount, err = parseHumanReadable(hrp); err != nil {
-		return nil, err
-	}
-	return &inv, inv.readFields(fields)
+	x := Extra{HRP: hrp}
+	err := f.readFields(&inv, &x, fields)
+	return &inv, x, err
 }
 
 // readFields reads the timestamp and the tagged fields.
-func (inv *Invoice) readFields(data []byte) error {
+func (f Form) readFields(inv *Invoice, x *Extra, data []byte) error {
 	for _, g := range data[:timestampGroups] {
 		inv.Timestamp = inv.Timestamp<<groupBits | uint64(g)
 	}
@@ -135,20 +130,28 @@ func (inv *Invoice) readFields(data []byte) error {
 		if data = data[tagGroups:]; length > len(data) {
 			return fmt.Errorf("%w: the fields end within %q", ErrField, letter(tag))
 		}
+		own := strings.ContainsRune(f.Own, letter(tag))
 		if err := inv.readField(tag, data[:length]); err != nil {
 			return fmt.Errorf("%w: %q: %w", ErrField, letter(tag), err)
 		}
-		if seen>>tag&1 != 0 && once(tag) {
+		if seen>>tag&1 != 0 && (own || once(tag)) {
 			return fmt.Errorf("%w: %q", ErrDuplicate, letter(tag))
+		}
+		if own {
+			x.set(letter(tag), data[:length])
 		}
 		seen |= 1 << tag
 		data = data[length:]
 	}
-	return inv.complete(seen)
+	x.NamesPayee = seen>>tagPayee&1 != 0
+	return f.complete(inv, seen)
 }
 
+// alphabet is bech32's: the character of each group of 5 bits.
+const alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
 // letter is the character that stands for a tag.
-func letter(tag byte) rune { return rune("qpzry9x8gf2tvdw0s3jn54khce6mua7l"[tag]) }
+func letter(tag byte) rune { return rune(alphabet[tag]) }
 
 // once says whether a field may stand only once. BOLT 11 lets a writer put one
 // payment hash, secret, description and so on, and leaves open what a reader does
@@ -269,13 +272,13 @@ func readFallback(data []byte) (Fallback, bool) {
 
 // complete checks that what a payment needs is there; seen has the bit of each
 // tag that was read.
-func (inv *Invoice) complete(seen uint32) error {
+func (f Form) complete(inv *Invoice, seen uint32) error {
 	has := func(tag byte) bool { return seen>>tag&1 != 0 }
 	if !has(tagPaymentHash) {
 		return fmt.Errorf("%w: the payment hash", ErrMissing)
 	}
 	// BOLT 11: "if a valid `s` field is not provided: - MUST fail the payment."
-	if !has(tagPaymentSecret) {
+	if !has(tagPaymentSecret) && !f.SecretOptional {
 		return fmt.Errorf("%w: the payment secret", ErrMissing)
 	}
 	return inv.check()

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/btcsuite/btcd/address/v2/bech32"
-
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -23,18 +21,7 @@ func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err e
 	if err != nil {
 		return "", err
 	}
-	if err := inv.check(); err != nil {
-		return "", err
-	}
-	fields, err := inv.writeFields()
-	if err != nil {
-		return "", err
-	}
-	sig, err := signFields(hrp, fields, inv.Payee, sign)
-	if err != nil {
-		return "", err
-	}
-	return bech32.Encode(hrp, append(fields, groups(sig[:])...))
+	return bolt11.Encode(inv, Extra{HRP: hrp}, sign)
 }
 
 // signFields signs for the payee, who may be left open.
@@ -54,46 +41,79 @@ func signFields(hrp string, fields []byte, payee wire.NodeID, sign func(hash [32
 	return sig, nil
 }
 
-// writeFields writes the timestamp and the tagged fields. After an error it
-// writes on, and the first one counts.
-func (inv *Invoice) writeFields() ([]byte, error) {
+// writeFields writes the timestamp and the tagged fields, in the form's order. After
+// an error it writes on, and the first one counts.
+func (f Form) writeFields(inv *Invoice, x Extra) ([]byte, error) {
 	if inv.Timestamp >= maxTimestamp {
 		return nil, fmt.Errorf("%w: timestamp %d, at most %d", ErrField, inv.Timestamp, uint64(maxTimestamp)-1)
 	}
 	w := writer{data: fixed(inv.Timestamp, timestampGroups)}
-	w.field(tagPaymentSecret, groups(inv.PaymentSecret[:]))
-	w.field(tagPaymentHash, groups(inv.PaymentHash[:]))
-	if inv.Description != nil {
-		if !utf8.ValidString(*inv.Description) {
-			w.fail(tagDescription, errors.New("not UTF-8"))
+	for _, l := range f.Order {
+		if data, ok := x.Fields[l]; ok {
+			w.field(tagOf(l), data)
+			continue
 		}
-		w.field(tagDescription, groups([]byte(*inv.Description)))
-	}
-	if inv.DescriptionHash != nil {
-		w.field(tagDescriptionHash, groups(inv.DescriptionHash[:]))
-	}
-	if inv.Metadata != nil {
-		w.field(tagMetadata, groups(inv.Metadata))
-	}
-	if inv.Expiry != DefaultExpiry {
-		w.field(tagExpiry, number(inv.Expiry))
-	}
-	if inv.MinFinalCLTVExpiryDelta != DefaultMinFinalCLTVExpiryDelta {
-		w.field(tagMinFinalCLTV, number(uint64(inv.MinFinalCLTVExpiryDelta)))
-	}
-	for _, f := range inv.Fallbacks {
-		if err := f.check(); err != nil {
-			w.fail(tagFallback, err)
-		}
-		w.field(tagFallback, append([]byte{f.Version}, groups(f.Program)...))
-	}
-	for _, hops := range inv.Hints {
-		w.hint(hops)
-	}
-	if features := bitGroups(inv.Features); len(features) > 0 {
-		w.field(tagFeatures, features)
+		w.fieldOf(inv, tagOf(l), f, x)
 	}
 	return w.data, w.err
+}
+
+// fieldOf writes the fields of one letter that the invoice has.
+func (w *writer) fieldOf(inv *Invoice, tag byte, form Form, x Extra) {
+	switch tag {
+	case tagPaymentSecret:
+		if inv.PaymentSecret != ([32]byte{}) || !form.SecretOptional {
+			w.field(tag, groups(inv.PaymentSecret[:]))
+		}
+	case tagPaymentHash:
+		w.field(tag, groups(inv.PaymentHash[:]))
+	case tagDescription:
+		if inv.Description == nil {
+			break
+		}
+		if !utf8.ValidString(*inv.Description) {
+			w.fail(tag, errors.New("not UTF-8"))
+		}
+		w.field(tag, groups([]byte(*inv.Description)))
+	case tagDescriptionHash:
+		if inv.DescriptionHash != nil {
+			w.field(tag, groups(inv.DescriptionHash[:]))
+		}
+	case tagMetadata:
+		if inv.Metadata != nil {
+			w.field(tag, groups(inv.Metadata))
+		}
+	case tagExpiry:
+		if inv.Expiry != DefaultExpiry {
+			w.field(tag, number(inv.Expiry))
+		}
+	case tagMinFinalCLTV:
+		if inv.MinFinalCLTVExpiryDelta != DefaultMinFinalCLTVExpiryDelta {
+			w.field(tag, number(uint64(inv.MinFinalCLTVExpiryDelta)))
+		}
+	case tagPayee:
+		if x.NamesPayee {
+			if _, err := inv.Payee.Key(); err != nil {
+				w.fail(tag, err)
+			}
+			w.field(tag, groups(inv.Payee[:]))
+		}
+	case tagFallback:
+		for _, f := range inv.Fallbacks {
+			if err := f.check(); err != nil {
+				w.fail(tag, err)
+			}
+			w.field(tag, append([]byte{f.Version}, groups(f.Program)...))
+		}
+	case tagHints:
+		for _, hops := range inv.Hints {
+			w.hint(hops)
+		}
+	case tagFeatures:
+		if features := bitGroups(inv.Features); len(features) > 0 {
+			w.field(tag, features)
+		}
+	}
 }
 
 // writer gathers tagged fields and the first error.

@@ -60,7 +60,7 @@ func signed(t testing.TB, hrp string, fields []byte, flip bool) string {
 
 func fieldsOf(t testing.TB, inv *Invoice) []byte {
 	t.Helper()
-	b, err := inv.writeFields()
+	b, err := bolt11.writeFields(inv, Extra{})
 	if err != nil {
 		t.Fatal(err)
 	}
