@@ -53,6 +53,7 @@ var floors = map[string]int{
 	"internal/keys":            4,
 	"internal/wallet":          4,
 	"internal/events":          4,
+	"internal/history":         4,
 	"internal/store":           4,
 	"internal/store/db":        4,
 	"internal/peer":            5,

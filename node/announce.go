@@ -256,12 +256,12 @@ func (n *Node) settled(l *link.Link, after time.Duration) bool {
 }
 
 // policy implements [link.Config.Policy].
-func (n *Node) policy(l *link.Link) (relay.Policy, *wire.ChannelUpdate) {
-	terms := n.cfg.Relay
+func (n *Node) policy(l *link.Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate) {
+	terms, older = n.terms.of(l, n.cfg.Relay, time.Now())
 	if hides(l.Params()) {
 		terms.Hidden = l.Status().SCID
 	}
-	return terms, n.ourTerms(l)
+	return terms, older, n.ourTerms(l)
 }
 
 // renewUpdate makes our channel_update anew where what it says has changed or it is
@@ -276,12 +276,12 @@ func (n *Node) renewUpdate(l *link.Link) {
 // makeUpdate makes our channel_update, unless the one that is known says the same.
 func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) (made bool) {
 	p, now := l.Params(), time.Now()
+	terms, _ := n.terms.of(l, n.cfg.Relay, now)
 	u := &wire.ChannelUpdate{
 		ChainHash: *n.cfg.Network.GenesisHash, ShortChannelID: scid, Timestamp: uint32(unixNow()), //nolint:gosec // until 2106
-		CLTVExpiryDelta: n.cfg.Relay.CLTVExpiryDelta, FeeBaseMsat: n.cfg.Relay.FeeBaseMsat,
-		FeeProportionalMillionths: n.cfg.Relay.FeeProportionalMillionths,
-		HTLCMinimumMsat:           max(n.cfg.Relay.HTLCMinimum, p.RemoteLimits.HTLCMinimum),
-		HTLCMaximumMsat:           min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
+		CLTVExpiryDelta: terms.CLTVExpiryDelta, FeeBaseMsat: terms.FeeBaseMsat,
+		FeeProportionalMillionths: terms.FeeProportionalMillionths,
+		HTLCMinimumMsat:           terms.HTLCMinimum, HTLCMaximumMsat: terms.HTLCMaximum,
 	}
 	// BOLT 7: "MUST set `dont_forward` to 1 in `message_flags`"
 	if !n.public(scid) {

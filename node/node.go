@@ -25,6 +25,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gossip"
+	"github.com/leyden-ln/leyden/internal/history"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -97,6 +98,9 @@ type Node struct {
 	synced   atomic.Uint32
 	enforced atomic.Uint32
 
+	terms    terms
+	history  history.Log
+	dataMu   sync.Mutex
 	memoryMu sync.Mutex
 	memory   route.Memory
 
@@ -145,6 +149,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 			os.Exit(1)
 		}
 	}
+	n.cfg.Log = n.history.Record(cfg.Log)
+	n.log = n.cfg.Log
 	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := n.open(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -254,6 +260,9 @@ func (n *Node) build(ctx context.Context) error {
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
 		Random: n.cfg.Random, Log: n.log, Welcome: n.welcome,
 	})
+	if err := n.loadTerms(ctx); err != nil {
+		return err
+	}
 	if err := n.load(ctx); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gossip"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/history"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -58,6 +59,12 @@ func (n *Node) Network() string { return n.cfg.Network.Name }
 
 // Prefix is the network as invoices write it.
 func (n *Node) Prefix() bolt11.Network { return n.prefix }
+
+// History has the newest lines of the log.
+func (n *Node) History() *history.Log { return &n.history }
+
+// Config is what the node works with.
+func (n *Node) Config() Config { return n.cfg }
 
 // Dir is the data folder.
 func (n *Node) Dir() string { return n.cfg.Dir }

@@ -397,7 +397,7 @@ func findChannel(ctx context.Context, n *node.Node, text string) (wire.ChannelID
 }
 
 // Commands are those of our channels.
-var Commands = []command.Command{
+var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "fundchannel", Group: "channels", Short: "open a channel",
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
@@ -422,4 +422,4 @@ var Commands = []command.Command{
 			"commitment.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"close 103x1x0", "close 103x1x0 60"},
 	}, closeChannel),
-}
+}, termsCommands)

@@ -29,6 +29,7 @@ type Param struct {
 	Doc      string
 	Text     bool // it takes any text
 	Refused  bool // it only keeps the place of a parameter that is not supported
+	Rest     bool // any others may follow it
 	index    int
 }
 
@@ -46,6 +47,7 @@ type Command struct {
 	Params []Param
 	Result reflect.Type
 	Run    func(ctx context.Context, n *node.Node, params json.RawMessage) (any, error)
+	Check  func(params json.RawMessage) error // whether Run could read the parameters
 }
 
 // Define makes a command of a function from request to response. It panics when
@@ -61,6 +63,9 @@ func Define[Req, Res any](s Spec, run func(ctx context.Context, n *node.Node, r 
 				return nil, err
 			}
 			return run(ctx, n, r)
+		},
+		Check: func(raw json.RawMessage) error {
+			return bind(params, raw, reflect.New(reflect.TypeFor[Req]()).Elem())
 		},
 	}
 }

@@ -50,6 +50,16 @@ const (
 	InvoiceNotFound         Code = 905
 	InvoiceStatusUnexpected Code = 906
 	InvoiceNoDescription    Code = 908
+
+	DataDelNotFound     Code = 1200
+	DataDelGeneration   Code = 1201
+	DataExists          Code = 1202
+	DataNotFound        Code = 1203
+	DataWrongGeneration Code = 1204
+	DataHasChildren     Code = 1205
+	DataParentHasValue  Code = 1206
+
+	ForwardNotFound Code = 1401
 )
 
 // Text says in words what a code means; empty when it is not one of ours.
@@ -90,6 +100,14 @@ var codeText = map[Code]string{
 	InvoiceExpiredDuring:    "the invoice expired while it was waited for",
 	InvoiceWaitTimedOut:     "the time to wait is over",
 	InvoiceNotFound:         "there is no such invoice",
+	DataDelNotFound:         "there is no such key",
+	DataDelGeneration:       "the value has another generation",
+	DataExists:              "the key exists already",
+	DataNotFound:            "the key does not exist",
+	DataWrongGeneration:     "the value has another generation",
+	DataHasChildren:         "there are keys under this one",
+	DataParentHasValue:      "a key above this one has a value",
+	ForwardNotFound:         "there is no such forward",
 	InvoiceNoDescription:    "the invoice has no description already",
 	InvoiceStatusUnexpected: "the invoice is not in the status that was given",
 }

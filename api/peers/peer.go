@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/peer"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -156,6 +157,45 @@ func disconnect(_ context.Context, n *node.Node, r disconnectRequest) (command.N
 	return command.None{}, nil
 }
 
+type pingRequest struct {
+	ID    wire.NodeID `json:"id" doc:"the peer"`
+	Len   *uint16     `json:"len" doc:"how long the ping is, in bytes; 128 when not given"`
+	Bytes *uint16     `json:"pongbytes" doc:"how long the answer is to be; 128 when not given; from 65532 on no answer is asked for"`
+}
+
+type pingResponse struct {
+	Total uint16 `json:"totlen" doc:"how long the answer was, with its header; 0: none was asked for"`
+}
+
+// Sizes of pings.
+const (
+	pingSize    = 128
+	longestPing = 65535 - 2 - 2 - 2
+	longestPong = 65535 - 2 - 2
+	pongHeader  = 4
+)
+
+func ping(ctx context.Context, n *node.Node, r pingRequest) (pingResponse, error) {
+	length, bytes := command.Or(r.Len, pingSize), command.Or(r.Bytes, pingSize)
+	if length > longestPing {
+		return pingResponse{}, command.Refuse(command.InvalidParams, "len: %d bytes are the most", longestPing)
+	}
+	p, ok := n.Peers().Get(r.ID)
+	if !ok {
+		return pingResponse{}, command.Refuse(command.Failed, "the peer is not connected")
+	}
+	err := p.Ping(ctx, length, bytes)
+	switch {
+	case errors.Is(err, peer.ErrPinging):
+		return pingResponse{}, command.Refuse(command.InvalidParams, "%v", err)
+	case err != nil:
+		return pingResponse{}, err
+	case bytes > longestPong:
+		return pingResponse{}, nil
+	}
+	return pingResponse{bytes + pongHeader}, nil
+}
+
 // Commands are those of connections and of the network.
 var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
@@ -171,6 +211,11 @@ var Commands = slices.Concat([]command.Command{
 		Long: "Ends the connection with a peer.", Errors: []command.Code{command.Failed},
 		Examples: []string{"disconnect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"},
 	}, disconnect),
+	command.Define(command.Spec{
+		Name: "ping", Group: "network", Short: "ask whether a peer is there",
+		Long: "Sends a ping and waits for the answer.", Errors: []command.Code{command.Failed},
+		Examples: []string{"ping 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"},
+	}, ping),
 	command.Define(command.Spec{
 		Name: "listpeers", Group: "network", Short: "list peers",
 		Long: "Lists the nodes that are connected or have channels with us.", Errors: []command.Code{command.Failed}, Examples: []string{"listpeers"},

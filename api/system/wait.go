@@ -3,15 +3,17 @@ package system
 import (
 	"context"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/node"
 )
 
 type waitRequest struct {
-	Subsystem string `json:"subsystem" doc:"invoices, or sendpays: the attempts of listsendpays"`
+	Subsystem string `json:"subsystem" doc:"invoices, forwards, or sendpays: the attempts of listsendpays"`
 	IndexName string `json:"indexname" doc:"created, updated or deleted"`
 	NextValue uint64 `json:"nextvalue" doc:"what the index must have reached; 0: say at once where it is"`
 }
@@ -30,12 +32,21 @@ type waitAttemptRow struct {
 	PaymentHash wire.PaymentHash `json:"payment_hash" doc:"of the payment"`
 }
 
+type waitForwardRow struct {
+	Status    string              `json:"status" doc:"offered, settled or failed"`
+	InChannel wire.ShortChannelID `json:"in_channel" doc:"where it came"`
+	InHTLC    uint64              `json:"in_htlc_id" doc:"the HTLC's number there"`
+	InAmount  amount.MilliSatoshi `json:"in_msat" doc:"what it carried"`
+	Out       wire.ShortChannelID `json:"out_channel" doc:"where it went"`
+}
+
 type waitResponse struct {
 	Subsystem string          `json:"subsystem" doc:"as asked for"`
 	Created   *uint64         `json:"created,omitempty" doc:"where this index is"`
 	Updated   *uint64         `json:"updated,omitempty" doc:"where this index is"`
 	Deleted   *uint64         `json:"deleted,omitempty" doc:"where this index is"`
 	Invoice   *waitInvoiceRow `json:"invoices,omitempty" doc:"which invoice has this index now"`
+	Forward   *waitForwardRow `json:"forwards,omitempty" doc:"which forward has this index now"`
 	Attempt   *waitAttemptRow `json:"sendpays,omitempty" doc:"which attempt has this index now"`
 }
 
@@ -46,8 +57,10 @@ func indexes(ctx context.Context, n *node.Node, subsystem string) (created, upda
 		return n.Store().InvoiceIndexes(ctx)
 	case "sendpays":
 		return n.Store().AttemptIndexes(ctx)
+	case "forwards":
+		return n.Store().ForwardIndexes(ctx)
 	}
-	return 0, 0, 0, command.Refuse(command.InvalidParams, "subsystem: should be invoices or sendpays, not %q", command.Clip([]byte(subsystem)))
+	return 0, 0, 0, command.Refuse(command.InvalidParams, "subsystem: should be invoices, sendpays or forwards, not %q", command.Clip([]byte(subsystem)))
 }
 
 func wait(ctx context.Context, n *node.Node, r waitRequest) (waitResponse, error) {
@@ -87,7 +100,8 @@ func wait(ctx context.Context, n *node.Node, r waitRequest) (waitResponse, error
 
 // explain adds what has the index, if it still has it.
 func (r *waitResponse) explain(ctx context.Context, n *node.Node, index string, at uint64) (err error) {
-	if r.Subsystem == "invoices" {
+	switch r.Subsystem {
+	case "invoices":
 		var rows []invoice.Row
 		switch index {
 		case "created":
@@ -97,6 +111,19 @@ func (r *waitResponse) explain(ctx context.Context, n *node.Node, index string, 
 		}
 		if len(rows) == 1 {
 			r.Invoice = &waitInvoiceRow{rows[0].Label, string(rows[0].Status), rows[0].Bolt11, rows[0].Description}
+		}
+		return err
+	case "forwards":
+		var rows []store.ForwardRow
+		switch index {
+		case "created":
+			rows, err = n.Store().Forwards(ctx, "", at, 1)
+		case "updated":
+			rows, err = n.Store().ForwardsUpdated(ctx, at, 1)
+		}
+		if len(rows) == 1 {
+			f := rows[0]
+			r.Forward = &waitForwardRow{string(f.Status), f.In, f.InHTLC, f.InAmount, f.Out}
 		}
 		return err
 	}

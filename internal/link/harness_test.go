@@ -97,7 +97,9 @@ func newSide(t *testing.T, name string) *side {
 func (s *side) newLinks() *Links {
 	return New(Config{
 		Store: s, Verifier: verifier{}, Key: s.ring.Node(), Receiver: s, Sender: s, Above: s,
-		Policy: func(*Link) (relay.Policy, *wire.ChannelUpdate) { return relay.DefaultPolicy(), nil },
+		Policy: func(*Link) (relay.Policy, []relay.Policy, *wire.ChannelUpdate) {
+			return relay.DefaultPolicy(), nil, nil
+		},
 		Height: func() uint32 { return height }, Traces: &s.traces, Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) {
 			s.mu.Lock()

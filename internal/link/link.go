@@ -59,11 +59,13 @@ type Config struct {
 	Receiver Receiver
 	Sender   Sender
 	Above    Above
-	Policy   func(l *Link) (relay.Policy, *wire.ChannelUpdate) // the terms of a channel, and their channel_update; nil: none yet
-	Height   func() uint32
-	Traces   *events.Traces
-	Log      *slog.Logger
-	Fatal    func(error) // a write failed or the signer refused: must end the process
+	// Policy is the terms of a channel, older ones that are still honoured, and their
+	// channel_update; nil: none yet.
+	Policy func(l *Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate)
+	Height func() uint32
+	Traces *events.Traces
+	Log    *slog.Logger
+	Fatal  func(error) // a write failed or the signer refused: must end the process
 }
 
 // Link drives one channel.
@@ -306,7 +308,7 @@ func (l *Link) raise(e channel.Event) {
 // refuse tells the origin of an HTLC that it was not and will not be signed here.
 func (l *Link) refuse(o channel.Origin, why error) {
 	if o.In != nil {
-		_, update := l.cfg.Policy(l)
+		_, _, update := l.cfg.Policy(l)
 		l.links.Fail(*o.In, onion.TemporaryChannelFailure(update))
 		return
 	}

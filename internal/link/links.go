@@ -163,11 +163,11 @@ func (ls *Links) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
 	if !ok {
 		return relay.Channel{}, false
 	}
-	policy, update := ls.cfg.Policy(l)
+	policy, older, update := ls.cfg.Policy(l)
 	status := l.Status()
 	_, usable := l.Capacity()
 	return relay.Channel{
-		Policy: policy, Usable: usable, Update: update,
+		Policy: policy, Older: older, Usable: usable, Update: update,
 		Gone: status.Status != channel.Open || status.LocalShutdown != nil || status.RemoteShutdown != nil,
 	}, true
 }

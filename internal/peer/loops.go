@@ -128,7 +128,10 @@ func (p *Peer) take(b []byte, handle func(wire.Message)) error {
 	switch m := m.(type) {
 	case *wire.Ping:
 		return p.answer(m)
-	case *wire.Pong, *wire.Init:
+	case *wire.Pong:
+		p.hearsPong(m)
+		return nil
+	case *wire.Init:
 		return nil
 	case *wire.Unknown:
 		// BOLT 1: "upon receiving a message of _even_, unknown type: - MUST close the connection."

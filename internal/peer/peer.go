@@ -41,6 +41,9 @@ type Peer struct {
 	reason error     // why it was closed; nil while open
 	drain  bool      // what is queued is still to be written
 
+	ponged chan struct{} // closed with the answer to a ping of the user's; nil: there is none
+	pong   int           // its length
+
 	closed   chan struct{} // closed with a reason
 	replaced chan struct{} // closed when a newer connection has this one's place
 	up       chan struct{} // closed when PeerUp has returned

@@ -149,6 +149,11 @@ func (w *writing) htlc(r channel.HTLCRow) error {
 	if err := w.q.InsertHTLC(w.ctx, p); err != nil {
 		return err
 	}
+	if r.Origin.In != nil {
+		if err := w.forwards(p); err != nil {
+			return err
+		}
+	}
 	if r.Onion == nil {
 		return nil
 	}
@@ -202,6 +207,9 @@ func (w *writing) settlement(r channel.SettlementRow) error {
 	if r.Origin.In != nil {
 		in, err := w.key(r.Origin.In.Channel)
 		if err != nil {
+			return err
+		}
+		if err := w.forwarded(out, r); err != nil {
 			return err
 		}
 		// When the incoming HTLC has ended, nobody will ask for it, nor delete it.

@@ -47,16 +47,14 @@ func (s *Store) counter(ctx context.Context, name string) (uint64, error) {
 // InvoiceIndexes are how far the indexes of invoices have come: of creation, of
 // change and of deletion.
 func (s *Store) InvoiceIndexes(ctx context.Context) (created, updated, deleted uint64, err error) {
-	var last int64
-	err = s.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'invoices'").Scan(&last)
-	if err != nil {
+	if created, err = s.sequence(ctx, "invoices"); err != nil {
 		return 0, 0, 0, err
 	}
 	if updated, err = s.counter(ctx, invoiceUpdates); err != nil {
 		return 0, 0, 0, err
 	}
 	deleted, err = s.counter(ctx, invoiceDeletes)
-	return unsigned[uint64](last), updated, deleted, err
+	return created, updated, deleted, err
 }
 
 // InvoiceSearch is what invoices are searched for. Empty texts and statuses are any.

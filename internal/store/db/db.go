@@ -75,6 +75,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.counterStmt, err = db.PrepareContext(ctx, counter); err != nil {
 		return nil, fmt.Errorf("error preparing query Counter: %w", err)
 	}
+	if q.dataStmt, err = db.PrepareContext(ctx, data); err != nil {
+		return nil, fmt.Errorf("error preparing query Data: %w", err)
+	}
+	if q.dataFromStmt, err = db.PrepareContext(ctx, dataFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query DataFrom: %w", err)
+	}
 	if q.decisionStmt, err = db.PrepareContext(ctx, decision); err != nil {
 		return nil, fmt.Errorf("error preparing query Decision: %w", err)
 	}
@@ -90,8 +96,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteAttemptSettlementStmt, err = db.PrepareContext(ctx, deleteAttemptSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteAttemptSettlement: %w", err)
 	}
+	if q.deleteDataStmt, err = db.PrepareContext(ctx, deleteData); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteData: %w", err)
+	}
 	if q.deleteDecisionStmt, err = db.PrepareContext(ctx, deleteDecision); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDecision: %w", err)
+	}
+	if q.deleteForwardStmt, err = db.PrepareContext(ctx, deleteForward); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteForward: %w", err)
 	}
 	if q.deleteForwardSettlementStmt, err = db.PrepareContext(ctx, deleteForwardSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteForwardSettlement: %w", err)
@@ -126,6 +138,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.endAttemptStmt, err = db.PrepareContext(ctx, endAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAttempt: %w", err)
 	}
+	if q.endForwardStmt, err = db.PrepareContext(ctx, endForward); err != nil {
+		return nil, fmt.Errorf("error preparing query EndForward: %w", err)
+	}
 	if q.endPaymentStmt, err = db.PrepareContext(ctx, endPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query EndPayment: %w", err)
 	}
@@ -149,6 +164,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.forwardedStmt, err = db.PrepareContext(ctx, forwarded); err != nil {
 		return nil, fmt.Errorf("error preparing query Forwarded: %w", err)
+	}
+	if q.forwardsByCreatedStmt, err = db.PrepareContext(ctx, forwardsByCreated); err != nil {
+		return nil, fmt.Errorf("error preparing query ForwardsByCreated: %w", err)
+	}
+	if q.forwardsByStatusStmt, err = db.PrepareContext(ctx, forwardsByStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query ForwardsByStatus: %w", err)
+	}
+	if q.forwardsByUpdatedStmt, err = db.PrepareContext(ctx, forwardsByUpdated); err != nil {
+		return nil, fmt.Errorf("error preparing query ForwardsByUpdated: %w", err)
 	}
 	if q.forwardsLiveStmt, err = db.PrepareContext(ctx, forwardsLive); err != nil {
 		return nil, fmt.Errorf("error preparing query ForwardsLive: %w", err)
@@ -176,6 +200,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertForwardStmt, err = db.PrepareContext(ctx, insertForward); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertForward: %w", err)
 	}
 	if q.insertHTLCStmt, err = db.PrepareContext(ctx, insertHTLC); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertHTLC: %w", err)
@@ -273,6 +300,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putCommitmentStmt, err = db.PrepareContext(ctx, putCommitment); err != nil {
 		return nil, fmt.Errorf("error preparing query PutCommitment: %w", err)
 	}
+	if q.putDataStmt, err = db.PrepareContext(ctx, putData); err != nil {
+		return nil, fmt.Errorf("error preparing query PutData: %w", err)
+	}
 	if q.putFactStmt, err = db.PrepareContext(ctx, putFact); err != nil {
 		return nil, fmt.Errorf("error preparing query PutFact: %w", err)
 	}
@@ -302,6 +332,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putStateStmt, err = db.PrepareContext(ctx, putState); err != nil {
 		return nil, fmt.Errorf("error preparing query PutState: %w", err)
+	}
+	if q.putTermsStmt, err = db.PrepareContext(ctx, putTerms); err != nil {
+		return nil, fmt.Errorf("error preparing query PutTerms: %w", err)
 	}
 	if q.putTipStmt, err = db.PrepareContext(ctx, putTip); err != nil {
 		return nil, fmt.Errorf("error preparing query PutTip: %w", err)
@@ -335,6 +368,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.stepsStmt, err = db.PrepareContext(ctx, steps); err != nil {
 		return nil, fmt.Errorf("error preparing query Steps: %w", err)
+	}
+	if q.termsStmt, err = db.PrepareContext(ctx, terms); err != nil {
+		return nil, fmt.Errorf("error preparing query Terms: %w", err)
 	}
 	if q.tipStmt, err = db.PrepareContext(ctx, tip); err != nil {
 		return nil, fmt.Errorf("error preparing query Tip: %w", err)
@@ -441,6 +477,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing counterStmt: %w", cerr)
 		}
 	}
+	if q.dataStmt != nil {
+		if cerr := q.dataStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dataStmt: %w", cerr)
+		}
+	}
+	if q.dataFromStmt != nil {
+		if cerr := q.dataFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dataFromStmt: %w", cerr)
+		}
+	}
 	if q.decisionStmt != nil {
 		if cerr := q.decisionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing decisionStmt: %w", cerr)
@@ -466,9 +512,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteAttemptSettlementStmt: %w", cerr)
 		}
 	}
+	if q.deleteDataStmt != nil {
+		if cerr := q.deleteDataStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDataStmt: %w", cerr)
+		}
+	}
 	if q.deleteDecisionStmt != nil {
 		if cerr := q.deleteDecisionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDecisionStmt: %w", cerr)
+		}
+	}
+	if q.deleteForwardStmt != nil {
+		if cerr := q.deleteForwardStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteForwardStmt: %w", cerr)
 		}
 	}
 	if q.deleteForwardSettlementStmt != nil {
@@ -526,6 +582,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing endAttemptStmt: %w", cerr)
 		}
 	}
+	if q.endForwardStmt != nil {
+		if cerr := q.endForwardStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endForwardStmt: %w", cerr)
+		}
+	}
 	if q.endPaymentStmt != nil {
 		if cerr := q.endPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endPaymentStmt: %w", cerr)
@@ -564,6 +625,21 @@ func (q *Queries) Close() error {
 	if q.forwardedStmt != nil {
 		if cerr := q.forwardedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing forwardedStmt: %w", cerr)
+		}
+	}
+	if q.forwardsByCreatedStmt != nil {
+		if cerr := q.forwardsByCreatedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forwardsByCreatedStmt: %w", cerr)
+		}
+	}
+	if q.forwardsByStatusStmt != nil {
+		if cerr := q.forwardsByStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forwardsByStatusStmt: %w", cerr)
+		}
+	}
+	if q.forwardsByUpdatedStmt != nil {
+		if cerr := q.forwardsByUpdatedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forwardsByUpdatedStmt: %w", cerr)
 		}
 	}
 	if q.forwardsLiveStmt != nil {
@@ -609,6 +685,11 @@ func (q *Queries) Close() error {
 	if q.insertEventStmt != nil {
 		if cerr := q.insertEventStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertForwardStmt != nil {
+		if cerr := q.insertForwardStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertForwardStmt: %w", cerr)
 		}
 	}
 	if q.insertHTLCStmt != nil {
@@ -771,6 +852,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putCommitmentStmt: %w", cerr)
 		}
 	}
+	if q.putDataStmt != nil {
+		if cerr := q.putDataStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putDataStmt: %w", cerr)
+		}
+	}
 	if q.putFactStmt != nil {
 		if cerr := q.putFactStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putFactStmt: %w", cerr)
@@ -819,6 +905,11 @@ func (q *Queries) Close() error {
 	if q.putStateStmt != nil {
 		if cerr := q.putStateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putStateStmt: %w", cerr)
+		}
+	}
+	if q.putTermsStmt != nil {
+		if cerr := q.putTermsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putTermsStmt: %w", cerr)
 		}
 	}
 	if q.putTipStmt != nil {
@@ -874,6 +965,11 @@ func (q *Queries) Close() error {
 	if q.stepsStmt != nil {
 		if cerr := q.stepsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing stepsStmt: %w", cerr)
+		}
+	}
+	if q.termsStmt != nil {
+		if cerr := q.termsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing termsStmt: %w", cerr)
 		}
 	}
 	if q.tipStmt != nil {
@@ -957,12 +1053,16 @@ type Queries struct {
 	countExpiredInvoicesAfterStmt *sql.Stmt
 	countPaidInvoicesAfterStmt    *sql.Stmt
 	counterStmt                   *sql.Stmt
+	dataStmt                      *sql.Stmt
+	dataFromStmt                  *sql.Stmt
 	decisionStmt                  *sql.Stmt
 	decisionsStmt                 *sql.Stmt
 	deleteAnnouncementStmt        *sql.Stmt
 	deleteAttemptStmt             *sql.Stmt
 	deleteAttemptSettlementStmt   *sql.Stmt
+	deleteDataStmt                *sql.Stmt
 	deleteDecisionStmt            *sql.Stmt
+	deleteForwardStmt             *sql.Stmt
 	deleteForwardSettlementStmt   *sql.Stmt
 	deleteHeldPartsStmt           *sql.Stmt
 	deleteInvoiceStmt             *sql.Stmt
@@ -974,6 +1074,7 @@ type Queries struct {
 	deleteSpendsStmt              *sql.Stmt
 	deleteUpdatesStmt             *sql.Stmt
 	endAttemptStmt                *sql.Stmt
+	endForwardStmt                *sql.Stmt
 	endPaymentStmt                *sql.Stmt
 	eventsAfterStmt               *sql.Stmt
 	expireInvoiceStmt             *sql.Stmt
@@ -982,6 +1083,9 @@ type Queries struct {
 	feesCollectedStmt             *sql.Stmt
 	finishHTLCStmt                *sql.Stmt
 	forwardedStmt                 *sql.Stmt
+	forwardsByCreatedStmt         *sql.Stmt
+	forwardsByStatusStmt          *sql.Stmt
+	forwardsByUpdatedStmt         *sql.Stmt
 	forwardsLiveStmt              *sql.Stmt
 	hTLCsStoodInStmt              *sql.Stmt
 	heldInvoicesStmt              *sql.Stmt
@@ -991,6 +1095,7 @@ type Queries struct {
 	insertChannelStmt             *sql.Stmt
 	insertDecisionStmt            *sql.Stmt
 	insertEventStmt               *sql.Stmt
+	insertForwardStmt             *sql.Stmt
 	insertHTLCStmt                *sql.Stmt
 	insertHeldPartStmt            *sql.Stmt
 	insertInvoiceStmt             *sql.Stmt
@@ -1023,6 +1128,7 @@ type Queries struct {
 	putAnnouncementStmt           *sql.Stmt
 	putCoinStmt                   *sql.Stmt
 	putCommitmentStmt             *sql.Stmt
+	putDataStmt                   *sql.Stmt
 	putFactStmt                   *sql.Stmt
 	putNodeStmt                   *sql.Stmt
 	putPaymentStmt                *sql.Stmt
@@ -1033,6 +1139,7 @@ type Queries struct {
 	putSignerStmt                 *sql.Stmt
 	putSpendStmt                  *sql.Stmt
 	putStateStmt                  *sql.Stmt
+	putTermsStmt                  *sql.Stmt
 	putTipStmt                    *sql.Stmt
 	putTxStmt                     *sql.Stmt
 	putUpdateStmt                 *sql.Stmt
@@ -1044,6 +1151,7 @@ type Queries struct {
 	spendsStmt                    *sql.Stmt
 	stateStmt                     *sql.Stmt
 	stepsStmt                     *sql.Stmt
+	termsStmt                     *sql.Stmt
 	tipStmt                       *sql.Stmt
 	txsStmt                       *sql.Stmt
 	updateChannelStmt             *sql.Stmt
@@ -1072,12 +1180,16 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		countExpiredInvoicesAfterStmt: q.countExpiredInvoicesAfterStmt,
 		countPaidInvoicesAfterStmt:    q.countPaidInvoicesAfterStmt,
 		counterStmt:                   q.counterStmt,
+		dataStmt:                      q.dataStmt,
+		dataFromStmt:                  q.dataFromStmt,
 		decisionStmt:                  q.decisionStmt,
 		decisionsStmt:                 q.decisionsStmt,
 		deleteAnnouncementStmt:        q.deleteAnnouncementStmt,
 		deleteAttemptStmt:             q.deleteAttemptStmt,
 		deleteAttemptSettlementStmt:   q.deleteAttemptSettlementStmt,
+		deleteDataStmt:                q.deleteDataStmt,
 		deleteDecisionStmt:            q.deleteDecisionStmt,
+		deleteForwardStmt:             q.deleteForwardStmt,
 		deleteForwardSettlementStmt:   q.deleteForwardSettlementStmt,
 		deleteHeldPartsStmt:           q.deleteHeldPartsStmt,
 		deleteInvoiceStmt:             q.deleteInvoiceStmt,
@@ -1089,6 +1201,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteSpendsStmt:              q.deleteSpendsStmt,
 		deleteUpdatesStmt:             q.deleteUpdatesStmt,
 		endAttemptStmt:                q.endAttemptStmt,
+		endForwardStmt:                q.endForwardStmt,
 		endPaymentStmt:                q.endPaymentStmt,
 		eventsAfterStmt:               q.eventsAfterStmt,
 		expireInvoiceStmt:             q.expireInvoiceStmt,
@@ -1097,6 +1210,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		feesCollectedStmt:             q.feesCollectedStmt,
 		finishHTLCStmt:                q.finishHTLCStmt,
 		forwardedStmt:                 q.forwardedStmt,
+		forwardsByCreatedStmt:         q.forwardsByCreatedStmt,
+		forwardsByStatusStmt:          q.forwardsByStatusStmt,
+		forwardsByUpdatedStmt:         q.forwardsByUpdatedStmt,
 		forwardsLiveStmt:              q.forwardsLiveStmt,
 		hTLCsStoodInStmt:              q.hTLCsStoodInStmt,
 		heldInvoicesStmt:              q.heldInvoicesStmt,
@@ -1106,6 +1222,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertChannelStmt:             q.insertChannelStmt,
 		insertDecisionStmt:            q.insertDecisionStmt,
 		insertEventStmt:               q.insertEventStmt,
+		insertForwardStmt:             q.insertForwardStmt,
 		insertHTLCStmt:                q.insertHTLCStmt,
 		insertHeldPartStmt:            q.insertHeldPartStmt,
 		insertInvoiceStmt:             q.insertInvoiceStmt,
@@ -1138,6 +1255,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putAnnouncementStmt:           q.putAnnouncementStmt,
 		putCoinStmt:                   q.putCoinStmt,
 		putCommitmentStmt:             q.putCommitmentStmt,
+		putDataStmt:                   q.putDataStmt,
 		putFactStmt:                   q.putFactStmt,
 		putNodeStmt:                   q.putNodeStmt,
 		putPaymentStmt:                q.putPaymentStmt,
@@ -1148,6 +1266,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putSignerStmt:                 q.putSignerStmt,
 		putSpendStmt:                  q.putSpendStmt,
 		putStateStmt:                  q.putStateStmt,
+		putTermsStmt:                  q.putTermsStmt,
 		putTipStmt:                    q.putTipStmt,
 		putTxStmt:                     q.putTxStmt,
 		putUpdateStmt:                 q.putUpdateStmt,
@@ -1159,6 +1278,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		spendsStmt:                    q.spendsStmt,
 		stateStmt:                     q.stateStmt,
 		stepsStmt:                     q.stepsStmt,
+		termsStmt:                     q.termsStmt,
 		tipStmt:                       q.tipStmt,
 		txsStmt:                       q.txsStmt,
 		updateChannelStmt:             q.updateChannelStmt,

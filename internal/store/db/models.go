@@ -88,6 +88,12 @@ type Counter struct {
 	Value int64
 }
 
+type Datastore struct {
+	Key        []byte
+	Generation int64
+	Value      []byte
+}
+
 type Decision struct {
 	Channel   int64
 	Htlc      int64
@@ -109,6 +115,20 @@ type Event struct {
 type Fact struct {
 	Name  string
 	Value []byte
+}
+
+type Forward struct {
+	CreatedIndex int64
+	InChannel    int64
+	InHtlc       int64
+	OutChannel   int64
+	OutHtlc      int64
+	InMsat       int64
+	OutMsat      int64
+	ReceivedAt   int64
+	Status       string
+	ResolvedAt   int64
+	UpdatedIndex int64
 }
 
 type HeldPart struct {
@@ -263,6 +283,14 @@ type State struct {
 	FeeIrrevocable  int64
 	NextLocalID     int64
 	NextRemoteID    int64
+}
+
+type Term struct {
+	Channel int64
+	FeeBase sql.NullInt64
+	FeePpm  sql.NullInt64
+	HtlcMin sql.NullInt64
+	HtlcMax sql.NullInt64
 }
 
 type Update struct {

@@ -1,0 +1,33 @@
+-- name: PutTerms :exec
+INSERT INTO terms (channel, fee_base, fee_ppm, htlc_min, htlc_max) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (channel) DO UPDATE SET fee_base = excluded.fee_base, fee_ppm = excluded.fee_ppm, htlc_min = excluded.htlc_min,
+    htlc_max = excluded.htlc_max;
+
+-- name: Terms :many
+SELECT t.*, c.id AS channel_id FROM terms t JOIN channels c ON c.key_index = t.channel;
+
+-- name: InsertForward :exec
+INSERT INTO forwards (in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status)
+SELECT i.channel, i.id, sqlc.arg(out_channel), sqlc.arg(out_htlc), i.amount, sqlc.arg(out_msat), sqlc.arg(received_at), 'offered'
+FROM htlcs i WHERE i.channel = sqlc.arg(in_channel) AND i.incoming = 1 AND i.id = sqlc.arg(in_htlc);
+
+-- name: EndForward :exec
+UPDATE forwards SET status = ?, resolved_at = ?, updated_index = ? WHERE out_channel = ? AND out_htlc = ? AND status = 'offered';
+
+-- name: ForwardsByCreated :many
+SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+WHERE f.created_index >= ? ORDER BY f.created_index LIMIT ?;
+
+-- name: ForwardsByUpdated :many
+SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT ?;
+
+-- name: ForwardsByStatus :many
+SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT ?;
+
+-- name: DeleteForward :execrows
+DELETE FROM forwards WHERE in_channel = ? AND in_htlc = ? AND status = ?;
