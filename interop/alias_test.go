@@ -15,7 +15,7 @@ func TestAChannelIsUsedBeforeItConfirms(t *testing.T) {
 		t.Run(opener+" opens", func(t *testing.T) {
 			t.Parallel()
 			n := newNetwork(t)
-			ours, lnd := n.leyden("leyden"), n.lnd("lnd")
+			ours, lnd := n.leyden("leyden"), n.lnd("lnd", aliases...)
 			from, to := Peer(ours), Peer(lnd)
 			if opener == "leyden" {
 				n.must(lnd.TrustAll(t.Context()))

@@ -147,35 +147,41 @@ func (p *pair) state(i Invoice, want lnrpc.Invoice_InvoiceState) {
 func TestAChannelWithHTLCsIsClosedByAgreementWhenTheyAreGone(t *testing.T) {
 	notQuick(t)
 	fresh(t, "closes", func(p *pair, first, _ Peer) {
-		lnd, ok := p.theirs.(*LND)
-		if !ok {
-			return // only lnd holds invoices
+		if _, ok := p.theirs.(*LND); ok { // only lnd holds invoices
+			p.closeWhenGone(first)
 		}
-		before, shares := p.balances(), p.shares()
-		preimage, _, paid := p.hold(2_000_000)
-		_, refused, failed := p.hold(3_000_000)
-		closed := make(chan error, 1)
-		ctx := p.context()
-		go func() {
-			_, err := first.Close(ctx, p.channel, false)
-			closed <- err
-		}()
-		p.eventually("the channel to be closing", func(ctx context.Context) error {
-			c, err := seen(ctx, p.ours, p.channel)
-			if err == nil && c.State != "CHANNELD_SHUTTING_DOWN" {
-				err = errors.New(c.State)
-			}
-			return err
-		})
-		p.must(lnd.Settle(p.context(), preimage))
-		p.must(<-paid)
-		p.must(lnd.Forget(p.context(), refused))
-		p.refused(<-failed, incorrectDetails)
-		p.must(<-closed)
-		p.must(p.chain.AwaitTx(p.context(), 1))
-		p.mine(1)
-		shares["leyden"] -= 2_000
-		shares["lnd"] += 2_000
-		p.recovered(before, shares, closingFees)
 	})
+}
+
+// closeWhenGone closes while two payments of Leyden's are held, of which one is taken
+// then.
+func (p *pair) closeWhenGone(first Peer) {
+	p.Helper()
+	lnd := p.theirs.(*LND)
+	before, shares := p.balances(), p.shares()
+	preimage, _, paid := p.hold(2_000_000)
+	_, refused, failed := p.hold(3_000_000)
+	closed := make(chan error, 1)
+	ctx := p.context()
+	go func() {
+		_, err := first.Close(ctx, p.channel, false)
+		closed <- err
+	}()
+	p.eventually("the channel to be closing", func(ctx context.Context) error {
+		c, err := seen(ctx, p.ours, p.channel)
+		if err == nil && c.State != "CHANNELD_SHUTTING_DOWN" {
+			err = errors.New(c.State)
+		}
+		return err
+	})
+	p.must(lnd.Settle(p.context(), preimage))
+	p.must(<-paid)
+	p.must(lnd.Forget(p.context(), refused))
+	p.refused(<-failed, incorrectDetails)
+	p.must(<-closed)
+	p.must(p.chain.AwaitTx(p.context(), 1))
+	p.mine(1)
+	shares["leyden"] -= 2_000
+	shares["lnd"] += 2_000
+	p.recovered(before, shares, closingFees)
 }

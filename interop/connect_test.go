@@ -21,7 +21,7 @@ func strangers(t *testing.T, begins string, body func(n *network, first, second 
 			t.Run(first+" "+begins, func(t *testing.T) {
 				t.Parallel()
 				n := newNetwork(t)
-				ours, theirs := Peer(n.leyden("leyden")), n.other(kind, kind)
+				ours, theirs := Peer(n.leyden("leyden")), n.other(kind, kind, aliases...)
 				if first == "leyden" {
 					body(n, ours, theirs)
 				} else {
@@ -140,7 +140,7 @@ func TestAnInvoiceNamesTheWayThroughAnUnannouncedChannel(t *testing.T) {
 						if kind == "leyden" {
 							return n.leyden(name)
 						}
-						return n.other(kind, name)
+						return n.other(kind, name, aliases...)
 					}
 					a, b, c := start(payer, "payer"), start(middle, "middle"), start(payee, "payee")
 					n.open(a, b, Open{Sat: 1_000_000, Push: 400_000})

@@ -244,13 +244,13 @@ func kinds() []string {
 	return []string{"lnd"}
 }
 
-// other starts a node of a kind.
-func (n *network) other(kind, name string) Peer {
+// other starts a node of a kind, an lnd with more arguments.
+func (n *network) other(kind, name string, more ...string) Peer {
 	n.Helper()
 	if kind == "cln" {
 		return n.cln(name)
 	}
-	return n.lnd(name)
+	return n.lnd(name, more...)
 }
 
 // openers are who opens the channel of a case.
@@ -458,9 +458,9 @@ const (
 )
 
 // newPair starts two nodes and opens a channel with a push.
-func newPair(n *network, kind, opener string) *pair {
+func newPair(n *network, kind, opener string, more ...string) *pair {
 	n.Helper()
-	p := &pair{network: n, kind: kind, opener: opener, ours: n.leyden("leyden"), theirs: n.other(kind, kind)}
+	p := &pair{network: n, kind: kind, opener: opener, ours: n.leyden("leyden"), theirs: n.other(kind, kind, more...)}
 	from, to := Peer(p.ours), p.theirs
 	if opener != "leyden" {
 		from, to = to, from

@@ -30,6 +30,10 @@ type LND struct {
 	conn            *grpc.ClientConn
 }
 
+// aliases make lnd offer option_scid_alias and option_zeroconf, which it does not of
+// itself.
+var aliases = []string{"--protocol.option-scid-alias", "--protocol.zero-conf"}
+
 // StartLND starts a new node in a folder.
 func StartLND(ctx context.Context, b Binaries, chain Chain, name, dir string, more ...string) (*LND, error) {
 	at, err := freePorts(ctx, 2)
@@ -46,7 +50,7 @@ func StartLND(ctx context.Context, b Binaries, chain Chain, name, dir string, mo
 			"--norest", "--no-macaroons", "--noseedbackup", "--nobootstrap", "--debuglevel=debug,CRTR=info,LNWL=info,BTWL=info,SRVR=debug",
 			"--bitcoin.regtest", "--bitcoin.defaultchanconfs=1", "--trickledelay=50", "--gossip.sub-batch-delay=50ms",
 			"--minbackoff=200ms", "--maxbackoff=1s", "--accept-keysend",
-			"--protocol.wumbo-channels", "--protocol.option-scid-alias", "--protocol.zero-conf", "--keep-failed-payment-attempts",
+			"--protocol.wumbo-channels", "--keep-failed-payment-attempts",
 			"--bitcoin.timelockdelta=40", "--maxpendingchannels=20",
 			"--db.batch-commit-interval=1ms",
 		}, append(chain.forLND(), more...)...),
@@ -253,17 +257,11 @@ func (l *LND) routes(ctx context.Context, id uint64, private bool) bool {
 
 // Close implements [Peer].
 func (l *LND) Close(ctx context.Context, c Channel, force bool) (string, error) {
-	txid, index, _ := strings.Cut(c.Point, ":")
-	n, err := strconv.ParseUint(index, 10, 32)
+	request, err := closing(c)
 	if err != nil {
 		return "", err
 	}
-	request := &lnrpc.CloseChannelRequest{
-		ChannelPoint: &lnrpc.ChannelPoint{
-			FundingTxid: &lnrpc.ChannelPoint_FundingTxidStr{FundingTxidStr: txid}, OutputIndex: uint32(n),
-		},
-		Force: force,
-	}
+	request.Force = force
 	if !force {
 		request.SatPerVbyte, request.NoWait = 2, true // with HTLCs pending it closes when they are gone
 	}
@@ -280,6 +278,15 @@ func (l *LND) Close(ctx context.Context, c Channel, force bool) (string, error) 
 			return reversed(p.Txid), nil
 		}
 	}
+}
+
+// closing asks for the close of a channel.
+func closing(c Channel) (*lnrpc.CloseChannelRequest, error) {
+	txid, index, _ := strings.Cut(c.Point, ":")
+	n, err := strconv.ParseUint(index, 10, 32)
+	return &lnrpc.CloseChannelRequest{ChannelPoint: &lnrpc.ChannelPoint{
+		FundingTxid: &lnrpc.ChannelPoint_FundingTxidStr{FundingTxidStr: txid}, OutputIndex: uint32(n),
+	}}, err
 }
 
 // reversed is a transaction's id as everybody writes it.
