@@ -50,7 +50,7 @@ func TestAChannelWithHTLCsIsClosedSimplyWhenTheyAreGone(t *testing.T) {
 	})
 }
 
-// Who closes asks again for a higher feerate while the first transaction waits: the
+// Each side has offered a transaction of its own. Who closes asks again for a higher feerate while the first transaction waits: the
 // one that pays more takes its place.
 func TestASimpleCloseIsMadeAgainForMore(t *testing.T) {
 	simple(t, func(p *pair, first Peer) {
@@ -59,7 +59,7 @@ func TestASimpleCloseIsMadeAgainForMore(t *testing.T) {
 		p.must(err)
 		p.must(p.chain.AwaitTx(p.context(), 1))
 		old := p.waiting()
-		p.raise(first, 20)
+		p.raise(first, raised)
 		p.eventually("a transaction that pays more", func(context.Context) error {
 			if fee := p.waiting(); fee <= old {
 				return fmt.Errorf("it pays %d sat, as %d before", fee, old)
@@ -67,10 +67,17 @@ func TestASimpleCloseIsMadeAgainForMore(t *testing.T) {
 			return nil
 		})
 		p.mine(1)
-		p.recovered(before, shares, 2*closingFees)
+		p.recovered(before, shares, raisedFees)
 		p.gone(120)
 	})
 }
+
+// A feerate that is above what lnd gives of itself where it knows none, which is 50
+// satoshi a virtual byte, and more than a closing transaction costs then.
+const (
+	raised     = 100
+	raisedFees = 40_000
+)
 
 // waiting is the fee of the only transaction that waits for a block.
 func (p *pair) waiting() (fee uint64) {
