@@ -4,7 +4,6 @@ import "testing"
 
 // absent are the lines of the table for which a node has nothing to drive yet.
 var absent = []struct{ name, why string }{
-	{"a close with option_simple_close", "Leyden does not offer the feature bits 60/61"},
 	{"attribution data", "lnd 0.21 has none"},
 }
 
