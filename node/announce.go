@@ -235,7 +235,13 @@ const (
 func (n *Node) letSettle(l *link.Link) {
 	look := time.NewTicker(settling / 20)
 	defer look.Stop()
-	for begin := time.Now(); !n.settled(l, time.Since(begin)); {
+	for begin := time.Now(); ; {
+		n.announceMu.Lock()
+		signed := n.progress(l.ID()).theirs != nil
+		n.announceMu.Unlock()
+		if settled(n.announces(l.Params(), l.Status()), signed, n.peerTerms(l) != nil, time.Since(begin)) {
+			return
+		}
 		select {
 		case <-look.C:
 		case <-n.ctx.Done():
@@ -245,14 +251,13 @@ func (n *Node) letSettle(l *link.Link) {
 }
 
 // settled says whether our terms can go to the peer, that long after the channel was
-// ready.
-func (n *Node) settled(l *link.Link, after time.Duration) bool {
-	if !n.announces(l.Params(), l.Status()) {
-		return after >= settling || n.peerTerms(l) != nil
+// ready: it has told its own terms, or where the channel is announced now has signed
+// for that.
+func settled(announced, signed, told bool, after time.Duration) bool {
+	if announced {
+		return signed || after >= resettling
 	}
-	n.announceMu.Lock()
-	defer n.announceMu.Unlock()
-	return after >= resettling || n.progress(l.ID()).theirs != nil
+	return told || after >= settling
 }
 
 // policy implements [link.Config.Policy].

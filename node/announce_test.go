@@ -39,6 +39,28 @@ func TestAChannelIsDisabledOnlyWhenItsPeerIsAwayForLong(t *testing.T) {
 	}
 }
 
+func TestOurTermsGoToAPeerThatHasTheChannelInItsGraph(t *testing.T) {
+	for _, s := range []struct {
+		announced, signed, told bool
+		after                   time.Duration
+		want                    bool
+	}{
+		{after: 0},
+		{after: settling - 1},
+		{after: settling, want: true}, // it may wait for ours
+		{told: true, want: true},
+		{announced: true},
+		{announced: true, told: true, after: settling}, // it may take the channel out once more
+		{announced: true, signed: true, want: true},
+		{announced: true, after: resettling - 1},
+		{announced: true, after: resettling, want: true},
+	} {
+		if settled(s.announced, s.signed, s.told, s.after) != s.want {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 func TestAddressesToAnnounceAreReadAndOrdered(t *testing.T) {
 	const onion = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
 	n := &Node{log: slog.New(slog.DiscardHandler)}
