@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
+	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
@@ -98,11 +99,14 @@ type Node struct {
 	synced   atomic.Uint32
 	enforced atomic.Uint32
 
-	terms    terms
-	history  history.Log
-	dataMu   sync.Mutex
-	memoryMu sync.Mutex
-	memory   route.Memory
+	terms   terms
+	history history.Log
+	dataMu  sync.Mutex
+
+	preparedMu sync.Mutex
+	prepared   map[chainhash.Hash]Prepared
+	memoryMu   sync.Mutex
+	memory     route.Memory
 
 	away    away
 	onchain onchain

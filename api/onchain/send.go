@@ -45,20 +45,26 @@ func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdra
 		}
 	}
 	sent, err := n.Send(ctx, req)
-	var few *wallet.InsufficientError
-	switch {
-	case errors.As(err, &few):
-		return out, command.Refuse(command.FundCannotAfford, "%v", err)
-	case errors.Is(err, wallet.ErrOutput):
-		return out, command.Refuse(command.FundOutputIsDust, "%v", err)
-	case errors.Is(err, node.ErrBroadcast):
-		return out, command.Refuse(command.FundBroadcastFail, "%v", err)
-	case err != nil:
-		return out, err
+	if err != nil {
+		return out, sendError(err)
 	}
 	out.Txid = sent.Tx.TxHash().String()
 	out.Tx, err = command.HexTx(sent.Tx)
 	return out, err
+}
+
+// sendError gives the errors of transactions their codes.
+func sendError(err error) error {
+	var few *wallet.InsufficientError
+	switch {
+	case errors.As(err, &few):
+		return command.Refuse(command.FundCannotAfford, "%v", err)
+	case errors.Is(err, wallet.ErrOutput):
+		return command.Refuse(command.FundOutputIsDust, "%v", err)
+	case errors.Is(err, node.ErrBroadcast):
+		return command.Refuse(command.FundBroadcastFail, "%v", err)
+	}
+	return err
 }
 
 type feeRatesRequest struct {
