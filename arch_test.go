@@ -63,6 +63,7 @@ var floors = map[string]int{
 	"internal/gossip":          5,
 	"internal/receiver":        5,
 	"internal/sender":          5,
+	"internal/keeper":          5,
 	"internal/sim":             5,
 	"internal/sim/babble":      5,
 	"internal/sim/clock":       5,

@@ -154,7 +154,10 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 
 // Reestablished implements [link.Above].
 func (a above) Reestablished(l *link.Link) {
-	a.n.away.back(l.ID())
+	a.n.away.Back(l.ID())
+	if p, up := a.n.peers.Get(l.Params().Peer); up {
+		a.n.keeper.Established(p)
+	}
 	a.n.forgetConnectionOf(l.ID())
 	a.n.tidy(l)
 	a.n.tellUpdate(l)
@@ -198,6 +201,8 @@ func (n *Node) opened(p funding.Peer, ch *channel.Channel, s channel.Signer, fir
 	l := n.links.Add(ch, s, link.Begin{})
 	l.Begin(p, first)
 	l.Start()
+	n.keeper.Established(p)
+	n.changed()
 	n.log.Info("channel opened", "channel", l.ID(), "peer", p.ID(), "capacity", ch.Params().Capacity)
 	if params := ch.Params(); !params.LocalIsOpener && params.MinimumDepth == 0 {
 		n.log.Warn("the channel is used on trust: until its funding transaction is in a block, the peer can take back all that is in it", "channel", l.ID())

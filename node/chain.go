@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/store"
 )
@@ -38,7 +39,13 @@ func (n *Node) loadTip(ctx context.Context) (chain.BlockRef, error) {
 	if err != nil {
 		return tip, fmt.Errorf("the chain's tip: %w", err)
 	}
-	return tip, n.store.Write(ctx, tipFact(tip))
+	rows := []durable.Row{tipFact(tip)}
+	if _, born, err := keeper.Number(ctx, n.store, keeper.FactBirthday); err != nil {
+		return tip, err
+	} else if !born {
+		rows = append(rows, keeper.NumberFact(keeper.FactBirthday, uint64(tip.Height)))
+	}
+	return tip, n.store.Write(ctx, rows...)
 }
 
 func tipFact(tip chain.BlockRef) store.Fact {
@@ -160,17 +167,15 @@ func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
 // again.
 func (n *Node) follow(at chain.BlockRef) {
 	for n.ctx.Err() == nil {
-		err := n.cfg.Source.Follow(n.ctx, at, func(e chain.Event) error {
-			if err := n.block(e, &at); err != nil {
-				if n.ctx.Err() == nil {
-					n.fatal(err)
-				}
-				return err
-			}
-			return nil
-		})
-		if n.ctx.Err() != nil {
+		var err error
+		if at, err = n.goBack(at); err == nil {
+			err = n.followFrom(&at)
+		}
+		switch {
+		case n.ctx.Err() != nil:
 			return
+		case n.wantBack.Load() && errors.Is(err, context.Canceled):
+			continue
 		}
 		n.log.Warn("the chain cannot be read, trying again", "why", err)
 		select {
@@ -178,6 +183,25 @@ func (n *Node) follow(at chain.BlockRef) {
 		case <-n.ctx.Done():
 		}
 	}
+}
+
+// followFrom processes the chain until it cannot be read, or is to be read again.
+func (n *Node) followFrom(at *chain.BlockRef) error {
+	ctx, cancel := context.WithCancel(n.ctx)
+	defer cancel()
+	n.following.Store(&cancel)
+	if n.wantBack.Load() {
+		return context.Canceled
+	}
+	return n.cfg.Source.Follow(ctx, *at, func(e chain.Event) error {
+		if err := n.block(e, at); err != nil {
+			if n.ctx.Err() == nil {
+				n.fatal(err)
+			}
+			return err
+		}
+		return ctx.Err()
+	})
 }
 
 // block processes one change of the chain. The tip is written last: after a crash
@@ -199,7 +223,13 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 			return err
 		}
 		*at = e.Ref()
-		rows = slices.Concat(n.inspect(e.Block), n.spends(e.Block), n.await(e.Height))
+		rows = slices.Concat(n.inspect(e.Block), n.spends(e.Block))
+		// A block that was processed before concerns nobody but whom it was not known to
+		// concern.
+		if e.Height < n.quiet.Load() {
+			return n.store.Write(n.ctx, append(rows, tipFact(*at))...)
+		}
+		rows = append(rows, n.await(e.Height)...)
 	case chain.Disconnected:
 		pending, err := n.wallet.Disconnect(e.Height)
 		if err != nil {
@@ -211,6 +241,9 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 		*at = e.Parent()
 		n.onchain.undo(e.Height)
 		rows = append(n.undo(e.Height), enforce.UnspendRow{Height: e.Height})
+	}
+	if n.quiet.Swap(0) != 0 {
+		n.log.Info("blocks were looked at again for what is ours", "to", at.Height)
 	}
 	n.height.Store(at.Height)
 	n.tellLinks(at.Height)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/store"
 )
 
@@ -121,7 +122,11 @@ func (n *Node) reached(ctx context.Context, id wire.NodeID, outbound bool, addr 
 	if err != nil || stored == addr {
 		return err
 	}
-	return n.store.Write(ctx, store.PeerRow{ID: id, Address: addr})
+	if err := n.store.Write(ctx, store.PeerRow{ID: id, Address: addr}); err != nil {
+		return err
+	}
+	n.changed()
+	return nil
 }
 
 func (n *Node) storedAddress(ctx context.Context, id wire.NodeID) (string, error) {
@@ -147,6 +152,13 @@ func (n *Node) addresses(ctx context.Context, id wire.NodeID) (list []string, er
 		return nil, err
 	}
 	add(stored)
+	backedUp, err := keeper.Addresses(ctx, n.store, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range backedUp {
+		add(addr)
+	}
 	if m := n.book.Node(ctx, id); m != nil {
 		known, _ := wire.ParseAddresses(m.Addresses) // what is left after one of an unknown kind cannot be read
 		for _, a := range known {

@@ -10,5 +10,5 @@ func testLog(alias string) *slog.Logger {
 	if os.Getenv("LEYDEN_TEST_LOG") != alias {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

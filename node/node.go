@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gossip"
 	"github.com/leyden-ln/leyden/internal/history"
+	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -71,9 +71,12 @@ type Config struct {
 	// ShowWords is shown the 24 words of a new node before anything is stored; its
 	// error is the end of the start. Nil: nobody sees them.
 	ShowWords func(words string) error
-	Random    io.Reader // nil: the operating system's
-	Log       *slog.Logger
-	Fatal     func(error) // ends the process; nil: logs and exits
+	// ChannelsLost gives up every channel: for a database that is old. Nothing of
+	// theirs is broadcast; the peers are asked to close them.
+	ChannelsLost bool
+	Random       io.Reader // nil: the operating system's
+	Log          *slog.Logger
+	Fatal        func(error) // ends the process; nil: logs and exits
 }
 
 // Node is a running node. It is safe for concurrent use.
@@ -108,9 +111,18 @@ type Node struct {
 	memoryMu   sync.Mutex
 	memory     route.Memory
 
-	away    away
+	away    link.Away
 	onchain onchain
 	sweeper *sweep.Sweeper
+
+	keeper    *keeper.Keeper
+	changes   chan struct{} // has a token when the set of channels may have changed
+	recoverMu sync.Mutex    // held while channels are recovered
+
+	// Blocks that are looked at again: see goBack.
+	wantBack  atomic.Bool
+	following atomic.Pointer[context.CancelFunc]
+	quiet     atomic.Uint32 // height below which nobody hears of a block; zero: none
 
 	announceMu sync.Mutex
 	announcing map[wire.ChannelID]*announcing
@@ -130,7 +142,7 @@ type Node struct {
 }
 
 // Open starts a node on its data folder. Errors: [store.ErrLocked], a seed that
-// does not fit the database, and what disk and chain say.
+// does not fit the database, [keeper.OldError], and what disk and chain say.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -145,7 +157,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		cfg: cfg, log: cfg.Log, announcing: map[wire.ChannelID]*announcing{},
 		places: map[wire.ChannelID]wire.ShortChannelID{}, spent: map[wire.ChannelID]uint32{},
 		since: map[wire.ChannelID]uint32{}, onchain: newOnchain(),
-		stopping: make(chan struct{}),
+		stopping: make(chan struct{}), changes: make(chan struct{}, 1),
 	}
 	if n.cfg.Fatal == nil {
 		n.cfg.Fatal = func(err error) {
@@ -177,16 +189,11 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.events = events.NewLog(n.store)
 	n.store.OnEvent(n.events.Written)
-	seed, created, err := keys.LoadOrCreate(filepath.Join(n.cfg.Dir, "seed"), n.cfg.Random, keys.Sealing{
-		Passphrase: n.cfg.Passphrase, Show: n.cfg.ShowWords,
-	})
-	if err != nil {
+	how := keys.Sealing{Passphrase: n.cfg.Passphrase, Show: n.cfg.ShowWords}
+	if n.ring, err = keeper.Identify(ctx, n.store, n.cfg.Dir, n.cfg.Network, n.cfg.Random, how); err != nil {
 		return err
 	}
-	if n.ring, err = keys.NewRing(seed, n.cfg.Network); err != nil {
-		return err
-	}
-	if err := n.identify(ctx, created); err != nil {
+	if err := n.openKeeper(ctx); err != nil {
 		return err
 	}
 	if err := n.build(ctx); err != nil {
@@ -195,28 +202,8 @@ func (n *Node) open(ctx context.Context) (err error) {
 	return n.start(ctx)
 }
 
-// The facts that a node stores of itself.
-const (
-	factID  = "node_id"
-	factTip = "tip"
-)
-
-// identify binds the database to the seed.
-func (n *Node) identify(ctx context.Context, created bool) error {
-	id := n.ID()
-	stored, ok, err := n.store.Fact(ctx, factID)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return n.store.Write(ctx, store.Fact{Name: factID, Value: id[:]})
-	case string(stored) == string(id[:]):
-		return nil
-	case created:
-		return errors.New("the seed file is missing: put it back beside the database, or the channels' money is lost")
-	}
-	return errors.New("the seed file belongs to another node than the database")
-}
+// factTip is the fact that holds the last block that was processed.
+const factTip = "tip"
 
 // build makes every room from what is stored.
 func (n *Node) build(ctx context.Context) error {
@@ -242,7 +229,7 @@ func (n *Node) build(ctx context.Context) error {
 		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
 	})
 	n.links = link.New(link.Config{
-		Store: n.store, Verifier: verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
+		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
 		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
 	})
 	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
@@ -256,9 +243,9 @@ func (n *Node) build(ctx context.Context) error {
 	}
 	n.funding = funding.New(funding.Config{
 		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
-		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: verifier{}, Random: n.cfg.Random,
+		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: keys.Verifier{}, Random: n.cfg.Random,
 		Reserve: func() amount.Satoshi { return n.reserve(1) },
-		Waiting: n.waitingFrom, Named: n.named, Trusts: n.trusts, Broadcast: n.cfg.Source.Broadcast, Opened: n.opened, Log: n.log, Fatal: n.fatal,
+		Waiting: n.waitingFrom, Named: n.named, Trusts: n.trusts, Broadcast: n.broadcastFunding, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})
 	n.peers = peer.New(peer.Config{
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
@@ -355,7 +342,7 @@ func (n *Node) start(ctx context.Context) error {
 	}
 	n.height.Store(tip.Height)
 	n.synced.Store(tip.Height)
-	n.away.gone(n.links.All())
+	n.away.Gone(n.links.All())
 	for _, l := range n.links.All() {
 		l.Start()
 		n.reviveOnChain(l)
@@ -369,7 +356,9 @@ func (n *Node) start(ctx context.Context) error {
 	n.wg.Go(n.enforceAlways)
 	n.wg.Go(func() { n.sweeper.Run(n.ctx) })
 	n.onchain.poke()
+	n.wantBack.Store(true)
 	n.wg.Go(func() { n.follow(tip) })
+	n.wg.Go(func() { n.keeper.Run(n.ctx, keepEvery, n.changes, n.Height) })
 	n.wg.Go(n.tend)
 	n.wg.Go(n.clean)
 	if n.cfg.Listen != "" {

@@ -177,6 +177,9 @@ func (n *Node) enforceAlways() {
 // enforce makes the plan of every channel that is closing on-chain from facts alone,
 // and acts on it. Its error is the disk's.
 func (n *Node) enforce() error {
+	if n.Rescanning() {
+		return nil // the last of these blocks comes back to it
+	}
 	height := n.Height()
 	links := n.links.All()
 	closing := map[wire.ChannelID]*link.Link{}
@@ -286,7 +289,8 @@ func (n *Node) Enforced() uint32 { return n.enforced.Load() }
 // forgetLink stops the link of a channel that is closed for good.
 func (n *Node) forgetLink(l *link.Link) {
 	n.links.Remove(l)
-	n.away.back(l.ID())
+	n.away.Back(l.ID())
+	n.changed()
 }
 
 // OnChain is what outputs of ours are worth that closed channels still owe us.

@@ -144,7 +144,7 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 }
 
 // Hope implements [sender.Network].
-func (w network) Hope() <-chan struct{} { return w.n.away.hope() }
+func (w network) Hope() <-chan struct{} { return w.n.away.Hope() }
 
 // own are our channels that can carry an HTLC now.
 func (n *Node) own() []route.Own {
@@ -181,6 +181,7 @@ type handler struct{ n *Node }
 
 func (h handler) PeerUp(p *peer.Peer) {
 	h.n.log.Debug("connected", "peer", p.ID(), "addr", p.Addr(), "we called", p.Outbound())
+	h.n.keeper.Up(h.n.ctx, p)
 	h.n.book.Up(p)
 	for _, l := range h.n.linksOf(p.ID()) {
 		l.Up(p)
@@ -194,9 +195,10 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 		level = slog.LevelInfo
 	}
 	h.n.log.Log(h.n.ctx, level, "disconnected", "peer", p.ID(), "why", reason)
+	h.n.keeper.Down(p.ID())
 	h.n.book.Down(p)
 	h.n.funding.Down(p)
-	h.n.away.gone(links) // before a payment hears that a channel refuses it
+	h.n.away.Gone(links) // before a payment hears that a channel refuses it
 	for _, l := range links {
 		l.Down(p)
 	}
@@ -208,7 +210,7 @@ func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	if u, ok := m.(*wire.ChannelUpdate); ok {
 		n.expect(p, u.ShortChannelID)
 	}
-	if n.book.Message(n.ctx, p, m) || n.funding.Message(n.ctx, p, m) {
+	if n.book.Message(n.ctx, p, m) || n.funding.Message(n.ctx, p, m) || n.keeper.Message(n.ctx, p, m) {
 		return
 	}
 	id, all := wire.ChannelOf(m)

@@ -264,6 +264,7 @@ func TestTheChannelsWithTheMostCoinsFitFirst(t *testing.T) {
 
 func TestAChannelComesBackAsOneThatLostItsState(t *testing.T) {
 	b := example()
+	b.Channels[1].LocalScript = []byte{}
 	ours := keysOf(50)
 	for i := range b.Channels {
 		rows := b.Channels[i].Rows(ours)

@@ -35,7 +35,7 @@ func (c *Channel) Rows(ours script.Basepoints) channel.Rows {
 			LocalKeys:    ours, RemoteKeys: c.RemoteKeys,
 			LocalLimits:  channel.Limits{ToSelfDelay: c.LocalDelay},
 			RemoteLimits: channel.Limits{ToSelfDelay: c.RemoteDelay},
-			LocalScript:  c.LocalScript, LocalAlias: c.LocalAlias,
+			LocalScript:  append([]byte{}, c.LocalScript...), LocalAlias: c.LocalAlias,
 		},
 		State: channel.StateRow{
 			Channel: id, FeeIrrevocable: feePerKw,

@@ -101,6 +101,9 @@ func (r *resolver) recognise(s Spend) (*commitment, error) {
 		return c, nil
 	}
 	n, state := r.machine.NumberOf(s.Tx), &r.rows.State
+	if r.blank() {
+		return c, r.recall(c)
+	}
 	if n == state.Received {
 		ours, err := r.own()
 		if err != nil {

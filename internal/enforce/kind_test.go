@@ -150,6 +150,8 @@ func TestAChannelOfWhichAllIsForgottenRaisesNoFalseAlarm(t *testing.T) {
 	terms := usual()
 	terms.toA = terms.capacity.Msat()
 	p := open(t, terms)
+	p.offer(p.a, 50_000_000, cltv)
+	p.settle()
 	params := p.b.disk.rows.Params
 	bare := channel.Rows{
 		Params:     params,
@@ -170,8 +172,34 @@ func TestAChannelOfWhichAllIsForgottenRaisesNoFalseAlarm(t *testing.T) {
 	tx := btcwire.NewMsgTx(2)
 	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: funding, Sequence: btcwire.MaxTxInSequenceNum})
 	tx.AddTxOut(btcwire.NewTxOut(900_000, []byte{0, 20, 1}))
+	if plan := resolve(nil); plan.Kind != enforce.Unspent || len(plan.Claims) != 0 {
+		t.Errorf("before anything is spent: %+v", plan)
+	}
 	if plan := resolve(map[btcwire.OutPoint]enforce.Spend{funding: {Tx: tx, Height: 450}}); plan.Kind != enforce.Mutual || plan.Warning != "" {
 		t.Errorf("a mutual close is %s: %s", plan.Kind, plan.Warning)
+	}
+}
+
+// The one who opened the channel, and so pays for its commitments, cannot build any.
+func TestAnOpenerOfWhichAllIsForgottenGetsItsBalanceOfTheFirstCommitment(t *testing.T) {
+	p := open(t, usual())
+	p.offer(p.a, 50_000_000, cltv)
+	p.settle()
+	params := p.a.disk.rows.Params
+	bare := channel.Rows{
+		Params:     params,
+		State:      channel.StateRow{Channel: params.Channel, FeeIrrevocable: 253, CurrentPoint: params.RemoteKeys.Payment},
+		Status:     channel.StatusRow{Channel: params.Channel, Status: channel.Lost},
+		Commitment: channel.CommitmentRow{Channel: params.Channel},
+	}
+	for _, spends := range []map[btcwire.OutPoint]enforce.Spend{nil, confirmed(t, p, p.b.held[0], 450).spends} {
+		plan, err := enforce.Resolve(bare, channelKeys(0), enforce.Facts{Height: 450, Spends: spends}, enforce.DefaultPolicy())
+		if err != nil || plan.Publish {
+			t.Fatalf("%+v, %v", plan, err)
+		}
+		if spends != nil {
+			one(t, plan, enforce.ToUs)
+		}
 	}
 }
 

@@ -122,6 +122,12 @@ func load(rows channel.Rows, points channel.Points, f Facts, p Policy) (*resolve
 	return r, nil
 }
 
+// blank tells whether nothing is known of any commitment: the channel's rows come from
+// a backup.
+func (r *resolver) blank() bool {
+	return r.rows.Status.Status == channel.Lost && r.rows.Commitment.Signature == wire.Signature{}
+}
+
 // own makes our latest commitment, once it is asked for.
 func (r *resolver) own() (c *script.Commitment, err error) {
 	if r.ours != nil {
@@ -239,6 +245,9 @@ func (r *resolver) anywhere(k HTLC) (bool, error) {
 // confirmed: our commitment is broadcast, unless a closing transaction is agreed
 // on; an anchor pays for whichever commitment is on its way.
 func (r *resolver) unconfirmed() error {
+	if r.blank() {
+		return nil
+	}
 	status := &r.rows.Status
 	r.plan.Publish = status.Status != channel.Lost && status.Closing == nil
 	if r.plan.Publish {

@@ -282,6 +282,17 @@ func (m *Manager) unseen(p Peer, cfg open.Config) {
 	m.spare[m.kind(p)] = open.Config{KeyIndex: cfg.KeyIndex, Signer: cfg.Signer, Script: cfg.Script}
 }
 
+// SkipKeys says that keys below an index may have been used by channels that nobody
+// knew of.
+func (m *Manager) SkipKeys(next uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if next > m.nextKey {
+		m.nextKey = next
+		clear(m.spare)
+	}
+}
+
 func (m *Manager) begin(t *talk) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

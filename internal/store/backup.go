@@ -70,6 +70,12 @@ func (s *Store) Steps(ctx context.Context) (uint64, error) {
 	return unsigned[uint64](n), err
 }
 
+// HasChannel says whether a channel is stored, closed or not.
+func (s *Store) HasChannel(ctx context.Context, id wire.ChannelID) (bool, error) {
+	n, err := s.q.HasChannel(ctx, id[:])
+	return n > 0, err
+}
+
 // FactCopy is the fact that a copy made by [Store.Copy] has, and the database that it
 // was made of has not: when it was made, in seconds since 1970.
 const FactCopy = "copy"

@@ -152,6 +152,27 @@ func (w *Wallet) undo(height uint32, c *changes) error {
 	if height+Depth <= w.tip.Highest {
 		return fmt.Errorf("%w: to %d from %d", ErrReorg, height, w.tip.Highest)
 	}
+	w.takeBack(height, c)
+	return nil
+}
+
+// Rescan goes back to a block of any age: those after it are to be connected again,
+// for what they paid to addresses that were not known then. Until that is done, what
+// they held is missing.
+func (w *Wallet) Rescan(height uint32) durable.Pending[struct{}] {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := newChanges()
+	if height < w.tip.Height {
+		w.takeBack(height+1, c)
+		w.settle(c)
+		c.rows = append(c.rows, w.tip)
+	}
+	return durable.Hold(struct{}{}, c.all()...)
+}
+
+// takeBack undoes the blocks from height up, however many.
+func (w *Wallet) takeBack(height uint32, c *changes) {
 	for _, t := range w.txs {
 		if t.Height >= height {
 			t.Height = 0
@@ -173,7 +194,6 @@ func (w *Wallet) undo(height uint32, c *changes) error {
 		}
 	}
 	w.tip.Height = height - 1
-	return nil
 }
 
 // receive gives the coins that tx makes, new ones or those known already.

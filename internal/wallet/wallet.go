@@ -1,8 +1,10 @@
 package wallet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/btcsuite/btcd/address/v2"
@@ -135,6 +137,63 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 	w.remember(a)
 	return a, nil
 }
+
+// Given says how many addresses a branch has given out.
+type Given struct {
+	Kind   Kind
+	Branch uint32
+	Next   uint32 // the index of the next one
+}
+
+// Given lists the branches that have given out addresses.
+func (w *Wallet) Given() (list []Given) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for b, next := range w.next {
+		list = append(list, Given{b.kind, b.branch, next})
+	}
+	slices.SortFunc(list, func(a, b Given) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Branch, b.Branch)) })
+	return list
+}
+
+// Gap is how many addresses beyond the last one known are looked for when a wallet
+// comes back from its seed.
+const Gap = 200
+
+// Extend gives out every address of the list's branches, and [Gap] more of each kind
+// and branch: those that were given out before the rows were lost. Blocks that paid
+// them are to be connected again: see [Wallet.Rescan].
+func (w *Wallet) Extend(list []Given) (durable.Pending[struct{}], error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	until := map[branch]uint32{}
+	for _, k := range []Kind{P2WPKH, P2TR} {
+		for _, b := range []uint32{Receive, Change} {
+			until[branch{k, b}] = Gap
+		}
+	}
+	for _, g := range list {
+		b := branch{g.Kind, g.Branch}
+		if _, known := until[b]; !known || g.Next > maxAddresses {
+			return durable.Pending[struct{}]{}, fmt.Errorf("%w: %d addresses of kind %d, branch %d", ErrKind, g.Next, g.Kind, g.Branch)
+		}
+		until[b] = max(until[b], g.Next+Gap)
+	}
+	var rows []durable.Row
+	for b, next := range until {
+		for w.next[b] < next {
+			a, err := w.newAddress(b.kind, b.branch)
+			if err != nil {
+				return durable.Pending[struct{}]{}, err
+			}
+			rows = append(rows, a)
+		}
+	}
+	return durable.Hold(struct{}{}, rows...), nil
+}
+
+// maxAddresses is more than a branch ever gives out.
+const maxAddresses = 1_000_000
 
 // Scripts are those of all addresses given out.
 func (w *Wallet) Scripts() [][]byte {

@@ -18,6 +18,17 @@ func (q *Queries) DeletePeerStorage(ctx context.Context, id []byte) error {
 	return err
 }
 
+const hasChannel = `-- name: HasChannel :one
+SELECT COUNT(*) FROM channels WHERE id = ?
+`
+
+func (q *Queries) HasChannel(ctx context.Context, id []byte) (int64, error) {
+	row := q.queryRow(ctx, q.hasChannelStmt, hasChannel, id)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const peerStorage = `-- name: PeerStorage :one
 SELECT blob FROM peer_storage WHERE id = ?
 `

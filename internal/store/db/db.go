@@ -180,6 +180,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.hTLCsStoodInStmt, err = db.PrepareContext(ctx, hTLCsStoodIn); err != nil {
 		return nil, fmt.Errorf("error preparing query HTLCsStoodIn: %w", err)
 	}
+	if q.hasChannelStmt, err = db.PrepareContext(ctx, hasChannel); err != nil {
+		return nil, fmt.Errorf("error preparing query HasChannel: %w", err)
+	}
 	if q.heldInvoicesStmt, err = db.PrepareContext(ctx, heldInvoices); err != nil {
 		return nil, fmt.Errorf("error preparing query HeldInvoices: %w", err)
 	}
@@ -652,6 +655,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing hTLCsStoodInStmt: %w", cerr)
 		}
 	}
+	if q.hasChannelStmt != nil {
+		if cerr := q.hasChannelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hasChannelStmt: %w", cerr)
+		}
+	}
 	if q.heldInvoicesStmt != nil {
 		if cerr := q.heldInvoicesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing heldInvoicesStmt: %w", cerr)
@@ -1088,6 +1096,7 @@ type Queries struct {
 	forwardsByUpdatedStmt         *sql.Stmt
 	forwardsLiveStmt              *sql.Stmt
 	hTLCsStoodInStmt              *sql.Stmt
+	hasChannelStmt                *sql.Stmt
 	heldInvoicesStmt              *sql.Stmt
 	heldPartsStmt                 *sql.Stmt
 	incomingDoneStmt              *sql.Stmt
@@ -1215,6 +1224,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		forwardsByUpdatedStmt:         q.forwardsByUpdatedStmt,
 		forwardsLiveStmt:              q.forwardsLiveStmt,
 		hTLCsStoodInStmt:              q.hTLCsStoodInStmt,
+		hasChannelStmt:                q.hasChannelStmt,
 		heldInvoicesStmt:              q.heldInvoicesStmt,
 		heldPartsStmt:                 q.heldPartsStmt,
 		incomingDoneStmt:              q.incomingDoneStmt,

@@ -16,3 +16,6 @@ SELECT id, alone FROM peer_storage ORDER BY id;
 
 -- name: Steps :one
 SELECT CAST(COALESCE(SUM(received + signed + revoked), 0) AS INTEGER) FROM states;
+
+-- name: HasChannel :one
+SELECT COUNT(*) FROM channels WHERE id = ?;

@@ -1,26 +1,25 @@
-package node
+package link
 
 import (
 	"sync"
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/link"
 )
 
 // soon is for how long a channel whose peer went away, or has not come yet since
 // the start, is expected back: a payment that has no other way waits for it.
 const soon = 15 * time.Second
 
-// away are the channels that wait for their peers. It is safe for concurrent use.
-type away struct {
+// Away are the channels that wait for their peers. It is safe for concurrent use.
+type Away struct {
 	mu      sync.Mutex
 	since   map[wire.ChannelID]time.Time
 	changed chan struct{} // closed when a channel has come back, or is no longer expected
 }
 
-// gone takes channels whose peer is not there.
-func (a *away) gone(links []*link.Link) {
+// Gone takes channels whose peer is not there.
+func (a *Away) Gone(links []*Link) {
 	if len(links) == 0 {
 		return
 	}
@@ -36,8 +35,8 @@ func (a *away) gone(links []*link.Link) {
 	time.AfterFunc(soon, a.tell)
 }
 
-// back takes a channel that can be used again, or never will be.
-func (a *away) back(id wire.ChannelID) {
+// Back takes a channel that can be used again, or never will be.
+func (a *Away) Back(id wire.ChannelID) {
 	a.mu.Lock()
 	delete(a.since, id)
 	a.mu.Unlock()
@@ -45,7 +44,7 @@ func (a *away) back(id wire.ChannelID) {
 }
 
 // tell wakes those who wait.
-func (a *away) tell() {
+func (a *Away) tell() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.changed != nil {
@@ -54,8 +53,8 @@ func (a *away) tell() {
 	}
 }
 
-// hope is closed at the next change; it is nil when no channel is expected back.
-func (a *away) hope() <-chan struct{} {
+// Hope is closed at the next change; it is nil when no channel is expected back.
+func (a *Away) Hope() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range a.since {
