@@ -20,6 +20,16 @@ func main() {
 	}
 }
 
+// reason is why a case has not run: what it has said itself.
+func reason(said []string) (text string) {
+	for _, line := range said {
+		if strings.HasPrefix(line, "    ") && !strings.HasPrefix(strings.TrimSpace(line), "---") {
+			text += line
+		}
+	}
+	return text
+}
+
 // event is a line of go test -json.
 type event struct {
 	Action, Test, Output string
@@ -66,8 +76,11 @@ func run(in io.Reader, out io.Writer) error {
 				counts[e.Action]++
 				text = fmt.Sprintf("%-8s%7.1fs  %s\n", words[e.Action], e.Elapsed, e.Test)
 			}
-			if own && e.Action != "pass" {
-				text += strings.Join(said[e.Test], "")
+			switch all := said[e.Test]; {
+			case own && e.Action == "fail":
+				text += strings.Join(all, "")
+			case own && e.Action == "skip":
+				text += reason(all)
 			}
 			if _, err := io.WriteString(out, text); err != nil {
 				return err

@@ -15,7 +15,9 @@ func TestEachCaseIsALine(t *testing.T) {
 {"Action":"fail","Test":"TestA/two","Elapsed":12}
 {"Action":"fail","Test":"TestA","Elapsed":0}
 {"Action":"run","Test":"TestB"}
+{"Action":"output","Test":"TestB","Output":"=== RUN   TestB\n"}
 {"Action":"output","Test":"TestB","Output":"    b_test.go:3: why\n"}
+{"Action":"output","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}
 {"Action":"skip","Test":"TestB","Elapsed":0}
 {"Action":"fail","Elapsed":14}
 `
