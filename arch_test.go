@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"bolt/script":              1,
 	"bolt/bolt11":              1,
 	"bolt/obolt":               1,
+	"internal/asset":           2,
 	"internal/channel":         3,
 	"internal/channel/open":    3,
 	"internal/channel/closing": 3,
