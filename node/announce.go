@@ -144,7 +144,7 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 	case channel.Failure:
 		n.log.Warn("channel fails: our commitment is broadcast", "channel", l.ID(), "why", e.Why)
 		n.reviveOnChain(l)
-		n.onchain.poke()
+		n.onchain.Poke()
 	case channel.DataLoss:
 		n.log.Error("state of a channel was lost: the peer must close it", "channel", l.ID(), "why", e.Why)
 	case channel.ShutdownStarted:

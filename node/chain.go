@@ -157,7 +157,7 @@ func expiries(channels []channel.Rows) map[channel.Ref]uint32 {
 func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
 	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
 	n.cfg.Source.Watch(pkScript)
-	n.onchain.watch(p)
+	n.onchain.Watch(p)
 	if s.SCID != 0 && s.Status < channel.Spent {
 		n.book.Local(s.SCID, n.ID(), p.Peer, p.Capacity)
 	}
@@ -239,7 +239,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 			return err
 		}
 		*at = e.Parent()
-		n.onchain.undo(e.Height)
+		n.onchain.Undo(e.Height)
 		rows = append(n.undo(e.Height), enforce.UnspendRow{Height: e.Height})
 	}
 	if n.quiet.Swap(0) != 0 {
@@ -250,7 +250,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	if err := n.store.Write(n.ctx, append(rows, tipFact(*at))...); err != nil {
 		return err
 	}
-	n.onchain.poke()
+	n.onchain.Poke()
 	n.rebroadcast()
 	n.book.Block(n.ctx, txs...)
 	for _, l := range n.links.All() {

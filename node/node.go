@@ -112,7 +112,7 @@ type Node struct {
 	memory     route.Memory
 
 	away    link.Away
-	onchain onchain
+	onchain *sweep.Spends
 	sweeper *sweep.Sweeper
 
 	keeper    *keeper.Keeper
@@ -156,7 +156,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, announcing: map[wire.ChannelID]*announcing{},
 		places: map[wire.ChannelID]wire.ShortChannelID{}, spent: map[wire.ChannelID]uint32{},
-		since: map[wire.ChannelID]uint32{}, onchain: newOnchain(),
+		since: map[wire.ChannelID]uint32{}, onchain: sweep.NewSpends(),
 		stopping: make(chan struct{}), changes: make(chan struct{}, 1),
 	}
 	if n.cfg.Fatal == nil {
@@ -355,7 +355,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.sender.Start()
 	n.wg.Go(n.enforceAlways)
 	n.wg.Go(func() { n.sweeper.Run(n.ctx) })
-	n.onchain.poke()
+	n.onchain.Poke()
 	n.wantBack.Store(true)
 	n.wg.Go(func() { n.follow(tip) })
 	n.wg.Go(func() { n.keeper.Run(n.ctx, keepEvery, n.changes, n.Height) })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -20,114 +19,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
-// onchain is what the chain says of channels whose funding outputs are spent, or
-// are to be. It is safe for concurrent use.
-type onchain struct {
-	wake chan struct{} // has a token when there may be something to do
-
-	mu      sync.Mutex
-	spends  map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend
-	watched map[btcwire.OutPoint]watched
-	plans   map[wire.ChannelID]enforce.Plan
-}
-
-// watched is an output whose spend concerns a channel.
-type watched struct {
-	channel wire.ChannelID
-	level   int // of the transaction that spends it: 1 spends the funding output
-}
-
-// deepest is the level of transactions whose spends still concern a channel: what
-// takes the outputs of an HTLC transaction is the last.
-const deepest = 3
-
-func newOnchain() onchain {
-	return onchain{
-		wake: make(chan struct{}, 1), spends: map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend{},
-		watched: map[btcwire.OutPoint]watched{}, plans: map[wire.ChannelID]enforce.Plan{},
-	}
-}
-
-// watch looks out for the spend of a channel's funding output.
-func (o *onchain) watch(p channel.ParamsRow) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.watched[p.Funding] = watched{p.Channel, 1}
-}
-
-// note takes a confirmed transaction when it spends something that is watched. Its
-// own outputs are watched from then on.
-func (o *onchain) note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.SpendRow) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, in := range tx.TxIn {
-		w, ok := o.watched[in.PreviousOutPoint]
-		if !ok {
-			continue
-		}
-		if o.spends[w.channel] == nil {
-			o.spends[w.channel] = map[btcwire.OutPoint]enforce.Spend{}
-		}
-		o.spends[w.channel][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
-		concerned = append(concerned, enforce.SpendRow{Channel: w.channel, Height: height, Tx: tx})
-		if w.level == deepest {
-			continue
-		}
-		txid := tx.TxHash()
-		for i := range tx.TxOut {
-			o.watched[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] = watched{w.channel, w.level + 1} //nolint:gosec // few outputs
-		}
-	}
-	return concerned
-}
-
-// undo forgets the blocks from a height up. What was watched stays so.
-func (o *onchain) undo(height uint32) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, spends := range o.spends {
-		maps.DeleteFunc(spends, func(_ btcwire.OutPoint, s enforce.Spend) bool { return s.Height >= height })
-	}
-}
-
-// of are the spends of a channel.
-func (o *onchain) of(id wire.ChannelID) map[btcwire.OutPoint]enforce.Spend {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return maps.Clone(o.spends[id])
-}
-
-// touched tells whether anything of a channel is spent.
-func (o *onchain) touched(id wire.ChannelID) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.spends[id]) > 0
-}
-
-// plan replaces the plan of a channel and returns the one before.
-func (o *onchain) plan(id wire.ChannelID, p enforce.Plan) (before enforce.Plan) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	before = o.plans[id]
-	o.plans[id] = p
-	return before
-}
-
 // Plan is what is being done about a channel that is closing on-chain.
-func (n *Node) Plan(id wire.ChannelID) (enforce.Plan, bool) {
-	n.onchain.mu.Lock()
-	defer n.onchain.mu.Unlock()
-	p, ok := n.onchain.plans[id]
-	return p, ok
-}
-
-// poke has the plans made anew.
-func (o *onchain) poke() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
+func (n *Node) Plan(id wire.ChannelID) (enforce.Plan, bool) { return n.onchain.Plan(id) }
 
 // loadSpends reads what is confirmed of channels that are not closed for good.
 func (n *Node) loadSpends(ctx context.Context) error {
@@ -141,7 +34,7 @@ func (n *Node) loadSpends(ctx context.Context) error {
 // noteSpends notes a confirmed transaction, and asks the source for what spends its
 // outputs.
 func (n *Node) noteSpends(tx *btcwire.MsgTx, height uint32) (rows []durable.Row) {
-	for _, r := range n.onchain.note(tx, height) {
+	for _, r := range n.onchain.Note(tx, height) {
 		rows = append(rows, r)
 		for _, out := range tx.TxOut {
 			n.cfg.Source.Watch(out.PkScript)
@@ -163,7 +56,7 @@ func (n *Node) spends(b chain.Block) (rows []durable.Row) {
 func (n *Node) enforceAlways() {
 	for {
 		select {
-		case <-n.onchain.wake:
+		case <-n.onchain.Wake():
 		case <-n.ctx.Done():
 			return
 		}
@@ -184,7 +77,7 @@ func (n *Node) enforce() error {
 	links := n.links.All()
 	closing := map[wire.ChannelID]*link.Link{}
 	for _, l := range links {
-		if s := l.Status(); s.Status != channel.Open || n.onchain.touched(l.ID()) {
+		if s := l.Status(); s.Status != channel.Open || n.onchain.Touched(l.ID()) {
 			closing[l.ID()] = l
 		}
 	}
@@ -217,7 +110,7 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 	if !ok {
 		return nil
 	}
-	f.Spends = n.onchain.of(l.ID())
+	f.Spends = n.onchain.Of(l.ID())
 	if s, spent := f.Spends[rows.Params.Funding]; spent {
 		number, revoked, err := enforce.Revoked(*rows, s.Tx)
 		if err == nil && revoked {
@@ -233,7 +126,7 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 		work.Alive = nil
 		return nil
 	}
-	if before := n.onchain.plan(l.ID(), plan); before.Kind != plan.Kind || before.TxID != plan.TxID {
+	if before := n.onchain.Replace(l.ID(), plan); before.Kind != plan.Kind || before.TxID != plan.TxID {
 		n.log.Info("channel on-chain", "channel", l.ID(), "what", plan.Kind, "tx", plan.TxID, "claims", len(plan.Claims))
 		if plan.Warning != "" {
 			n.log.Error("channel on-chain", "channel", l.ID(), "warning", plan.Warning)
@@ -295,9 +188,7 @@ func (n *Node) forgetLink(l *link.Link) {
 
 // OnChain is what outputs of ours are worth that closed channels still owe us.
 func (n *Node) OnChain() (sum amount.Satoshi) {
-	n.onchain.mu.Lock()
-	defer n.onchain.mu.Unlock()
-	for _, p := range n.onchain.plans {
+	for _, p := range n.onchain.Plans() {
 		for _, c := range p.Claims {
 			if !c.Unconfirmed && c.Kind != enforce.Anchor {
 				sum += c.Value

@@ -159,7 +159,7 @@ func (n *Node) goBack(at chain.BlockRef) (chain.BlockRef, error) {
 	if !n.wantBack.Swap(false) {
 		return at, nil
 	}
-	defer n.onchain.poke() // nothing was enforced meanwhile
+	defer n.onchain.Poke() // nothing was enforced meanwhile
 	from, asked, err := keeper.Number(n.ctx, n.store, keeper.FactRescan)
 	if err != nil || !asked {
 		return at, err
