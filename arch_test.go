@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"internal/backup":          3,
 	"internal/relay":           3,
 	"internal/chain":           4,
+	"internal/ledger":          4,
 	"internal/chain/chaintest": 4,
 	"internal/chain/regtest":   4,
 	"internal/chain/bitcoind":  4,

@@ -58,6 +58,11 @@ type Changes struct {
 	Frozen     []FrozenChange
 }
 
+// Empty says whether nothing changed.
+func (c Changes) Empty() bool {
+	return len(c.Balances)+len(c.Properties)+len(c.Sales)+len(c.Frozen) == 0
+}
+
 // BalanceChange is one of an address.
 type BalanceChange struct {
 	Key

@@ -1,0 +1,374 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/asset"
+	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/durable"
+)
+
+const first amount.Property = 0x80000003
+
+func script(name string) []byte {
+	f := bolt11.Fallback{Version: bolt11.ScriptHash, Program: make([]byte, 20)}
+	copy(f.Program, name)
+	return f.Script()
+}
+
+func addr(name string) string {
+	f, _ := bolt11.FallbackOf(script(name))
+	return f.Address(bolt11.Regtest)
+}
+
+func params() *asset.Params {
+	p := asset.Regtest()
+	p.Exodus = ""
+	return p
+}
+
+// outputs are what a chain's transactions spend: an output's hash is whose it is.
+type outputs struct{ err error }
+
+func (o outputs) Script(_ context.Context, op btcwire.OutPoint) ([]byte, error) {
+	return script(strings.TrimRight(string(op.Hash[:8]), "\x00")), o.err
+}
+
+// disk keeps rows as the store would.
+type disk struct {
+	seen   SeenRow
+	blocks []BlockRow
+}
+
+func (d *disk) Write(_ context.Context, rows ...durable.Row) error {
+	for _, r := range rows {
+		switch r := r.(type) {
+		case SeenRow:
+			d.seen = r
+		case BlockRow:
+			d.blocks = append(d.blocks, r)
+		case GoneRow:
+			last := len(d.blocks) - 1
+			if d.blocks[last].Ref.Height != r.Height {
+				return errors.New("no such row")
+			}
+			d.blocks = d.blocks[:last]
+		default:
+			return fmt.Errorf("no statement for a %T", r)
+		}
+	}
+	return nil
+}
+
+// world is a ledger with its chain and its rows.
+type world struct {
+	t testing.TB
+	*Ledger
+	disk  disk
+	chain []chain.Block
+	salt  byte
+}
+
+func start(t testing.TB) *world {
+	ref := chain.BlockRef{Height: 100}
+	return &world{t: t, Ledger: New(params(), ref), disk: disk{seen: SeenRow{ref}}, chain: []chain.Block{{BlockRef: ref}}}
+}
+
+// send is a transaction from a name, which carries a payload, to names.
+func send(from string, payload []byte, to ...string) *btcwire.MsgTx {
+	tx := btcwire.NewMsgTx(2)
+	var hash chainhash.Hash
+	copy(hash[:], from)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: hash}})
+	tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(payload)})
+	for _, name := range to {
+		tx.AddTxOut(&btcwire.TxOut{PkScript: script(name)})
+	}
+	return tx
+}
+
+func (w *world) next(txs ...*btcwire.MsgTx) chain.Block {
+	w.salt++
+	last := w.chain[len(w.chain)-1]
+	b := chain.Block{Prev: last.Hash, Time: time.Unix(int64(last.Height)*600, 0)}
+	b.Height, b.Hash = last.Height+1, chainhash.Hash{w.salt, byte(last.Height)}
+	for i, tx := range txs {
+		b.Txs = append(b.Txs, chain.Tx{Index: uint32(i), MsgTx: tx})
+	}
+	return b
+}
+
+func (w *world) mine(txs ...*btcwire.MsgTx) []Entry {
+	w.t.Helper()
+	b := w.next(txs...)
+	w.chain = append(w.chain, b)
+	return w.apply(chain.Connected{Block: b})
+}
+
+func (w *world) back() {
+	w.t.Helper()
+	last := w.chain[len(w.chain)-1]
+	w.chain = w.chain[:len(w.chain)-1]
+	w.apply(chain.Disconnected{BlockRef: last.BlockRef, Prev: last.Prev})
+}
+
+func (w *world) apply(e chain.Event) []Entry {
+	w.t.Helper()
+	outcome, err := w.Apply(w.t.Context(), e, outputs{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	entries, err := outcome.Commit(w.t.Context(), &w.disk)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return entries
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func issue(units amount.Units) []byte {
+	return must(asset.IssueFixed(true, true, asset.About{Name: "Test"}, units))
+}
+
+func pay(units amount.Units) []byte { return must(asset.SimpleSend(first, units)) }
+
+func (w *world) has(a, b amount.Units) {
+	w.t.Helper()
+	if got := w.Balance(addr("a"), first); got != a {
+		w.t.Errorf("a has %d, want %d", got, a)
+	}
+	if got := w.Balance(addr("b"), first); got != b {
+		w.t.Errorf("b has %d, want %d", got, b)
+	}
+}
+
+func TestBlocksMoveTokensAndReorgsTakeThemBack(t *testing.T) {
+	w := start(t)
+	w.mine(send("a", issue(1000)))
+	w.mine()
+	w.mine(send("a", pay(10), "b"), send("b", pay(3), "c"), send("a", pay(5000), "b")) // in the block's order
+	w.has(990, 7)
+	for range 150 { // deeper than any source promises
+		w.mine()
+	}
+	for range 151 {
+		w.back()
+	}
+	w.has(1000, 0)
+	w.mine(send("b", pay(3), "c"), send("a", pay(10), "b")) // in another order
+	w.has(990, 10)
+	w.back()
+	w.back()
+	w.back()
+	if _, ok := w.Property(first); ok || w.Seen().Height != 100 || len(w.disk.blocks) != 0 {
+		t.Error("something is left")
+	}
+}
+
+func TestAnOutputOfTheSameBlockCanBeSpent(t *testing.T) {
+	w := start(t)
+	one := send("a", issue(1000), "b")
+	two := send("", issue(5))
+	two.TxIn[0].PreviousOutPoint = btcwire.OutPoint{Hash: one.TxHash(), Index: 1}
+	w.mine(one, two)
+	if p, ok := w.Property(first + 1); !ok || p.Issuer != addr("b") {
+		t.Errorf("issued by %q", p.Issuer)
+	}
+}
+
+func TestACoinbaseIsNotLookedUp(t *testing.T) {
+	w := start(t)
+	tx := send("a", issue(1))
+	tx.TxIn[0].PreviousOutPoint = btcwire.OutPoint{Index: btcwire.MaxPrevOutIndex}
+	if e := w.mine(tx); e != nil {
+		t.Error(e)
+	}
+}
+
+func TestABlockIsAppliedWholeOrNotAtAll(t *testing.T) {
+	w := start(t)
+	w.mine(send("a", issue(1000)))
+	b := w.next(send("a", pay(10), "b"))
+	away := errors.New("the server is away")
+	if _, err := w.Apply(t.Context(), chain.Connected{Block: b}, outputs{away}); !errors.Is(err, away) {
+		t.Error(err)
+	}
+	w.has(1000, 0)
+	w.chain = append(w.chain, b)
+	w.apply(chain.Connected{Block: b})
+	w.has(990, 10)
+}
+
+func TestBlocksMustFollowEachOther(t *testing.T) {
+	w := start(t)
+	w.mine(send("a", issue(1000)))
+	gap, other := w.next(), w.next()
+	gap.Height++
+	other.Prev = chainhash.Hash{9}
+	for _, e := range []chain.Event{
+		chain.Connected{Block: gap}, chain.Connected{Block: other}, chain.Disconnected{BlockRef: w.chain[0].BlockRef}, nil,
+	} {
+		if _, err := w.Apply(t.Context(), e, outputs{}); !errors.Is(err, ErrOrder) {
+			t.Errorf("%v: %v", e, err)
+		}
+	}
+}
+
+func TestHistoryHasWhatChangedABalance(t *testing.T) {
+	w := start(t)
+	w.mine(send("a", issue(1000)))
+	tx := send("a", pay(10), "b")
+	w.mine(tx, send("c", pay(1), "b"))
+	w.mine()
+	h := w.History(addr("b"), first)
+	if len(h) != 1 || h[0].TxID != tx.TxHash() || h[0].Units != 10 || h[0].Sender != addr("a") || h[0].Reference != addr("b") || h[0].Err != nil {
+		t.Errorf("%+v", h)
+	}
+	if h := w.History(addr("a"), first); len(h) != 2 || len(h[1].Moves) != 2 {
+		t.Errorf("%+v", h)
+	}
+	if e, depth, ok := w.Transaction(tx.TxHash()); !ok || depth != 2 || e.Height != 102 {
+		t.Errorf("%+v, %d deep", e, depth)
+	}
+	refused := send("c", pay(1), "b")
+	if e, _, ok := w.Transaction(refused.TxHash()); !ok || !errors.Is(e.Err, asset.ErrBalance) {
+		t.Errorf("%+v", e)
+	}
+	w.back()
+	w.back()
+	if _, _, ok := w.Transaction(tx.TxHash()); ok || len(w.History(addr("b"), first)) != 0 {
+		t.Error("what a reorg undid is in the history")
+	}
+}
+
+func TestAnAlarmComesWithItsBlock(t *testing.T) {
+	w := start(t)
+	w.mine(send("a", issue(1000)))
+	zero := must(asset.SendToMany(first, asset.Entry{Output: 1, Units: 5}, asset.Entry{Output: 2, Units: 1}))
+	zero[len(zero)-1] = 0
+	e := w.mine(send("a", zero, "b", "c"))
+	if len(e) != 1 || e[0].Alarm == "" {
+		t.Errorf("%+v", e)
+	}
+	w.has(1000, 0)
+}
+
+func TestTheHashIsThatOfOmniCore(t *testing.T) {
+	// The form of the lines is that of Omni Core's checkpoint_tests.cpp, as in
+	// "3CwZ7FiQ4MqBenRdCkjjc41M5bnoKQGC2b|3|7|0|0|0"; its hashes print in reverse.
+	w := start(t)
+	texts := "\x00\x00Sale\x00\x00\x00"
+	sale := append([]byte{0, 0, 0, 51, 2, 0, 2, 0, 0, 0, 0}, texts...)
+	sale = binary.BigEndian.AppendUint32(sale, uint32(first))
+	sale = binary.BigEndian.AppendUint64(sale, 200_000_000)
+	sale = append(binary.BigEndian.AppendUint64(sale, 5_000_000), 0, 50)
+	w.mine(send("a", issue(1000)), send("b", sale), send("a", pay(10), "b"))
+	lines := []string{
+		addr("a") + "|2147483651|990|0|0|0",
+		addr("b") + "|2147483651|10|0|0|0", addr("b") + "|2147483652|10|0|0|0",
+	}
+	if addr("b") < addr("a") {
+		lines = append(lines[1:], lines[0])
+	}
+	// a gets 20 for 10, b half of that.
+	lines = strings.Split(strings.ReplaceAll(strings.Join(lines, "\n"), addr("a")+"|2147483651|990|0|0|0", addr("a")+"|2147483651|990|0|0|0\n"+addr("a")+"|2147483652|20|0|0|0"), "\n")
+	balances := strings.Join(lines, "")
+	rest := "2147483652|2147483651|5000000|20|10" + "1|" + "2|" + "2147483651|" + addr("a") + "2147483652|" + addr("b")
+	want := chainhash.Hash(sha256.Sum256([]byte(balances + rest)))
+	if got := w.Hash(); got != want {
+		t.Errorf("%v, want %v of %s", got, want, balances+rest)
+	}
+	var one strings.Builder
+	for _, l := range lines {
+		if strings.Contains(l, "|2147483651|") {
+			one.WriteString(l)
+		}
+	}
+	if got, want := w.BalancesHash(first), chainhash.Hash(sha256.Sum256([]byte(one.String()))); got != want {
+		t.Errorf("%v, want %v of %s", got, want, one.String())
+	}
+	// Omni Core's sources: SHA256("abc") prints as this.
+	if s := chainhash.Hash(sha256.Sum256([]byte("abc"))).String(); s != "ad1500f261ff10b49c7a1796a36103b02322ae5dde404141eacf018fbf1678ba" {
+		t.Error(s)
+	}
+}
+
+func TestAChainHasOneLedgerWhateverTheWayThere(t *testing.T) {
+	same := cmp.Options{cmpopts.EquateErrors(), cmpopts.EquateEmpty()}
+	rapid.Check(t, func(rt *rapid.T) {
+		w := start(t)
+		names := []string{"a", "b", "c"}
+		for range rapid.IntRange(1, 20).Draw(rt, "steps") {
+			if len(w.chain) > 1 && rapid.IntRange(0, 3).Draw(rt, "back?") == 0 {
+				for range rapid.IntRange(1, len(w.chain)-1).Draw(rt, "depth") {
+					w.back()
+				}
+				continue
+			}
+			var txs []*btcwire.MsgTx
+			for range rapid.IntRange(0, 3).Draw(rt, "transactions") {
+				name := func(label string) string { return rapid.SampledFrom(names).Draw(rt, label) }
+				units := amount.Units(rapid.Uint64Range(1, 60).Draw(rt, "units"))
+				payload := issue(units)
+				switch rapid.IntRange(0, 5).Draw(rt, "type") {
+				case 0:
+				case 1:
+					payload = []byte{0, 0, 0, 4, 2}
+				case 2:
+					payload = must(asset.SendToMany(first, asset.Entry{Output: 1, Units: units}, asset.Entry{Output: 2, Units: 1}))
+				default:
+					payload = pay(units)
+				}
+				txs = append(txs, send(name("from"), payload, name("to"), name("and to")))
+			}
+			w.mine(txs...)
+		}
+		fresh := start(t)
+		for _, b := range w.chain[1:] {
+			fresh.chain = append(fresh.chain, b)
+			fresh.apply(chain.Connected{Block: b})
+		}
+		loaded := Load(params(), w.disk.seen, w.disk.blocks)
+		for name, other := range map[string]*Ledger{"a fresh one": fresh.Ledger, "the one of the rows": loaded} {
+			if other.Hash() != w.Hash() || other.Seen() != w.Seen() {
+				rt.Fatalf("%s has another hash", name)
+			}
+			for _, n := range names {
+				if diff := cmp.Diff(w.History(addr(n), first), other.History(addr(n), first), same); diff != "" {
+					rt.Fatalf("%s has another history of %s: %s", name, n, diff)
+				}
+			}
+		}
+		for range w.chain[1:] { // what was loaded goes back as well
+			last := w.chain[len(w.chain)-1]
+			w.chain = w.chain[:len(w.chain)-1]
+			if _, err := loaded.Apply(t.Context(), chain.Disconnected{BlockRef: last.BlockRef, Prev: last.Prev}, outputs{}); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		if loaded.Hash() != New(params(), chain.BlockRef{}).Hash() {
+			rt.Fatal("the start is another")
+		}
+	})
+}
