@@ -216,3 +216,29 @@ func TestEndsAreFinal(t *testing.T) {
 		t.Errorf("on reconnect a closed channel sends %v", got)
 	}
 }
+
+func TestTheOriginOfAnHTLCHearsOfItsEndOnChainOnce(t *testing.T) {
+	for _, byPreimage := range []bool{true, false} {
+		p := ready(t, usual())
+		a := p.add(5_000_000)
+		r := p.preimages[a.PaymentHash]
+		id, err := p.a.ch.Offer(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		p.a.ch.ForceClose("for a test")
+		p.a.ch.EndedOnChain(id, &wire.Preimage{1}) // of something else
+		p.a.ch.EndedOnChain(id+1, nil)
+		if byPreimage {
+			p.a.ch.EndedOnChain(id, &r)
+		}
+		p.a.ch.EndedOnChain(id, nil)
+		p.a.ch.EndedOnChain(id, &r)
+		p.a.ch.EndedOnChain(id, nil)
+		p.take(p.a)
+		if told := raised[Resolved](p.a); len(told) != 1 || (told[0].Preimage != nil) != byPreimage {
+			t.Errorf("by its preimage %v: %+v", byPreimage, told)
+		}
+	}
+}

@@ -44,6 +44,37 @@ func TestAPeerThatHasLostStateLearnsItFromAChannelThatHasFailed(t *testing.T) {
 	}
 }
 
+// Also by one revocation: it is the nearest that a copy of the rows can be.
+func TestThePeerProvesThatOneRevocationIsLost(t *testing.T) {
+	p := ready(t, usual())
+	p.fulfillNext()
+	old := newDisk()
+	old.rows = p.a.disk.load()
+	old.memory = p.a.disk.memory
+	for _, r := range old.rows.Secrets {
+		old.secrets[r.Bucket] = r
+	}
+	before := p.a.ch.revoked[Local]
+	p.offer(p.a, 5_000_000)
+	p.settle()
+	if n := p.a.ch.revoked[Local] - before; n != 1 {
+		t.Fatalf("%d revocations are lost", n)
+	}
+	memory := p.a.disk.memory
+	p.disconnect()
+	p.a.disk = old
+	p.a.disk.memory = memory
+	p.restart(p.a)
+	p.connect()
+	p.settle()
+	if s := p.a.ch.status.Status; s != Lost {
+		t.Errorf("the channel is %v", s)
+	}
+	if _, _, _, err := p.a.ch.OurCommitment(p.a.signer); err == nil {
+		t.Error("an old commitment may be broadcast")
+	}
+}
+
 // without gives a a channel of which nothing is left but what never changes.
 func (p *pair) without() {
 	rows := p.a.disk.load()

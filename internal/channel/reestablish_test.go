@@ -288,3 +288,17 @@ func TestPreimageGivenWhileOfflineIsProposedOnReconnect(t *testing.T) {
 		t.Fatalf("resolved: %+v", got)
 	}
 }
+
+// Without it the HTLC could not be claimed on-chain, should the peer never come back.
+func TestAPreimageWhoseRemovalWasNeverSignedIsKept(t *testing.T) {
+	p := ready(t, usual())
+	id := p.offer(p.a, 5_000_000)
+	p.settle()
+	p.fulfill(p.b, id)
+	p.disconnect()
+	p.take(p.b)
+	p.restart(p.b)
+	if h := p.b.ch.find(Remote, id); h == nil || h.Preimage == nil || h.removing() {
+		t.Errorf("%+v", h)
+	}
+}

@@ -330,3 +330,19 @@ func TestListenersAreCalledAfterACommitWithAnEvent(t *testing.T) {
 		t.Errorf("%d calls", calls)
 	}
 }
+
+func TestNothingIsForwardedOrAttemptedTwice(t *testing.T) {
+	s := open(t, t.TempDir())
+	here := stored(1)
+	write(t, s, rowsOf(here)...)
+	for _, o := range []channel.Origin{here.HTLCs[0].Origin, here.HTLCs[1].Origin} {
+		again := filled[channel.HTLCRow](9)
+		again.Channel, again.Incoming, again.ID, again.Origin = here.Params.Channel, false, 9, o
+		if err := s.Write(t.Context(), again); !errors.Is(err, store.ErrExists) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if diff := cmp.Diff([]channel.Rows{here}, channels(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
