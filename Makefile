@@ -33,8 +33,16 @@ docs: ## docs/commands, from the table of commands
 fuzz: ## each fuzz target for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
 
-mutants: ## which rules of ROOM (a folder) no test guards
-	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(ROOM)
+SEEDS ?= 2000
+SIMCOVER = /tmp/leyden-sim.cover
+sim: ## the simulation: SEEDS runs, FOR=1h at the most, and what of the protocol's rooms they reach
+	@rm -rf $(SIMCOVER) && mkdir $(SIMCOVER)
+	$(GO) build -cover -coverpkg=./internal/sim/cmd,./internal/channel,./internal/enforce,./internal/relay,./internal/pay,./internal/invoice -o /tmp/leyden-sim ./internal/sim/cmd
+	@GOCOVERDIR=$(SIMCOVER) /tmp/leyden-sim -seeds $(SEEDS) $(if $(FOR),-for $(FOR)) $(SIMFLAGS); s=$$?; \
+		$(GO) tool covdata percent -i=$(SIMCOVER); exit $$s
+
+mutants: ## faults put in on purpose, and what notices each; ROOM=folder: which of its rules no test guards
+	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(if $(ROOM),$(ROOM),-timeout 10m -faults tools/mutants/faults.txt)
 
 interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its time
 	cd interop && export BITCOIND=$${BITCOIND:-$$(../.ci/bitcoind)} && $(GO) build -o /tmp/leyden-table ./table && \
@@ -42,4 +50,4 @@ interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its
 
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help build demo test race vet lint generate docs fuzz mutants interop check
+.PHONY: help build demo test race vet lint generate docs fuzz sim mutants interop check

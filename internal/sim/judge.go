@@ -233,7 +233,7 @@ func (w *world) judgeBalance(n *node) {
 		for _, o := range spend.Tx.TxOut {
 			out += o.Value
 		}
-		fee := (int64(e.capacity) - out) * 1000 //nolint:gosec // below 2^63
+		fee := (int64(e.capacity) - out) * 1000                                         //nolint:gosec // below 2^63
 		if e.end(n) == 0 || spend.Tx.TxIn[0].Sequence == script.SimpleClosingSequence { // who closes may pay
 			allowed += fee + 2*330_000
 		}

@@ -7,6 +7,11 @@
 //
 // The first argument is the folder to break; more are packages, from the module's
 // root, whose tests run too. The working tree is not touched.
+//
+// With -faults it puts in the faults of a list instead, each of which tests must
+// notice (see faults.txt):
+//
+//	/tmp/mutants -faults tools/mutants/faults.txt
 package main
 
 import (
@@ -38,7 +43,15 @@ func main() {
 	only := flag.String("run", "", "run these tests only")
 	file := flag.String("file", "", "break this file only")
 	timeout := flag.Duration("timeout", 2*time.Minute, "a test that takes longer has noticed")
+	list := flag.String("faults", "", "a list of faults, to put in instead; -run chooses by their description")
 	flag.Parse()
+	if *list != "" {
+		if err := faults(*list, *only, *timeout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if flag.NArg() == 0 {
 		flag.Usage()
 		os.Exit(2)

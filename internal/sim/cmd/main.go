@@ -1,9 +1,10 @@
 // Command cmd runs the simulation for as many seeds as it is told:
 //
 //	go run ./internal/sim/cmd -seeds 100000
+//	go run ./internal/sim/cmd -seeds 1000000 -for 1h
 //
-// It prints what was tried, now and then and at the end or when it is interrupted, and
-// each seed that fails, made smaller.
+// It prints what was tried, now and then and at the end, when its time is over or when
+// it is interrupted, and each seed that fails, made smaller.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/leyden-ln/leyden/internal/sim"
@@ -25,9 +27,15 @@ func main() {
 	workers := flag.Int("workers", runtime.NumCPU(), "how many runs at a time")
 	failures := flag.Int("failures", 3, "stop after so many seeds that fail")
 	shrink := flag.Int("shrink", 200, "runs to make a failing seed smaller; 0: show it as it is")
+	limit := flag.Duration("for", 0, "begin no run after so long; 0: no limit")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, *limit)
+		defer cancel()
+	}
 
 	var (
 		mu     sync.Mutex
