@@ -69,9 +69,12 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 // object when some are by name.
 func parameters(c command.Command, args []string, flags map[string]string, keywords bool) (json.RawMessage, error) {
 	byName := map[string]json.RawMessage{}
+	rest := len(c.Params) > 0 && c.Params[len(c.Params)-1].Rest
 	set := func(name, value string) error {
 		p, ok := c.Param(name)
-		if !ok {
+		if !ok && rest {
+			p.Name = name
+		} else if !ok {
 			return fmt.Errorf("unknown parameter %q: %s", name, c.Usage())
 		}
 		if _, twice := byName[p.Name]; twice {
@@ -91,6 +94,8 @@ func parameters(c command.Command, args []string, flags map[string]string, keywo
 			if err := set(name, value); err != nil {
 				return nil, err
 			}
+		case i >= len(c.Params) && rest:
+			byPosition = append(byPosition, raw(command.Param{Optional: true}, arg))
 		case i >= len(c.Params):
 			return nil, fmt.Errorf("too many parameters: %s", c.Usage())
 		default:

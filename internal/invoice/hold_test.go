@@ -180,3 +180,12 @@ func TestAnInvoiceMadeElsewhereMustFitItsPreimageAndItsTime(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDeadlineIsThatOfThePartThatExpiresFirst(t *testing.T) {
+	if got := deadline([]HeldRow{{CLTVExpiry: 300}, {CLTVExpiry: 200}, {CLTVExpiry: 250}}); got != 200-HoldMargin {
+		t.Errorf("the deadline is %d", got)
+	}
+	if got := deadline([]HeldRow{{CLTVExpiry: HoldMargin - 1}}); got != 0 {
+		t.Errorf("the deadline is %d", got)
+	}
+}
