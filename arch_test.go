@@ -64,6 +64,7 @@ var floors = map[string]int{
 	"internal/funding":         5,
 	"internal/gossip":          5,
 	"internal/receiver":        5,
+	"internal/terms":           5,
 	"internal/sender":          5,
 	"internal/keeper":          5,
 	"internal/sim":             5,

@@ -267,7 +267,7 @@ func settled(announced, signed, told bool, after time.Duration) bool {
 
 // policy implements [link.Config.Policy].
 func (n *Node) policy(l *link.Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate) {
-	terms, older = n.terms.of(l, n.cfg.Relay, time.Now())
+	terms, older = n.terms.Of(l, time.Now())
 	if hides(l.Params()) {
 		terms.Hidden = l.Status().SCID
 	}
@@ -286,7 +286,7 @@ func (n *Node) renewUpdate(l *link.Link) {
 // makeUpdate makes our channel_update, unless the one that is known says the same.
 func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) (made bool) {
 	p, now := l.Params(), time.Now()
-	terms, _ := n.terms.of(l, n.cfg.Relay, now)
+	terms, _ := n.terms.Of(l, now)
 	u := &wire.ChannelUpdate{
 		ChainHash: *n.cfg.Network.GenesisHash, ShortChannelID: scid, Timestamp: uint32(unixNow()), //nolint:gosec // until 2106
 		CLTVExpiryDelta: terms.CLTVExpiryDelta, FeeBaseMsat: terms.FeeBaseMsat,

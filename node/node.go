@@ -37,6 +37,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/sweep"
+	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -102,7 +103,7 @@ type Node struct {
 	synced   atomic.Uint32
 	enforced atomic.Uint32
 
-	terms   terms
+	terms   *terms.Book
 	history history.Log
 	dataMu  sync.Mutex
 
