@@ -57,7 +57,7 @@ func (p *Params) Read(height uint32, tx *btcwire.MsgTx, spent []byte) (Message, 
 		has = has || ok
 		m.Payload = append(m.Payload, data[:min(len(data), maxPayload-len(m.Payload))]...)
 	}
-	if !has || !p.live(nullData, height) {
+	if !has || !p.live(genesis, height) || !p.live(nullData, height) {
 		return Message{}, false
 	}
 	var ok bool

@@ -45,7 +45,7 @@ var (
 func (s *State) Execute(tx *btcwire.MsgTx, spent []byte) (Outcome, bool) {
 	m, ok := s.params.Read(s.height, tx, spent)
 	if !ok {
-		if spent == nil || !s.params.older(tx) || hasMarker(tx) && s.params.live(nullData, s.height) {
+		if spent == nil || !s.params.live(genesis, s.height) || !s.params.older(tx) || hasMarker(tx) && s.params.live(nullData, s.height) {
 			return Outcome{}, false
 		}
 		return Outcome{Err: ErrNotExecuted, Alarm: s.taintAll("a transaction of an older class")}, true

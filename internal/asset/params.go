@@ -39,7 +39,8 @@ type Key struct {
 type feature int
 
 const (
-	scriptHash feature = iota
+	genesis feature = iota // nothing before it counts
+	scriptHash
 	nullData
 	witnessV0
 	witnessV1
@@ -65,6 +66,7 @@ const never = 999_999
 
 // activation has the heights of Omni Core's rules.cpp: mainnet, testnet, regtest.
 var activation = [features][3]uint32{
+	genesis:              {249_498, 263_000, 101},
 	scriptHash:           {322_000, 0, 0},
 	nullData:             {395_000, 0, 0},
 	witnessV0:            {never, 0, 0},

@@ -275,13 +275,14 @@ func TestOnlySomeAddressesSend(t *testing.T) {
 		{"P2WPKH on mainnet", Mainnet(), 900_000, witness(0, 20), false},
 		{"P2WPKH once Omni Core's placeholder is reached", Mainnet(), 999_999, witness(0, 20), true},
 		{"P2TR on mainnet", Mainnet(), 900_000, witness(1, 32), false},
-		{"P2WPKH", Regtest(), 0, witness(0, 20), true},
-		{"P2WSH", Testnet(), 0, witness(0, 32), true},
-		{"P2TR", Regtest(), 0, witness(1, 32), true},
-		{"P2A", Regtest(), 0, []byte{0x51, 2, 0x4e, 0x73}, false},
-		{"a later witness", Regtest(), 0, witness(2, 32), false},
-		{"P2PK", Regtest(), 0, append(append([]byte{33}, make([]byte, 33)...), 0xac), false},
-		{"a coinbase", Regtest(), 0, nil, false},
+		{"P2WPKH", Regtest(), 101, witness(0, 20), true},
+		{"P2WSH", Testnet(), 263_000, witness(0, 32), true},
+		{"P2TR", Regtest(), 101, witness(1, 32), true},
+		{"P2A", Regtest(), 101, []byte{0x51, 2, 0x4e, 0x73}, false},
+		{"a later witness", Regtest(), 101, witness(2, 32), false},
+		{"P2PK", Regtest(), 101, append(append([]byte{33}, make([]byte, 33)...), 0xac), false},
+		{"before Omni's first block", Regtest(), 100, script("a"), false},
+		{"a coinbase", Regtest(), 101, nil, false},
 	} {
 		if _, ok := c.params.Read(c.height, tx([]byte{0, 0, 0, 0}, "b"), c.spent); ok != c.ok {
 			t.Errorf("%s: %v", c.name, ok)
@@ -293,9 +294,9 @@ func TestReferenceIsTheLastOutputThatIsNotChange(t *testing.T) {
 	for outputs, want := range map[string]string{
 		"": "", "b": "b", "a": "a", "ab": "b", "ba": "b", "bc": "c", "bca": "c", "abc": "c", "aa": "a", "aba": "a", "baa": "a",
 	} {
-		m, ok := own().Read(1, tx(nil, strings.Split(outputs, "")...), script("a"))
+		m, ok := own().Read(101, tx(nil, strings.Split(outputs, "")...), script("a"))
 		if outputs == "" {
-			m, ok = own().Read(1, tx(nil), script("a"))
+			m, ok = own().Read(101, tx(nil), script("a"))
 		}
 		if w := ""; !ok || want != "" && m.Reference != addr(want) || want == "" && m.Reference != w {
 			t.Errorf("outputs %q from a: %s", outputs, m.Reference)
@@ -308,7 +309,7 @@ func TestReferenceIsTheLastOutputThatIsNotChange(t *testing.T) {
 	if exodus.Address(bolt11.Regtest) != p.Exodus {
 		t.Fatal(exodus.Address(bolt11.Regtest))
 	}
-	m, _ := p.Read(1, raw(Script(nil), script("b"), anchor, exodus.Script()), script("a"))
+	m, _ := p.Read(101, raw(Script(nil), script("b"), anchor, exodus.Script()), script("a"))
 	if diff := cmp.Diff(map[int]string{1: addr("b")}, m.Outputs); m.Reference != addr("b") || diff != "" {
 		t.Error(m.Reference, diff)
 	}
