@@ -84,8 +84,9 @@ var floors = map[string]int{
 	"api/system":               7,
 	"api":                      8,
 	"api/jsonrpc":              8,
-	"internal/sim/cmd":         9,
-	"cmd/leyden":               9,
+	"web":                      9,
+	"internal/sim/cmd":         10,
+	"cmd/leyden":               10,
 }
 
 // lastPureFloor is the highest floor whose rooms know no disk, net, clock,

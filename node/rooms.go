@@ -137,7 +137,7 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 	})
 	if err == nil {
 		w.n.traces.Emit(events.Trace{
-			Time: time.Now(), Step: events.FindPath, Amount: f.Amount, Note: describe(routes),
+			Time: time.Now(), Step: events.FindPath, PaymentHash: f.PaymentHash, Amount: f.Amount, Note: describe(routes),
 		})
 	}
 	return routes, err

@@ -176,7 +176,11 @@ const pageOfRows = 1000
 func filtered[Row any](f paymentFilter, read func(start uint64, limit int) ([]Row, error), of func(Row) (index uint64, status pay.Status)) ([]Row, error) {
 	var out []Row
 	for len(out) < f.limit {
-		rows, err := read(f.start, pageOfRows)
+		page := pageOfRows
+		if f.status == "" {
+			page = min(page, f.limit-len(out))
+		}
+		rows, err := read(f.start, page)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +191,7 @@ func filtered[Row any](f paymentFilter, read func(start uint64, limit int) ([]Ro
 				out = append(out, row)
 			}
 		}
-		if len(rows) < pageOfRows {
+		if len(rows) < page {
 			break
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
+	"github.com/leyden-ln/leyden/web"
 )
 
 // What the demonstration moves.
@@ -99,6 +100,9 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	}
 	if o.once {
 		return nil
+	}
+	if err := d.pages(ctx); err != nil {
+		return err
 	}
 	d.invite()
 	select {
@@ -371,6 +375,26 @@ func (d *demo) closeChannels(ctx context.Context) error {
 		lost := before[name].total() - after[name].total()
 		d.out.row(name, fmt.Sprintf("%s sat on-chain, confirmed", group(uint64(after[name].chain))),
 			fmt.Sprintf("%s msat went to fees, anchors and rounding", group(uint64(lost))))
+	}
+	return nil
+}
+
+// pages serves those of each node, and prints links that log in.
+func (d *demo) pages(ctx context.Context) error {
+	d.out.title("Pages for a browser: each link works once, for ten minutes")
+	for _, name := range d.names {
+		n := d.nodes[name]
+		how := "leyden --node " + name
+		if d.o.dir != "" {
+			how = program(n.Dir())
+		}
+		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})).With("node", name)
+		s, stop, err := servePages(ctx, web.Config{Node: n, Dir: n.Dir(), Program: how, Log: log}, "127.0.0.1:0", false)
+		if err != nil {
+			return err
+		}
+		d.stops = append(d.stops, stop)
+		d.out.row(name, s.Link(), "again: "+how+" web")
 	}
 	return nil
 }

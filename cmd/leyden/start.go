@@ -23,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/node"
+	"github.com/leyden-ln/leyden/web"
 )
 
 // serve answers commands for a node on the socket in its data folder, until stop.
@@ -50,8 +51,13 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 
 type startOptions struct {
 	network, listen, alias, color, level string
-	zeroConf                             []string // peers
-	announce                             []string // addresses
+
+	web      string   // where the pages are; empty: nowhere
+	webGiven bool     // whether the owner chose it
+	webHosts []string // names by which a browser may ask for them
+
+	zeroConf []string // peers
+	announce []string // addresses
 
 	bitcoind, cookie, user, password string
 	neutrino                         bool
@@ -94,6 +100,7 @@ func startCommand(dir *string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			o.webGiven = cmd.Flags().Changed("web")
 			return runNode(ctx, *dir, o)
 		},
 	}
@@ -107,6 +114,8 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringSliceVar(&o.peers, "connect-peer", nil, "the only bitcoin nodes that the light client connects to: host[:port]")
 	f.Uint32Var(&o.feerate, "default-feerate", chain.DefaultFeePerKw, "the feerate while none is known, in satoshi for 1000 units of weight")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9735", "where peers connect; empty: nowhere")
+	f.StringVar(&o.web, "web", defaultWeb, "where the pages for a browser are; empty: nowhere. Another port when this one is taken and not chosen by you")
+	f.StringSliceVar(&o.webHosts, "web-host", nil, "a name by which browsers ask for the pages, beside localhost and addresses: that of a proxy with TLS")
 	f.StringSliceVar(&o.announce, "announce-addr", nil, "where others find the node, as its announcement says: host:port")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
@@ -215,7 +224,18 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return err
 	}
 	defer stop()
+	var pages *web.Server
+	if o.web != "" {
+		var stopPages func()
+		if pages, stopPages, err = servePages(ctx, web.Config{Node: n, Dir: dir, Program: program(dir), Hosts: o.webHosts, Log: log}, o.web, !o.webGiven); err != nil {
+			return err
+		}
+		defer stopPages()
+	}
 	fmt.Printf("ready: node %s, peers at %s@%v, commands at %s\n", n.ID(), n.ID(), n.Addr(), dir)
+	if pages != nil {
+		fmt.Printf("pages: %s (once, for ten minutes; leyden web makes another)\n", pages.Link())
+	}
 	select {
 	case <-ctx.Done():
 	case <-n.Stopping():

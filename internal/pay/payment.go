@@ -48,6 +48,7 @@ type Todo struct {
 // Find asks for routes that together deliver Amount to Destination: the answer
 // is [Payment.Routes], [Payment.NoRoute] or [Payment.NoRouteYet].
 type Find struct {
+	PaymentHash wire.PaymentHash // zero: of no payment
 	Destination wire.NodeID
 	Amount      amount.MilliSatoshi
 	MaxFee      amount.MilliSatoshi // of all routes together
@@ -329,6 +330,7 @@ func (p *Payment) advance(now uint64) {
 	switch left := p.remaining(); {
 	case p.stop == nil && left > 0 && p.asked == nil && p.waits == nil && p.freeParts() > 0:
 		p.asked = &Find{
+			PaymentHash: p.row.PaymentHash,
 			Destination: p.row.Destination,
 			Amount:      left,
 			MaxFee:      p.feeLeft(),

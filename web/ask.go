@@ -1,0 +1,97 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
+)
+
+// arg is one parameter of a command, as the command line takes it.
+type arg struct{ name, value string }
+
+// given leaves out the arguments that are empty.
+func given(args ...arg) []arg {
+	return slices.DeleteFunc(args, func(a arg) bool { return a.value == "" })
+}
+
+// asked is the commands that a page ran, for the page to show.
+type asked struct {
+	s     *Server
+	lines []string
+}
+
+// run gives the node a command and reads its result into out.
+func (a *asked) run(ctx context.Context, out any, name string, args ...arg) error {
+	a.lines = append(a.lines, a.s.line(name, args))
+	return a.s.call(ctx, out, name, args...)
+}
+
+// call gives the node a command and reads its result into out; nil reads nothing.
+func (s *Server) call(ctx context.Context, out any, name string, args ...arg) error {
+	params := map[string]string{}
+	for _, a := range args {
+		params[a.name] = a.value
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return err
+	}
+	res, err := api.Call(ctx, s.c.Node, name, raw)
+	if err != nil || out == nil {
+		return err
+	}
+	if raw, err = json.Marshal(res); err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// line is a command as one would type it: by position as long as the parameters come
+// in their order, then by name.
+func (s *Server) line(name string, args []arg) string {
+	parts := []string{s.c.Program, name}
+	c, ok := api.Find(name)
+	position := ok
+	for i, a := range args {
+		position = position && i < len(c.Params) && c.Params[i].Name == a.name && !strings.HasPrefix(a.value, "-")
+		if position {
+			parts = append(parts, quote(a.value))
+		} else {
+			parts = append(parts, "--"+a.name+"="+quote(a.value))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// quote makes one word of a shell's command line.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,", r))
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// codeOf is the code of a command's refusal.
+func codeOf(err error) command.Code {
+	if e, ok := errors.AsType[*command.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+// reason is a refusal in words.
+func reason(err error) string {
+	if e, ok := errors.AsType[*command.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}

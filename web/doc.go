@@ -1,0 +1,27 @@
+// Package web is the node's pages for a browser: a wallet, and a look inside it.
+//
+//	pages, err := web.Open(web.Config{Node: n, Dir: dir, Log: log})
+//	l, err := web.Listen(ctx, "127.0.0.1:9750")
+//	err = pages.Serve(ctx, l)
+//	fmt.Println(pages.Link())
+//
+// The pages are built on the table of commands alone: all that one shows or does
+// goes through api.Call, and it shows the command line that does the same. So a page
+// can do nothing that a command cannot.
+//
+// They are HTML from the server, and work without a script: with one, they change by
+// themselves (htmx and server-sent events). Everything is in the binary, and the
+// Content-Security-Policy lets nothing else in, no inline script or style either.
+//
+// Whoever is logged in owns the node's money, so: the default address is loopback's;
+// one logs in by a link that works once, made of a secret in the node's data folder
+// (mode 0600) by `leyden web`; the session's cookie is HttpOnly and SameSite=Strict;
+// a request that changes anything must come from a page of ours (its Origin, and a
+// token in the form); a Host that is a name is refused unless it is one of ours,
+// because a name can be made to point here (DNS rebinding) and an address cannot;
+// wrong links are counted, and whoever tries too many has to wait.
+//
+// Texts of others (descriptions, labels, aliases) are escaped by html/template, kept
+// apart from the direction of the text around them, and their control characters are
+// shown as such, so that none can make a page look like what it is not.
+package web

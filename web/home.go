@@ -1,0 +1,176 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/leyden-ln/leyden/amount"
+)
+
+// pageHome is how the node is, at a glance.
+type pageHome struct {
+	funds
+	OnChain, Unconfirmed amount.MilliSatoshi
+	ID, Network, Address string
+	Height               uint64
+	Peers                int
+	Channels             int
+	Recent               []happened
+	Attention            []attention
+}
+
+// happened is a payment in or out.
+type happened struct {
+	In     bool
+	Text   string
+	Amount amount.MilliSatoshi
+	Fee    amount.MilliSatoshi
+	At     uint64
+	Path   string
+	Status string
+}
+
+// attention is what its owner should look at.
+type attention struct{ Text, Path string }
+
+const recently = 8
+
+func (v *visit) readHome() (page pageHome, err error) {
+	var info struct {
+		ID      string
+		Network string
+		Height  uint64 `json:"blockheight"`
+		Peers   int    `json:"num_peers"`
+		Address []place
+		Binding []place
+	}
+	if err := v.run(v.ctx(), &info, "getinfo"); err != nil {
+		return page, err
+	}
+	page.ID, page.Network, page.Height, page.Peers = info.ID, info.Network, info.Height, info.Peers
+	if at := slices.Concat(info.Address, info.Binding); len(at) > 0 {
+		page.Address = info.ID + "@" + at[0].String()
+	}
+	var coins struct {
+		Outputs []struct {
+			Amount amount.MilliSatoshi `json:"amount_msat"`
+			Status string
+		}
+	}
+	if err := v.run(v.ctx(), &coins, "listfunds"); err != nil {
+		return page, err
+	}
+	for _, o := range coins.Outputs {
+		switch o.Status {
+		case "confirmed":
+			page.OnChain += o.Amount // no more than there are bitcoins
+		case "unconfirmed", "immature":
+			page.Unconfirmed += o.Amount
+		}
+	}
+	rows, err := v.listChannels()
+	if err != nil {
+		return page, err
+	}
+	page.funds, page.Channels = sums(rows), len(rows)
+	for i := range rows {
+		if c := &rows[i]; !c.Well() {
+			name := cmp.Or(v.s.alias(v.ctx(), c.PeerID), short(c.PeerID))
+			page.Attention = append(page.Attention, attention{text("home.channel", plain(name), c.Word()), "/channels"})
+		}
+	}
+	return page, v.readRecent(&page)
+}
+
+// place is where a node listens.
+type place struct {
+	Type    string
+	Address string
+	Port    int
+}
+
+func (p place) String() string {
+	if p.Type == "ipv6" {
+		return fmt.Sprintf("[%s]:%d", p.Address, p.Port)
+	}
+	return fmt.Sprintf("%s:%d", p.Address, p.Port)
+}
+
+// readRecent adds what happened last, and held payments that wait for an answer.
+func (v *visit) readRecent(page *pageHome) error {
+	var held, paid struct{ Invoices []invoiceRow }
+	limit := arg{"limit", fmt.Sprint(recently)}
+	if err := v.run(v.ctx(), &held, "searchinvoices", arg{"status", "accepted"}, limit); err != nil {
+		return err
+	}
+	for _, i := range held.Invoices {
+		page.Attention = append(page.Attention, attention{text("home.held", plain(i.Label)), "/invoices/" + i.PaymentHash})
+	}
+	if err := v.run(v.ctx(), &paid, "searchinvoices", arg{"status", "paid"}, limit); err != nil {
+		return err
+	}
+	for _, i := range paid.Invoices {
+		page.Recent = append(page.Recent, happened{
+			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Received, At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
+		})
+	}
+	last, err := v.lastPayment()
+	if err != nil {
+		return err
+	}
+	pays, _, err := v.olderThan(last+1, "", recently)
+	if err != nil {
+		return err
+	}
+	for i := range pays {
+		p := &pays[i]
+		page.Recent = append(page.Recent, happened{
+			Text: cmp.Or(p.Description, p.Label, short(p.Destination)), Amount: p.Amount, Fee: p.Fee(), At: max(p.CompletedAt, p.CreatedAt),
+			Path: "/payments/" + p.PaymentHash, Status: p.Status,
+		})
+	}
+	slices.SortStableFunc(page.Recent, func(a, b happened) int { return cmp.Compare(b.At, a.At) })
+	page.Recent = page.Recent[:min(len(page.Recent), recently)]
+	return nil
+}
+
+func (v *visit) home() error {
+	page, err := v.readHome()
+	if err != nil {
+		return err
+	}
+	return v.show("home", &page)
+}
+
+func (v *visit) homeLive() error {
+	changes := v.changes()
+	return v.stream(func() ([]byte, bool, error) {
+		if err := changes.look(v.ctx(), "invoices", "sendpays"); err != nil {
+			return nil, false, err
+		}
+		page, err := v.readHome()
+		if err != nil {
+			return nil, false, err
+		}
+		b, err := v.fragment("home", "home-now", &page)
+		return b, false, err
+	}, changes.wait)
+}
+
+// pageChannels is the channels and their sums.
+type pageChannels struct {
+	funds
+	Channels []channelRow
+}
+
+func (v *visit) channels() error {
+	rows, err := v.listChannels()
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Alias = v.s.alias(v.ctx(), rows[i].PeerID)
+	}
+	return v.show("channels", pageChannels{sums(rows), rows})
+}

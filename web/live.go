@@ -1,0 +1,137 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/leyden-ln/leyden/api/command"
+)
+
+// heartbeat is how often a stream says something, so that a browser that has gone is
+// noticed.
+const heartbeat = 20 * time.Second
+
+// stream is a page's changes, as server-sent events.
+type stream struct {
+	w    http.ResponseWriter
+	c    *http.ResponseController
+	last []byte
+}
+
+// stream sends what draw gives, now and whenever wait returns, until draw says that it
+// is the last.
+func (v *visit) stream(draw func() (part []byte, last bool, err error), wait func(context.Context) error) error {
+	select {
+	case v.s.streams <- struct{}{}:
+		defer func() { <-v.s.streams }()
+	default:
+		http.Error(v.w, text("live.many"), http.StatusServiceUnavailable)
+		return nil
+	}
+	out := &stream{w: v.w, c: http.NewResponseController(v.w)}
+	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	for {
+		v.lines = nil
+		part, last, err := draw()
+		if err == nil {
+			err = out.send(part)
+		}
+		if err == nil && last {
+			err = out.end()
+		}
+		if err != nil || last {
+			v.quietly(err)
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(v.ctx(), heartbeat)
+		err = wait(ctx)
+		cancel()
+		if v.ctx().Err() != nil {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil && codeOf(err) != command.InvoiceExpiredDuring {
+			v.quietly(err)
+			return nil
+		}
+	}
+}
+
+// quietly ends a stream: its answer has begun, so that a page with an error cannot be
+// one any more. The browser asks again.
+func (v *visit) quietly(err error) {
+	if err != nil {
+		v.s.c.Log.Debug("a stream ended", "path", v.r.URL.Path, "why", err)
+	}
+}
+
+// send writes a part of the page, or a comment when it is as it was.
+func (s *stream) send(part []byte) error {
+	var b bytes.Buffer
+	if bytes.Equal(part, s.last) {
+		b.WriteString(":\n\n")
+	} else {
+		for line := range bytes.Lines(part) {
+			fmt.Fprintf(&b, "data: %s\n", bytes.TrimRight(line, "\r\n"))
+		}
+		b.WriteString("\n")
+		s.last = part
+	}
+	return s.flush(b.Bytes())
+}
+
+// end says that nothing more will come.
+func (s *stream) end() error { return s.flush([]byte("event: done\ndata: done\n\n")) }
+
+func (s *stream) flush(b []byte) error {
+	_ = s.c.SetWriteDeadline(time.Now().Add(pageTime)) // a recorder has none
+	if _, err := s.w.Write(b); err != nil {
+		return err
+	}
+	return s.c.Flush()
+}
+
+// reached is how far an index of a list has come.
+type reached struct{ Created, Updated uint64 }
+
+// changes waits until attempts of payments, or invoices, have changed since the last
+// call.
+type changes struct {
+	s    *Server
+	seen map[string]uint64
+}
+
+func (v *visit) changes() *changes { return &changes{v.s, map[string]uint64{}} }
+
+// look remembers where the lists are. Call it before what is shown is read.
+func (c *changes) look(ctx context.Context, lists ...string) error {
+	for _, list := range lists {
+		var r reached
+		if err := c.s.call(ctx, &r, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", "0"}); err != nil {
+			return err
+		}
+		c.seen[list] = r.Updated
+	}
+	return nil
+}
+
+// wait returns when one of the lists that were looked at has changed.
+func (c *changes) wait(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, len(c.seen))
+	for list, at := range c.seen {
+		go func() {
+			done <- c.s.call(ctx, nil, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", strconv.FormatUint(at+1, 10)})
+		}()
+	}
+	err := <-done
+	cancel()
+	for range len(c.seen) - 1 {
+		<-done
+	}
+	return err
+}

@@ -1,0 +1,283 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/leyden-ln/leyden/amount"
+)
+
+//go:embed templates/*.html texts/en.json
+var written embed.FS
+
+// texts is the catalogue: every text of the pages by its key.
+var texts = sync.OnceValue(func() map[string]string {
+	b, err := written.ReadFile("texts/en.json")
+	out := map[string]string{}
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil {
+		panic(err) // the catalogue is in the binary
+	}
+	return out
+})
+
+// text is a text of the catalogue with its blanks filled in.
+func text(key string, args ...any) string {
+	s, ok := texts()[key]
+	if !ok {
+		panic("web: no text " + key)
+	}
+	if len(args) == 0 {
+		return s
+	}
+	return fmt.Sprintf(s, args...)
+}
+
+// pages are the frame with each page in it, by the page's name.
+var pages = sync.OnceValue(func() map[string]*template.Template {
+	funcs := template.FuncMap{
+		"t": text, "sat": satoshi, "plain": plain, "short": short, "clock": clock, "stamp": stamp, "ago": func(u uint64) string { return ago(time.Now(), u) },
+		"static": func(name string) string { return assets()[name].path }, "qr": qrCode, "word": statusWord,
+		"percent": percent, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
+		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
+		"less": amount.MilliSatoshi.Less0, "bar": func() []entry { return menu },
+	}
+	frame := template.Must(template.New("").Funcs(funcs).ParseFS(written, "templates/frame.html"))
+	out := map[string]*template.Template{}
+	files, err := written.ReadDir("templates")
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".html")
+		if name == "frame" {
+			continue
+		}
+		out[name] = template.Must(template.Must(frame.Clone()).ParseFS(written, "templates/"+f.Name()))
+	}
+	return out
+})
+
+// entry is one of the menu's: a page, and what is in it.
+type entry struct {
+	Name, Path string
+	Pages      []string
+}
+
+// Here says whether a page is one of the entry's.
+func (e entry) Here(page string) bool { return slices.Contains(e.Pages, page) }
+
+var menu = []entry{
+	{"home", "/", []string{"home"}},
+	{"receive", "/receive", []string{"receive"}},
+	{"pay", "/pay", []string{"pay"}},
+	{"invoices", "/invoices", []string{"invoices", "invoice"}},
+	{"payments", "/payments", []string{"payments", "payment", "inside"}},
+	{"channels", "/channels", []string{"channels"}},
+}
+
+// frame is what every page has.
+type frame struct {
+	Name, Path   string // of the page, and its address
+	Alias, Color string
+	CSRF         string
+	Theme        string
+	Themes       []string
+	Inside       bool // whether somebody is logged in
+	Commands     []string
+	Page         any
+}
+
+// show answers with a page.
+func (v *visit) show(name string, page any) error { return v.write(http.StatusOK, name, page) }
+
+// status answers with a page that says what went wrong.
+func (v *visit) status(code int, name string, page any) {
+	if err := v.write(code, name, page); err != nil {
+		v.s.c.Log.Error("a page cannot be shown", "page", name, "why", err)
+		http.Error(v.w, text("failed.title"), http.StatusInternalServerError)
+	}
+}
+
+func (v *visit) frame(name string, page any) frame {
+	f := frame{
+		Name: name, Path: v.r.URL.RequestURI(), Theme: themes[0], Themes: themes, Page: page, Commands: v.lines, Inside: v.session != nil,
+	}
+	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "dark" || c.Value == "light") {
+		f.Theme = c.Value
+	}
+	if v.session != nil {
+		f.CSRF = v.session.csrf
+		f.Alias, f.Color = v.s.self.Alias, "#"+v.s.self.Color
+	}
+	return f
+}
+
+func (v *visit) write(code int, name string, page any) error {
+	var b bytes.Buffer
+	if err := pages()[name].ExecuteTemplate(&b, "frame", v.frame(name, page)); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(code)
+	_, err := b.WriteTo(v.w)
+	return err
+}
+
+// fragment is a part of a page alone.
+func (v *visit) fragment(name, part string, page any) ([]byte, error) {
+	var b bytes.Buffer
+	err := pages()[name].ExecuteTemplate(&b, part, v.frame(name, page))
+	return b.Bytes(), err
+}
+
+// part answers with a part of a page.
+func (v *visit) part(name, part string, page any) error {
+	b, err := v.fragment(name, part, page)
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err = v.w.Write(b)
+	return err
+}
+
+// byScript says whether htmx asks, for a part of a page.
+func (v *visit) byScript() bool { return v.r.Header.Get("HX-Request") == "true" }
+
+// satoshi shows an amount for people: groups of three, and millisatoshi after the
+// point where there are any.
+func satoshi(m amount.MilliSatoshi) string {
+	out := group(uint64(m / 1000))
+	if rest := m % 1000; rest != 0 {
+		out += fmt.Sprintf(".%03d", uint64(rest))
+	}
+	return out + "\u00a0" + text("unit.sat")
+}
+
+func group(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+// percent is a part of a whole for an SVG's width.
+func percent(part, of amount.MilliSatoshi) string {
+	if of == 0 {
+		return "0%"
+	}
+	return strconv.FormatFloat(100*float64(part)/float64(of), 'f', 2, 64) + "%" // a picture, no money
+}
+
+// plain shows somebody's text without what could make it look like another one:
+// control characters and those that turn the direction of what follows become their
+// names. What joins letters and emoji stays.
+func plain(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
+			b.WriteRune(r)
+		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// short is the beginning and the end of an id.
+func short(s string) string {
+	if len(s) <= 20 {
+		return s
+	}
+	return s[:8] + "…" + s[len(s)-6:]
+}
+
+// clock is a time for people, in UTC: the server does not know where its reader is.
+func clock(unix uint64) string {
+	return time.Unix(int64(unix), 0).UTC().Format("2006-01-02 15:04:05") + " UTC" //nolint:gosec // from our own rows
+}
+
+// stamp is a time for programs.
+func stamp(unix uint64) string {
+	return time.Unix(int64(unix), 0).UTC().Format(time.RFC3339) //nolint:gosec // from our own rows
+}
+
+// ago is how long ago a time was, or how far away it is, in words.
+func ago(now time.Time, unix uint64) string {
+	d := now.Sub(time.Unix(int64(unix), 0)) //nolint:gosec // from our own rows
+	if d < 0 {
+		return text("time.in", inWords(-d))
+	}
+	if d < time.Minute {
+		return text("time.now")
+	}
+	return text("time.ago", inWords(d))
+}
+
+// units are those of a length of time, the largest first.
+var units = []struct {
+	key     string
+	seconds uint64
+}{{"week", 7 * 24 * 3600}, {"day", 24 * 3600}, {"hour", 3600}, {"minute", 60}, {"second", 1}}
+
+// inWords is a length of time in its largest unit.
+func inWords(d time.Duration) string {
+	s := uint64(d / time.Second) //nolint:gosec // not negative
+	for _, u := range units {
+		if n := s / u.seconds; n > 1 {
+			return text("time."+u.key+"s", n)
+		} else if n == 1 {
+			return text("time." + u.key)
+		}
+	}
+	return text("time.seconds", 0)
+}
+
+// readTime reads a length of time as people write it: "1 hour", "90 minutes", "2d",
+// "3600".
+func readTime(s string) (seconds uint64, ok bool) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	digits := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if digits < 0 {
+		digits = len(s)
+	}
+	n, err := strconv.ParseUint(s[:digits], 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	unit := strings.TrimSpace(s[digits:])
+	if unit == "" {
+		return n, true
+	}
+	for _, u := range units {
+		if unit == u.key || unit == u.key+"s" || unit == u.key[:1] || unit == u.key[:3] {
+			return n * u.seconds, true
+		}
+	}
+	return 0, false
+}
+
+// statusWord is a status as the pages name it.
+func statusWord(status string) string {
+	if s, ok := texts()["status."+status]; ok {
+		return s
+	}
+	return status
+}

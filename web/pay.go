@@ -1,0 +1,436 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
+)
+
+// decoded is what an invoice says.
+type decoded struct {
+	Payee           string               `json:"payee"`
+	Currency        string               `json:"currency"`
+	Amount          *amount.MilliSatoshi `json:"amount_msat"`
+	Description     *string              `json:"description"`
+	DescriptionHash string               `json:"description_hash"`
+	PaymentHash     string               `json:"payment_hash"`
+	CreatedAt       uint64               `json:"created_at"`
+	Expiry          uint64               `json:"expiry"`
+}
+
+// pagePay is an invoice that somebody may pay.
+type pagePay struct {
+	Text, Wrong string
+	Units       []string
+	Invoice     *decoded
+	Alias       string // the payee's
+	ExpiresAt   uint64
+	Expired     bool
+	Paid        bool // by us, already
+	Pending     bool
+	Hops        int // of the route that would be taken; 0: unknown
+	Fee         amount.MilliSatoshi
+	NoRoute     string // why there is none now
+	Amount      string // that was filled in
+	Unit        string
+	Spendable   amount.MilliSatoshi
+}
+
+func (v *visit) pay() error {
+	return v.show("pay", pagePay{Text: pasted(v.r.URL.Query().Get("invoice")), Units: amountUnits, Unit: "sat"})
+}
+
+// pasted is an invoice without what comes along with it.
+func pasted(s string) string {
+	s = strings.Join(strings.Fields(s), "")
+	if len(s) > 10 && strings.EqualFold(s[:10], "lightning:") {
+		s = s[10:]
+	}
+	if s == strings.ToUpper(s) {
+		s = strings.ToLower(s)
+	}
+	return s
+}
+
+func (v *visit) readInvoice() error {
+	page, err := v.decode(v.field("invoice"))
+	if err != nil {
+		return err
+	}
+	if v.byScript() {
+		return v.part("pay", "pay-decoded", &page)
+	}
+	return v.show("pay", &page)
+}
+
+// decode reads an invoice, and finds out what paying it would be like.
+func (v *visit) decode(given string) (pagePay, error) {
+	page := pagePay{Text: pasted(given), Units: amountUnits, Unit: "sat"}
+	if page.Text == "" {
+		return page, nil
+	}
+	var inv decoded
+	if err := v.run(v.ctx(), &inv, "decode", arg{"string", page.Text}); err != nil {
+		page.Wrong = reason(err)
+		return page, nil
+	}
+	if err := v.run(v.ctx(), nil, "preapproveinvoice", arg{"bolt11", page.Text}); err != nil {
+		page.Wrong = reason(err)
+		return page, nil
+	}
+	page.Invoice, page.Alias = &inv, v.s.alias(v.ctx(), inv.Payee)
+	page.ExpiresAt = inv.CreatedAt + min(inv.Expiry, math.MaxInt64/2)
+	page.Expired = uint64(max(time.Now().Unix(), 0)) >= page.ExpiresAt //nolint:gosec // not negative
+	row, found, err := v.findPayment(inv.PaymentHash)
+	if err != nil {
+		return page, err
+	}
+	page.Paid, page.Pending = found && row.Status == "complete", found && row.Status == "pending"
+	if inv.Amount == nil || page.Paid || page.Pending || page.Expired {
+		return page, nil
+	}
+	var route struct {
+		Route []struct {
+			Amount amount.MilliSatoshi `json:"amount_msat"`
+		}
+	}
+	err = v.run(v.ctx(), &route, "getroute", arg{"id", inv.Payee}, arg{"amount_msat", fmt.Sprintf("%dmsat", *inv.Amount)})
+	switch {
+	case err != nil:
+		page.NoRoute = reason(err)
+	case len(route.Route) > 0:
+		page.Hops, page.Fee = len(route.Route), route.Route[0].Amount.Less0(*inv.Amount)
+	}
+	return page, nil
+}
+
+// alias is the name that a node gave itself; empty when it did not.
+func (s *Server) alias(ctx context.Context, id string) string {
+	if id == s.self.ID {
+		return s.self.Alias
+	}
+	var found struct{ Nodes []struct{ Alias string } }
+	if err := s.call(ctx, &found, "listnodes", arg{"id", id}); err != nil || len(found.Nodes) == 0 {
+		return ""
+	}
+	return found.Nodes[0].Alias
+}
+
+func (v *visit) send() error {
+	text11 := pasted(v.field("invoice"))
+	var inv decoded
+	if err := v.s.call(v.ctx(), &inv, "decode", arg{"string", text11}); err != nil {
+		return v.write(422, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: reason(err)})
+	}
+	args := []arg{{"bolt11", text11}}
+	if inv.Amount == nil {
+		number, unit := v.field("amount"), v.field("unit")
+		asked := amountOf(number, unit)
+		if _, err := amount.Parse(asked); err != nil {
+			page, decodeErr := v.decode(text11)
+			if decodeErr != nil {
+				return decodeErr
+			}
+			page.Wrong, page.Amount, page.Unit = text("pay.amount.wrong"), number, unit
+			return v.write(422, "pay", &page)
+		}
+		args = append(args, arg{"amount_msat", asked})
+	}
+	if label := v.field("label"); label != "" {
+		args = append(args, arg{"label", label})
+	}
+	started := v.s.errands.start(inv.PaymentHash, func(ctx context.Context) error {
+		return v.s.call(ctx, nil, "pay", args...)
+	})
+	if !started {
+		return v.write(503, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: text("pay.many")})
+	}
+	return v.see("/payments/" + inv.PaymentHash)
+}
+
+// paymentRow is what the pages show of a payment.
+type paymentRow struct {
+	PaymentHash string              `json:"payment_hash"`
+	Status      string              `json:"status"`
+	Destination string              `json:"destination"`
+	CreatedAt   uint64              `json:"created_at"`
+	CompletedAt uint64              `json:"completed_at"`
+	Label       string              `json:"label"`
+	Bolt11      string              `json:"bolt11"`
+	Description string              `json:"description"`
+	Amount      amount.MilliSatoshi `json:"amount_msat"`
+	Sent        amount.MilliSatoshi `json:"amount_sent_msat"`
+	Preimage    string              `json:"preimage"`
+	Created     uint64              `json:"created_index"`
+	Error       string              `json:"error"`
+}
+
+// Fee is what the nodes on the way took.
+func (r *paymentRow) Fee() amount.MilliSatoshi { return r.Sent.Less0(r.Amount) }
+
+// attemptRow is one HTLC of a payment.
+type attemptRow struct {
+	GroupID   uint64              `json:"groupid"`
+	PartID    uint64              `json:"partid"`
+	Status    string              `json:"status"`
+	Amount    amount.MilliSatoshi `json:"amount_msat"`
+	Sent      amount.MilliSatoshi `json:"amount_sent_msat"`
+	CreatedAt uint64              `json:"created_at"`
+	Error     string              `json:"error"`
+}
+
+// pagePayment is a payment as far as it has come.
+type pagePayment struct {
+	paymentRow
+	Alias    string
+	Attempts []attemptRow
+	Known    bool   // whether it is on disk
+	Why      string // it could not begin
+	Over     bool
+	Asked    string // the command line that pays it
+	Check    string // the command line by which anyone checks the receipt
+}
+
+// listed is a list of payments.
+type listed struct{ Pays []paymentRow }
+
+func (v *visit) findPayment(hash string) (row paymentRow, found bool, err error) {
+	var out listed
+	if err := v.run(v.ctx(), &out, "listpays", arg{"payment_hash", hash}); err != nil || len(out.Pays) == 0 {
+		return row, false, err
+	}
+	return out.Pays[0], true, nil
+}
+
+func (v *visit) readPagePayment() (page pagePayment, err error) {
+	hash, err := v.hash()
+	if err != nil {
+		return page, err
+	}
+	it := v.s.errands.find(hash)
+	over := it == nil || it.over() // looked at first: what it has written is read below
+	page.paymentRow, page.Known, err = v.findPayment(hash)
+	if err != nil {
+		return page, err
+	}
+	switch {
+	case !page.Known && it == nil:
+		return page, errNotFound
+	case !page.Known:
+		page.PaymentHash, page.Status, page.Over = hash, "pending", over
+		if over {
+			page.Status = "failed"
+			if it.err != nil {
+				page.Why = reason(it.err)
+			}
+		}
+		return page, nil
+	case page.Status == "failed" && !over:
+		page.Status = "pending" // it was tried before, and is tried again
+	}
+	page.Over = page.Status != "pending"
+	page.Alias = v.s.alias(v.ctx(), page.Destination)
+	var attempts struct{ Payments []attemptRow }
+	if err := v.run(v.ctx(), &attempts, "listsendpays", arg{"payment_hash", hash}); err != nil {
+		return page, err
+	}
+	page.Attempts = attempts.Payments
+	if page.Status == "complete" && page.Bolt11 != "" {
+		page.Check = v.s.line("checkreceipt", []arg{{"bolt11", page.Bolt11}, {"payment_preimage", page.Preimage}})
+	}
+	return page, nil
+}
+
+func (v *visit) payment() error {
+	page, err := v.readPagePayment()
+	if err != nil {
+		return err
+	}
+	if page.Bolt11 != "" {
+		v.lines = append([]string{v.s.line("pay", []arg{{"bolt11", page.Bolt11}})}, v.lines...)
+	}
+	if page.Status == "complete" {
+		v.lines = append(v.lines, v.s.line("receipt", []arg{{"invoice", cmp.Or(page.Bolt11, page.PaymentHash)}}))
+	}
+	return v.show("payment", &page)
+}
+
+func (v *visit) paymentLive() error {
+	hash, err := v.hash()
+	if err != nil {
+		return err
+	}
+	if _, err := v.readPagePayment(); err != nil {
+		return err
+	}
+	changes := v.changes()
+	draw := func() ([]byte, bool, error) {
+		if err := changes.look(v.ctx(), "sendpays"); err != nil {
+			return nil, false, err
+		}
+		page, err := v.readPagePayment()
+		if err != nil {
+			return nil, false, err
+		}
+		b, err := v.fragment("payment", "payment-state", &page)
+		return b, page.Over, err
+	}
+	return v.stream(draw, func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if it := v.s.errands.find(hash); it != nil {
+			if it.over() {
+				return changes.wait(ctx)
+			}
+			var ended error
+			go func() {
+				select {
+				case <-it.done:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+			if ended = changes.wait(ctx); it.over() {
+				ended = nil
+			}
+			return ended
+		}
+		return changes.wait(ctx)
+	})
+}
+
+// receiptFile is the receipt as a program reads it.
+func (v *visit) receiptFile() error {
+	hash, err := v.hash()
+	if err != nil {
+		return err
+	}
+	var r json.RawMessage
+	err = v.run(v.ctx(), &r, "receipt", arg{"invoice", hash})
+	switch codeOf(err) {
+	case command.PayNoSuchPayment, command.PayStatusUnexpected, command.InvoiceNotFound, command.InvoiceStatusUnexpected:
+		return errNotFound
+	}
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+hash[:16]+`.json"`)
+	_, err = v.w.Write(append(r, '\n'))
+	return err
+}
+
+// pagePayments is a page of the payments, the newest first.
+type pagePayments struct {
+	Status   string
+	Statuses []string
+	Payments []paymentRow
+	Sent     amount.MilliSatoshi // of those that are shown and complete
+	Fees     amount.MilliSatoshi
+	Older    string // the address of the next page
+	First    bool
+}
+
+// windowOfStatus is how many payments one page looks at for those of a status.
+const windowOfStatus = 1000
+
+// lastPayment is the index of the newest payment; 0 when there is none. The list is by
+// index from one on, so that the last is found by halving.
+func (v *visit) lastPayment() (uint64, error) {
+	from := func(start uint64) (bool, error) {
+		var out listed
+		err := v.s.call(v.ctx(), &out, "listpays", arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", "1"})
+		return len(out.Pays) > 0, err
+	}
+	high := uint64(1)
+	for {
+		some, err := from(high)
+		if err != nil {
+			return 0, err
+		}
+		if !some {
+			break
+		}
+		high *= 2
+	}
+	low := high / 2 // there is one at low or above, or low is 0
+	for low+1 < high {
+		middle := low + (high-low)/2
+		some, err := from(middle)
+		if err != nil {
+			return 0, err
+		}
+		if some {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+// olderThan lists up to limit payments with an index below before, the newest first,
+// and where to go on; 0 when there are no more.
+func (v *visit) olderThan(before uint64, status string, limit int) (rows []paymentRow, next uint64, err error) {
+	window := uint64(limit) //nolint:gosec // a constant of ours
+	if status != "" {
+		window = windowOfStatus
+	}
+	start := max(before-min(before, window), 1)
+	args := given(arg{"status", status})
+	args = append(args, arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", strconv.FormatUint(window, 10)})
+	var out listed
+	if err := v.run(v.ctx(), &out, "listpays", args...); err != nil {
+		return nil, 0, err
+	}
+	next = start
+	for i := len(out.Pays) - 1; i >= 0; i-- {
+		if out.Pays[i].Created >= before {
+			continue
+		}
+		if rows = append(rows, out.Pays[i]); len(rows) == limit {
+			next = out.Pays[i].Created
+			break
+		}
+	}
+	if next <= 1 {
+		next = 0
+	}
+	return rows, next, nil
+}
+
+func (v *visit) payments() error {
+	q := v.r.URL.Query()
+	page := pagePayments{Status: q.Get("status"), Statuses: []string{"", "pending", "complete", "failed"}, First: q.Get("before") == ""}
+	before, err := strconv.ParseUint(q.Get("before"), 10, 62)
+	if err != nil {
+		last, err := v.lastPayment()
+		if err != nil {
+			return err
+		}
+		before = last + 1
+	}
+	var next uint64
+	if page.Payments, next, err = v.olderThan(before, page.Status, rowsOfPage); err != nil {
+		return err
+	}
+	for i := range page.Payments {
+		if p := &page.Payments[i]; p.Status == "complete" {
+			page.Sent += p.Amount // no more than there are bitcoins
+			page.Fees += p.Fee()
+		}
+	}
+	if next > 0 {
+		q.Set("before", strconv.FormatUint(next, 10))
+		page.Older = "/payments?" + q.Encode()
+	}
+	return v.show("payments", &page)
+}

@@ -1,0 +1,377 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leyden-ln/leyden/node"
+)
+
+// Config is what pages need.
+type Config struct {
+	Node    *node.Node
+	Dir     string   // where `leyden web` finds them: the node's data folder
+	Program string   // how command lines begin; "leyden" when empty
+	Hosts   []string // names under which a browser may ask for them, beside localhost and addresses
+	Log     *slog.Logger
+}
+
+// Bounds on what a browser may ask of the node.
+const (
+	maxForm    = 64 << 10 // bytes of a request's body
+	maxHeader  = 32 << 10
+	maxStreams = 64 // that show a page's changes, at once
+	pageTime   = 30 * time.Second
+)
+
+// identity is who the node is.
+type identity struct{ ID, Alias, Color string }
+
+// Server serves the pages of a node.
+type Server struct {
+	c       Config
+	at      file
+	self    identity
+	cookie  string // the name of the session's: that of each node, because cookies know no ports
+	door    *door
+	handler http.Handler
+	errands errands
+	streams chan struct{}
+}
+
+//go:embed static
+var embedded embed.FS
+
+// asset is one file of static.
+type asset struct {
+	name, kind string
+	content    []byte
+	path       string // with the hash of the content in it, so that it never changes
+}
+
+// assets are the files of static by name.
+var assets = sync.OnceValue(func() map[string]*asset {
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	out := map[string]*asset{}
+	err := fs.WalkDir(embedded, "static", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || kinds[path.Ext(p)] == "" {
+			return err
+		}
+		b, err := embedded.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		name := path.Base(p)
+		out[name] = &asset{name: name, kind: kinds[path.Ext(p)], content: b, path: "/static/" + hex.EncodeToString(sum[:6]) + "/" + name}
+		return nil
+	})
+	if err != nil {
+		panic(err) // the files are in the binary
+	}
+	return out
+})
+
+// New makes the pages of a node. They are ready to be served; Close ends them.
+func New(ctx context.Context, c Config) (*Server, error) {
+	if c.Program == "" {
+		c.Program = "leyden"
+	}
+	s := &Server{c: c, at: file{Secret: randomBytes(32)}, streams: make(chan struct{}, maxStreams)}
+	if err := s.call(ctx, &s.self, "getinfo"); err != nil {
+		return nil, err
+	}
+	s.cookie = "leyden_" + s.self.ID[2:14]
+	s.door = newDoor(s.at.Secret)
+	s.handler = s.guard(s.routes())
+	s.errands.begin()
+	return s, nil
+}
+
+// Close ends what was begun from pages. What is durable of a payment goes on without
+// them.
+func (s *Server) Close() { s.errands.wait() }
+
+// Listen opens the address of the pages.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// Announce writes down where the pages are, for [NewLink]. Call it before Serve.
+func (s *Server) Announce(l net.Listener) error {
+	s.at.URL = "http://" + shown(l.Addr())
+	if !loopback(l.Addr()) {
+		s.c.Log.Warn("the pages are not on loopback: whoever listens on the way reads what you read; put TLS in front", "address", l.Addr().String())
+	}
+	return s.at.write(s.c.Dir)
+}
+
+// URL is where the pages are.
+func (s *Server) URL() string { return s.at.URL }
+
+// Link is a link that logs its bearer in, once.
+func (s *Server) Link() string { return s.at.link(time.Now()) }
+
+func loopback(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return ok && t.IP.IsLoopback()
+}
+
+// shown is an address that a browser can open: loopback for "all addresses".
+func shown(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", t.Port)
+	}
+	return a.String()
+}
+
+// Serve answers browsers until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: pageTime, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelDebug),
+	}
+	defer s.Close()
+	defer os.Remove(filepath.Join(s.c.Dir, fileName))
+	stop := context.AfterFunc(ctx, func() { h.Close() }) // streams never end by themselves
+	defer stop()
+	defer cancel()
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Server) routes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /login", s.login)
+	m.HandleFunc("POST /login", s.login)
+	m.HandleFunc("GET /static/{hash}/{name}", static)
+	inside := map[string]func(*visit) error{
+		"GET /{$}":                          (*visit).home,
+		"GET /live":                         (*visit).homeLive,
+		"GET /receive":                      (*visit).receive,
+		"POST /receive":                     (*visit).makeInvoice,
+		"GET /invoices":                     (*visit).invoices,
+		"GET /invoices/{hash}":              (*visit).invoice,
+		"GET /invoices/{hash}/live":         (*visit).invoiceLive,
+		"GET /pay":                          (*visit).pay,
+		"POST /pay":                         (*visit).readInvoice,
+		"POST /pay/send":                    (*visit).send,
+		"GET /payments":                     (*visit).payments,
+		"GET /payments/{hash}":              (*visit).payment,
+		"GET /payments/{hash}/live":         (*visit).paymentLive,
+		"GET /payments/{hash}/receipt.json": (*visit).receiptFile,
+		"GET /inside/{hash}":                (*visit).inside,
+		"GET /channels":                     (*visit).channels,
+		"POST /theme":                       (*visit).theme,
+		"POST /logout":                      (*visit).logout,
+		"/":                                 (*visit).nothing,
+	}
+	for pattern, page := range inside {
+		m.HandleFunc(pattern, s.inside(page))
+	}
+	return m
+}
+
+func static(w http.ResponseWriter, r *http.Request) {
+	a := assets()[r.PathValue("name")]
+	if a == nil || a.path != r.URL.Path {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", a.kind)
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(a.content))
+}
+
+// policy lets a page load what is of this server and in a file, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'"
+
+// guard is what holds for every request, also of who is not logged in.
+func (s *Server) guard(next http.Handler) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection() // Sec-Fetch-Site, or Origin against Host
+	next = crossOrigin.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !s.known(r.Host) {
+			http.Error(w, text("guard.host"), http.StatusMisdirectedRequest)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime)) // a recorder has none
+		next.ServeHTTP(w, r)
+	})
+}
+
+// known says whether a Host is one of ours: an address, localhost, or a name that the
+// owner gave. Any other name is one that was made to point here.
+func (s *Server) known(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
+		return true
+	}
+	for _, name := range s.c.Hosts {
+		if strings.EqualFold(host, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// visit is one request of somebody who is logged in.
+type visit struct {
+	asked
+	w       http.ResponseWriter
+	r       *http.Request
+	session *session
+}
+
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// errNotFound says that there is no such page.
+var errNotFound = errors.New("web: there is no such page")
+
+func (v *visit) nothing() error { return errNotFound }
+
+// inside lets in who is logged in, and changes only by the forms of our pages.
+func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{asked: asked{s: s}, w: w, r: r}
+		if c, err := r.Cookie(s.cookie); err == nil {
+			v.session = s.door.find(c.Value)
+		}
+		if v.session == nil {
+			if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") != "empty" {
+				http.Redirect(w, r, "/login", http.StatusSeeOther)
+				return
+			}
+			http.Error(w, text("login.needed"), http.StatusUnauthorized)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.session.sent(r.PostFormValue("csrf")) {
+			http.Error(w, text("guard.csrf"), http.StatusForbidden)
+			return
+		}
+		err := page(v)
+		switch {
+		case err == nil, r.Context().Err() != nil:
+		case errors.Is(err, errNotFound):
+			v.status(http.StatusNotFound, "notfound", page404{})
+		default:
+			s.c.Log.Warn("a page failed", "path", r.URL.Path, "why", err)
+			v.status(http.StatusInternalServerError, "failed", page500{reason(err)})
+		}
+	}
+}
+
+type page404 struct{}
+
+type page500 struct{ Reason string }
+
+// login shows how to log in, and logs in who has a ticket.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	v := &visit{asked: asked{s: s}, w: w, r: r}
+	ticket := r.FormValue("ticket")
+	if ticket == "" || r.Method == http.MethodHead {
+		v.status(http.StatusOK, "login", pageLogin{Program: s.c.Program})
+		return
+	}
+	if _, after, ok := strings.Cut(ticket, "ticket="); ok { // the whole link was pasted
+		ticket = after
+	}
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	cookie, err := s.door.enter(strings.TrimSpace(ticket), network(from.Addr()))
+	switch {
+	case errors.Is(err, errTries):
+		w.Header().Set("Retry-After", fmt.Sprint(int(tryAgainIn.Seconds())))
+		v.status(http.StatusTooManyRequests, "login", pageLogin{s.c.Program, text("login.tries")})
+		return
+	case err != nil:
+		s.c.Log.Warn("a wrong ticket", "from", r.RemoteAddr)
+		v.status(http.StatusForbidden, "login", pageLogin{s.c.Program, text("login.wrong")})
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookie, Value: cookie, Path: "/", MaxAge: int(sessionLife.Seconds()), HttpOnly: true, Secure: r.TLS != nil,
+		SameSite: http.SameSiteStrictMode,
+	})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// network is the address for which tries are counted: a host, or the IPv6 network
+// that one customer has.
+func network(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+type pageLogin struct{ Program, Wrong string }
+
+func (v *visit) logout() error {
+	if c, err := v.r.Cookie(v.s.cookie); err == nil {
+		v.s.door.leave(c.Value)
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: v.s.cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(v.w, v.r, "/login", http.StatusSeeOther)
+	return nil
+}
+
+// themes are the colours that one may choose; the first is the system's choice.
+var themes = []string{"auto", "light", "dark"}
+
+const themeCookie = "leyden_theme"
+
+func (v *visit) theme() error {
+	for _, t := range themes {
+		if v.r.PostFormValue("theme") == t {
+			http.SetCookie(v.w, &http.Cookie{
+				Name: themeCookie, Value: t, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+			})
+		}
+	}
+	back := v.r.PostFormValue("back")
+	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n\t") {
+		back = "/"
+	}
+	http.Redirect(v.w, v.r, back, http.StatusSeeOther)
+	return nil
+}
