@@ -12,7 +12,7 @@ func Features() wire.Features {
 		wire.GossipQueriesEx+1,
 		wire.StaticRemoteKey, wire.PaymentSecret, wire.BasicMPP+1, wire.LargeChannels+1,
 		wire.AnchorsZeroFeeHTLC+1, wire.ShutdownAnySegwit+1, wire.ChannelType+1, wire.SCIDAlias+1, wire.ZeroConf+1,
-		wire.SimpleClose+1, wire.ProvideStorage+1,
+		wire.AttributionData+1, wire.SimpleClose+1, wire.ProvideStorage+1,
 	)
 }
 

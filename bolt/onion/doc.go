@@ -23,6 +23,10 @@
 //	reason = onion.Obfuscate(secret, reason)                  // each hop before
 //	hop, failure, err := onion.DecodeReason(secrets, reason)  // the sender
 //
+// With either end of an HTLC goes attribution_data, to which each hop adds with
+// [Attribute], and in which [Attributed] reads who vouches for it and how long each
+// had the HTLC.
+//
 // Invariants: nothing that a peer sends makes this package panic; a payload is
 // either understood in full or refused with the type and offset of what is wrong;
 // a payload's encoding is unique; the sender's work to read a reason does not

@@ -89,9 +89,7 @@ func DecodeReason(secrets [][32]byte, reason []byte) (hop int, f Failure, err er
 // authentication is the HMAC of a reason under the key of type um (BOLT 4, "Key
 // Generation").
 func authentication(secret [32]byte, b []byte) []byte {
-	key := hmac.New(sha256.New, []byte("um"))
-	key.Write(secret[:])
-	mac := hmac.New(sha256.New, key.Sum(nil))
+	mac := hmac.New(sha256.New, derived("um", secret))
 	mac.Write(b)
 	return mac.Sum(nil)
 }

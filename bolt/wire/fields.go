@@ -188,14 +188,23 @@ func (m *UpdateFulfillHTLC) fields(c *codec) {
 	c.channelID("channel_id", &m.ChannelID)
 	c.u64("id", &m.ID)
 	c.bytes("payment_preimage", m.PaymentPreimage[:])
-	c.extension(&m.Extra)
+	c.extension(&m.Extra, attribution(&m.Attribution))
 }
 
 func (m *UpdateFailHTLC) fields(c *codec) {
 	c.channelID("channel_id", &m.ChannelID)
 	c.u64("id", &m.ID)
 	c.prefixed("reason", &m.Reason)
-	c.extension(&m.Extra)
+	c.extension(&m.Extra, attribution(&m.Attribution))
+}
+
+func attribution(p **Attribution) record {
+	return record{1, "attribution_data", *p == nil, func(c *codec) {
+		if c.mode == reading {
+			*p = new(Attribution)
+		}
+		c.bytes("attribution_data", (*p)[:])
+	}}
 }
 
 func (m *UpdateFailMalformedHTLC) fields(c *codec) {

@@ -171,20 +171,29 @@ type UpdateAddHTLC struct {
 	Extra              []byte
 }
 
+// AttributionSize is the length of attribution_data: 20 hold times and 210 HMACs.
+const AttributionSize = 4 * (20 + 210)
+
+// Attribution is attribution_data: for how long each hop had an HTLC, and the HMACs
+// with which they vouch for it (BOLT 4).
+type Attribution [AttributionSize]byte
+
 // UpdateFulfillHTLC removes an HTLC by its preimage (BOLT 2).
 type UpdateFulfillHTLC struct {
 	ChannelID       ChannelID
 	ID              uint64
 	PaymentPreimage Preimage
+	Attribution     *Attribution // TLV 1
 	Extra           []byte
 }
 
 // UpdateFailHTLC removes an HTLC with an encrypted reason (BOLT 2, BOLT 4).
 type UpdateFailHTLC struct {
-	ChannelID ChannelID
-	ID        uint64
-	Reason    []byte
-	Extra     []byte
+	ChannelID   ChannelID
+	ID          uint64
+	Reason      []byte
+	Attribution *Attribution // TLV 1
+	Extra       []byte
 }
 
 // UpdateFailMalformedHTLC removes an HTLC whose onion could not be read (BOLT 2).

@@ -62,8 +62,11 @@ const (
 type htlc struct {
 	HTLCRow
 	proposed removal // a removal at stage 0; its Kind is NotRemoved when there is none
-	inserted bool    // the row is in the table
-	changed  bool    // the row must be written
+	// attribution goes with the removal, on its way to the peer or from it. It is no
+	// row: after a restart the hops of the route are not told apart.
+	attribution *wire.Attribution
+	inserted    bool // the row is in the table
+	changed     bool // the row must be written
 }
 
 // removal is what an update_fulfill_htlc, update_fail_htlc or

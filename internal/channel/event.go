@@ -56,12 +56,13 @@ type Incoming struct {
 // raised as soon as the preimage is known, a failure when the HTLC's removal is
 // irrevocable.
 type Resolved struct {
-	Out       Ref
-	Origin    Origin
-	Amount    amount.MilliSatoshi
-	Preimage  *wire.Preimage
-	Reason    []byte
-	Malformed *Malformed
+	Out         Ref
+	Origin      Origin
+	Amount      amount.MilliSatoshi
+	Preimage    *wire.Preimage
+	Reason      []byte
+	Malformed   *Malformed
+	Attribution *wire.Attribution // that came with it; nil: none, or we have been restarted since
 }
 
 // Unsent is an HTLC of ours that was proposed, never signed, and forgotten with

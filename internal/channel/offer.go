@@ -82,6 +82,14 @@ func (c *Channel) Fulfill(id uint64, r wire.Preimage) error {
 	return nil
 }
 
+// Attribute gives the attribution_data that goes with the removal of an incoming
+// HTLC, before [Channel.Fulfill] or [Channel.Fail]. It lives in memory only.
+func (c *Channel) Attribute(id uint64, a *wire.Attribution) {
+	if h := c.find(Remote, id); h != nil && !h.removing() {
+		h.attribution = a
+	}
+}
+
 // Fail settles an incoming HTLC by a failure; reason is encrypted as BOLT 4
 // says. Errors: [ErrUnknownHTLC]; [ErrRemoved] when a removal was proposed or a
 // preimage is known; [ErrOffline], [ErrClosed]: the HTLC is listed by
@@ -134,15 +142,16 @@ func (c *Channel) settling(id uint64) (*htlc, error) {
 func (c *Channel) propose(h *htlc, r removal) {
 	h.proposed = r
 	c.tallyRemoval(h)
-	c.send(c.removalMessage(h.ID, r))
+	c.send(c.removalMessage(h, r))
 }
 
-func (c *Channel) removalMessage(id uint64, r removal) wire.Message {
+func (c *Channel) removalMessage(h *htlc, r removal) wire.Message {
+	id := h.ID
 	switch r.Kind {
 	case RemovedByPreimage:
-		return &wire.UpdateFulfillHTLC{ChannelID: c.params.Channel, ID: id, PaymentPreimage: *r.Preimage}
+		return &wire.UpdateFulfillHTLC{ChannelID: c.params.Channel, ID: id, PaymentPreimage: *r.Preimage, Attribution: h.attribution}
 	case RemovedByFailure:
-		return &wire.UpdateFailHTLC{ChannelID: c.params.Channel, ID: id, Reason: r.Reason}
+		return &wire.UpdateFailHTLC{ChannelID: c.params.Channel, ID: id, Reason: r.Reason, Attribution: h.attribution}
 	default:
 		return &wire.UpdateFailMalformedHTLC{
 			ChannelID: c.params.Channel, ID: id,

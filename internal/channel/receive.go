@@ -60,11 +60,11 @@ func (c *Channel) receive(m wire.Message, v Verifier) *Violation {
 	case *wire.UpdateAddHTLC:
 		return c.receiveAdd(m)
 	case *wire.UpdateFulfillHTLC:
-		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedByPreimage, Preimage: &m.PaymentPreimage})
+		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedByPreimage, Preimage: &m.PaymentPreimage}, m.Attribution)
 	case *wire.UpdateFailHTLC:
-		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedByFailure, Reason: m.Reason})
+		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedByFailure, Reason: m.Reason}, m.Attribution)
 	case *wire.UpdateFailMalformedHTLC:
-		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedAsMalformed, Malformed: &Malformed{m.SHA256OfOnion, m.FailureCode}})
+		return c.receiveRemoval(m, m.ID, removal{Kind: RemovedAsMalformed, Malformed: &Malformed{m.SHA256OfOnion, m.FailureCode}}, nil)
 	case *wire.UpdateFee:
 		return c.receiveFee(m)
 	case *wire.CommitmentSigned:
@@ -140,7 +140,7 @@ func (c *Channel) receiveAdd(m *wire.UpdateAddHTLC) *Violation {
 }
 
 // receiveRemoval takes the three messages that remove an HTLC of ours.
-func (c *Channel) receiveRemoval(m wire.Message, id uint64, r removal) *Violation {
+func (c *Channel) receiveRemoval(m wire.Message, id uint64, r removal, a *wire.Attribution) *Violation {
 	if v := c.mayReceiveUpdate(m); v != nil {
 		return v
 	}
@@ -160,7 +160,7 @@ func (c *Channel) receiveRemoval(m wire.Message, id uint64, r removal) *Violatio
 	case r.Kind == RemovedAsMalformed && r.Malformed.Code&badOnion == 0:
 		return failf("update_fail_malformed_htlc for HTLC %d without the BADONION bit", id)
 	}
-	h.proposed = r
+	h.proposed, h.attribution = r, a
 	c.tallyRemoval(h)
 	// A preimage is final, whatever becomes of the removal: it is told at once,
 	// and only once.
@@ -181,7 +181,7 @@ func (c *Channel) resolve(h *htlc, r removal) {
 	c.pending.settlements = append(c.pending.settlements, row)
 	c.raise(Resolved{
 		Out: row.HTLC, Origin: row.Origin, Amount: row.Amount,
-		Preimage: row.Preimage, Reason: row.Reason, Malformed: row.Malformed,
+		Preimage: row.Preimage, Reason: row.Reason, Malformed: row.Malformed, Attribution: h.attribution,
 	})
 }
 

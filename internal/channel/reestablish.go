@@ -164,7 +164,7 @@ func (c *Channel) signAgain() error {
 	n := c.signed[Remote]
 	for _, h := range c.htlcs[Remote] {
 		if h.Removed[Remote] == n {
-			c.send(c.removalMessage(h.ID, removal{h.Removal, h.Preimage, h.Reason, h.Malformed}))
+			c.send(c.removalMessage(h, removal{h.Removal, h.Preimage, h.Reason, h.Malformed}))
 		}
 	}
 	if c.opener() == Local && c.fees[Committed] != 0 {

@@ -7,6 +7,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/btcsuite/btcd/btcec/v2"
+
+	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 )
 
@@ -134,4 +138,20 @@ func containsWord(s, word string) bool { return strings.Contains(s, ": "+word+" 
 
 func replaceWord(s, word, with string) string {
 	return strings.Replace(s, ": "+word+" ", ": "+with+" ", 1)
+}
+
+func TestAForwardedFailureIsAttributed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t)
+		for number, known := range map[byte]bool{1: true, 2: false} {
+			add := c.offer(t, number, known)
+			synctest.Wait()
+			session, _ := btcec.PrivKeyFromBytes(add.PaymentHash[:]) // as payment has it
+			secrets := onion.Secrets(session, []wire.NodeID{c.carol.ring.Node().ID(), c.bob.ring.Node().ID()})
+			r := c.alice.resolved[len(c.alice.resolved)-1]
+			if held := onion.Attributed(secrets, r.Reason, r.Attribution); len(held) != 2 || (r.Preimage != nil) != known {
+				t.Errorf("known %v: %d hops vouch for %+v", known, len(held), r)
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -30,6 +31,12 @@ func New(cfg Config) *Links {
 	return &Links{cfg: cfg, ctx: ctx, cancel: cancel, byID: map[wire.ChannelID]*Link{}, named: map[wire.ShortChannelID]*Link{}}
 }
 
+// started is when the process did, for measuring.
+var started = time.Now()
+
+// elapsed is a clock that no user sets.
+func elapsed() uint64 { return uint64(time.Since(started).Milliseconds()) } //nolint:gosec // not negative
+
 // Begin is what was decided before a link's channel was loaded.
 type Begin = relay.Loaded
 
@@ -39,7 +46,7 @@ func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link 
 	l := &Link{
 		cfg: &ls.cfg, links: ls, signer: signer, in: newInbox(), params: p, ch: ch,
 		log: ls.cfg.Log.With("channel", p.Channel, "peer", p.Peer), done: make(chan struct{}),
-		trace: newTracer(ch), desk: relay.NewDesk(ls.cfg.Key, ch),
+		trace: newTracer(ch), desk: relay.NewDesk(ls.cfg.Key, ch, elapsed),
 	}
 	l.desk.Load(b)
 	ls.mu.Lock()

@@ -345,3 +345,32 @@ func TestPartsThatWereOnTheirWayBeforeTheNewTermsDoNotCountAgainstThem(t *testin
 		}
 	}
 }
+
+// Of a route whose failure nobody can read, the hops that vouch for what they passed
+// on are not avoided.
+func TestAttributionSaysWhomAnUnreadableFailureBlames(t *testing.T) {
+	for held, want := range map[int][]wire.ShortChannelID{
+		0: {1001, 1002, 1003}, 1: {1001, 1002, 1003}, 2: {1002, 1003}, 3: {1003}, 4: {1003},
+	} {
+		b, _ := begin(t, Request{Invoice: testInvoice(1000, true)})
+		r := via(1, 1000, 10)
+		end := r[1]
+		for i := range byte(2) {
+			r[len(r)-1].NodeID = wire.NodeID{2, 100 + i}
+			end.SCID++
+			r = append(r, end)
+		}
+		b.p.Routes(start, 100, []Route{r}, b.mint)
+		if todo := b.take(t); len(todo.Send) != 1 {
+			t.Fatalf("%+v", todo)
+		}
+		b.p.Resolved(start, 1, Result{Hop: -1, Held: make([]uint64, held)})
+		var got []wire.ShortChannelID
+		for _, l := range b.take(t).Find.Avoid {
+			got = append(got, l.SCID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d hops vouch: avoids %v", held, got)
+		}
+	}
+}

@@ -158,7 +158,7 @@ func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID
 		p.attempts = append(p.attempts, a.Row)
 		p.nextPart = max(p.nextPart, a.Row.Part+1)
 		if f := a.Row.Result.Failure; f != nil && f.ErringIndex != 0 && !row.Manual {
-			p.learn(&a.Row, f, nil)
+			p.learn(&a.Row, f, Result{})
 		}
 	}
 	p.todo.Learn = nil // what the rows tell was learnt when it was new

@@ -19,6 +19,7 @@ type Result struct {
 	Code    onion.Code          // failure_code; zero: the reason could not be read
 	Message []byte              // failuremsg, or the unreadable reason
 	Update  *wire.ChannelUpdate // enclosed; nil: none
+	Held    []uint64            // for how many milliseconds each hop says that it had the HTLC, as far as the hops vouch for it
 	Height  uint32              // with incorrect_or_unknown_payment_details: the destination's
 }
 
@@ -138,9 +139,22 @@ func (p *Payment) failure(a *AttemptRow, r Result) *Failure {
 	f.ErringNode = a.Hops[r.Hop].NodeID
 	f.ErringChannel = a.Hops[channel].SCID
 	f.ErringDirection = direction(p.from(a, channel), a.Hops[channel].NodeID)
-	f.Text = fmt.Sprintf("%s from node %d of %d", r.Code, f.ErringIndex, len(a.Hops))
+	f.Text = fmt.Sprintf("%s from node %d of %d", r.Code, f.ErringIndex, len(a.Hops)) + held(r.Held)
 	return f
 }
+
+// held says which hops kept an HTLC for long.
+func held(each []uint64) (text string) {
+	for i, ms := range each {
+		if ms >= slow {
+			text += fmt.Sprintf(", held for %d.%d s by node %d", ms/1000, ms%1000/100, i+1)
+		}
+	}
+	return text
+}
+
+// slow is from how many milliseconds on a hop is said to have held an HTLC.
+const slow = 1000
 
 // failed decides what a failed attempt means for the payment.
 func (p *Payment) failed(now uint64, a *AttemptRow, f *Failure, r Result) {
@@ -148,7 +162,7 @@ func (p *Payment) failed(now uint64, a *AttemptRow, f *Failure, r Result) {
 		p.manualFailed(now, a)
 		return
 	}
-	p.learn(a, f, r.Update)
+	p.learn(a, f, r)
 	// BOLT 4: "if the PERM bit is set:"
 	// BOLT 4: "SHOULD fail the payment."
 	if f.ErringIndex == len(a.Hops) && permanent(f.FailCode) && !p.late(a, r) && p.stop == nil {
@@ -167,17 +181,19 @@ func (p *Payment) late(a *AttemptRow, r Result) bool {
 }
 
 // learn draws the lessons of a failure: for all searches, and for the rest of
-// this payment, so that no route is tried twice. update came with the failure; nil:
-// none did.
-func (p *Payment) learn(a *AttemptRow, f *Failure, update *wire.ChannelUpdate) {
+// this payment, so that no route is tried twice.
+func (p *Payment) learn(a *AttemptRow, f *Failure, r Result) {
 	code := onion.Code(f.FailCode)
 	for i := range max(0, min(f.ErringIndex, len(a.Hops))) {
 		p.carried(a, i)
 	}
 	switch {
 	case f.ErringIndex < 0:
-		// Any hop may have garbled the reason: avoid all channels but our own.
-		for i := min(1, len(a.Hops)-1); i < len(a.Hops); i++ {
+		// Any hop may have garbled the reason, but for those whose attribution_data is
+		// sound and was when they got it: avoid all other channels but our own.
+		//
+		// BOLT 4: "SHOULD use `attribution_data` to identify the failure source"
+		for i := min(max(1, len(r.Held)), len(a.Hops)-1); i < len(a.Hops); i++ {
 			p.avoidChannel(a, i, a.Hops[i].Amount, false)
 		}
 	case f.ErringIndex == len(a.Hops):
@@ -193,7 +209,7 @@ func (p *Payment) learn(a *AttemptRow, f *Failure, update *wire.ChannelUpdate) {
 	case code&onion.Node != 0:
 		p.avoid = append(p.avoid, Limit{Node: f.ErringNode})
 		p.todo.Learn = append(p.todo.Learn, Lesson{Kind: NodeFailed, From: f.ErringNode, Permanent: permanent(f.FailCode)})
-	case update != nil && p.renewed(a, f, update):
+	case r.Update != nil && p.renewed(a, f, r.Update):
 		// It may be tried again, on its new terms.
 	default:
 		below := a.Hops[f.ErringIndex].Amount

@@ -11,6 +11,7 @@ type Machine interface {
 	ID() wire.ChannelID
 	Unsettled() []channel.Incoming
 	Holds(id uint64) bool
+	Attribute(id uint64, a *wire.Attribution)
 	Fulfill(id uint64, r wire.Preimage) error
 	Fail(id uint64, reason []byte) error
 	FailMalformed(id uint64, sha256OfOnion [32]byte, code uint16) error
@@ -23,14 +24,20 @@ type Machine interface {
 type Desk struct {
 	key     onion.ECDHer // the node's
 	ch      Machine
-	secrets map[uint64][32]byte    // of onions that were peeled
-	decided map[uint64]DecisionRow // removals to propose until they are irrevocable
-	asked   map[uint64]bool        // HTLCs that were handed on and are not settled
+	now     func() uint64                // milliseconds of any clock
+	secrets map[uint64][32]byte          // of onions that were peeled
+	decided map[uint64]DecisionRow       // removals to propose until they are irrevocable
+	asked   map[uint64]bool              // HTLCs that were handed on and are not settled
+	since   map[uint64]uint64            // when they were
+	behind  map[uint64]*wire.Attribution // what came with the end of the outgoing HTLC
 }
 
-// NewDesk makes the desk of a channel.
-func NewDesk(key onion.ECDHer, ch Machine) *Desk {
-	return &Desk{key: key, ch: ch, secrets: map[uint64][32]byte{}, decided: map[uint64]DecisionRow{}, asked: map[uint64]bool{}}
+// NewDesk makes the desk of a channel. Now gives milliseconds of any clock.
+func NewDesk(key onion.ECDHer, ch Machine, now func() uint64) *Desk {
+	return &Desk{
+		key: key, ch: ch, now: now, secrets: map[uint64][32]byte{}, decided: map[uint64]DecisionRow{}, asked: map[uint64]bool{},
+		since: map[uint64]uint64{}, behind: map[uint64]*wire.Attribution{},
+	}
 }
 
 // Loaded is what the rows say of incoming HTLCs.
@@ -68,7 +75,7 @@ func (d *Desk) Asked(id uint64) bool {
 // Take decides about an HTLC that is irrevocable, which from then on counts as
 // handed on.
 func (d *Desk) Take(in channel.Incoming, f Facts) Decision {
-	d.asked[in.Ref.ID] = true
+	d.asked[in.Ref.ID], d.since[in.Ref.ID] = true, d.now()
 	peeled, err := d.peel(in)
 	return Decide(in, peeled, err, f)
 }
@@ -106,6 +113,9 @@ func (d *Desk) Fail(id uint64, f onion.Failure) DecisionRow {
 
 // Answer is the decision that follows from the end of the outgoing HTLC.
 func (d *Desk) Answer(r channel.Resolved) DecisionRow {
+	if id := r.Origin.In.ID; r.Attribution != nil && d.ch.Holds(id) {
+		d.behind[id] = r.Attribution
+	}
 	return Answer(*r.Origin.In, r, d.secret(r.Origin.In.ID))
 }
 
@@ -127,11 +137,33 @@ func (d *Desk) Propose(id uint64) error {
 	case !ok:
 		return nil
 	case row.Kind == Fulfil:
+		d.attribute(id, nil)
 		return d.ch.Fulfill(id, row.Preimage)
 	case row.Malformed != nil:
 		return d.ch.FailMalformed(id, row.Malformed.SHA256OfOnion, row.Malformed.Code)
 	}
+	d.attribute(id, row.Reason)
 	return d.ch.Fail(id, row.Reason)
+}
+
+// attribute adds ours to the attribution_data of a removal: how long we had the HTLC,
+// and HMACs. Reason is what goes back; nil when the HTLC is fulfilled.
+//
+// BOLT 2: "if `path_key` is not set in the incoming `update_add_htlc`:"
+// BOLT 2: "MUST initialize `attribution_data` and include it in `update_fail_htlc` and `update_fulfill_htlc`."
+func (d *Desk) attribute(id uint64, reason []byte) {
+	secret := d.secret(id)
+	if _, ok := d.secrets[id]; !ok {
+		return // blinded, or an onion that cannot be read
+	}
+	held := uint64(0)
+	if since, ok := d.since[id]; ok {
+		held = d.now() - since
+	}
+	if reason != nil {
+		reason = onion.Obfuscate(secret, reason) // obfuscating again takes our layer off
+	}
+	d.ch.Attribute(id, onion.Attribute(secret, d.behind[id], reason, held))
 }
 
 // Decided tells whether there is a decision about an HTLC.
@@ -145,7 +177,11 @@ func (d *Desk) Settled(id uint64) {
 	delete(d.decided, id)
 	delete(d.secrets, id)
 	delete(d.asked, id)
+	delete(d.since, id)
+	delete(d.behind, id)
 }
 
 // Left is how many HTLCs the desk knows.
-func (d *Desk) Left() int { return max(len(d.decided), len(d.asked), len(d.secrets)) }
+func (d *Desk) Left() int {
+	return max(len(d.decided), len(d.asked), len(d.secrets), len(d.since), len(d.behind))
+}

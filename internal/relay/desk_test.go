@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -16,6 +17,15 @@ type machine struct {
 	holds    map[uint64]bool
 	proposed []string
 	refuses  error
+	clock    uint64
+	told     map[uint64]*wire.Attribution
+}
+
+func (m *machine) Attribute(id uint64, a *wire.Attribution) {
+	if m.told == nil {
+		m.told = map[uint64]*wire.Attribution{}
+	}
+	m.told[id] = a
 }
 
 func (m *machine) ID() wire.ChannelID            { return wire.ChannelID{1} }
@@ -50,7 +60,7 @@ func desk(t *testing.T, holds ...uint64) (*Desk, *machine) {
 	for _, id := range holds {
 		m.holds[id] = true
 	}
-	return NewDesk(deskKey{key}, m), m
+	return NewDesk(deskKey{key}, m, func() uint64 { m.clock += 250; return m.clock }), m
 }
 
 func fulfil(id uint64) DecisionRow {
@@ -127,5 +137,46 @@ func TestAnHTLCIsHandedOnOnce(t *testing.T) {
 	}
 	if err := d.Settle(DecisionRow{In: channel.Ref{ID: 5}, Kind: Failed, Malformed: &row.Malformed}); err != nil || m.proposed[0] != "malformed" {
 		t.Errorf("%v, proposed %v", err, m.proposed)
+	}
+}
+
+// Three desks hand back what the last of them decides, each with the time for which
+// it had the HTLC, and the origin reads it.
+func TestTheOriginLearnsForHowLongEachHopHadTheHTLC(t *testing.T) {
+	secrets := [][32]byte{{1}, {2}, {3}}
+	for _, fulfilled := range []bool{true, false} {
+		var r channel.Resolved
+		for i := len(secrets) - 1; i >= 0; i-- {
+			d, m := desk(t, 5)
+			d.secrets[5], d.since[5] = secrets[i], 0
+			m.clock = uint64(1000 * i)
+			row := fulfil(5)
+			switch {
+			case i < len(secrets)-1:
+				r.Origin.In = &channel.Ref{ID: 5}
+				row = d.Answer(r)
+			case !fulfilled:
+				row = d.Fail(5, onion.UnknownNextPeer())
+			}
+			if err := d.Settle(row); err != nil {
+				t.Fatal(err)
+			}
+			r = channel.Resolved{Reason: row.Reason, Attribution: m.told[5]}
+			if fulfilled {
+				r.Preimage, r.Reason = &row.Preimage, nil
+			}
+			d.Settled(5)
+			if d.Left() != 0 {
+				t.Error("something of an HTLC is left")
+			}
+		}
+		if held := onion.Attributed(secrets, r.Reason, r.Attribution); !slices.Equal(held, []uint64{200, 1200, 2200}) {
+			t.Errorf("hold times %v, fulfilled %v", held, fulfilled)
+		}
+	}
+	// Whose sender we do not know we tell nothing, as in a blinded route.
+	d, m := desk(t, 5)
+	if err := d.Settle(fulfil(5)); err != nil || m.told[5] != nil {
+		t.Errorf("%v, %v", err, m.told)
 	}
 }

@@ -290,14 +290,16 @@ func Result(a pay.AttemptRow, r channel.Resolved) (pay.Result, bool) {
 	for i, h := range a.Hops {
 		nodes[i] = h.NodeID
 	}
-	hop, f, _ := onion.DecodeReason(onion.Secrets(session(a.Session), nodes), r.Reason)
+	secrets := onion.Secrets(session(a.Session), nodes)
+	held := onion.Attributed(secrets, r.Reason, r.Attribution)
+	hop, f, _ := onion.DecodeReason(secrets, r.Reason)
 	switch {
 	case hop < 0:
-		return pay.Result{Hop: -1, Message: r.Reason}, true
+		return pay.Result{Hop: -1, Message: r.Reason, Held: held}, true
 	case f.Code == 0: // an authentic reason without a code: the node is broken, nobody else
 		f.Code = onion.CodeTemporaryNodeFailure
 	}
-	res := pay.Result{Hop: hop, Code: f.Code, Message: f.Encode(), Height: f.Height}
+	res := pay.Result{Hop: hop, Code: f.Code, Message: f.Encode(), Height: f.Height, Held: held}
 	res.Update, _ = f.Channel()
 	return res, true
 }

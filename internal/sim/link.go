@@ -37,7 +37,8 @@ type link struct {
 func (n *node) newLink(e *edge, ch *channel.Channel, s *keys.Channel) *link {
 	l := &link{
 		n: n, edge: e, ch: ch, signer: s, since: n.w.time.Now,
-		desk: relay.NewDesk(n.ring.Node(), ch), risked: map[uint64]bool{},
+		desk:   relay.NewDesk(n.ring.Node(), ch, func() uint64 { return uint64(n.w.time.Now.Milliseconds()) }), //nolint:gosec // not negative
+		risked: map[uint64]bool{},
 	}
 	n.links[ch.ID()] = l
 	n.order = append(n.order, l)
