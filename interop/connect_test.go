@@ -43,8 +43,11 @@ func TestNodesConnect(t *testing.T) {
 	})
 }
 
-// gossipQueriesEx is a feature that lnd has not.
-const gossipQueriesEx = 11
+// Features that lnd has not.
+const (
+	gossipQueriesEx = 11
+	provideStorage  = 43
+)
 
 // features checks that lnd has understood each feature bit of ours by its name, and
 // that both halves of a ping work.
@@ -57,7 +60,7 @@ func (n *network) features(lnd *LND) {
 	}
 	for bit, f := range out.Peers[0].Features {
 		n.Logf("bit %d: %s", bit, f.Name)
-		if !f.IsKnown && bit|1 != gossipQueriesEx {
+		if !f.IsKnown && bit|1 != gossipQueriesEx && bit|1 != provideStorage {
 			n.Errorf("lnd does not know the feature bit %d", bit)
 		}
 	}

@@ -2,9 +2,11 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -80,14 +82,17 @@ func TestLeydenTakesAllWhenLndBreaches(t *testing.T) {
 }
 
 // Leyden is given an old database. It must not broadcast what it has there, for lnd
-// would take all: it waits until lnd closes, and has what it had last.
+// would take all. Where something newer is beside the database, it does not even start.
+// Where the whole folder is old, it notices when lnd tells the state of the channel: it
+// waits until lnd closes, and has what it had last.
 func TestLeydenWithAnOldDatabaseGetsItsMoneyByLndsClose(t *testing.T) {
 	notQuick(t)
 	forced(t, func(p *pair) {
 		p.transfer(p.ours, p.theirs, 5_000_000)
 		p.quiet(p.channel, p.ours, p.theirs)
 		p.must(p.ours.Stop())
-		putBack := p.keepCopy(filepath.Dir(p.ours.path), "leyden.sqlite3", "leyden.sqlite3-wal", "leyden.sqlite3-shm")
+		database := p.keepCopy(filepath.Dir(p.ours.path), "leyden.sqlite3", "leyden.sqlite3-wal", "leyden.sqlite3-shm")
+		beside := p.keepCopy(filepath.Dir(p.ours.path), "leyden.mark", "channels.backup")
 		p.must(p.ours.Start(p.context()))
 		p.ready(p.channel, p.ours, p.theirs)
 		p.transfer(p.theirs, p.ours, 90_000_000)
@@ -95,7 +100,13 @@ func TestLeydenWithAnOldDatabaseGetsItsMoneyByLndsClose(t *testing.T) {
 		p.quiet(p.channel, p.ours, p.theirs)
 		before, shares := p.balances(), p.shares()
 		p.must(p.ours.Stop())
-		putBack()
+		database()
+		if err := p.ours.Start(p.context()); !errors.Is(err, errEnded) || !strings.Contains(p.ours.Log(), "older than this node") {
+			p.Fatalf("with an old database beside a newer mark it says: %v", err)
+		}
+		_ = p.ours.Kill() // it has ended
+		database()
+		beside()
 		p.must(p.ours.Start(p.context()))
 		p.must(p.chain.AwaitTx(p.context(), 1))
 		p.mine(1)
