@@ -171,6 +171,7 @@ func TestHumanReadableParts(t *testing.T) {
 		{hrp: "obo0:1p", err: bolt11.ErrAmount},
 		{hrp: "obo31:10p", property: 31, err: ErrAmount},
 		{hrp: "obo31:5n", property: 31, err: ErrAmount},
+		{hrp: "obo31:15n", property: 31, err: ErrAmount},
 		{hrp: "obo31:0", property: 31, err: ErrAmount},
 		{hrp: "obo31:01", property: 31, err: ErrAmount},
 		{hrp: "obo31:m", property: 31, err: ErrAmount},
@@ -220,6 +221,21 @@ func TestRefundableIsOne(t *testing.T) {
 	for _, data := range [][]byte{nil, {0}, {2}, {0, 1}} {
 		if _, err := Decode(byHand(t, "obo31:5", map[rune][]byte{'3': {31}, 'j': data})); !errors.Is(err, bolt11.ErrField) {
 			t.Errorf("%v: %v", data, err)
+		}
+	}
+}
+
+func TestAFieldOfItsOwnStandsOnce(t *testing.T) {
+	twice := form
+	_, sign := signer(1)
+	for _, l := range twice.Own {
+		twice.Order = form.Order + string(l)
+		s, err := twice.Encode(&example().Invoice, bolt11.Extra{HRP: "obo31:5", Fields: map[rune][]byte{'3': {31}, 'j': {1}}}, sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(s); !errors.Is(err, bolt11.ErrDuplicate) {
+			t.Errorf("%c: %v", l, err)
 		}
 	}
 }
