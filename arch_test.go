@@ -77,6 +77,7 @@ var floors = map[string]int{
 	"node":                     6,
 	"api/command":              7,
 	"api/invoices":             7,
+	"api/backups":              7,
 	"api/payments":             7,
 	"api/channels":             7,
 	"api/peers":                7,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/leyden-ln/leyden/api/backups"
 	"github.com/leyden-ln/leyden/api/channels"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/api/invoices"
@@ -21,7 +22,7 @@ var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, system.Commands, ownCommands(),
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, system.Commands, ownCommands(),
 	)
 }
 

@@ -89,9 +89,6 @@ func (n *Node) broadcastFunding(ctx context.Context, tx *btcwire.MsgTx) error {
 	return n.cfg.Source.Broadcast(ctx, tx)
 }
 
-// Copy writes a copy of the database: see [store.Store.Copy].
-func (n *Node) Copy(ctx context.Context, path string) error { return n.store.Copy(ctx, path) }
-
 // Keeper keeps the backups.
 func (n *Node) Keeper() *keeper.Keeper { return n.keeper }
 

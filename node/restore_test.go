@@ -457,7 +457,7 @@ func TestAnOldDatabaseIsRefusedAndItsChannelsCanBeGivenUp(t *testing.T) {
 			var old string
 			if name == "an online copy" {
 				old = filepath.Join(t.TempDir(), "copy")
-				if err := w.erin.Copy(t.Context(), old); err != nil {
+				if err := w.erin.Store().Copy(t.Context(), old); err != nil {
 					t.Fatal(err)
 				}
 			} else {
@@ -557,7 +557,7 @@ func TestPaymentsGoOnWhileACopyIsMade(t *testing.T) {
 	go func() {
 		n := 0
 		for ctx.Err() == nil {
-			if err := w.carol.Copy(t.Context(), filepath.Join(w.carol.dir, fmt.Sprint("copy", n))); err != nil {
+			if err := w.carol.Store().Copy(t.Context(), filepath.Join(w.carol.dir, fmt.Sprint("copy", n))); err != nil {
 				t.Error(err)
 				break
 			}

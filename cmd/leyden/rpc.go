@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,11 +28,16 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 		Short:   c.Short,
 		Long:    c.Long,
 		Example: "  leyden " + strings.Join(c.Examples, "\n  leyden "),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			flags := map[string]string{}
 			for name, value := range named {
 				if cmd.Flags().Changed(name) {
 					flags[name] = *value
+				}
+			}
+			if c.Name == "backup" && len(args) == 1 && !keywords { // the node has another working directory
+				if args[0], err = filepath.Abs(args[0]); err != nil {
+					return err
 				}
 			}
 			params, err := parameters(c, args, flags, keywords)

@@ -1,0 +1,2 @@
+// Package backups is the commands by which a node is saved, and comes back.
+package backups
