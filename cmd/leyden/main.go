@@ -46,7 +46,10 @@ func root() *cobra.Command {
 			at.dir = filepath.Join(demoDir(), demoNode)
 		}
 	}
-	c.AddCommand(demoCommand(), startCommand(&at.dir), webCommand(&at.dir), docsCommand())
+	c.AddCommand(
+		demoCommand(), startCommand(&at.dir), restoreCommand(&at.dir), wordsCommand(&at.dir), passphraseCommand(&at.dir), webCommand(&at.dir),
+		docsCommand(),
+	)
 	for _, command := range api.Table() {
 		c.AddCommand(rpcCommand(command, &at))
 	}

@@ -59,6 +59,10 @@ type startOptions struct {
 	zeroConf []string // peers
 	announce []string // addresses
 
+	passphrase   string // file
+	skipWords    bool
+	channelsLost bool
+
 	bitcoind, cookie, user, password string
 	neutrino                         bool
 
@@ -95,8 +99,10 @@ func startCommand(dir *string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "run a node",
-		Long:  "Runs a node until it is told to stop: by Ctrl-C, SIGTERM or the command stop.",
-		Args:  cobra.NoArgs,
+		Long: "Runs a node until it is told to stop: by Ctrl-C, SIGTERM or the command stop.\n\n" +
+			"The first start shows the 24 words of the node's seed and asks for them back. Keep them on paper, and a copy of\n" +
+			"channels.backup from the data folder elsewhere: docs/backup.md.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -119,6 +125,9 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringSliceVar(&o.announce, "announce-addr", nil, "where others find the node, as its announcement says: host:port")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
+	f.StringVar(&o.passphrase, "passphrase-file", "", "a file with the passphrase of the seed (default: $"+passphraseVariable+", or typed)")
+	f.BoolVar(&o.skipWords, "skip-words", false, "do not show the 24 words of a new node and ask for them back; they are not shown either where there is no terminal")
+	f.BoolVar(&o.channelsLost, "channels-lost", false, "give up every channel, once, because the database is old: nothing of theirs is broadcast, their peers are asked to close them")
 	f.StringSliceVar(&o.zeroConf, "zeroconf-peer", nil, "a node id whose channels are used before their funding transactions confirm: until then it can take back all that is in them")
 	f.Uint64Var(&o.invoiceExpiry, "invoice-expiry", invoice.DefaultExpiry, "for how long an invoice can be paid that does not say it itself, in seconds")
 	f.Uint32Var(&o.cleanCycle, "autoclean-cycle", 3600, "how often old invoices are deleted, in seconds")
@@ -211,12 +220,18 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return err
 	}
 	defer closeSource()
+	s := secret{file: o.passphrase, term: theTerminal()}
+	show := s.show
+	if o.skipWords {
+		show = nil
+	}
 	n, err := node.Open(ctx, node.Config{
+		Passphrase: s.passphrase, ShowWords: show, ChannelsLost: o.channelsLost,
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
 		Listen: o.listen, Announce: announce, ZeroConf: trusted, InvoiceExpiry: o.invoiceExpiry, Clean: o.clean(), Log: log,
 	})
 	if err != nil {
-		return err
+		return explainStart(err)
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	stop, err := serve(ctx, n, log)
