@@ -125,7 +125,7 @@ func (f *fault) try(root, temp string, timeout time.Duration) (caught string, er
 // faults puts in each fault of the list whose description fits, one at a time, and
 // prints what noticed it.
 func faults(list, only string, timeout time.Duration) error {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	root, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return err
 	}

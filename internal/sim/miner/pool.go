@@ -135,9 +135,12 @@ func (c *Chain) weigh(from Node, tx *btcwire.MsgTx, fresh []*waiting) (*waiting,
 		m.fee -= out.Value
 	}
 	if !c.final(tx) {
-		// What was in time once may not be after a reorganization.
+		// What was made in time may not be after a reorganization.
 		if _, known := c.First[tx.TxHash()]; !known && from != nil && c.env.Strict(from) {
 			c.env.Fail("%s broadcasts %s, which is not final at height %d: locktime %d, sequence %x", from, tx.TxHash(), c.Tip.Height, tx.LockTime, tx.TxIn[0].Sequence)
+		}
+		if _, known := c.First[tx.TxHash()]; !known {
+			c.First[tx.TxHash()] = from
 		}
 		return nil, errEarly
 	}
