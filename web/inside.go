@@ -15,9 +15,9 @@ var names = []string{"find path", "add HTLC", "HTLC signed", "forward R", "sign 
 
 // Measures of the picture, in its own units.
 const (
-	gutter    = 96  // for the times
-	columnGap = 230 // between two nodes
-	edge      = 100 // beside the outermost ones
+	gutter    = 70  // for the times
+	columnGap = 200 // between two nodes
+	edge      = 92  // beside the outermost ones
 	headRoom  = 64  // for the nodes' names
 	rowHeight = 46
 	mostSteps = 500 // that are drawn

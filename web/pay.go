@@ -45,7 +45,11 @@ type pagePay struct {
 }
 
 func (v *visit) pay() error {
-	return v.show("pay", pagePay{Text: pasted(v.r.URL.Query().Get("invoice")), Units: amountUnits, Unit: "sat"})
+	page, err := v.decode(v.r.URL.Query().Get("invoice"))
+	if err != nil {
+		return err
+	}
+	return v.show("pay", &page)
 }
 
 // pasted is an invoice without what comes along with it.
@@ -244,7 +248,7 @@ func (v *visit) readPagePayment() (page pagePayment, err error) {
 	}
 	page.Attempts = attempts.Payments
 	if page.Status == "complete" && page.Bolt11 != "" {
-		page.Check = v.s.line("checkreceipt", []arg{{"bolt11", page.Bolt11}, {"payment_preimage", page.Preimage}})
+		page.Check = "leyden checkreceipt " + page.Bolt11 + " " + page.Preimage
 	}
 	return page, nil
 }

@@ -272,7 +272,7 @@ func TestAnInvoiceOfOnePageIsPaidFromAnother(t *testing.T) {
 
 	has(t, "Alice's form", a.get("/pay").body, `name="invoice"`)
 	read := a.post("/pay", "invoice", "LIGHTNING:"+strings.ToUpper(text11))
-	has(t, "what Alice reads", read.body, "1 t-shirt, size M", "<b><bdi>bob</bdi></b>", "1 hops now", "Pay 25\u202f000\u00a0sat", "leyden decode "+text11)
+	has(t, "what Alice reads", read.body, "1 t-shirt, size M", "<b><bdi>bob</bdi></b>", "hops now: 1, for a fee of", "Pay 25\u202f000\u00a0sat", "leyden decode "+text11)
 	sent := a.post("/pay/send", "invoice", text11, "label", "from the page")
 	if sent.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", sent.status, sent.body)
