@@ -30,7 +30,9 @@ func (w *world) judgeStale(n *node) {
 		if !o.n.honest() {
 			continue
 		}
-		if o.kind == enforce.TheirsRevoked {
+		// A peer fails the channel of which a liar says nonsense, before it has proved to
+		// it that its state is old. That is the liar's affair.
+		if o.kind == enforce.TheirsRevoked && !n.lies {
 			w.fail("%s lost state and broadcast commitment %d of %s, which it has revoked", n, o.number, e)
 		}
 		if s := n.disk.Channels[e.id]; s != nil && !n.gone && s.Rows.Status.Status == channel.Lost && w.chain.Spent[e.funding].Tx == nil {
