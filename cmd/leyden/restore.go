@@ -56,7 +56,7 @@ func restoreCommand(dir *string) *cobra.Command {
 			}
 			tellProspect(cmd.OutOrStdout(), p, r.Backup != nil)
 			if !check {
-				fmt.Fprintf(cmd.OutOrStdout(), "\nIt is in %s. Now: leyden start --dir %s --network %s\n", *dir, *dir, network)
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "\nIt is in %s. Now: leyden start --dir %s --network %s\n", *dir, *dir, network)
 			}
 			return nil
 		},
@@ -73,22 +73,22 @@ func restoreCommand(dir *string) *cobra.Command {
 
 // tellProspect says what a seed and a backup bring back.
 func tellProspect(out io.Writer, p keeper.Prospect, backup bool) {
-	fmt.Fprintf(out, "node %s\ncoins are looked for from block %d on\n", p.Node, p.From)
+	_, _ = fmt.Fprintf(out, "node %s\ncoins are looked for from block %d on\n", p.Node, p.From)
 	if !backup {
-		fmt.Fprintln(out, "no backup: channels come back only from peers that store one")
+		_, _ = fmt.Fprintln(out, "no backup: channels come back only from peers that store one")
 		return
 	}
 	b := &p.Backup
-	fmt.Fprintf(out, "backup number %d of %s, %d channels\n", b.Counter, time.Unix(int64(b.Time), 0).UTC().Format(time.RFC3339), len(b.Channels)) //nolint:gosec // checked
+	_, _ = fmt.Fprintf(out, "backup number %d of %s, %d channels\n", b.Counter, time.Unix(int64(b.Time), 0).UTC().Format(time.RFC3339), len(b.Channels)) //nolint:gosec // checked
 	for i := range b.Channels {
 		c := &b.Channels[i]
 		where := "at no known address: it must call, or be connected to by hand"
 		if len(c.Addresses) > 0 {
 			where = "at " + c.Addresses[0]
 		}
-		fmt.Fprintf(out, "  %s of %s with %s %s\n", c.Funding, c.Capacity, c.Peer, where)
+		_, _ = fmt.Fprintf(out, "  %s of %s with %s %s\n", c.Funding, c.Capacity, c.Peer, where)
 	}
-	fmt.Fprintln(out, "of each channel comes back what is ours in it when the peer closes it; not its HTLCs")
+	_, _ = fmt.Fprintln(out, "of each channel comes back what is ours in it when the peer closes it; not its HTLCs")
 }
 
 // explainStart adds to an error of the start what the command line can say to it.

@@ -67,9 +67,9 @@ func (s *secret) passphrase(fresh bool) (string, error) {
 		return "", nil
 	}
 	if !fresh {
-		fmt.Fprint(s.term.out, "The seed's passphrase: ")
+		_, _ = fmt.Fprint(s.term.out, "The seed's passphrase: ")
 		text, err := s.term.hidden()
-		fmt.Fprintln(s.term.out)
+		_, _ = fmt.Fprintln(s.term.out)
 		return text, err
 	}
 	return s.choose()
@@ -77,14 +77,14 @@ func (s *secret) passphrase(fresh bool) (string, error) {
 
 // choose asks for a new passphrase, twice.
 func (s *secret) choose() (string, error) {
-	fmt.Fprintln(s.term.out, "A passphrase encrypts the seed on this disk; the node asks for it at each start. Empty: none.")
+	_, _ = fmt.Fprintln(s.term.out, "A passphrase encrypts the seed on this disk; the node asks for it at each start. Empty: none.")
 	for range tries {
 		var typed [2]string
 		for i, prompt := range []string{"New passphrase: ", "Once more: "} {
-			fmt.Fprint(s.term.out, prompt)
+			_, _ = fmt.Fprint(s.term.out, prompt)
 			var err error
 			typed[i], err = s.term.hidden()
-			fmt.Fprintln(s.term.out)
+			_, _ = fmt.Fprintln(s.term.out)
 			if err != nil {
 				return "", err
 			}
@@ -92,7 +92,7 @@ func (s *secret) choose() (string, error) {
 		if typed[0] == typed[1] {
 			return typed[0], nil
 		}
-		fmt.Fprintln(s.term.out, "These are not the same.")
+		_, _ = fmt.Fprintln(s.term.out, "These are not the same.")
 	}
 	return "", errTyping
 }
@@ -102,29 +102,29 @@ func (s *secret) show(words string) error {
 	if !s.term.there {
 		return nil
 	}
-	fmt.Fprintln(s.term.out, "These 24 words are the node's seed. Write them down, in order: with them and channels.backup")
-	fmt.Fprint(s.term.out, "your money comes back when this disk is gone. Whoever reads them can take it.\n\n")
+	_, _ = fmt.Fprintln(s.term.out, "These 24 words are the node's seed. Write them down, in order: with them and channels.backup")
+	_, _ = fmt.Fprint(s.term.out, "your money comes back when this disk is gone. Whoever reads them can take it.\n\n")
 	list := strings.Fields(words)
 	for i := range 6 {
 		for j := i; j < len(list); j += 6 {
-			fmt.Fprintf(s.term.out, "  %2d %-10s", j+1, list[j])
+			_, _ = fmt.Fprintf(s.term.out, "  %2d %-10s", j+1, list[j])
 		}
-		fmt.Fprintln(s.term.out)
+		_, _ = fmt.Fprintln(s.term.out)
 	}
 	for range tries {
-		fmt.Fprint(s.term.out, "\nType them, as you have them on paper:\n> ")
+		_, _ = fmt.Fprint(s.term.out, "\nType them, as you have them on paper:\n> ")
 		typed, err := s.term.in.ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if strings.Join(strings.Fields(strings.ToLower(typed)), " ") == words {
-			fmt.Fprintln(s.term.out, "They are right.")
+			_, _ = fmt.Fprintln(s.term.out, "They are right.")
 			return nil
 		}
 		if err != nil {
 			return errTyping
 		}
-		fmt.Fprintln(s.term.out, "These are not the words.")
+		_, _ = fmt.Fprintln(s.term.out, "These are not the words.")
 	}
 	return errTyping
 }
@@ -139,7 +139,7 @@ func (s *secret) words(file string) (keys.Seed, error) {
 		return keys.SeedFromWords(string(b))
 	}
 	if s.term.there {
-		fmt.Fprint(s.term.out, "The 24 words, in order:\n> ")
+		_, _ = fmt.Fprint(s.term.out, "The 24 words, in order:\n> ")
 	}
 	typed, err := s.term.in.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -156,7 +156,7 @@ func wordsCommand(dir *string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			seed, err := keys.LoadSeed(filepath.Join(*dir, keeper.SeedFile), keys.Sealing{Passphrase: s.passphrase})
 			if err == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), seed.Words())
+				_, _ = fmt.Fprintln(cmd.OutOrStdout(), seed.Words())
 			}
 			return err
 		},

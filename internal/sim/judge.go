@@ -204,8 +204,9 @@ func (w *world) judgePayments() {
 				w.fail("%s: payment %s is complete and %s was not paid", x.payer, short(x.row.PaymentHash), x.payee)
 			}
 		case pay.Failed:
-			// What is dust has no output: a channel that goes on-chain takes it along.
-			if paid && w.fair() && !x.shared && x.row.Amount.Msat >= 400_000 {
+			// What is dust has no output, and what is not worth its claim is left there: a
+			// channel that goes on-chain takes it along.
+			if paid && w.fair() && !x.shared && int64(x.row.Amount.Msat) > w.worth()*1000 { //nolint:gosec // below 2^63
 				w.fail("%s: payment %s has failed and %s was paid", x.payer, short(x.row.PaymentHash), x.payee)
 			}
 		}
@@ -291,16 +292,27 @@ func (e *edge) gift(n *node) int64 {
 	return push
 }
 
-// hung is what a node may have lost because no miner took a close in time: what it
-// had to claim upstream, or downstream, by then.
+// behind is how many blocks a node may be behind the chain whose disk takes longer for
+// the writes of a block than the next one takes to come.
+const behind = 12
+
+// hung is what a node may have lost because no miner took a close in time, or because
+// its disk was slower than the chain: what it had to claim upstream, or downstream, by
+// then.
 func (n *node) hung() (msat int64) {
 	for _, e := range n.edges {
-		if e.stuck == 0 {
+		until := e.stuck
+		switch spend, spent := n.w.chain.Spent[e.funding]; {
+		case e.stuck != 0:
+			until += 60
+		case spent && n.slow >= time.Second:
+			until = spend.Height + behind
+		default:
 			continue
 		}
 		s := n.disk.Channels[e.id]
 		for _, k := range s.Keys {
-			if h := s.HTLCs[k]; h.CLTVExpiry <= e.stuck+60 {
+			if h := s.HTLCs[k]; h.CLTVExpiry <= until {
 				msat += int64(h.Amount) //nolint:gosec // below 2^63
 			}
 		}
