@@ -292,23 +292,15 @@ func (e *edge) gift(n *node) int64 {
 	return push
 }
 
-// behind is how many blocks a node may be behind the chain whose disk takes longer for
-// the writes of a block than the next one takes to come.
-const behind = 12
-
 // hung is what a node may have lost because no miner took a close in time, or because
-// its disk was slower than the chain: what it had to claim upstream, or downstream, by
-// then.
+// its disk was some blocks behind: what it had to claim upstream, or downstream, by then.
 func (n *node) hung() (msat int64) {
 	for _, e := range n.edges {
-		until := e.stuck
-		switch spend, spent := n.w.chain.Spent[e.funding]; {
-		case e.stuck != 0:
-			until += 60
-		case spent && n.slow >= time.Second:
-			until = spend.Height + behind
-		default:
-			continue
+		until := e.stuck + 60
+		if e.stuck == 0 {
+			if until = n.w.chain.Spent[e.funding].Height + 12; n.slow < time.Second {
+				continue
+			}
 		}
 		s := n.disk.Channels[e.id]
 		for _, k := range s.Keys {
