@@ -83,6 +83,7 @@ type world struct {
 	alice, carol, bob *mortal
 	paid              amount.MilliSatoshi // by Alice to Bob so far
 	number            int
+	ways              int // channels that Alice knows, when she knows all
 }
 
 func newWorld(t *testing.T, channels int) *world {
@@ -107,7 +108,8 @@ func newWorld(t *testing.T, channels int) *world {
 		mine(t, c, 1, w.nodes()...)
 	}
 	mine(t, c, 6, w.nodes()...)
-	until(t, "alice can pay bob", func() bool { return known(w.alice.Node) == 2*channels })
+	w.ways = 2 * channels
+	until(t, "alice can pay bob", func() bool { return known(w.alice.Node) == w.ways })
 	return w
 }
 
@@ -157,6 +159,21 @@ func (w *world) reconnect() {
 	}
 }
 
+// recover has the peers connected, and Alice know the way: a death may have taken
+// gossip along that was not written yet. The victim may die of that.
+func (w *world) recover(victim *mortal) {
+	w.t.Helper()
+	w.reconnect()
+	until(w.t, "alice can pay bob again or the victim has died", func() bool {
+		select {
+		case <-victim.died:
+			return true
+		default:
+			return known(w.alice.Node) == w.ways
+		}
+	})
+}
+
 func allConnected(links []*link.Link, to *mortal) bool {
 	for _, l := range links {
 		if l.Params().Peer == to.ID() && !l.View().Connected {
@@ -195,7 +212,7 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 		if errors.Is(err, store.ErrFault) {
 			return true // the write that the fault struck is about to say so
 		}
-		w.reconnect()
+		w.recover(victim)
 	}
 	w.t.Fatalf("never paid: %v", err)
 	return false

@@ -92,7 +92,7 @@ func (w *world) decide(row invoice.Row, preimage wire.Preimage, cancel bool, vic
 		case errors.Is(err, store.ErrFault):
 			return true // the write that the fault struck is about to say so
 		}
-		w.reconnect()
+		w.recover(victim)
 	}
 	w.t.Fatal("never ended")
 	return false
