@@ -40,10 +40,10 @@ func (n *Node) loadTip(ctx context.Context) (chain.BlockRef, error) {
 		return tip, fmt.Errorf("the chain's tip: %w", err)
 	}
 	rows := []durable.Row{tipFact(tip)}
-	if _, born, err := keeper.Number(ctx, n.store, keeper.FactBirthday); err != nil {
+	if _, born, err := store.Number(ctx, n.store, keeper.FactBirthday); err != nil {
 		return tip, err
 	} else if !born {
-		rows = append(rows, keeper.NumberFact(keeper.FactBirthday, uint64(tip.Height)))
+		rows = append(rows, store.NumberFact(keeper.FactBirthday, uint64(tip.Height)))
 	}
 	return tip, n.store.Write(ctx, rows...)
 }
@@ -55,37 +55,29 @@ func tipFact(tip chain.BlockRef) store.Fact {
 // The places of funding outputs, the heights at which they were spent, and those
 // since which they are awaited, are facts by channel.
 func placeFact(id wire.ChannelID, scid wire.ShortChannelID) store.Fact {
-	return store.Fact{Name: "place/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(scid))}
+	return store.NumberFact("place/"+id.String(), uint64(scid))
 }
 
 func spentFact(id wire.ChannelID, height uint32) store.Fact {
-	return store.Fact{Name: "spent/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(height))}
+	return store.NumberFact("spent/"+id.String(), uint64(height))
 }
 
 func sinceFact(id wire.ChannelID, height uint32) store.Fact {
-	return store.Fact{Name: "since/" + id.String(), Value: binary.BigEndian.AppendUint64(nil, uint64(height))}
-}
-
-func (n *Node) number(ctx context.Context, name string) (uint64, error) {
-	b, ok, err := n.store.Fact(ctx, name)
-	if err != nil || !ok || len(b) != 8 {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(b), nil
+	return store.NumberFact("since/"+id.String(), uint64(height))
 }
 
 // loadPlace reads where a channel's funding output is and when it was spent.
 func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 	id := rows.Params.Channel
-	scid, err := n.number(ctx, placeFact(id, 0).Name)
+	scid, _, err := store.Number(ctx, n.store, placeFact(id, 0).Name)
 	if err != nil {
 		return err
 	}
-	height, err := n.number(ctx, spentFact(id, 0).Name)
+	height, _, err := store.Number(ctx, n.store, spentFact(id, 0).Name)
 	if err != nil {
 		return err
 	}
-	since, err := n.number(ctx, sinceFact(id, 0).Name)
+	since, _, err := store.Number(ctx, n.store, sinceFact(id, 0).Name)
 	if err != nil {
 		return err
 	}
@@ -114,13 +106,13 @@ const factBack = "back"
 // grace gives peers time after the node was away for long, before what they did not
 // settle meanwhile closes a channel.
 func (n *Node) grace(ctx context.Context, from uint32) error {
-	back, err := n.number(ctx, factBack)
+	back, _, err := store.Number(ctx, n.store, factBack)
 	if err != nil {
 		return err
 	}
 	if tip, err := n.cfg.Source.Tip(ctx); err == nil && tip.Height >= from+longAway {
 		back = uint64(tip.Height)
-		if err := n.store.Write(ctx, store.Fact{Name: factBack, Value: binary.BigEndian.AppendUint64(nil, back)}); err != nil {
+		if err := n.store.Write(ctx, store.NumberFact(factBack, back)); err != nil {
 			return err
 		}
 	}

@@ -175,6 +175,7 @@ func TestAHeldInvoiceIsSettledOnChainWhenItsChannelIsClosed(t *testing.T) {
 	t.Parallel()
 	const amt = 50_000_000
 	w := newWorld(t, 1)
+	fund(t, w.chain, w.bob.Node, 50_000) // for the fee of what he claims, should his commitment be the first
 	row, preimage := w.hold(amt)
 	done := w.paying(row.Bolt11)
 	until(t, "the payment is held", func() bool { return w.held(row.PaymentHash).Status == invoice.Accepted })

@@ -157,7 +157,7 @@ func (n *Node) goBack(at chain.BlockRef) (chain.BlockRef, error) {
 		return at, nil
 	}
 	defer n.onchain.Poke() // nothing was enforced meanwhile
-	from, asked, err := keeper.Number(n.ctx, n.store, keeper.FactRescan)
+	from, asked, err := store.Number(n.ctx, n.store, keeper.FactRescan)
 	if err != nil || !asked {
 		return at, err
 	}

@@ -1,14 +1,14 @@
 package node
 
 import (
-	"github.com/btcsuite/btcd/chainhash/v2"
-	btcwire "github.com/btcsuite/btcd/wire/v2"
-
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -32,7 +32,7 @@ func (n *Node) Send(ctx context.Context, r wallet.Request) (wallet.Funded, error
 // Prepared is a signed transaction that nobody has seen.
 type Prepared struct {
 	wallet.Funded
-	Spent []*btcwire.TxOut // what its inputs spend, in their order
+	Spent []*btcwire.TxOut // what its inputs spend, in their order; of Prepare only
 
 	name  string
 	until uint32 // height at which its coins are free again
@@ -49,10 +49,6 @@ func (n *Node) fund(ctx context.Context, r wallet.Request, what string) (p Prepa
 	}
 	p.name, p.until = what+hex.EncodeToString(name[:]), n.wallet.Height()+preparedBlocks
 	r.Keep, r.For, r.Until = n.Reserve(), p.name, p.until
-	coins := map[btcwire.OutPoint]*btcwire.TxOut{}
-	for _, c := range n.wallet.Coins() {
-		coins[c.OutPoint] = btcwire.NewTxOut(int64(c.Value), c.Script) //nolint:gosec // at most all money
-	}
 	pending, err := n.wallet.Fund(r)
 	if err != nil {
 		return p, err
@@ -60,9 +56,6 @@ func (n *Node) fund(ctx context.Context, r wallet.Request, what string) (p Prepa
 	if p.Funded, err = pending.Commit(context.WithoutCancel(ctx), n.store); err != nil { // what the wallet has counted must reach the disk
 		n.fatal(err)
 		return p, err
-	}
-	for _, in := range p.Tx.TxIn {
-		p.Spent = append(p.Spent, coins[in.PreviousOutPoint])
 	}
 	return p, nil
 }
@@ -94,15 +87,23 @@ var ErrNotPrepared = errors.New("no such transaction is prepared")
 // [wallet.Wallet.Fund].
 func (n *Node) Prepare(ctx context.Context, r wallet.Request) (Prepared, error) {
 	p, err := n.fund(ctx, r, "txprepare ")
-	if err == nil {
-		n.preparedMu.Lock()
-		defer n.preparedMu.Unlock()
-		if n.prepared == nil {
-			n.prepared = map[chainhash.Hash]Prepared{}
-		}
-		n.prepared[p.Tx.TxHash()] = p
+	if err != nil {
+		return p, err
 	}
-	return p, err
+	coins := map[btcwire.OutPoint]*btcwire.TxOut{}
+	for _, c := range n.wallet.Coins() {
+		coins[c.OutPoint] = btcwire.NewTxOut(int64(c.Value), c.Script) //nolint:gosec // at most all money
+	}
+	for _, in := range p.Tx.TxIn {
+		p.Spent = append(p.Spent, coins[in.PreviousOutPoint])
+	}
+	n.preparedMu.Lock()
+	defer n.preparedMu.Unlock()
+	if n.prepared == nil {
+		n.prepared = map[chainhash.Hash]Prepared{}
+	}
+	n.prepared[p.Tx.TxHash()] = p
+	return p, nil
 }
 
 // take finds a transaction that was prepared and forgets it.

@@ -57,8 +57,16 @@ type listNodesResponse struct {
 func listNodes(_ context.Context, n *node.Node, r listNodesRequest) (listNodesResponse, error) {
 	out := listNodesResponse{Nodes: []nodeRow{}}
 	n.Graph(func(g *graph.Graph) {
-		for _, x := range g.Nodes() {
-			if len(x.Channels) == 0 || r.ID != nil && *r.ID != x.ID {
+		nodes := g.Nodes()
+		if r.ID != nil {
+			i, known := g.NodeIndex(*r.ID)
+			if !known {
+				return
+			}
+			nodes = nodes[i : i+1]
+		}
+		for _, x := range nodes {
+			if len(x.Channels) == 0 {
 				continue
 			}
 			row := nodeRow{ID: x.ID}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -39,20 +38,6 @@ func TestMain(m *testing.M) {
 	}()
 	main()
 	os.Exit(0)
-}
-
-// raceDetector says whether this binary was built with -race.
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	for _, s := range info.Settings {
-		if s.Key == "-race" {
-			return s.Value == "true"
-		}
-	}
-	return false
 }
 
 // longest is how long a test waits for anything that the daemons do: more than the

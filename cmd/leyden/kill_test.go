@@ -15,6 +15,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // order is one payment of the load.
@@ -94,7 +95,7 @@ func payUntilTold(payer *daemon, o *order) error {
 // written: so nothing is lost, paid twice, or paid by halves.
 func TestNothingIsLostWhenDaemonsAreKilled(t *testing.T) {
 	count, kills, callers := 60, 6, 8
-	if testing.Short() || raceDetector() {
+	if testing.Short() || race.Enabled {
 		count, kills = 20, 3
 	}
 	// Up to 10,000 sat a payment is not split. Of one that is, the payee may hold some

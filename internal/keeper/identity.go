@@ -53,7 +53,7 @@ func Identify(ctx context.Context, s Store, dir string, network *chaincfg.Params
 	}
 	rows := []durable.Row{store.Fact{Name: FactNode, Value: id[:]}}
 	if !created { // the seed had a life before this database
-		rows = append(rows, numberFact(FactRestored, 0))
+		rows = append(rows, store.NumberFact(FactRestored, 0))
 	}
 	return ring, s.Write(ctx, rows...)
 }
@@ -74,7 +74,7 @@ func (k *Keeper) Begin(ctx context.Context, tip func(context.Context) (chain.Blo
 		k.cfg.Log.Error("every channel is given up: its peer is asked to close it", "channels", len(lost)/2, "why", k.old)
 		rows = append(rows, lost...)
 	}
-	next, restored, err := k.number(ctx, FactRestored)
+	next, restored, err := store.Number(ctx, k.cfg.Store, FactRestored)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const mostAddresses = 3
 // Content is what a backup of a node has but for what the keeper itself knows.
 func Content(ctx context.Context, s *store.Store, w *wallet.Wallet, links []*link.Link,
 	addresses func(ctx context.Context, id wire.NodeID) ([]string, error)) (b backup.Backup, err error) {
-	birthday, _, err := Number(ctx, s, FactBirthday)
+	birthday, _, err := store.Number(ctx, s, FactBirthday)
 	if err != nil {
 		return b, err
 	}
@@ -61,7 +61,7 @@ func Import(ctx context.Context, s Store, ring *keys.Ring, w *wallet.Wallet, b *
 	if err != nil || len(list) == 0 {
 		return nil, 0, err
 	}
-	birthday, known, err := Number(ctx, s, FactBirthday)
+	birthday, known, err := store.Number(ctx, s, FactBirthday)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -73,7 +73,7 @@ func Import(ctx context.Context, s Store, ring *keys.Ring, w *wallet.Wallet, b *
 		return nil, 0, err
 	}
 	used := FreshKeys(b.NextKey, height)
-	rows := []durable.Row{used, numberFact(FactBirthday, birthday), numberFact(FactRescan, uint64(b.Birthday))}
+	rows := []durable.Row{used, store.NumberFact(FactBirthday, birthday), store.NumberFact(FactRescan, uint64(b.Birthday))}
 	for _, l := range list {
 		rows = append(rows, l.rows...)
 		out = append(out, l.channel)

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -105,11 +104,11 @@ func (e *OldError) Error() string {
 // [*OldError], unless Lost. It changes nothing: that is for [Keeper.Begin].
 func Open(ctx context.Context, cfg Config) (*Keeper, error) {
 	k := &Keeper{cfg: cfg, peers: map[wire.NodeID]*theirs{}}
-	generation, known, err := k.number(ctx, factGeneration)
+	generation, known, err := store.Number(ctx, k.cfg.Store, factGeneration)
 	if err != nil {
 		return nil, err
 	}
-	counter, counted, err := k.number(ctx, factCounter)
+	counter, counted, err := store.Number(ctx, k.cfg.Store, factCounter)
 	if err != nil {
 		return nil, err
 	}
@@ -244,19 +243,11 @@ func (k *Keeper) Old() string { return k.old }
 func (k *Keeper) rows() []durable.Row {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	rows := []durable.Row{numberFact(factGeneration, k.generation), numberFact(factCounter, k.counter)}
+	rows := []durable.Row{store.NumberFact(factGeneration, k.generation), store.NumberFact(factCounter, k.counter)}
 	if k.old != "" {
 		rows = append(rows, store.Fact{Name: store.FactCopy})
 	}
 	return rows
-}
-
-func numberFact(name string, v uint64) store.Fact {
-	return store.Fact{Name: name, Value: binary.BigEndian.AppendUint64(nil, v)}
-}
-
-func (k *Keeper) number(ctx context.Context, name string) (uint64, bool, error) {
-	return Number(ctx, k.cfg.Store, name)
 }
 
 // Generation is how often the node was started.

@@ -752,7 +752,7 @@ func TestARestorationEndsWithTheSeed(t *testing.T) {
 	if rows, err := s.Channels(t.Context()); err != nil || len(rows) != 1 {
 		t.Errorf("%d channels, %v", len(rows), err)
 	}
-	if n, ok, err := Number(t.Context(), s, factCounter); err != nil || !ok || n < 1_800_000_000 {
+	if n, ok, err := store.Number(t.Context(), s, factCounter); err != nil || !ok || n < 1_800_000_000 {
 		t.Errorf("counter %d, %v", n, err)
 	}
 }

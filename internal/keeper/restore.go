@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +33,6 @@ const (
 	// FactRestored says that more keys may have been used than the database knows.
 	FactRestored = "restored"
 )
-
-// NumberFact is a fact that is a number.
-func NumberFact(name string, v uint64) store.Fact { return numberFact(name, v) }
 
 // SeedFile is the seed's file in a data folder.
 const SeedFile = "seed"
@@ -199,9 +195,9 @@ func (r *Restoration) Do(ctx context.Context) (p Prospect, err error) {
 	}
 	counter := max(p.Backup.Counter+restoredAhead, first(r.Now()))
 	rows := []durable.Row{
-		store.Fact{Name: FactNode, Value: p.Node[:]}, numberFact(factCounter, counter),
-		numberFact(FactBirthday, uint64(p.From)), numberFact(FactRescan, uint64(p.From)),
-		numberFact(FactRestored, uint64(p.Backup.NextKey)),
+		store.Fact{Name: FactNode, Value: p.Node[:]}, store.NumberFact(factCounter, counter),
+		store.NumberFact(FactBirthday, uint64(p.From)), store.NumberFact(FactRescan, uint64(p.From)),
+		store.NumberFact(FactRestored, uint64(p.Backup.NextKey)),
 	}
 	for _, l := range list {
 		rows = append(rows, l.rows...)
@@ -210,13 +206,4 @@ func (r *Restoration) Do(ctx context.Context) (p Prospect, err error) {
 		return p, err
 	}
 	return p, keys.CreateSeed(filepath.Join(r.Dir, SeedFile), r.Seed, r.Random, r.Sealing)
-}
-
-// Number reads a fact that is a number; false when there is none.
-func Number(ctx context.Context, s Store, name string) (uint64, bool, error) {
-	b, ok, err := s.Fact(ctx, name)
-	if err != nil || !ok || len(b) != 8 {
-		return 0, false, err
-	}
-	return binary.BigEndian.Uint64(b), true, nil
 }

@@ -45,7 +45,7 @@ func (k *Keeper) Save(ctx context.Context) error {
 		return err
 	}
 	// The database goes first: what is on its way is never newer than it.
-	if err := k.cfg.Store.Write(ctx, numberFact(factCounter, b.Counter)); err != nil {
+	if err := k.cfg.Store.Write(ctx, store.NumberFact(factCounter, b.Counter)); err != nil {
 		if ctx.Err() == nil && !errors.Is(err, store.ErrFull) {
 			k.cfg.Fatal(err)
 		}

@@ -2,4 +2,5 @@
 
 package race
 
-const enabled = true
+// Enabled says whether this binary was built with -race.
+const Enabled = true

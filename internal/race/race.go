@@ -4,10 +4,27 @@
 // goroutines.
 package race
 
+import "flag"
+
 // Step is by how much a sweep goes on: so much under the detector, else 1.
 func Step(under int) int {
-	if enabled {
+	if Enabled {
 		return under
 	}
 	return 1
+}
+
+// Main runs the tests of a room that checks properties: less often under the detector,
+// which has nothing to find where there are no goroutines, unless -rapid.checks says
+// how often.
+func Main(m interface{ Run() int }) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if Enabled && !given {
+		if err := flag.Set("rapid.checks", "5"); err != nil {
+			panic(err)
+		}
+	}
+	return m.Run()
 }

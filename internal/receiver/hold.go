@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -74,23 +73,13 @@ func (r *Receiver) decide(ctx context.Context, hash wire.PaymentHash, do func(ro
 // Bare takes the description off an invoice that has the status named, and returns
 // what it was. Errors: those of [Receiver.Delete], and [ErrBare].
 func (r *Receiver) Bare(ctx context.Context, label string, status invoice.Status) (row invoice.Row, err error) {
-	err = r.ask(func(ctx context.Context) (refusal, err error) {
-		var found bool
-		row, found, refusal = r.Invoices.ByLabel(ctx, label)
-		switch {
-		case refusal != nil:
-			return refusal, nil
-		case !found:
-			return fmt.Errorf("%w: %q", ErrNotFound, label), nil
-		case row.Status != status:
-			return fmt.Errorf("%w: it is %s, not %s", ErrStatus, row.Status, status), nil
-		case row.Description == "":
+	return r.with(label, status, func(ctx context.Context, row invoice.Row) (refusal, err error) {
+		if row.Description == "" {
 			return ErrBare, nil
 		}
 		_, err = durable.Hold(struct{}{}, row.Bare()...).Commit(ctx, r.Writer)
 		return nil, err
 	})
-	return row, err
 }
 
 // ErrBare is that an invoice has no description.

@@ -48,6 +48,24 @@ func (r *Receiver) explain(ctx context.Context, row invoice.Row, err error) erro
 // Delete deletes an invoice that has the status named, and returns what it was.
 // Errors: [ErrNotFound], [ErrStatus], [ErrHeld], [ErrStopped], and the disk's.
 func (r *Receiver) Delete(ctx context.Context, label string, status invoice.Status) (row invoice.Row, err error) {
+	return r.with(label, status, func(ctx context.Context, row invoice.Row) (refusal, err error) {
+		if r.till.Held(row.PaymentHash) {
+			return ErrHeld, nil
+		}
+		if _, err := durable.Hold(struct{}{}, row.Deletion()...).Commit(ctx, r.Writer); err != nil {
+			return nil, fmt.Errorf("deleting an invoice: %w", err)
+		}
+		r.tell(label)
+		return nil, nil
+	})
+}
+
+// with lets Run's goroutine do something with an invoice that has the status named, and
+// returns what it was. Errors: [ErrNotFound], [ErrStatus], [ErrStopped], and what do
+// says.
+func (r *Receiver) with(label string, status invoice.Status,
+	do func(ctx context.Context, row invoice.Row) (refusal, err error),
+) (row invoice.Row, err error) {
 	err = r.ask(func(ctx context.Context) (refusal, err error) {
 		var found bool
 		row, found, refusal = r.Invoices.ByLabel(ctx, label)
@@ -58,14 +76,8 @@ func (r *Receiver) Delete(ctx context.Context, label string, status invoice.Stat
 			return fmt.Errorf("%w: %q", ErrNotFound, label), nil
 		case row.Status != status:
 			return fmt.Errorf("%w: it is %s, not %s", ErrStatus, row.Status, status), nil
-		case r.till.Held(row.PaymentHash):
-			return ErrHeld, nil
 		}
-		if _, err := durable.Hold(struct{}{}, row.Deletion()...).Commit(ctx, r.Writer); err != nil {
-			return nil, fmt.Errorf("deleting an invoice: %w", err)
-		}
-		r.tell(label)
-		return nil, nil
+		return do(ctx, row)
 	})
 	return row, err
 }

@@ -10,7 +10,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
+
+// many is how many runs there are without -short. The race detector makes them twenty
+// times slower, and has nothing to find in one thread.
+var many = map[bool]int{false: 2000, true: 4}[race.Enabled]
 
 // seeds is how many runs to make: LEYDEN_SIM_SEEDS, or many, or few.
 func seeds(t *testing.T) uint64 {

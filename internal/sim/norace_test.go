@@ -1,6 +1,0 @@
-//go:build !race
-
-package sim
-
-// many is how many runs there are without -short.
-const many = 2000
