@@ -29,9 +29,14 @@ const (
 	btcdModule = "github.com/btcsuite/btcd"
 )
 
-// Find finds the programs, and builds those that it can: lnd once for each version,
-// Leyden from this tree always unless LEYDEN names one. It must run inside this module. What it builds is
-// in the folder that LEYDEN_PEERS names, or in the user's cache.
+// toolsModule has btcd, since lnd holds this one back to a btcd whose regtest has no
+// segwit in its first blocks.
+const toolsModule = "../tools"
+
+// Find finds the programs, and builds those that it can: lnd and btcd once for each
+// version, Leyden from this tree always unless LEYDEN names one. It must run inside
+// this module. What it builds is in the folder that LEYDEN_PEERS names, or in the
+// user's cache.
 func Find(ctx context.Context) (b Binaries, err error) {
 	if b.Bitcoind, err = find("BITCOIND", "bitcoind"); err != nil {
 		return b, err
@@ -52,18 +57,18 @@ func Find(ctx context.Context) (b Binaries, err error) {
 		}
 		dir = filepath.Join(cache, "leyden-interop")
 	}
-	if b.LND, err = buildOnce(ctx, dir, "lnd", lndModule, lndModule+"/cmd/lnd", "-tags", lndTags); err != nil {
+	if b.LND, err = buildOnce(ctx, dir, "lnd", ".", lndModule, lndModule+"/cmd/lnd", "-tags", lndTags); err != nil {
 		return b, err
 	}
 	if os.Getenv("BTCD") != "" {
 		b.Btcd, err = find("BTCD", "btcd")
 	} else {
-		b.Btcd, err = buildOnce(ctx, dir, "btcd", btcdModule, btcdModule)
+		b.Btcd, err = buildOnce(ctx, dir, "btcd", toolsModule, btcdModule, btcdModule)
 	}
 	if err != nil {
 		return b, err
 	}
-	if b.Btcctl, err = buildOnce(ctx, dir, "btcctl", btcdModule, btcdModule+"/cmd/btcctl"); err != nil {
+	if b.Btcctl, err = buildOnce(ctx, dir, "btcctl", toolsModule, btcdModule, btcdModule+"/cmd/btcctl"); err != nil {
 		return b, err
 	}
 	if os.Getenv("LEYDEN") != "" {
@@ -74,9 +79,10 @@ func Find(ctx context.Context) (b Binaries, err error) {
 	return b, build(ctx, b.Leyden, "-C", "..", "./cmd/leyden")
 }
 
-// buildOnce builds a program of the version in go.mod unless it is there.
-func buildOnce(ctx context.Context, dir, name, module, program string, args ...string) (string, error) {
-	version, err := goTool(ctx, "list", "-m", "-f", "{{.Version}}", module)
+// buildOnce builds a program of the version in the go.mod of a folder unless it is
+// there.
+func buildOnce(ctx context.Context, dir, name, in, module, program string, args ...string) (string, error) {
+	version, err := goTool(ctx, "list", "-C", in, "-m", "-f", "{{.Version}}", module)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +90,7 @@ func buildOnce(ctx context.Context, dir, name, module, program string, args ...s
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return path, err
 	}
-	return path, build(ctx, path, append(args, program)...)
+	return path, build(ctx, path, append([]string{"-C", in}, append(args, program)...)...)
 }
 
 func find(variable, name string) (string, error) {
@@ -98,22 +104,16 @@ func find(variable, name string) (string, error) {
 	return path, nil
 }
 
-// build builds a program and puts it in its place in one step, so that nobody
-// runs half of it.
+// build builds a program, from a folder that -C names first, and puts it in its place
+// in one step, so that nobody runs half of it.
 func build(ctx context.Context, path string, args ...string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
 	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer os.Remove(fresh)
-	// -C must come first.
-	var change []string
-	if args[0] == "-C" {
-		change, args = args[:2], args[2:]
-	}
-	all := append([]string{"build"}, change...)
-	all = append(all, "-trimpath", "-ldflags", "-s -w", "-o", fresh)
-	if _, err := goTool(ctx, append(all, args...)...); err != nil {
+	all := append([]string{"build", args[0], args[1], "-trimpath", "-ldflags", "-s -w", "-o", fresh}, args[2:]...)
+	if _, err := goTool(ctx, all...); err != nil {
 		return err
 	}
 	return os.Rename(fresh, path)

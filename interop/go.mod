@@ -3,8 +3,6 @@ module github.com/leyden-ln/leyden/interop
 go 1.26.0
 
 tool (
-	github.com/btcsuite/btcd
-	github.com/btcsuite/btcd/cmd/btcctl
 	github.com/lightningnetwork/lnd/cmd/lncli
 	github.com/lightningnetwork/lnd/cmd/lnd
 )
