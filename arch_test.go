@@ -83,6 +83,7 @@ var floors = map[string]int{
 	"api/peers":                7,
 	"api/onchain":              7,
 	"api/system":               7,
+	"api/query":                7,
 	"api":                      8,
 	"api/jsonrpc":              8,
 	"web":                      9,

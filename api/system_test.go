@@ -165,4 +165,12 @@ func TestTheNodeSaysHowItWasStartedAndWhatItLogs(t *testing.T) {
 		}
 	}
 	refused(t, w.bob, command.InvalidParams, "getlog", "loud")
+
+	type level struct{ Level string }
+	equal(t, "the level", ask[level](t, w.bob, "log").Level, "info")
+	equal(t, "the new level", ask[level](t, w.bob, "log", "debug").Level, "debug")
+	equal(t, "it stays", ask[level](t, w.bob, "log").Level, "debug")
+	equal(t, "and back", ask[level](t, w.bob, "log", "unusual").Level, "unusual")
+	refused(t, w.bob, command.InvalidParams, "log", "loud")
+	refused(t, w.bob, command.InvalidParams, "log", "info", 2)
 }

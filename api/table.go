@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/api/onchain"
 	"github.com/leyden-ln/leyden/api/payments"
 	"github.com/leyden-ln/leyden/api/peers"
+	"github.com/leyden-ln/leyden/api/query"
 	"github.com/leyden-ln/leyden/api/system"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -22,8 +23,9 @@ var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, system.Commands, ownCommands(),
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, system.Commands,
 	)
+	table = slices.Concat(table, query.Commands(table), ownCommands())
 }
 
 // Table is every command, in the order of help.

@@ -77,7 +77,8 @@ type Config struct {
 	ChannelsLost bool
 	Random       io.Reader // nil: the operating system's
 	Log          *slog.Logger
-	Fatal        func(error) // ends the process; nil: logs and exits
+	LogLevel     *slog.LevelVar // from which on Log writes, for the command log; nil: nothing is below info
+	Fatal        func(error)    // ends the process; nil: logs and exits
 }
 
 // Node is a running node. It is safe for concurrent use.
@@ -148,6 +149,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.LogLevel == nil {
+		cfg.LogLevel = new(slog.LevelVar)
+	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
@@ -166,7 +170,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 			os.Exit(1)
 		}
 	}
-	n.cfg.Log = n.history.Record(cfg.Log)
+	n.cfg.Log = n.history.Record(cfg.Log, cfg.LogLevel)
 	n.log = n.cfg.Log
 	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := n.open(ctx); err != nil {

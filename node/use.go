@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -23,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/peer"
 	"github.com/leyden-ln/leyden/internal/receiver"
+	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -59,6 +61,9 @@ func (n *Node) Network() string { return n.cfg.Network.Name }
 
 // Prefix is the network as invoices write it.
 func (n *Node) Prefix() bolt11.Network { return n.prefix }
+
+// LogLevel is the level from which on lines are logged; who has it may change it.
+func (n *Node) LogLevel() *slog.LevelVar { return n.cfg.LogLevel }
 
 // History has the newest lines of the log.
 func (n *Node) History() *history.Log { return &n.history }
@@ -247,6 +252,18 @@ func zero(b []byte) bool {
 
 // Routes finds routes without paying. The error is a [*pay.Error].
 func (n *Node) Routes(f *pay.Find) ([]pay.Route, error) { return network{n}.Routes(n.Height(), f) }
+
+// RoutesFrom finds routes as another node would, over its announced channels, as if their
+// whole capacity were its own. From this node it is [Node.Routes].
+func (n *Node) RoutesFrom(source wire.NodeID, f *pay.Find) (routes []pay.Route, err error) {
+	if source == n.ID() {
+		return n.Routes(f)
+	}
+	n.book.Read(func(g *graph.Graph) {
+		routes, err = route.Find(g, route.Query{Us: source, Height: n.Height(), Find: f, Own: route.Announced(g, source), Now: unixNow()})
+	})
+	return routes, err
+}
 
 // Graph gives the graph to f, which must not keep it.
 func (n *Node) Graph(f func(g *graph.Graph)) { n.book.Read(f) }

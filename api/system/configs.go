@@ -97,16 +97,19 @@ var levels = []struct {
 	{"unusual", "UNUSUAL", slog.LevelWarn}, {"broken", "BROKEN", slog.LevelError},
 }
 
-func getLog(_ context.Context, n *node.Node, r getLogRequest) (getLogResponse, error) {
-	wanted, least := command.Or(r.Level, "info"), slog.Level(-1)
-	known := false
+func levelOf(name string) (slog.Level, error) {
 	for _, l := range levels {
-		if l.name == wanted {
-			least, known = l.level, true
+		if l.name == name {
+			return l.level, nil
 		}
 	}
-	if !known {
-		return getLogResponse{}, command.Refuse(command.InvalidParams, "level: should be broken, unusual, info or debug, not %q", command.Clip([]byte(wanted)))
+	return 0, command.Refuse(command.InvalidParams, "level: should be broken, unusual, info or debug, not %q", command.Clip([]byte(name)))
+}
+
+func getLog(_ context.Context, n *node.Node, r getLogRequest) (getLogResponse, error) {
+	least, err := levelOf(command.Or(r.Level, "info"))
+	if err != nil {
+		return getLogResponse{}, err
 	}
 	entries, began, used, skipped := n.History().Read()
 	out := getLogResponse{CreatedAt: seconds(time.Duration(began.UnixNano())), Used: used, Max: history.Max, Log: []logRow{}}
@@ -134,6 +137,30 @@ func getLog(_ context.Context, n *node.Node, r getLogRequest) (getLogResponse, e
 	return out, nil
 }
 
+type logRequest struct {
+	Level *string `json:"level" doc:"from now on the least: broken, unusual, info or debug; as it is when not given"`
+}
+
+type logResponse struct {
+	Level string `json:"level" doc:"the least that is logged"`
+}
+
+func setLog(_ context.Context, n *node.Node, r logRequest) (out logResponse, err error) {
+	if r.Level != nil {
+		level, err := levelOf(*r.Level)
+		if err != nil {
+			return out, err
+		}
+		n.LogLevel().Set(level)
+	}
+	for _, l := range levels {
+		if out.Level == "" || n.LogLevel().Level() >= l.level {
+			out.Level = l.name
+		}
+	}
+	return out, nil
+}
+
 func seconds(d time.Duration) string {
 	return fmt.Sprintf("%d.%09d", d/time.Second, d%time.Second)
 }
@@ -145,7 +172,12 @@ var configCommands = []command.Command{
 	}, listConfigs),
 	command.Define(command.Spec{
 		Name: "getlog", Group: "node", Short: "show the log",
-		Long:     "Shows the newest lines of the log, about a mebibyte of them. Lines of debug are there when the node was started with that level.",
+		Long:     "Shows the newest lines of the log, about a mebibyte of them. Lines of debug are there when the node was started with that level, or `log` asked for them.",
 		Examples: []string{"getlog", "getlog unusual"},
 	}, getLog),
+	command.Define(command.Spec{
+		Name: "log", Group: "node", Short: "set how much is logged",
+		Long:     "Sets the least level of what is logged, until the node stops, and shows it. The next start takes `--log-level` again.",
+		Examples: []string{"log", "log debug"},
+	}, setLog),
 }

@@ -191,7 +191,7 @@ func openBitcoind(ctx context.Context, o startOptions, name, cookies string, log
 }
 
 func runNode(ctx context.Context, dir string, o startOptions) (err error) {
-	var level slog.Level
+	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
 		return fmt.Errorf("log level %q: debug, info, warn or error", o.level)
 	}
@@ -228,7 +228,8 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	n, err := node.Open(ctx, node.Config{
 		Passphrase: s.passphrase, ShowWords: show, ChannelsLost: o.channelsLost,
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
-		Listen: o.listen, Announce: announce, ZeroConf: trusted, InvoiceExpiry: o.invoiceExpiry, Clean: o.clean(), Log: log,
+		Listen: o.listen, Announce: announce, ZeroConf: trusted, InvoiceExpiry: o.invoiceExpiry, Clean: o.clean(),
+		Log: log, LogLevel: level,
 	})
 	if err != nil {
 		return explainStart(err)

@@ -59,6 +59,7 @@ func (h *Log) Read() (entries []Entry, began time.Time, used, dropped int) {
 type recorder struct {
 	slog.Handler
 	history *Log
+	least   *slog.LevelVar
 	attrs   string // of the logger, as text
 	group   string
 }
@@ -94,9 +95,10 @@ func (r recorder) write(b *strings.Builder, a slog.Attr) {
 	b.WriteString(a.Value.Resolve().String())
 }
 
-// Enabled implements [slog.Handler]: what is kept is what is written, and from info up.
+// Enabled implements [slog.Handler]: what is kept is what is written, what the level
+// asks for, and from info up.
 func (r recorder) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelInfo || r.Handler.Enabled(ctx, level)
+	return level >= slog.LevelInfo || level >= r.least.Level() || r.Handler.Enabled(ctx, level)
 }
 
 // WithAttrs implements [slog.Handler].
@@ -115,8 +117,9 @@ func (r recorder) WithGroup(name string) slog.Handler {
 	return r
 }
 
-// Record makes a logger whose lines are kept; it is called once.
-func (h *Log) Record(log *slog.Logger) *slog.Logger {
+// Record makes a logger whose lines are kept, from a level on that may change; it is
+// called once.
+func (h *Log) Record(log *slog.Logger, least *slog.LevelVar) *slog.Logger {
 	h.began = time.Now()
-	return slog.New(recorder{Handler: log.Handler(), history: h})
+	return slog.New(recorder{Handler: log.Handler(), history: h, least: least})
 }

@@ -9,7 +9,8 @@ import (
 func TestTheHistoryOfTheLogIsBounded(t *testing.T) {
 	var h Log
 	var b strings.Builder
-	log := h.Record(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	level := new(slog.LevelVar)
+	log := h.Record(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})), level)
 	log.With("peer", "x").WithGroup("g").Info("hello", "n", 7)
 	log.Debug("not kept")
 	log.Error(strings.Repeat("é", longestLine))
@@ -19,6 +20,13 @@ func TestTheHistoryOfTheLogIsBounded(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "hello") || !strings.Contains(b.String(), "ERROR") {
 		t.Errorf("written: %s", b.String())
+	}
+	level.Set(slog.LevelDebug)
+	log.Debug("kept now")
+	level.Set(slog.LevelWarn)
+	log.Debug("not kept again")
+	if entries, _, _, _ = h.Read(); len(entries) != 3 || entries[2].Text != "kept now" {
+		t.Errorf("%+v", entries)
 	}
 	for range 3 * Max / 1000 {
 		log.Info(strings.Repeat("x", 1000))

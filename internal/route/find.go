@@ -35,6 +35,28 @@ type Query struct {
 	Updates []pay.Lesson
 }
 
+// Announced are the channels of a node that the graph knows, each with its whole capacity.
+func Announced(g *graph.Graph, id wire.NodeID) (own []Own) {
+	index, known := g.NodeIndex(id)
+	if !known {
+		return nil
+	}
+	nodes, channels := g.Nodes(), g.Channels()
+	for _, i := range nodes[index].Channels {
+		c := &channels[i]
+		d := uint8(0)
+		if c.Nodes[1] == index {
+			d = 1
+		}
+		if p := &c.Policies[d]; c.Usable(p) && p.Enabled() {
+			own = append(own, Own{
+				SCID: c.SCID, Peer: nodes[c.Nodes[1-d]].ID, Spendable: min(c.Capacity.Msat(), p.HTLCMaximum), Minimum: p.HTLCMinimum, Maximum: p.HTLCMaximum,
+			})
+		}
+	}
+	return own
+}
+
 // MaxHops is how many hops an onion has room for with ordinary payloads.
 const MaxHops = 20
 

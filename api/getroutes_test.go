@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api/command"
+)
+
+type routesResult struct {
+	Probability uint64 `json:"probability_ppm"`
+	Routes      []struct {
+		Probability uint64              `json:"probability_ppm"`
+		Amount      amount.MilliSatoshi `json:"amount_msat"`
+		FinalCLTV   uint32              `json:"final_cltv"`
+		Path        []struct {
+			SCIDDir   string              `json:"short_channel_id_dir"`
+			AmountIn  amount.MilliSatoshi `json:"amount_in_msat"`
+			AmountOut amount.MilliSatoshi `json:"amount_out_msat"`
+			NodeIn    string              `json:"node_id_in"`
+			NodeOut   string              `json:"node_id_out"`
+			CLTVIn    uint32              `json:"cltv_in"`
+			CLTVOut   uint32              `json:"cltv_out"`
+			Next      string              `json:"next_node_id"`
+			Delay     uint32
+		}
+	}
+}
+
+func TestRoutesAreFoundFromAnyNodeToAnyOther(t *testing.T) {
+	w := line(t)
+	alice, carol, bob := w.alice.ID().String(), w.carol.ID().String(), w.bob.ID().String()
+	from := func(n string) routesResult {
+		return ask[routesResult](t, w.alice, "getroutes", n, bob, 100_000_000, []string{}, 1_000_000, 40)
+	}
+	ours := from(alice)
+	if len(ours.Routes) != 1 || len(ours.Routes[0].Path) != 2 {
+		t.Fatalf("%+v", ours)
+	}
+	r := ours.Routes[0]
+	first, last := r.Path[0], r.Path[1]
+	equal(t, "what arrives", fmt.Sprint(r.Amount, r.FinalCLTV), "100000000msat 40")
+	equal(t, "the nodes", fmt.Sprint(first.NodeIn == alice, first.NodeOut == carol, last.NodeIn == carol, last.NodeOut == bob), "true true true true")
+	equal(t, "our own channel costs nothing", first.AmountIn, first.AmountOut)
+	equal(t, "Carol's takes a fee", last.AmountIn > last.AmountOut, true)
+	equal(t, "amounts go on from hop to hop", last.AmountIn, first.AmountOut)
+	equal(t, "so do blocks", last.CLTVIn, first.CLTVOut)
+	equal(t, "the payee's blocks", last.CLTVOut, uint32(40))
+	equal(t, "older names", fmt.Sprint(first.Next == carol, first.Delay == first.CLTVIn), "true true")
+	// 900,000 of 1,000,000 sat are left: our own channel is known, Carol's is not.
+	equal(t, "the guess", fmt.Sprint(r.Probability, ours.Probability), "900000 900000")
+
+	// From Carol, her channel is hers; from Bob, the way goes over her.
+	if hers := from(carol); len(hers.Routes) != 1 || len(hers.Routes[0].Path) != 1 || hers.Routes[0].Path[0].AmountIn != 100_000_000 {
+		t.Errorf("%+v", hers)
+	}
+	back := ask[routesResult](t, w.alice, "getroutes", named{
+		"source": bob, "destination": alice, "amount_msat": 1000, "layers": []string{"auto.localchans", "auto.sourcefree", "auto.no_mpp_support"},
+		"maxfee_msat": 2000, "final_cltv": 18, "maxdelay": 200, "maxparts": 3,
+	})
+	if len(back.Routes) != 1 || len(back.Routes[0].Path) != 2 {
+		t.Errorf("%+v", back)
+	}
+
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 0, 40)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 1_000_000, 40, 41)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 1000, []string{}, 1_000_000, 3000)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, bob, "2000000sat", []string{}, 1_000_000, 40)
+	stranger := "02" + fmt.Sprintf("%064x", 1)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, stranger, 1000, []string{}, 1_000_000, 40)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", stranger, bob, 1000, []string{}, 1_000_000, 40)
+	for name, params := range map[string][]any{
+		"too few":       {alice, bob, 1000, []string{}, 1000},
+		"no amount":     {alice, bob, 0, []string{}, 1000, 40},
+		"a layer":       {alice, bob, 1000, []string{"mine"}, 1000, 40},
+		"no layers":     {alice, bob, 1000, "auto.localchans", 1000, 40},
+		"too long":      {alice, bob, 1000, []string{}, 1000, 40, 2017},
+		"no parts":      {alice, bob, 1000, []string{}, 1000, 40, 2016, 0},
+		"not a node":    {"alice", bob, 1000, []string{}, 1000, 40},
+		"a huge amount": {alice, bob, "21000001btc", []string{}, 1000, 40},
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, w.alice, command.InvalidParams, "getroutes", params...) })
+	}
+}
