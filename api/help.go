@@ -46,6 +46,6 @@ func ownCommands() []command.Command {
 			Name: "help", Group: "node", Short: "list the commands, or explain one",
 			Long: "Lists the commands; with a name, shows all about it.", Errors: []command.Code{command.UnknownMethod}, Examples: []string{"help", "help invoice"},
 		}, help),
-		checkCommand(),
+		checkCommand(), checkRuneCommand,
 	}
 }

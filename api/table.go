@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/api/payments"
 	"github.com/leyden-ln/leyden/api/peers"
 	"github.com/leyden-ln/leyden/api/query"
+	"github.com/leyden-ln/leyden/api/runes"
 	"github.com/leyden-ln/leyden/api/system"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -23,7 +24,7 @@ var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, system.Commands,
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, runes.Commands, system.Commands,
 	)
 	table = slices.Concat(table, query.Commands(table), ownCommands())
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/gate"
 	"github.com/leyden-ln/leyden/internal/gossip"
 	"github.com/leyden-ln/leyden/internal/history"
 	"github.com/leyden-ln/leyden/internal/keeper"
@@ -105,6 +106,7 @@ type Node struct {
 	enforced atomic.Uint32
 
 	terms   *terms.Book
+	gate    *gate.Gate
 	history history.Log
 	dataMu  sync.Mutex
 
@@ -194,6 +196,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.events = events.NewLog(n.store)
 	n.store.OnEvent(n.events.Written)
+	if n.gate, err = gate.Open(ctx, gate.Config{Store: n.store, Random: n.cfg.Random, Now: time.Now}); err != nil {
+		return err
+	}
 	how := keys.Sealing{Passphrase: n.cfg.Passphrase, Show: n.cfg.ShowWords}
 	if n.ring, err = keeper.Identify(ctx, n.store, n.cfg.Dir, n.cfg.Network, n.cfg.Random, how); err != nil {
 		return err

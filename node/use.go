@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
+	"github.com/leyden-ln/leyden/internal/gate"
 	"github.com/leyden-ln/leyden/internal/gossip"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/history"
@@ -46,6 +47,9 @@ func (n *Node) Receiver() *receiver.Receiver { return n.receiver }
 
 // Sender makes payments.
 func (n *Node) Sender() *sender.Sender { return n.sender }
+
+// Gate has the runes.
+func (n *Node) Gate() *gate.Gate { return n.gate }
 
 // Links has the channels.
 func (n *Node) Links() *link.Links { return n.links }

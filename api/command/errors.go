@@ -60,6 +60,10 @@ const (
 	DataParentHasValue  Code = 1206
 
 	ForwardNotFound Code = 1401
+
+	RuneNotAuthorized Code = 1501
+	RuneNotPermitted  Code = 1502
+	RuneBlacklisted   Code = 1503
 )
 
 // Text says in words what a code means; empty when it is not one of ours.
@@ -108,6 +112,9 @@ var codeText = map[Code]string{
 	DataHasChildren:         "there are keys under this one",
 	DataParentHasValue:      "a key above this one has a value",
 	ForwardNotFound:         "there is no such forward",
+	RuneNotAuthorized:       "the rune is not one of this node, or none at all",
+	RuneNotPermitted:        "the rune does not permit this",
+	RuneBlacklisted:         "the rune is revoked",
 	InvoiceNoDescription:    "the invoice has no description already",
 	InvoiceStatusUnexpected: "the invoice is not in the status that was given",
 }

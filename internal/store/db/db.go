@@ -129,6 +129,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletePeerStorageStmt, err = db.PrepareContext(ctx, deletePeerStorage); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePeerStorage: %w", err)
 	}
+	if q.deleteRevokedRunesStmt, err = db.PrepareContext(ctx, deleteRevokedRunes); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRevokedRunes: %w", err)
+	}
 	if q.deleteSpendsStmt, err = db.PrepareContext(ctx, deleteSpends); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteSpends: %w", err)
 	}
@@ -219,6 +222,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertOnionStmt, err = db.PrepareContext(ctx, insertOnion); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOnion: %w", err)
 	}
+	if q.insertRevokedRunesStmt, err = db.PrepareContext(ctx, insertRevokedRunes); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertRevokedRunes: %w", err)
+	}
+	if q.insertRuneStmt, err = db.PrepareContext(ctx, insertRune); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertRune: %w", err)
+	}
 	if q.insertSettlementStmt, err = db.PrepareContext(ctx, insertSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSettlement: %w", err)
 	}
@@ -242,6 +251,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.lastAttemptStmt, err = db.PrepareContext(ctx, lastAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query LastAttempt: %w", err)
+	}
+	if q.lastRuneStmt, err = db.PrepareContext(ctx, lastRune); err != nil {
+		return nil, fmt.Errorf("error preparing query LastRune: %w", err)
 	}
 	if q.latestPaymentsStmt, err = db.PrepareContext(ctx, latestPayments); err != nil {
 		return nil, fmt.Errorf("error preparing query LatestPayments: %w", err)
@@ -324,6 +336,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.putPeerStorageAloneStmt, err = db.PrepareContext(ctx, putPeerStorageAlone); err != nil {
 		return nil, fmt.Errorf("error preparing query PutPeerStorageAlone: %w", err)
 	}
+	if q.putRuneUseStmt, err = db.PrepareContext(ctx, putRuneUse); err != nil {
+		return nil, fmt.Errorf("error preparing query PutRuneUse: %w", err)
+	}
 	if q.putSecretStmt, err = db.PrepareContext(ctx, putSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSecret: %w", err)
 	}
@@ -347,6 +362,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putUpdateStmt, err = db.PrepareContext(ctx, putUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query PutUpdate: %w", err)
+	}
+	if q.revokedRunesStmt, err = db.PrepareContext(ctx, revokedRunes); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokedRunes: %w", err)
+	}
+	if q.runeStmt, err = db.PrepareContext(ctx, rune); err != nil {
+		return nil, fmt.Errorf("error preparing query Rune: %w", err)
+	}
+	if q.runeUsesStmt, err = db.PrepareContext(ctx, runeUses); err != nil {
+		return nil, fmt.Errorf("error preparing query RuneUses: %w", err)
+	}
+	if q.runesStmt, err = db.PrepareContext(ctx, runes); err != nil {
+		return nil, fmt.Errorf("error preparing query Runes: %w", err)
 	}
 	if q.searchInvoicesStmt, err = db.PrepareContext(ctx, searchInvoices); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchInvoices: %w", err)
@@ -570,6 +597,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletePeerStorageStmt: %w", cerr)
 		}
 	}
+	if q.deleteRevokedRunesStmt != nil {
+		if cerr := q.deleteRevokedRunesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRevokedRunesStmt: %w", cerr)
+		}
+	}
 	if q.deleteSpendsStmt != nil {
 		if cerr := q.deleteSpendsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteSpendsStmt: %w", cerr)
@@ -720,6 +752,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertOnionStmt: %w", cerr)
 		}
 	}
+	if q.insertRevokedRunesStmt != nil {
+		if cerr := q.insertRevokedRunesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertRevokedRunesStmt: %w", cerr)
+		}
+	}
+	if q.insertRuneStmt != nil {
+		if cerr := q.insertRuneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertRuneStmt: %w", cerr)
+		}
+	}
 	if q.insertSettlementStmt != nil {
 		if cerr := q.insertSettlementStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSettlementStmt: %w", cerr)
@@ -758,6 +800,11 @@ func (q *Queries) Close() error {
 	if q.lastAttemptStmt != nil {
 		if cerr := q.lastAttemptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastAttemptStmt: %w", cerr)
+		}
+	}
+	if q.lastRuneStmt != nil {
+		if cerr := q.lastRuneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastRuneStmt: %w", cerr)
 		}
 	}
 	if q.latestPaymentsStmt != nil {
@@ -895,6 +942,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putPeerStorageAloneStmt: %w", cerr)
 		}
 	}
+	if q.putRuneUseStmt != nil {
+		if cerr := q.putRuneUseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putRuneUseStmt: %w", cerr)
+		}
+	}
 	if q.putSecretStmt != nil {
 		if cerr := q.putSecretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSecretStmt: %w", cerr)
@@ -933,6 +985,26 @@ func (q *Queries) Close() error {
 	if q.putUpdateStmt != nil {
 		if cerr := q.putUpdateStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putUpdateStmt: %w", cerr)
+		}
+	}
+	if q.revokedRunesStmt != nil {
+		if cerr := q.revokedRunesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokedRunesStmt: %w", cerr)
+		}
+	}
+	if q.runeStmt != nil {
+		if cerr := q.runeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing runeStmt: %w", cerr)
+		}
+	}
+	if q.runeUsesStmt != nil {
+		if cerr := q.runeUsesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing runeUsesStmt: %w", cerr)
+		}
+	}
+	if q.runesStmt != nil {
+		if cerr := q.runesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing runesStmt: %w", cerr)
 		}
 	}
 	if q.searchInvoicesStmt != nil {
@@ -1079,6 +1151,7 @@ type Queries struct {
 	deletePaymentStmt             *sql.Stmt
 	deletePeerStmt                *sql.Stmt
 	deletePeerStorageStmt         *sql.Stmt
+	deleteRevokedRunesStmt        *sql.Stmt
 	deleteSpendsStmt              *sql.Stmt
 	deleteUpdatesStmt             *sql.Stmt
 	endAttemptStmt                *sql.Stmt
@@ -1109,6 +1182,8 @@ type Queries struct {
 	insertHeldPartStmt            *sql.Stmt
 	insertInvoiceStmt             *sql.Stmt
 	insertOnionStmt               *sql.Stmt
+	insertRevokedRunesStmt        *sql.Stmt
+	insertRuneStmt                *sql.Stmt
 	insertSettlementStmt          *sql.Stmt
 	invoiceByHashStmt             *sql.Stmt
 	invoiceByLabelStmt            *sql.Stmt
@@ -1117,6 +1192,7 @@ type Queries struct {
 	invoicesByUpdatedStmt         *sql.Stmt
 	invoicesToExpireStmt          *sql.Stmt
 	lastAttemptStmt               *sql.Stmt
+	lastRuneStmt                  *sql.Stmt
 	latestPaymentsStmt            *sql.Stmt
 	liveAttemptsStmt              *sql.Stmt
 	liveHTLCsStmt                 *sql.Stmt
@@ -1144,6 +1220,7 @@ type Queries struct {
 	putPeerStmt                   *sql.Stmt
 	putPeerStorageStmt            *sql.Stmt
 	putPeerStorageAloneStmt       *sql.Stmt
+	putRuneUseStmt                *sql.Stmt
 	putSecretStmt                 *sql.Stmt
 	putSignerStmt                 *sql.Stmt
 	putSpendStmt                  *sql.Stmt
@@ -1152,6 +1229,10 @@ type Queries struct {
 	putTipStmt                    *sql.Stmt
 	putTxStmt                     *sql.Stmt
 	putUpdateStmt                 *sql.Stmt
+	revokedRunesStmt              *sql.Stmt
+	runeStmt                      *sql.Stmt
+	runeUsesStmt                  *sql.Stmt
+	runesStmt                     *sql.Stmt
 	searchInvoicesStmt            *sql.Stmt
 	secretsStmt                   *sql.Stmt
 	settleInvoiceStmt             *sql.Stmt
@@ -1207,6 +1288,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePaymentStmt:             q.deletePaymentStmt,
 		deletePeerStmt:                q.deletePeerStmt,
 		deletePeerStorageStmt:         q.deletePeerStorageStmt,
+		deleteRevokedRunesStmt:        q.deleteRevokedRunesStmt,
 		deleteSpendsStmt:              q.deleteSpendsStmt,
 		deleteUpdatesStmt:             q.deleteUpdatesStmt,
 		endAttemptStmt:                q.endAttemptStmt,
@@ -1237,6 +1319,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertHeldPartStmt:            q.insertHeldPartStmt,
 		insertInvoiceStmt:             q.insertInvoiceStmt,
 		insertOnionStmt:               q.insertOnionStmt,
+		insertRevokedRunesStmt:        q.insertRevokedRunesStmt,
+		insertRuneStmt:                q.insertRuneStmt,
 		insertSettlementStmt:          q.insertSettlementStmt,
 		invoiceByHashStmt:             q.invoiceByHashStmt,
 		invoiceByLabelStmt:            q.invoiceByLabelStmt,
@@ -1245,6 +1329,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		invoicesByUpdatedStmt:         q.invoicesByUpdatedStmt,
 		invoicesToExpireStmt:          q.invoicesToExpireStmt,
 		lastAttemptStmt:               q.lastAttemptStmt,
+		lastRuneStmt:                  q.lastRuneStmt,
 		latestPaymentsStmt:            q.latestPaymentsStmt,
 		liveAttemptsStmt:              q.liveAttemptsStmt,
 		liveHTLCsStmt:                 q.liveHTLCsStmt,
@@ -1272,6 +1357,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putPeerStmt:                   q.putPeerStmt,
 		putPeerStorageStmt:            q.putPeerStorageStmt,
 		putPeerStorageAloneStmt:       q.putPeerStorageAloneStmt,
+		putRuneUseStmt:                q.putRuneUseStmt,
 		putSecretStmt:                 q.putSecretStmt,
 		putSignerStmt:                 q.putSignerStmt,
 		putSpendStmt:                  q.putSpendStmt,
@@ -1280,6 +1366,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putTipStmt:                    q.putTipStmt,
 		putTxStmt:                     q.putTxStmt,
 		putUpdateStmt:                 q.putUpdateStmt,
+		revokedRunesStmt:              q.revokedRunesStmt,
+		runeStmt:                      q.runeStmt,
+		runeUsesStmt:                  q.runeUsesStmt,
+		runesStmt:                     q.runesStmt,
 		searchInvoicesStmt:            q.searchInvoicesStmt,
 		secretsStmt:                   q.secretsStmt,
 		settleInvoiceStmt:             q.settleInvoiceStmt,

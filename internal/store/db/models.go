@@ -234,6 +234,21 @@ type PeerStorage struct {
 	Alone int64
 }
 
+type RevokedRune struct {
+	FirstID int64
+	LastID  int64
+}
+
+type Rune struct {
+	ID   int64
+	Rune string
+}
+
+type RuneUse struct {
+	ID   int64
+	Used int64
+}
+
 type Secret struct {
 	Channel int64
 	Bucket  int64
