@@ -70,6 +70,7 @@ var floors = map[string]int{
 	"internal/keeper":          5,
 	"internal/gate":            5,
 	"internal/sim":             5,
+	"internal/sim/atlas":       5,
 	"internal/sim/babble":      5,
 	"internal/sim/clock":       5,
 	"internal/sim/disk":        5,

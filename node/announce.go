@@ -145,6 +145,8 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 		n.log.Warn("channel fails: our commitment is broadcast", "channel", l.ID(), "why", e.Why)
 		n.reviveOnChain(l)
 		n.onchain.Poke()
+	case channel.Blamed:
+		n.log.Warn("the peer fails a channel and has not shown that our state of it is current: its commitment is awaited", "channel", l.ID(), "why", e.Why)
 	case channel.DataLoss:
 		n.log.Error("state of a channel was lost: the peer must close it", "channel", l.ID(), "why", e.Why)
 	case channel.ShutdownStarted:

@@ -22,6 +22,16 @@ import (
 // Plan is what is being done about a channel that is closing on-chain.
 func (n *Node) Plan(id wire.ChannelID) (enforce.Plan, bool) { return n.onchain.Plan(id) }
 
+// Troubles are what the user must know of a channel beside what its rows say.
+func (n *Node) Troubles(id wire.ChannelID) (list []string) {
+	if l, ok := n.links.Get(id); ok {
+		if v := l.View(); v.Blamed != "" && v.State != "AWAITING_UNILATERAL" {
+			list = append(list, v.Blamed+"; it has not shown that our state is current, so its commitment is awaited")
+		}
+	}
+	return list
+}
+
 // loadSpends reads what is confirmed of channels that are not closed for good.
 func (n *Node) loadSpends(ctx context.Context) error {
 	rows, err := n.store.Spends(ctx)

@@ -164,6 +164,7 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 	if rows.Status.Failure != "" {
 		out.Status = append(out.Status, rows.Status.Failure)
 	}
+	out.Status = append(out.Status, n.Troubles(p.Channel)...)
 	if plan, ok := n.Plan(p.Channel); ok {
 		out.onChain(&plan)
 	}

@@ -48,6 +48,10 @@ type Channel struct {
 	bounds  FeeBounds
 	state   string // as the log of events has it
 
+	agreed bool   // since the rows were loaded the peer has said by its numbers that they are not old
+	blamed string // an error that the peer sent before that; empty: none
+	since  uint32 // height at which it was there
+
 	forwarded map[Ref]uint32 // see Grace
 }
 
@@ -142,6 +146,7 @@ func New(o Opened, p Points) *Channel {
 	c.fundings[0].ours = CommitmentRow{Channel: o.Params.Channel, Signature: o.Signature}
 	c.status = StatusRow{Channel: o.Params.Channel}
 	c.conn = connection{points: p, established: true, simple: o.SimpleClose}
+	c.agreed = true
 	c.pending.params, c.pending.state, c.pending.status, c.pending.commitment = true, true, true, true
 	if o.Params.MinimumDepth == 0 {
 		c.ready()

@@ -96,6 +96,11 @@ type Failure struct {
 	ByPeer bool // the peer sent an error
 }
 
+// Blamed says that the peer failed the channel and has not sent channel_reestablish
+// since our rows were loaded: they may be of an older day. The channel stays open until
+// it does, an HTLC needs the chain, or a day has passed.
+type Blamed struct{ Why string }
+
 // DataLoss says that the peer proved that we lost state. Our commitment must
 // never be broadcast; the peer was asked to broadcast its own.
 type DataLoss struct{ Why string }
@@ -108,6 +113,7 @@ func (Ready) isEvent()           {}
 func (ShutdownStarted) isEvent() {}
 func (ClosedMutually) isEvent()  {}
 func (Failure) isEvent()         {}
+func (Blamed) isEvent()          {}
 func (DataLoss) isEvent()        {}
 
 // ViolationKind is how a broken rule is answered.

@@ -106,6 +106,9 @@ func (c *Channel) Block(height uint32) {
 	if c.status.Status != Open {
 		return
 	}
+	if c.waitForNumbers(); c.status.Status != Open {
+		return
+	}
 	c.nag()
 	now := uint64(height)
 	for _, h := range c.htlcs[Local] {
@@ -146,15 +149,53 @@ func (c *Channel) ForceClose(why string) {
 	c.sendError()
 }
 
-// failedByPeer takes an error message of the peer.
+// blameTime is how many blocks an error waits for the numbers of who sent it.
+const blameTime = 144
+
+// failedByPeer takes an error message of the peer. Who says only that comes from a
+// channel in an error state, perhaps because our rows are of an older day: then our
+// commitment would give all away. Its numbers are waited for, or its commitment (see
+// docs/decisions/0006-an-error-before-the-numbers.md).
+//
+// BOLT 2: "if a channel is in an error state: - SHOULD retransmit the error packet and
+// ignore any other packets for that channel."
 func (c *Channel) failedByPeer(text string) {
 	if c.status.Status != Open {
 		return
 	}
-	c.conn.dead = true
 	why := "the peer failed the channel: " + printable(text)
+	if c.agreed {
+		c.failBy(why)
+		return
+	}
+	c.blame(why)
+}
+
+// blame notes why the channel is to be closed once the rows are known to be current.
+func (c *Channel) blame(why string) {
+	if c.blamed == "" {
+		c.blamed = why
+		c.raise(Blamed{Why: why})
+	}
+}
+
+// failBy fails the channel as the peer wishes.
+func (c *Channel) failBy(why string) {
+	c.conn.dead = true
 	c.end(Failed, why)
 	c.raise(Failure{Why: why, ByPeer: true})
+}
+
+// waitForNumbers fails the channel at last if the peer that failed it never sends its
+// numbers. While blocks are taken in that were missed nobody has had time.
+func (c *Channel) waitForNumbers() {
+	switch {
+	case c.blamed == "":
+	case c.since == 0:
+		c.since = c.height
+	case uint64(c.height) >= uint64(max(c.since, c.grace))+blameTime:
+		c.failBy(c.blamed)
+	}
 }
 
 // printable is a text that came from the peer, made fit for a log.
@@ -181,14 +222,23 @@ func (c *Channel) SpentOnChain() {
 }
 
 // Unspent undoes [Channel.SpentOnChain] after a reorganization: the channel can
-// only be closed.
+// only be closed. A peer that closed it may have done so because our rows are of an
+// older day: as long as it has not sent its numbers they are waited for.
 func (c *Channel) Unspent() {
-	if c.status.Status == Spent {
-		c.status.Status, c.pending.status = Failed, true
+	const why = "the funding output was spent in a block that is gone"
+	switch {
+	case c.status.Status != Spent:
+		return
+	case c.status.Failure != "" || c.status.Closing != nil || c.agreed:
+		c.status.Status = Failed
 		if c.status.Failure == "" {
-			c.status.Failure = "the funding output was spent in a block that is gone"
+			c.status.Failure = why
 		}
+	default:
+		c.status.Status = Open
+		c.blame(why)
 	}
+	c.pending.status = true
 }
 
 // EndedOnChain says how an HTLC that we offered has ended by what the chain says

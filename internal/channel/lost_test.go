@@ -160,3 +160,190 @@ func TestAChannelThatIsClosedIsNotLost(t *testing.T) {
 		t.Errorf("%v", p.a.ch.status)
 	}
 }
+
+// older gives a rows of some payments ago, as a copy of the disk has them.
+func (p *pair) older() {
+	p.t.Helper()
+	old, memory := *p.a.disk, p.a.disk.memory
+	old.htlcs, old.secrets = map[htlcKey]HTLCRow{}, map[int]SecretRow{}
+	for range 3 {
+		p.fulfillNext()
+	}
+	p.disconnect()
+	p.a.disk, p.a.disk.memory = &old, memory
+	p.restart(p.a)
+}
+
+// curt has b, whose channel has failed, say nothing but that, as BOLT 2 has it.
+func (p *pair) curt() {
+	p.t.Helper()
+	p.connect()
+	p.take(p.a)
+	p.take(p.b)
+	for len(p.b.out) > 0 {
+		if _, numbers := p.b.out[0].(*wire.ChannelReestablish); numbers {
+			p.b.out = p.b.out[1:]
+			continue
+		}
+		p.deliver(p.a)
+	}
+	p.take(p.a)
+}
+
+func TestAnErrorAloneBroadcastsNothingOfAnOlderDay(t *testing.T) {
+	p := ready(t, usual())
+	p.older()
+	p.b.ch.ForceClose("for a test")
+	p.take(p.b)
+	for range 2 {
+		p.curt()
+		if p.a.ch.status.Status != Open || len(raised[Failure](p.a)) != 0 {
+			t.Fatalf("%v", p.a.ch.status)
+		}
+		p.disconnect()
+	}
+	if len(raised[Blamed](p.a)) != 1 {
+		t.Error("nobody was told, or more than once")
+	}
+	if _, err := p.a.ch.Offer(p.add(1_000_000)); err == nil {
+		t.Error("an HTLC is offered")
+	}
+	p.connect()
+	p.settle()
+	if p.a.ch.status.Status != Lost || len(raised[Failure](p.a)) != 0 {
+		t.Errorf("after its numbers: %v", p.a.ch.status)
+	}
+}
+
+func TestAnErrorCountsOnceTheNumbersAreThere(t *testing.T) {
+	p := ready(t, usual())
+	p.fulfillNext()
+	p.disconnect()
+	p.restart(p.a)
+	p.b.ch.ForceClose("for a test")
+	p.take(p.b)
+	p.curt()
+	if p.a.ch.status.Status != Open {
+		t.Fatalf("%v", p.a.ch.status)
+	}
+	p.disconnect()
+	p.connect()
+	p.settle()
+	if f := raised[Failure](p.a); p.a.ch.status.Status != Failed || len(f) != 1 || !f[0].ByPeer {
+		t.Errorf("%v, %v", p.a.ch.status, f)
+	}
+}
+
+// Once the numbers were heard an error counts at once, also on another connection.
+func TestAnErrorCountsAtOnceWhereTheNumbersWereHeard(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		p := ready(t, usual())
+		p.disconnect()
+		if restart {
+			p.restart(p.a)
+			p.connect()
+			p.settle()
+			p.disconnect()
+		}
+		p.b.ch.ForceClose("for a test")
+		p.take(p.b)
+		p.curt()
+		if f := raised[Failure](p.a); p.a.ch.status.Status != Failed || len(f) != 1 || !f[0].ByPeer {
+			t.Errorf("restart %v: %v, %v", restart, p.a.ch.status, f)
+		}
+	}
+}
+
+func TestAPeerThatSaysOnlyErrorIsWaitedForADay(t *testing.T) {
+	for _, missed := range []uint32{0, 500} { // blocks that are taken in at the start
+		p := ready(t, usual())
+		p.disconnect()
+		p.restart(p.a)
+		p.a.ch.Block(1000)
+		if missed > 0 {
+			p.a.ch.Grace(1000+missed, nil)
+		}
+		p.b.ch.ForceClose("for a test")
+		p.take(p.b)
+		p.curt()
+		first, last := 1001+missed, 1001+missed+blameTime
+		if missed > 0 {
+			last--
+		}
+		for h := uint32(1001); h < last; h++ {
+			p.a.ch.Block(h)
+		}
+		if p.a.ch.status.Status != Open {
+			t.Fatalf("from %d: it failed at %d", first, p.a.ch.height)
+		}
+		p.a.ch.Block(last)
+		p.take(p.a)
+		if f := raised[Failure](p.a); p.a.ch.status.Status != Failed || len(f) != 1 || !f[0].ByPeer {
+			t.Errorf("%v, %v", p.a.ch.status, f)
+		}
+	}
+}
+
+// An HTLC does not wait for a peer's numbers.
+func TestAnHTLCForcesAChannelThatIsBlamed(t *testing.T) {
+	p := ready(t, usual())
+	a := p.add(5_000_000)
+	a.CLTVExpiry = 600
+	if _, err := p.a.ch.Offer(a); err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	p.disconnect()
+	p.restart(p.a)
+	p.a.ch.Block(590)
+	p.b.ch.ForceClose("for a test")
+	p.take(p.b)
+	p.curt()
+	p.a.ch.Block(601)
+	if p.a.ch.status.Status != Open {
+		t.Fatalf("%v", p.a.ch.status)
+	}
+	p.a.ch.Block(602)
+	if p.a.ch.status.Status != Failed {
+		t.Errorf("%v", p.a.ch.status)
+	}
+}
+
+// A block that is gone says nothing about how old the rows are.
+func TestAReorganizationBroadcastsNothingOfAnOlderDay(t *testing.T) {
+	p := ready(t, usual())
+	p.older()
+	p.a.ch.SpentOnChain()
+	p.take(p.a)
+	p.a.ch.Unspent()
+	p.take(p.a)
+	if p.a.ch.status.Status != Open || len(raised[Blamed](p.a)) != 1 {
+		t.Fatalf("%v", p.a.ch.status)
+	}
+	p.connect()
+	p.settle()
+	if p.a.ch.status.Status != Lost {
+		t.Errorf("%v", p.a.ch.status)
+	}
+}
+
+func TestAfterAReorganizationTheChannelIsClosedOnceTheNumbersAreThere(t *testing.T) {
+	for _, heard := range []bool{true, false} {
+		p := ready(t, usual())
+		if !heard {
+			p.disconnect()
+			p.restart(p.a)
+		}
+		p.a.ch.SpentOnChain()
+		p.take(p.a)
+		p.a.ch.Unspent()
+		p.take(p.a)
+		if !heard {
+			p.connect()
+			p.settle()
+		}
+		if p.a.ch.status.Status != Failed {
+			t.Errorf("heard %v: %v", heard, p.a.ch.status)
+		}
+	}
+}

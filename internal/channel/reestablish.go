@@ -116,6 +116,11 @@ func (c *Channel) reestablish(m *wire.ChannelReestablish) *Violation {
 	if !again && m.NextCommitmentNumber != c.signed[Remote]+1 {
 		return failf("channel_reestablish expects commitment %d, the next is %d", m.NextCommitmentNumber, c.signed[Remote]+1)
 	}
+	c.agreed = true
+	if c.blamed != "" {
+		c.failBy(c.blamed)
+		return nil
+	}
 	c.conn.established = true
 
 	// BOLT 2: "if `next_commitment_number` is 1 in both the `channel_reestablish`

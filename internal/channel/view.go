@@ -46,6 +46,7 @@ type View struct {
 	LastFee             amount.Satoshi      // fee that our latest commitment takes from the opener, anchors not included
 	HTLCs               []HTLCView          // in flight: ours by id, then theirs
 	NumberOfCommitments [2]uint64           // numbers of the latest commitments, by side
+	Blamed              string              // see [Blamed]; in no row
 }
 
 // HTLCView is an HTLC in flight.
@@ -73,7 +74,7 @@ func (c *Channel) View() View {
 		ReserveRemote:       c.params.LocalLimits.ChannelReserve,
 		FeePerKw:            fee,
 		LastFee:             script.CommitFee(c.params.Format, fee, t.full[Local].untrimmed),
-		NumberOfCommitments: c.signed,
+		NumberOfCommitments: c.signed, Blamed: c.blamed,
 	}
 	c.each(func(h *htlc) {
 		v.HTLCs = append(v.HTLCs, HTLCView{

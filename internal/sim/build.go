@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -15,9 +14,9 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
-	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/sim/atlas"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -63,7 +62,7 @@ const startHeight = 1000
 
 // build makes nodes, channels and the first block.
 func (w *world) build() {
-	rng := w.cfg.draws(networks)
+	rng, curt := w.cfg.draws(networks), w.cfg.draws(manners)
 	count := 3
 	switch {
 	case w.cfg.Script != nil:
@@ -78,6 +77,7 @@ func (w *world) build() {
 			FeeBaseMsat: uint32(rng.IntN(1001)), FeeProportionalMillionths: uint32(rng.IntN(200)), //nolint:gosec // small
 			CLTVExpiryDelta: []uint16{34, 40, 80}[rng.IntN(3)], HTLCMinimum: 1,
 		}
+		n.curt = curt.IntN(3) == 0
 		n.slow = 20 * time.Millisecond
 		if rng.IntN(8) == 0 {
 			n.slow = 10 * time.Second
@@ -118,7 +118,7 @@ func (w *world) build() {
 		Strict:  func(by miner.Node) bool { n := by.(*node); return n.honest() && n.view == w.chain.Tip },
 		Funding: func(at btcwire.OutPoint) bool { return w.funded[at] },
 	}, startHeight, txs)
-	w.graph = graph.New(*chaincfg.RegressionNetParams.GenesisHash)
+	w.atlas = atlas.New()
 	for _, e := range w.edges {
 		w.announce(e, e.scid)
 	}
@@ -213,28 +213,15 @@ func (w *world) open(rng *rand.Rand, i int, a, b *node) (*edge, *btcwire.MsgTx) 
 	return e, tx
 }
 
-// announce puts a channel into the graph, which everybody knows. Terms do not
-// change, and nobody hears of closed channels.
+// announce puts a channel on the map.
 func (w *world) announce(e *edge, scid wire.ShortChannelID) {
-	if w.told[scid] {
-		return
-	}
-	w.told[scid], e.scid = true, scid
-	put := func(r durable.Row) {
-		if err := w.graph.Load(r); err != nil {
-			w.fail("graph: %v", err)
-		}
-	}
 	a, b := e.ends[0].n, e.ends[1].n
-	m := graph.NewAnnouncement(*chaincfg.RegressionNetParams.GenesisHash, scid, graph.Half{Node: a.id, Bitcoin: a.id}, graph.Half{Node: b.id, Bitcoin: b.id})
-	put(graph.AnnouncementRow{SCID: scid, Capacity: e.capacity, Raw: wire.Encode(m)})
-	for _, n := range [2]*node{a, b} {
-		u := &wire.ChannelUpdate{
-			ChainHash: *chaincfg.RegressionNetParams.GenesisHash, ShortChannelID: scid, Timestamp: began, MessageFlags: 1,
-			ChannelFlags: graph.Direction(n.id, e.other(n).id), CLTVExpiryDelta: n.policy.CLTVExpiryDelta, HTLCMinimumMsat: 1,
-			FeeBaseMsat: n.policy.FeeBaseMsat, FeeProportionalMillionths: n.policy.FeeProportionalMillionths, HTLCMaximumMsat: e.capacity.Msat(),
-		}
-		put(graph.UpdateRow{SCID: scid, Direction: u.ChannelFlags, Raw: wire.Encode(u)})
+	fresh, err := w.atlas.Announce(scid, e.capacity, [2]atlas.End{{ID: a.id, Policy: a.policy}, {ID: b.id, Policy: b.policy}}, began)
+	if err != nil {
+		w.fail("graph: %v", err)
+	}
+	if fresh {
+		e.scid = scid
 	}
 }
 

@@ -19,7 +19,8 @@
 // forgotten, days on which blocks are dear, new feerates, closings, and peers that
 // vanish, sit on HTLCs, fall silent until what they offered expires, send anything at
 // any time, come back with an old copy of their rows, or broadcast what they have
-// revoked, fail what they then claim on-chain, and take the second stages. Each is drawn
+// revoked, fail what they then claim on-chain, and take the second stages. Some say of a
+// channel that has failed nothing but that. Each is drawn
 // at the start, so that a run can be had again without some of them ([Shrink]); or it is
 // a script of bytes, each an event ([Config].Script). Then calm: everybody who lives
 // comes back, blocks come, and all must end; what channels are left must carry a payment.

@@ -85,7 +85,7 @@ func (l *link) visible(v channel.Visible) {
 		if !l.n.alive() {
 			return
 		}
-		if l.conn != nil {
+		if l.conn != nil && !l.curt(m) {
 			l.conn.send(l.conn.end(l.n), m)
 		}
 	}
@@ -174,6 +174,8 @@ func (l *link) raise(e channel.Event) {
 			w.announce(l.edge, e.SCID)
 		}
 		l.n.hope()
+	case channel.Blamed:
+		w.logf("%s may be of an older day: %s", l, e.Why)
 	case channel.DataLoss:
 		if l.n.confused() || l.edge.other(l.n).confused() {
 			break

@@ -46,6 +46,7 @@ type node struct {
 	slow    time.Duration // a write takes so long, at the most
 	lies    bool          // what it sends is not always what it should be
 	full    bool          // its disk is
+	curt    bool          // it says nothing but that of a channel that has failed (BOLT 2)
 
 	up   bool
 	life int // which one; what was begun in an earlier life does not go on

@@ -132,7 +132,7 @@ func (d *driver) sleep() {
 func (d *driver) find(f *pay.Find) {
 	n, w := d.n, d.n.w
 	height := n.height
-	routes, err := route.Find(w.graph, route.Query{Us: n.id, Height: height, Find: f, Own: n.own(), Memory: &n.memory, Now: w.unix()})
+	routes, err := route.Find(w.atlas.Graph, route.Query{Us: n.id, Height: height, Find: f, Own: n.own(), Memory: &n.memory, Now: w.unix()})
 	if err != nil {
 		var why *pay.Error
 		if !errors.As(err, &why) {

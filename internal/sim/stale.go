@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
 )
@@ -22,6 +23,14 @@ func (n *node) restore() {
 	}
 }
 
+// curt tells whether a message is one that BOLT 2 does not ask for: the numbers of a
+// channel that has failed. A peer that has lost state hears of an error only.
+func (l *link) curt(m wire.Message) bool {
+	_, numbers := m.(*wire.ChannelReestablish)
+	s := l.ch.Status().Status
+	return numbers && l.n.curt && (s == channel.Failed || s == channel.Spent)
+}
+
 // judgeStale checks that a node that lost state did not broadcast what it has
 // revoked, and has got its balance where the peer closed.
 func (w *world) judgeStale(n *node) {
@@ -30,9 +39,9 @@ func (w *world) judgeStale(n *node) {
 		if !o.n.honest() {
 			continue
 		}
-		// A peer fails the channel of which a liar says nonsense, before it has proved to
-		// it that its state is old. That is the liar's affair.
-		if o.kind == enforce.TheirsRevoked && !n.lies {
+		// Who has said nothing but that the channel has failed, and is then not let on the
+		// chain, is waited for for a day.
+		if o.kind == enforce.TheirsRevoked && (e.stuck == 0 || !o.n.curt) {
 			w.fail("%s lost state and broadcast commitment %d of %s, which it has revoked", n, o.number, e)
 		}
 		if s := n.disk.Channels[e.id]; s != nil && !n.gone && s.Rows.Status.Status == channel.Lost && w.chain.Spent[e.funding].Tx == nil {

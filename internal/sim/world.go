@@ -9,8 +9,8 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/sim/atlas"
 	"github.com/leyden-ln/leyden/internal/sim/clock"
 	"github.com/leyden-ln/leyden/internal/sim/lent"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
@@ -39,6 +39,7 @@ const (
 	delays uint64 = iota + 1
 	networks
 	schedules
+	manners
 )
 
 // What a run has tried, and what was wrong.
@@ -67,7 +68,7 @@ type world struct {
 	edges    []*edge
 	conns    []*conn
 	chain    *miner.Chain
-	graph    *graph.Graph
+	atlas    *atlas.Atlas
 	schedule []action
 	invoices map[wire.PaymentHash]*node // who made them
 	wishes   []*wish
@@ -75,7 +76,6 @@ type world struct {
 	owners   map[string]*node          // of scripts
 	funded   map[btcwire.OutPoint]bool // funding outputs
 	bank     *miner.Bank
-	told     map[wire.ShortChannelID]bool
 }
 
 // wish is a payment that the schedule asked for.
@@ -143,7 +143,7 @@ func Run(cfg Config) (r Result) {
 	w := &world{
 		cfg: cfg, ctx: context.Background(), rng: cfg.draws(delays), time: clock.New(keptNotes),
 		invoices: map[wire.PaymentHash]*node{}, lent: lent.Keys{},
-		owners: map[string]*node{}, funded: map[btcwire.OutPoint]bool{}, told: map[wire.ShortChannelID]bool{},
+		owners: map[string]*node{}, funded: map[btcwire.OutPoint]bool{},
 	}
 	defer w.lent.GiveBack()
 	defer func() {
