@@ -40,3 +40,18 @@ func ChannelOf(m Message) (id ChannelID, all bool) {
 	}
 	return ChannelID{}, false
 }
+
+// Printable is a text of a peer's, made fit for a log or a screen.
+//
+// BOLT 1: "if `data` is not composed solely of printable ASCII characters"
+func Printable(data []byte) string {
+	const most = 500
+	out := make([]byte, 0, min(len(data), most))
+	for _, b := range data[:min(len(data), most)] {
+		if b < ' ' || b > '~' {
+			b = '?'
+		}
+		out = append(out, b)
+	}
+	return string(out)
+}

@@ -159,11 +159,11 @@ const blameTime = 144
 //
 // BOLT 2: "if a channel is in an error state: - SHOULD retransmit the error packet and
 // ignore any other packets for that channel."
-func (c *Channel) failedByPeer(text string) {
+func (c *Channel) failedByPeer(data []byte) {
 	if c.status.Status != Open {
 		return
 	}
-	why := "the peer failed the channel: " + printable(text)
+	why := "the peer failed the channel: " + wire.Printable(data)
 	if c.agreed {
 		c.failBy(why)
 		return
@@ -196,20 +196,6 @@ func (c *Channel) waitForNumbers() {
 	case uint64(c.height) >= uint64(max(c.since, c.grace))+blameTime:
 		c.failBy(c.blamed)
 	}
-}
-
-// printable is a text that came from the peer, made fit for a log.
-func printable(s string) string {
-	const most = 500
-	out := make([]byte, 0, min(len(s), most))
-	for i := range min(len(s), most) {
-		if b := s[i]; b >= ' ' && b <= '~' {
-			out = append(out, b)
-		} else {
-			out = append(out, '?')
-		}
-	}
-	return string(out)
 }
 
 // SpentOnChain says that the funding output is spent: nothing more is agreed

@@ -17,7 +17,7 @@ func (c *Channel) Receive(m wire.Message, v Verifier) error {
 		return nil
 	}
 	if e, ok := m.(*wire.Error); ok {
-		c.failedByPeer(string(e.Data))
+		c.failedByPeer(e.Data)
 		return nil
 	}
 	if c.status.Status != Open && c.status.Status != Lost {

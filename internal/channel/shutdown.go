@@ -258,7 +258,7 @@ func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
 	}
 	if step.Agreed {
 		tx := c.closingTx(outs.Local, outs.Remote)
-		c.status.Closing = &Agreement{Tx: serialize(tx), Signature: m.Signature}
+		c.status.Closing = &Agreement{Tx: closing.Serialize(tx), Signature: m.Signature}
 		c.pending.status, c.pending.agreed = true, append(c.pending.agreed, signedClosing{tx, m.Signature, true})
 	}
 	return nil

@@ -66,7 +66,7 @@ func (c *Channel) complete() {
 			if err != nil {
 				return err
 			}
-			*slot(m, v) = &sig
+			*closing.Slot(m, v) = &sig
 		}
 		return nil
 	})
@@ -101,18 +101,6 @@ func (c *Channel) closingFeePerKw(us, peer closing.Side) uint32 {
 	return usual
 }
 
-// slot is where a message has the signature of a version.
-func slot(m *wire.ClosingComplete, v closing.Version) **wire.Signature {
-	switch v {
-	case closing.CloserOnly:
-		return &m.CloserOutputOnly
-	case closing.CloseeOnly:
-		return &m.CloseeOutputOnly
-	default:
-		return &m.BothOutputs
-	}
-}
-
 // receiveComplete signs the transaction that the peer pays for.
 func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violation {
 	p := closing.Complete{
@@ -136,8 +124,8 @@ func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violatio
 	case len(c.params.RemoteUpfront) > 0 && !bytes.Equal(m.CloserScriptPubkey, c.params.RemoteUpfront):
 		return warnf("closing_complete to another script than upfront_shutdown_script")
 	}
-	chosen := p.Chosen(func(v closing.Version) bool { return *slot(m, v) != nil })
-	theirs := *slot(m, chosen)
+	chosen := p.Chosen(func(v closing.Version) bool { return *closing.Slot(m, v) != nil })
+	theirs := *closing.Slot(m, chosen)
 	// BOLT 2: "If the selected signature field does not exist: - MUST either send a `warning` and close the connection, or send an `error` and fail the channel."
 	if theirs == nil {
 		return warnf("closing_complete without the signature that we need, of TLV %d", chosen)
@@ -158,7 +146,7 @@ func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violatio
 	}
 	c.sendWith(answer, func(s Signer) error {
 		sig, err := s.SignClosing(tx, c.params.Capacity, c.fundingScript())
-		*slot((*wire.ClosingComplete)(answer), chosen) = &sig
+		*closing.Slot((*wire.ClosingComplete)(answer), chosen) = &sig
 		return err
 	})
 	c.agree(tx, *theirs)
@@ -176,7 +164,7 @@ func (c *Channel) receiveSig(m *wire.ClosingSig, v Verifier) *Violation {
 	var theirs *wire.Signature
 	var signed closing.Version
 	for _, version := range []closing.Version{closing.CloserOnly, closing.CloseeOnly, closing.Both} {
-		if sig := *slot((*wire.ClosingComplete)(m), version); sig != nil {
+		if sig := *closing.Slot((*wire.ClosingComplete)(m), version); sig != nil {
 			// BOLT 2: "If `tlvs` does not contain exactly one signature: - MUST either send a `warning` and close the connection, or send an `error` and fail the channel."
 			if theirs != nil {
 				return warnf("closing_sig with more than one signature")
@@ -215,7 +203,7 @@ func (c *Channel) validClosing(tx *btcwire.MsgTx, sig wire.Signature, v Verifier
 func (c *Channel) agree(tx *btcwire.MsgTx, sig wire.Signature) {
 	best := c.better(tx)
 	if best {
-		c.status.Closing = &Agreement{Tx: serialize(tx), Signature: sig}
+		c.status.Closing = &Agreement{Tx: closing.Serialize(tx), Signature: sig}
 		c.pending.status = true
 	}
 	c.pending.agreed = append(c.pending.agreed, signedClosing{tx, sig, best})
@@ -249,14 +237,6 @@ func (c *Channel) closingFee(tx *btcwire.MsgTx) amount.Satoshi {
 		fee -= amount.Satoshi(out.Value) //nolint:gosec // of ours, and their sum is below the capacity
 	}
 	return fee
-}
-
-func serialize(tx *btcwire.MsgTx) []byte {
-	var b bytes.Buffer
-	if err := tx.SerializeNoWitness(&b); err != nil {
-		panic("channel: " + err.Error()) // a buffer takes every byte
-	}
-	return b.Bytes()
 }
 
 // parse reads the transaction, which is not signed.

@@ -196,7 +196,7 @@ func (p *pair) complete(change func(*closing.Complete)) (*wire.ClosingComplete, 
 	if c.Payable() {
 		for _, v := range []closing.Version{closing.CloserOnly, closing.CloseeOnly, closing.Both} {
 			sig, _ := p.b.signer.SignClosing(c.Tx(p.a.ch.params.Funding, v), p.a.ch.params.Capacity, p.a.ch.fundingScript())
-			*slot(m, v) = &sig
+			*closing.Slot(m, v) = &sig
 		}
 	}
 	return m, c

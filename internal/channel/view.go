@@ -3,6 +3,7 @@ package channel
 import (
 	"errors"
 	"fmt"
+	"sort"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -120,14 +121,8 @@ func (c *Channel) largest(by Side, ok func(amount.MilliSatoshi) bool) amount.Mil
 
 // search is the largest amount from low to high that may be; low may.
 func search(low, high amount.MilliSatoshi, may func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
-	for low < high {
-		if mid := high - (high-low)/2; may(mid) {
-			low = mid
-		} else {
-			high = mid - 1
-		}
-	}
-	return low
+	more := func(i int) amount.MilliSatoshi { return low + amount.MilliSatoshi(i) }        //nolint:gosec // not negative
+	return more(sort.Search(int(high-low), func(i int) bool { return !may(more(i + 1)) })) //nolint:gosec // below 2^63
 }
 
 // ErrLost is the refusal to broadcast a commitment after a loss of state.

@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
 // Complete is what a closing_complete says but for its signatures. The closer pays
@@ -151,4 +153,25 @@ func (p Complete) Tx(funding btcwire.OutPoint, v Version) *btcwire.MsgTx {
 	default:
 		return script.SimpleClosing(funding, p.LockTime, closer, closee)
 	}
+}
+
+// Slot is where a message has the signature of a version.
+func Slot(m *wire.ClosingComplete, v Version) **wire.Signature {
+	switch v {
+	case CloserOnly:
+		return &m.CloserOutputOnly
+	case CloseeOnly:
+		return &m.CloseeOutputOnly
+	default:
+		return &m.BothOutputs
+	}
+}
+
+// Serialize is a closing transaction without its signatures.
+func Serialize(tx *btcwire.MsgTx) []byte {
+	var b bytes.Buffer
+	if err := tx.SerializeNoWitness(&b); err != nil {
+		panic("closing: " + err.Error()) // a buffer takes every byte
+	}
+	return b.Bytes()
 }
