@@ -48,7 +48,7 @@ func (m *mortal) start() {
 	m.once, m.died = once, died
 	n, err := node.Open(m.t.Context(), node.Config{
 		Dir: m.dir, Network: m.chain.Params(), Source: m.chain, Alias: m.alias, Listen: m.addr,
-		Log: testLog(m.alias), SetTimeout: 250 * time.Millisecond,
+		Log: testLog(m.alias), SetTimeout: 2 * time.Second,
 		Fatal: func(error) {
 			once.Do(func() { close(died) })
 			runtime.Goexit() // the process is dead: nothing runs on
@@ -293,12 +293,19 @@ func (w *world) payBack() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	var why error
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("bob knows %d of %d directions; %v", known(w.bob.Node), w.ways, why)
+			w.describe()
+		}
+	}()
 	until(w.t, "bob pays alice back", func() bool {
-		p, err := w.bob.Sender().Pay(w.t.Context(), pay.Request{Bolt11: row.Bolt11, Invoice: inv})
-		if err == nil {
+		var p pay.PaymentRow
+		if p, why = w.bob.Sender().Pay(w.t.Context(), pay.Request{Bolt11: row.Bolt11, Invoice: inv}); why == nil {
 			w.paid -= p.Result.AmountSent
 		}
-		return err == nil
+		return why == nil
 	})
 	w.settled()
 }
