@@ -29,6 +29,9 @@ func (n *Node) Troubles(id wire.ChannelID) (list []string) {
 			list = append(list, v.Blamed+"; it has not shown that our state is current, so its commitment is awaited")
 		}
 	}
+	for _, s := range n.sweeper.Shorts(id) {
+		list = append(list, s.String())
+	}
 	return list
 }
 

@@ -16,7 +16,8 @@
 // must stand apart by now, or cannot bear the hurry of the others, it goes on without:
 // the rest is taken by the next call. No claim costs more than its budget; what is
 // worth less than its fee waits for better days. When coins of the wallet are needed
-// and are few, a transaction pays as much as there is.
+// and are few, a transaction pays as much as there is; what cannot be paid for at all is
+// told to the log once, and shown ([Sweeper.Shorts]).
 //
 // Nothing is remembered here: what is on its way are the wallet's transactions,
 // durable before they are broadcast, offered again at each block, and alive until a

@@ -53,13 +53,16 @@ type Sweeper struct {
 
 	mu   sync.Mutex
 	work *Work // the newest, when it is not done
+	// What waits for coins of the wallet, and what of that the log was told.
+	shorts map[btcwire.OutPoint]Short
+	told   map[btcwire.OutPoint]bool
 
 	last map[uint32]uint32 // estimates, by blocks; of Run's goroutine
 }
 
 // New makes a sweeper.
 func New(cfg Config) *Sweeper {
-	return &Sweeper{cfg: cfg, wake: make(chan struct{}, 1), last: map[uint32]uint32{}}
+	return &Sweeper{cfg: cfg, wake: make(chan struct{}, 1), last: map[uint32]uint32{}, shorts: map[btcwire.OutPoint]Short{}}
 }
 
 // Work says what there is to do now, instead of what was said before.
@@ -101,6 +104,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 // Do makes what is to be made, and returns when it is broadcast. It is one turn of
 // [Sweeper.Run], for who has a loop of his own. Its error is the disk's.
 func (s *Sweeper) Do(ctx context.Context, w *Work) error {
+	s.begin()
 	if err := s.giveUp(ctx, w); err != nil || len(w.Claims) == 0 {
 		return err
 	}
@@ -160,14 +164,27 @@ func (s *Sweeper) together(ctx context.Context, w *Work) {
 // pass makes the transactions that [Next] tells. Split says that claims were left
 // for another pass.
 func (s *Sweeper) pass(ctx context.Context, w *Work, estimate Feerates) (split bool, err error) {
-	for _, b := range Next(*w, s.flights(w), estimate) {
+	batches := Next(*w, s.flights(w), estimate)
+	for len(batches) > 0 {
+		b := batches[0]
+		batches = batches[1:]
+		perKw := b.FeePerKw
 		tx, err := s.make(ctx, &b)
 		var few *wallet.InsufficientError
 		switch {
 		case errors.Is(err, errDisk):
 			return false, err
 		case errors.As(err, &few):
-			s.cfg.Log.Warn("a claim waits for coins to pay its fee", "claims", describe(b.Claims), "feerate", b.FeePerKw, "why", err)
+			if b.Replaces > 0 {
+				s.cfg.Log.Warn("the fee of a claim cannot be raised", "claims", describe(b.Claims), "feerate", b.FeePerKw, "why", err)
+			} else if alone := b.singly(); alone != nil {
+				for i := range alone {
+					alone[i].FeePerKw = perKw
+				}
+				batches = append(alone, batches...)
+			} else {
+				s.short(&b, few)
+			}
 			continue
 		case err != nil:
 			s.cfg.Log.Error("a claim cannot be made", "claims", describe(b.Claims), "why", err)

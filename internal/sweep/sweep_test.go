@@ -166,18 +166,19 @@ func (p *pool) block() (txs []*btcwire.MsgTx) {
 
 // office is a sweeper at work, with a wallet and a store of its own.
 type office struct {
-	t      *testing.T
-	chain  *pool
-	store  *store.Store
-	wallet *wallet.Wallet
-	keys   *keys.Ring
-	dir    string
-	log    *bytes.Buffer
-	work   Work
-	sweep  func() // what is to be done at this height
-	stop   func()
-	spent  map[btcwire.OutPoint]uint32 // heights
-	nonce  byte
+	t       *testing.T
+	chain   *pool
+	store   *store.Store
+	wallet  *wallet.Wallet
+	keys    *keys.Ring
+	dir     string
+	log     *bytes.Buffer
+	work    Work
+	sweep   func() // what is to be done at this height
+	sweeper *Sweeper
+	stop    func()
+	spent   map[btcwire.OutPoint]uint32 // heights
+	nonce   byte
 }
 
 func newOffice(t *testing.T) *office {
@@ -225,6 +226,7 @@ func (o *office) start() {
 			close(done)
 		},
 	})
+	o.sweeper = sweeper
 	ctx, cancel := context.WithCancel(context.Background())
 	var loop sync.WaitGroup
 	loop.Go(func() { sweeper.Run(ctx) })
@@ -520,12 +522,45 @@ func TestAClaimWithoutCoinsWaitsForThem(t *testing.T) {
 	o := newOffice(t)
 	o.owed(presigned(1, 80_000, 90))
 	o.turns(3)
-	if n := strings.Count(o.log.String(), "a claim waits for coins to pay its fee"); n != 3 || len(o.wallet.Unconfirmed()) != 0 {
-		t.Fatalf("%d lines, %d transactions", n, len(o.wallet.Unconfirmed()))
+	if n := strings.Count(o.log.String(), "level=ERROR"); n != 1 || len(o.wallet.Unconfirmed()) != 0 {
+		t.Fatalf("%d lines, %d transactions\n%s", n, len(o.wallet.Unconfirmed()), o.log)
+	}
+	list := o.sweeper.Shorts(o.work.Claims[0].Channel)
+	if len(list) != 1 || list[0].Missing == 0 || !strings.Contains(list[0].String(), "htlc_timeout_tx of 80000sat waits for coins") {
+		t.Errorf("the user hears %v", list)
+	}
+	if other := o.sweeper.Shorts(wire.ChannelID{9}); len(other) != 0 {
+		t.Errorf("of another channel: %v", other)
 	}
 	o.coin(4_000)
 	o.turns(2)
 	if o.spent[at(1)] == 0 {
+		t.Errorf("not claimed:\n%s", o.log)
+	}
+	if list := o.sweeper.Shorts(wire.ChannelID{}); len(list) != 0 {
+		t.Errorf("it still waits: %v", list)
+	}
+}
+
+// What could be taken together is taken one by one, as far as coins go.
+func TestFewCoinsPayForTheMostValuableClaim(t *testing.T) {
+	o := newOffice(t)
+	o.coin(450)
+	o.chain.price = 253
+	o.owed(presigned(1, 80_000, 90), presigned(2, 120_000, 90), presigned(3, 60_000, 90))
+	o.turns(2)
+	if o.spent[at(2)] == 0 || o.spent[at(1)] != 0 || o.spent[at(3)] != 0 {
+		t.Errorf("%v\n%s", o.spent, o.log)
+	}
+	if list := o.sweeper.Shorts(wire.ChannelID{}); len(list) != 2 {
+		t.Errorf("%d claims wait for coins: %v", len(list), list)
+	}
+	if n := strings.Count(o.log.String(), "level=ERROR"); n != 2 {
+		t.Errorf("%d lines", n)
+	}
+	o.coin(50_000)
+	o.turns(2)
+	if o.spent[at(1)] == 0 || o.spent[at(3)] == 0 {
 		t.Errorf("not claimed:\n%s", o.log)
 	}
 }
