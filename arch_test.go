@@ -90,6 +90,7 @@ var floors = map[string]int{
 	"api/query":                7,
 	"api":                      8,
 	"api/jsonrpc":              8,
+	"api/rest":                 8,
 	"web":                      9,
 	"internal/sim/cmd":         10,
 	"cmd/leyden":               10,

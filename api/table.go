@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/leyden-ln/leyden/api/backups"
 	"github.com/leyden-ln/leyden/api/channels"
@@ -48,6 +49,9 @@ func Call(ctx context.Context, n *node.Node, method string, params json.RawMessa
 	c, ok := Find(method)
 	if !ok {
 		return nil, command.Refuse(command.UnknownMethod, "unknown command %q: see help", method)
+	}
+	if !utf8.Valid(params) { // two labels that differ in broken bytes would be one
+		return nil, command.Refuse(command.InvalidParams, "params are not UTF-8")
 	}
 	res, err := c.Run(ctx, n, params)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/api/jsonrpc"
+	"github.com/leyden-ln/leyden/api/rest"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
@@ -49,12 +50,35 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 	}, nil
 }
 
+// serveREST answers commands over HTTPS, until stop.
+func serveREST(ctx context.Context, n *node.Node, o startOptions, log *slog.Logger) (stop func(), err error) {
+	l, err := rest.Listen(ctx, n.Dir(), o.restHost, o.restPort)
+	if err != nil {
+		return nil, fmt.Errorf("--rest-port: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := (&rest.Server{Node: n, Log: log}).Serve(ctx, l); err != nil {
+			log.Error("REST failed", "why", err)
+		}
+	})
+	log.Info("commands over REST", "at", "https://"+l.Addr().String(), "certificate", filepath.Join(n.Dir(), rest.CertFile))
+	return func() {
+		cancel()
+		wg.Wait()
+	}, nil
+}
+
 type startOptions struct {
 	network, listen, alias, color, level string
 
 	web      string   // where the pages are; empty: nowhere
 	webGiven bool     // whether the owner chose it
 	webHosts []string // names by which a browser may ask for them
+
+	restHost string
+	restPort uint16 // zero: nowhere
 
 	zeroConf []string // peers
 	announce []string // addresses
@@ -122,6 +146,8 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9735", "where peers connect; empty: nowhere")
 	f.StringVar(&o.web, "web", defaultWeb, "where the pages for a browser are; empty: nowhere. Another port when this one is taken and not chosen by you")
 	f.StringSliceVar(&o.webHosts, "web-host", nil, "a name by which browsers ask for the pages, beside localhost and addresses: that of a proxy with TLS")
+	f.Uint16Var(&o.restPort, "rest-port", 0, "the port of the commands over HTTPS, for whoever has a rune: docs/rest.md; 0: nowhere")
+	f.StringVar(&o.restHost, "rest-host", "127.0.0.1", "the address where that port is")
 	f.StringSliceVar(&o.announce, "announce-addr", nil, "where others find the node, as its announcement says: host:port")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
@@ -240,6 +266,13 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return err
 	}
 	defer stop()
+	if o.restPort != 0 {
+		stopREST, err := serveREST(ctx, n, o, log)
+		if err != nil {
+			return err
+		}
+		defer stopREST()
+	}
 	var pages *web.Server
 	if o.web != "" {
 		var stopPages func()

@@ -129,6 +129,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletePeerStorageStmt, err = db.PrepareContext(ctx, deletePeerStorage); err != nil {
 		return nil, fmt.Errorf("error preparing query DeletePeerStorage: %w", err)
 	}
+	if q.deleteRequestKeysStmt, err = db.PrepareContext(ctx, deleteRequestKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteRequestKeys: %w", err)
+	}
 	if q.deleteRevokedRunesStmt, err = db.PrepareContext(ctx, deleteRevokedRunes); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteRevokedRunes: %w", err)
 	}
@@ -221,6 +224,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertOnionStmt, err = db.PrepareContext(ctx, insertOnion); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertOnion: %w", err)
+	}
+	if q.insertRequestKeyStmt, err = db.PrepareContext(ctx, insertRequestKey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertRequestKey: %w", err)
 	}
 	if q.insertRevokedRunesStmt, err = db.PrepareContext(ctx, insertRevokedRunes); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertRevokedRunes: %w", err)
@@ -362,6 +368,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putUpdateStmt, err = db.PrepareContext(ctx, putUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query PutUpdate: %w", err)
+	}
+	if q.requestKeyStmt, err = db.PrepareContext(ctx, requestKey); err != nil {
+		return nil, fmt.Errorf("error preparing query RequestKey: %w", err)
 	}
 	if q.revokedRunesStmt, err = db.PrepareContext(ctx, revokedRunes); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokedRunes: %w", err)
@@ -597,6 +606,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletePeerStorageStmt: %w", cerr)
 		}
 	}
+	if q.deleteRequestKeysStmt != nil {
+		if cerr := q.deleteRequestKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteRequestKeysStmt: %w", cerr)
+		}
+	}
 	if q.deleteRevokedRunesStmt != nil {
 		if cerr := q.deleteRevokedRunesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteRevokedRunesStmt: %w", cerr)
@@ -750,6 +764,11 @@ func (q *Queries) Close() error {
 	if q.insertOnionStmt != nil {
 		if cerr := q.insertOnionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertOnionStmt: %w", cerr)
+		}
+	}
+	if q.insertRequestKeyStmt != nil {
+		if cerr := q.insertRequestKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertRequestKeyStmt: %w", cerr)
 		}
 	}
 	if q.insertRevokedRunesStmt != nil {
@@ -987,6 +1006,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing putUpdateStmt: %w", cerr)
 		}
 	}
+	if q.requestKeyStmt != nil {
+		if cerr := q.requestKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing requestKeyStmt: %w", cerr)
+		}
+	}
 	if q.revokedRunesStmt != nil {
 		if cerr := q.revokedRunesStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokedRunesStmt: %w", cerr)
@@ -1151,6 +1175,7 @@ type Queries struct {
 	deletePaymentStmt             *sql.Stmt
 	deletePeerStmt                *sql.Stmt
 	deletePeerStorageStmt         *sql.Stmt
+	deleteRequestKeysStmt         *sql.Stmt
 	deleteRevokedRunesStmt        *sql.Stmt
 	deleteSpendsStmt              *sql.Stmt
 	deleteUpdatesStmt             *sql.Stmt
@@ -1182,6 +1207,7 @@ type Queries struct {
 	insertHeldPartStmt            *sql.Stmt
 	insertInvoiceStmt             *sql.Stmt
 	insertOnionStmt               *sql.Stmt
+	insertRequestKeyStmt          *sql.Stmt
 	insertRevokedRunesStmt        *sql.Stmt
 	insertRuneStmt                *sql.Stmt
 	insertSettlementStmt          *sql.Stmt
@@ -1229,6 +1255,7 @@ type Queries struct {
 	putTipStmt                    *sql.Stmt
 	putTxStmt                     *sql.Stmt
 	putUpdateStmt                 *sql.Stmt
+	requestKeyStmt                *sql.Stmt
 	revokedRunesStmt              *sql.Stmt
 	runeStmt                      *sql.Stmt
 	runeUsesStmt                  *sql.Stmt
@@ -1288,6 +1315,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletePaymentStmt:             q.deletePaymentStmt,
 		deletePeerStmt:                q.deletePeerStmt,
 		deletePeerStorageStmt:         q.deletePeerStorageStmt,
+		deleteRequestKeysStmt:         q.deleteRequestKeysStmt,
 		deleteRevokedRunesStmt:        q.deleteRevokedRunesStmt,
 		deleteSpendsStmt:              q.deleteSpendsStmt,
 		deleteUpdatesStmt:             q.deleteUpdatesStmt,
@@ -1319,6 +1347,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertHeldPartStmt:            q.insertHeldPartStmt,
 		insertInvoiceStmt:             q.insertInvoiceStmt,
 		insertOnionStmt:               q.insertOnionStmt,
+		insertRequestKeyStmt:          q.insertRequestKeyStmt,
 		insertRevokedRunesStmt:        q.insertRevokedRunesStmt,
 		insertRuneStmt:                q.insertRuneStmt,
 		insertSettlementStmt:          q.insertSettlementStmt,
@@ -1366,6 +1395,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		putTipStmt:                    q.putTipStmt,
 		putTxStmt:                     q.putTxStmt,
 		putUpdateStmt:                 q.putUpdateStmt,
+		requestKeyStmt:                q.requestKeyStmt,
 		revokedRunesStmt:              q.revokedRunesStmt,
 		runeStmt:                      q.runeStmt,
 		runeUsesStmt:                  q.runeUsesStmt,

@@ -234,6 +234,12 @@ type PeerStorage struct {
 	Alone int64
 }
 
+type RequestKey struct {
+	Key     string
+	Request []byte
+	Made    int64
+}
+
 type RevokedRune struct {
 	FirstID int64
 	LastID  int64
