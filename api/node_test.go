@@ -97,7 +97,16 @@ func (w *network) mine(t *testing.T, blocks int) {
 // fund sends coins to an address that the node makes, and mines them.
 func (w *network) fund(t *testing.T, n *node.Node, sat amount.Satoshi) {
 	t.Helper()
-	addr, err := address.DecodeAddress(ask[struct{ Bech32 string }](t, n, "newaddr").Bech32, w.chain.Params())
+	script := scriptOf(t, w, ask[struct{ Bech32 string }](t, n, "newaddr").Bech32)
+	if _, err := w.chain.Send(script, sat); err != nil {
+		t.Fatal(err)
+	}
+	w.mine(t, 1)
+}
+
+func scriptOf(t *testing.T, w *network, text string) []byte {
+	t.Helper()
+	addr, err := address.DecodeAddress(text, w.chain.Params())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +114,7 @@ func (w *network) fund(t *testing.T, n *node.Node, sat amount.Satoshi) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.chain.Send(script, sat); err != nil {
-		t.Fatal(err)
-	}
-	w.mine(t, 1)
+	return script
 }
 
 func at(n *node.Node) string { return n.ID().String() + "@" + n.Addr().String() }

@@ -119,19 +119,22 @@ func TestEveryColumnOfTheSchemasCanBeAskedFor(t *testing.T) {
 	for _, s := range all.Schemas {
 		names[s.Table] = true
 		seen := map[string]bool{}
+		var counts []string
 		for _, c := range s.Columns {
 			if seen[c.Name] {
 				t.Errorf("%s has two columns %s", s.Table, c.Name)
 			}
 			seen[c.Name] = true
-			if got := query(t, w.alice, `SELECT count("%s") FROM %s`, c.Name, s.Table); !strings.HasPrefix(got, "[[") {
-				t.Errorf("%s.%s: %s", s.Table, c.Name, got)
-			}
+			counts = append(counts, fmt.Sprintf(`count(%s.%q)`, s.Table, c.Name)) // what has the table before it is no text
+		}
+		if got := query(t, w.alice, "SELECT %s FROM %s", strings.Join(counts, ", "), s.Table); !strings.HasPrefix(got, "[[") {
+			t.Errorf("%s: %s", s.Table, got)
 		}
 	}
 	for _, name := range []string{
 		"channels", "closedchannels", "forwards", "invoices", "nodes", "nodes_addresses", "peers", "peers_netaddr", "peerchannels",
-		"peerchannels_htlcs", "peerchannels_status", "peerchannels_channel_type_bits", "sendpays",
+		"peerchannels_htlcs", "peerchannels_status", "peerchannels_channel_type_bits", "sendpays", "transactions",
+		"transactions_inputs", "transactions_outputs",
 	} {
 		if !names[name] {
 			t.Errorf("there is no table %s", name)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
-	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
@@ -110,10 +109,8 @@ type Node struct {
 	history history.Log
 	dataMu  sync.Mutex
 
-	preparedMu sync.Mutex
-	prepared   map[chainhash.Hash]Prepared
-	memoryMu   sync.Mutex
-	memory     route.Memory
+	memoryMu sync.Mutex
+	memory   route.Memory
 
 	away    link.Away
 	onchain *sweep.Spends

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -32,11 +34,13 @@ func (n *Node) Send(ctx context.Context, r wallet.Request) (wallet.Funded, error
 // Prepared is a signed transaction that nobody has seen.
 type Prepared struct {
 	wallet.Funded
-	Spent []*btcwire.TxOut // what its inputs spend, in their order; of Prepare only
+	Spent []*btcwire.TxOut // what its inputs spend, in their order; of one that was prepared
 
-	name  string
-	until uint32 // height at which its coins are free again
+	name string
 }
+
+// preparing begins what the coins of a transaction are kept for that was prepared.
+const preparing = "txprepare "
 
 // preparedBlocks is how long the coins of a transaction that was prepared are kept.
 const preparedBlocks = 72
@@ -47,8 +51,8 @@ func (n *Node) fund(ctx context.Context, r wallet.Request, what string) (p Prepa
 	if _, err := io.ReadFull(n.cfg.Random, name[:]); err != nil {
 		return p, err
 	}
-	p.name, p.until = what+hex.EncodeToString(name[:]), n.wallet.Height()+preparedBlocks
-	r.Keep, r.For, r.Until = n.Reserve(), p.name, p.until
+	p.name = what + hex.EncodeToString(name[:])
+	r.Keep, r.For, r.Until = n.Reserve(), p.name, n.wallet.Height()+preparedBlocks-1
 	pending, err := n.wallet.Fund(r)
 	if err != nil {
 		return p, err
@@ -79,47 +83,27 @@ func (n *Node) publish(ctx context.Context, p Prepared) error {
 }
 
 // ErrNotPrepared is that a transaction was not prepared, was sent or discarded already,
-// has kept its coins for too long, or was prepared before a restart.
+// or has kept its coins for too long.
 var ErrNotPrepared = errors.New("no such transaction is prepared")
 
 // Prepare makes a transaction and keeps its coins for it until it is sent or
-// discarded, 72 blocks at the most. It is in memory only. Errors: those of
+// discarded, 72 blocks at the most, over a restart too. Errors: those of
 // [wallet.Wallet.Fund].
 func (n *Node) Prepare(ctx context.Context, r wallet.Request) (Prepared, error) {
-	p, err := n.fund(ctx, r, "txprepare ")
+	r.Prepare = true
+	p, err := n.fund(ctx, r, preparing)
 	if err != nil {
 		return p, err
 	}
-	coins := map[btcwire.OutPoint]*btcwire.TxOut{}
-	for _, c := range n.wallet.Coins() {
-		coins[c.OutPoint] = btcwire.NewTxOut(int64(c.Value), c.Script) //nolint:gosec // at most all money
-	}
-	for _, in := range p.Tx.TxIn {
-		p.Spent = append(p.Spent, coins[in.PreviousOutPoint])
-	}
-	n.preparedMu.Lock()
-	defer n.preparedMu.Unlock()
-	if n.prepared == nil {
-		n.prepared = map[chainhash.Hash]Prepared{}
-	}
-	n.prepared[p.Tx.TxHash()] = p
-	return p, nil
+	return n.take(p.Tx.TxHash())
 }
 
-// take finds a transaction that was prepared and forgets it.
-func (n *Node) take(txid chainhash.Hash) (Prepared, error) {
-	n.preparedMu.Lock()
-	defer n.preparedMu.Unlock()
-	for id, p := range n.prepared {
-		if n.wallet.Height() > p.until { // others may have its coins
-			delete(n.prepared, id)
-		}
-	}
-	p, ok := n.prepared[txid]
-	if !ok {
+// take finds a transaction that was prepared.
+func (n *Node) take(txid chainhash.Hash) (p Prepared, err error) {
+	var ok bool
+	if p.Tx, p.Spent, p.name, ok = n.wallet.Prepared(txid); !ok {
 		return p, ErrNotPrepared
 	}
-	delete(n.prepared, txid)
 	return p, nil
 }
 
@@ -145,4 +129,54 @@ func (n *Node) Discard(ctx context.Context, txid chainhash.Hash) (Prepared, erro
 		return p, err
 	}
 	return p, nil
+}
+
+// commit writes an outcome of the wallet, which has counted it already.
+func commit[V any](ctx context.Context, n *Node, p durable.Pending[V]) (V, error) {
+	v, err := p.Commit(context.WithoutCancel(ctx), n.store)
+	if err != nil {
+		n.fatal(err)
+	}
+	return v, err
+}
+
+// Pick chooses coins for a transaction that somebody else makes, and keeps them for so
+// many blocks; zero: not at all. Errors: those of [wallet.Wallet.Pick].
+func (n *Node) Pick(ctx context.Context, p wallet.Pick, blocks uint32) (wallet.Picked, uint32, error) {
+	p.Keep = n.Reserve()
+	if blocks > 0 {
+		p.For = wallet.ByHand
+		p.Until = uint32(min(uint64(n.wallet.Height())+uint64(blocks)-1, 1<<31)) //nolint:gosec // bounded
+	}
+	pending, err := n.wallet.Pick(p)
+	if err != nil {
+		return wallet.Picked{}, 0, err
+	}
+	out, err := commit(ctx, n, pending)
+	return out, p.Until, err
+}
+
+// KeepCoins reserves coins. Error: [wallet.ErrNotFree].
+func (n *Node) KeepCoins(ctx context.Context, coins []btcwire.OutPoint, blocks uint32, more bool) ([]wallet.Held, error) {
+	pending, err := n.wallet.Keep(coins, blocks, more)
+	if err != nil {
+		return nil, err
+	}
+	return commit(ctx, n, pending)
+}
+
+// UnkeepCoins shortens reservations of coins that were asked for. Error:
+// [wallet.ErrNotFree].
+func (n *Node) UnkeepCoins(ctx context.Context, coins []btcwire.OutPoint, blocks uint32) ([]wallet.Held, error) {
+	pending, err := n.wallet.Unkeep(coins, blocks, func(what string) bool { return strings.HasPrefix(what, preparing) })
+	if err != nil {
+		return nil, err
+	}
+	return commit(ctx, n, pending)
+}
+
+// SendSigned sends a transaction that its caller has made and signed. What it spends of
+// ours counts as spent from then on. Error: [ErrBroadcast].
+func (n *Node) SendSigned(ctx context.Context, tx *btcwire.MsgTx) error {
+	return n.publish(ctx, Prepared{Funded: wallet.Funded{Tx: tx}, name: "sendpsbt"})
 }

@@ -178,7 +178,7 @@ var prepareCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "txprepare", Group: "bitcoin", Short: "make a transaction without sending it",
 		Long: "Makes a transaction that pays some addresses, and keeps its coins for it until txsend or txdiscard, 72 blocks at the " +
-			"most. After a restart of the node it is forgotten.",
+			"most, over a restart too.",
 		Errors:   []command.Code{command.FundCannotAfford, command.FundOutputIsDust, command.Failed},
 		Examples: []string{`txprepare '[{"bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080":"100000sat"}]'`},
 	}, txPrepare),

@@ -126,4 +126,4 @@ var Commands = slices.Concat([]command.Command{
 		Name: "listfunds", Group: "bitcoin", Short: "list coins and channel balances",
 		Long: "Lists the coins of the wallet, and what is ours in channels.", Errors: []command.Code{command.Failed}, Examples: []string{"listfunds"},
 	}, listFunds),
-}, sendCommands, prepareCommands)
+}, sendCommands, prepareCommands, psbtCommands, transactionCommands)

@@ -57,6 +57,7 @@ var sources = []*source{
 		table: "sendpays", command: "listsendpays", paged: true, by: map[string]string{"payment_hash": "payment_hash", "bolt11": "bolt11"},
 		empty: []string{"label TEXT", "bolt11 TEXT", "description TEXT", "bolt12 TEXT", "erroronion BLOB"},
 	},
+	{table: "transactions", command: "listtransactions", paged: true, empty: []string{"txindex INTEGER"}},
 }
 
 // pageRows is how many rows of a paged list are read at once.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
@@ -96,7 +97,9 @@ func (v *views) ask(ctx context.Context, n *node.Node, r sqlRequest) (sqlRespons
 	defer cancel()
 	s := &session{ctx: ctx, node: n, tables: map[string]*table{}, whole: map[*source]reflect.Value{}}
 	for _, t := range v.tables {
-		s.tables[t.name] = t
+		if strings.Contains(strings.ToLower(r.Query), t.name) { // it may be named: others need not be made
+			s.tables[t.name] = t
+		}
 	}
 	c, done, err := connect(ctx, s)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	btcwire "github.com/btcsuite/btcd/wire/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -178,6 +179,7 @@ func TestTheWalletAndTheSignersComeBackAsTheyWere(t *testing.T) {
 		Addresses: []wallet.AddressRow{{Kind: wallet.P2TR, Branch: 1, Index: 2, Script: []byte{3}, Address: "bcrt1"}},
 		Coins:     []wallet.CoinRow{{Value: 5, Script: []byte{3}, Height: 6, SpentBy: [32]byte{9}, ReservedFor: "x", ReservedUntil: 10}},
 		Txs:       []wallet.TxRow{{Txid: [32]byte{4}, Number: 1, Raw: []byte{5}, Label: "l", Height: 6, Abandoned: true}},
+		Number:    1,
 	}
 	signer := keys.SignerRow{KeyIndex: 3, Signed: 4, SignedHash: [32]byte{5}, Revoked: 2}
 	for range 2 { // the second time they are replaced
@@ -189,6 +191,15 @@ func TestTheWalletAndTheSignersComeBackAsTheyWere(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	// What no reorganization reaches is not read again; the list has it.
+	later := wallet.TipRow{Height: 106, Highest: 106}
+	write(t, s, later, wallet.CoinRow{OutPoint: btcwire.OutPoint{Index: 1}, Script: []byte{3}, Height: 5, SpentHeight: 6})
+	if got, err = s.Wallet(t.Context()); err != nil || len(got.Txs) != 0 || len(got.Coins) != 1 || got.Number != 1 {
+		t.Errorf("%+v %v", got, err)
+	}
+	if list, err := s.Transactions(t.Context(), 0, 10); err != nil || len(list) != 1 || list[0].Label != "l" {
+		t.Errorf("%+v %v", list, err)
 	}
 	if r, ok, err := s.Signer(t.Context(), 3); err != nil || !ok || r != signer {
 		t.Errorf("%+v, %v", r, err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -50,7 +51,29 @@ func (s *Store) Signer(ctx context.Context, keyIndex uint32) (keys.SignerRow, bo
 	})
 }
 
-// Wallet reads the wallet's rows.
+func walletTx(c *columns, t db.WalletTx) wallet.TxRow {
+	row := wallet.TxRow{
+		Txid: chainhash.Hash{}, Number: unsigned[uint64](t.Number), Raw: t.Raw, Label: t.Label,
+		Height: unsigned[uint32](t.Height), Conflict: unsigned[uint32](t.Conflict), Abandoned: t.Abandoned != 0,
+	}
+	c.fixed(row.Txid[:], t.Txid)
+	return row
+}
+
+// Transactions reads those that we published, and those of others in blocks that moved
+// coins of ours, from a number on.
+func (s *Store) Transactions(ctx context.Context, from uint64, limit int) ([]wallet.TxRow, error) {
+	rows, err := s.q.TxsFrom(ctx, db.TxsFromParams{Number: integer(from), Limit: int64(limit)})
+	var c columns
+	out := make([]wallet.TxRow, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, walletTx(&c, r))
+	}
+	return out, errors.Join(err, c.err)
+}
+
+// Wallet reads the wallet's rows: all but coins and transactions that were spent and
+// confirmed too long ago for any reorganization.
 func (s *Store) Wallet(ctx context.Context) (out wallet.Rows, err error) {
 	err = s.view(ctx, func(q *db.Queries) error {
 		addresses, err := q.Addresses(ctx)
@@ -63,7 +86,15 @@ func (s *Store) Wallet(ctx context.Context) (out wallet.Rows, err error) {
 				Script: a.Script, Address: a.Address,
 			})
 		}
-		coins, err := q.Coins(ctx)
+		tip, err := q.Tip(ctx)
+		out.Tip, _, err = maybe(tip, err, func(r db.TipRow) (wallet.TipRow, error) {
+			return wallet.TipRow{Height: unsigned[uint32](r.Height), Highest: unsigned[uint32](r.Highest)}, nil
+		})
+		if err != nil {
+			return err
+		}
+		settled := int64(out.Tip.Highest) - wallet.Depth // no reorganization reaches it
+		coins, err := q.Coins(ctx, settled)
 		if err != nil {
 			return err
 		}
@@ -79,25 +110,18 @@ func (s *Store) Wallet(ctx context.Context) (out wallet.Rows, err error) {
 			c.fixed(row.SpentBy[:], k.SpentBy)
 			out.Coins = append(out.Coins, row)
 		}
-		txs, err := q.Txs(ctx)
+		txs, err := q.Txs(ctx, settled)
 		if err != nil {
 			return err
 		}
 		for _, t := range txs {
-			row := wallet.TxRow{
-				Txid: chainhash.Hash{}, Number: unsigned[uint64](t.Number), Raw: t.Raw, Label: t.Label,
-				Height: unsigned[uint32](t.Height), Conflict: unsigned[uint32](t.Conflict), Abandoned: t.Abandoned != 0,
-			}
-			c.fixed(row.Txid[:], t.Txid)
-			out.Txs = append(out.Txs, row)
+			out.Txs = append(out.Txs, walletTx(&c, t))
 		}
-		tip, err := q.Tip(ctx)
-		out.Tip, _, err = maybe(tip, err, func(r db.TipRow) (wallet.TipRow, error) {
-			return wallet.TipRow{Height: unsigned[uint32](r.Height), Highest: unsigned[uint32](r.Highest)}, nil
-		})
+		last, err := q.LastTx(ctx)
 		if err != nil {
 			return err
 		}
+		out.Number = unsigned[uint64](last)
 		return c.err
 	})
 	return out, err

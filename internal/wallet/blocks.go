@@ -86,8 +86,10 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 			own.Height = height
 			c.tx(own)
 		}
+		moves := false // a coin of ours
 		for _, in := range tx.TxIn {
 			if coin := w.coins[in.PreviousOutPoint]; coin != nil {
+				moves = true
 				coin.SpentBy, coin.SpentHeight = txid, height
 				c.coin(coin)
 				seen.spent = append(seen.spent, coin)
@@ -96,14 +98,22 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 				if other.Txid != txid && other.Conflict == 0 {
 					other.Conflict = height
 					c.tx(other)
-					seen.lost = append(seen.lost, other)
+					if other.Label != "" {
+						seen.lost = append(seen.lost, other)
+					}
 				}
 			}
 		}
 		for _, coin := range w.receive(tx, txid) {
+			moves = true
 			coin.Height = height
 			c.coin(coin)
 			seen.received = append(seen.received, coin)
+		}
+		if moves && w.txs[txid] == nil { // others made it: it is kept for its owner to look at
+			other := w.own(tx, "")
+			other.Height, other.Abandoned = height, true
+			c.tx(other)
 		}
 	}
 	w.settle(c)
@@ -318,17 +328,7 @@ func (w *Wallet) Publish(tx *btcwire.MsgTx, label string) durable.Pending[*btcwi
 	defer w.mu.Unlock()
 	c := newChanges()
 	txid := tx.TxHash()
-	own := w.txs[txid]
-	if own == nil {
-		w.number++
-		raw := serialize(tx)
-		parsed, err := parse(raw)
-		if err != nil {
-			panic("wallet: " + err.Error()) // it was just written
-		}
-		own = &ownTx{TxRow{Txid: txid, Number: w.number, Raw: raw, Label: label}, parsed}
-		w.txs[txid] = own
-	}
+	own := w.own(tx, label)
 	own.Abandoned = false
 	c.tx(own)
 	// A block may have it, or another that spends the same, already.
@@ -351,6 +351,26 @@ func (w *Wallet) Publish(tx *btcwire.MsgTx, label string) durable.Pending[*btcwi
 	}
 	w.settle(c)
 	return durable.Hold(tx, c.all()...)
+}
+
+// own is a transaction's row, a new one when there is none.
+func (w *Wallet) own(tx *btcwire.MsgTx, label string) *ownTx {
+	txid := tx.TxHash()
+	own := w.txs[txid]
+	if own == nil {
+		w.number++
+		raw := serialize(tx)
+		parsed, err := parse(raw)
+		if err != nil {
+			panic("wallet: " + err.Error()) // it was just written
+		}
+		own = &ownTx{TxRow{Txid: txid, Number: w.number, Raw: raw}, parsed}
+		w.txs[txid] = own
+	}
+	if own.Label == "" {
+		own.Label = label
+	}
+	return own
 }
 
 // Abandon gives up a published transaction that no block has: its inputs are

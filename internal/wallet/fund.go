@@ -75,6 +75,7 @@ type Request struct {
 	For      string             // what the coins are reserved for; not empty
 	Until    uint32             // height at which the reservation ends; 0: 72 blocks from now
 	Keep     amount.Satoshi     // what must stay in the wallet, change included: see [Reserve]
+	Prepare  bool               // the transaction is stored with the reservation, for [Wallet.Prepared]
 }
 
 // Funded is a signed transaction that was not broadcast. All its inputs are
@@ -133,6 +134,11 @@ func (w *Wallet) Fund(r Request) (durable.Pending[Funded], error) {
 		coin := w.coins[in.PreviousOutPoint]
 		coin.ReservedFor, coin.ReservedUntil = r.For, until
 		c.coin(coin)
+	}
+	if r.Prepare {
+		own := w.own(f.Tx, r.For)
+		own.Abandoned = true
+		c.tx(own)
 	}
 	return durable.Hold(f, c.all()...), nil
 }

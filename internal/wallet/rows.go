@@ -53,15 +53,16 @@ type CoinRow struct {
 // Table implements durable.Row.
 func (CoinRow) Table() string { return "wallet_coins" }
 
-// TxRow is a transaction that we published. Key: Txid. It is written whole.
+// TxRow is a transaction that we published or are to publish, or one of others in a block
+// that moved a coin of ours. Key: Txid. It is written whole.
 type TxRow struct {
 	Txid      chainhash.Hash
-	Number    uint64 // counts published transactions from 1 up
+	Number    uint64 // counts transactions from 1 up
 	Raw       []byte // as broadcast, with its witnesses
-	Label     string
+	Label     string // why we made it; empty: others did
 	Height    uint32 // of its block; zero: in none
 	Conflict  uint32 // height of the first block that spends an input of it otherwise; zero: none
-	Abandoned bool   // it is not to confirm any more, and is not broadcast again
+	Abandoned bool   // it is not ours to broadcast: it was given up, is only prepared, or others made it
 }
 
 // Table implements durable.Row.
@@ -83,4 +84,5 @@ type Rows struct {
 	Addresses []AddressRow
 	Coins     []CoinRow
 	Txs       []TxRow
+	Number    uint64 // of the last transaction, in Txs or not
 }

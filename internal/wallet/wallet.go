@@ -71,6 +71,7 @@ func Load(cfg Config, rows Rows) (*Wallet, error) {
 		next:      make(map[branch]uint32),
 		coins:     make(map[btcwire.OutPoint]*CoinRow, len(rows.Coins)),
 		txs:       make(map[chainhash.Hash]*ownTx, len(rows.Txs)),
+		number:    rows.Number,
 	}
 	for _, a := range rows.Addresses {
 		w.remember(a)

@@ -261,6 +261,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastRuneStmt, err = db.PrepareContext(ctx, lastRune); err != nil {
 		return nil, fmt.Errorf("error preparing query LastRune: %w", err)
 	}
+	if q.lastTxStmt, err = db.PrepareContext(ctx, lastTx); err != nil {
+		return nil, fmt.Errorf("error preparing query LastTx: %w", err)
+	}
 	if q.latestPaymentsStmt, err = db.PrepareContext(ctx, latestPayments); err != nil {
 		return nil, fmt.Errorf("error preparing query LatestPayments: %w", err)
 	}
@@ -416,6 +419,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.txsStmt, err = db.PrepareContext(ctx, txs); err != nil {
 		return nil, fmt.Errorf("error preparing query Txs: %w", err)
+	}
+	if q.txsFromStmt, err = db.PrepareContext(ctx, txsFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query TxsFrom: %w", err)
 	}
 	if q.updateChannelStmt, err = db.PrepareContext(ctx, updateChannel); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateChannel: %w", err)
@@ -826,6 +832,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastRuneStmt: %w", cerr)
 		}
 	}
+	if q.lastTxStmt != nil {
+		if cerr := q.lastTxStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastTxStmt: %w", cerr)
+		}
+	}
 	if q.latestPaymentsStmt != nil {
 		if cerr := q.latestPaymentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing latestPaymentsStmt: %w", cerr)
@@ -1086,6 +1097,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing txsStmt: %w", cerr)
 		}
 	}
+	if q.txsFromStmt != nil {
+		if cerr := q.txsFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing txsFromStmt: %w", cerr)
+		}
+	}
 	if q.updateChannelStmt != nil {
 		if cerr := q.updateChannelStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateChannelStmt: %w", cerr)
@@ -1219,6 +1235,7 @@ type Queries struct {
 	invoicesToExpireStmt          *sql.Stmt
 	lastAttemptStmt               *sql.Stmt
 	lastRuneStmt                  *sql.Stmt
+	lastTxStmt                    *sql.Stmt
 	latestPaymentsStmt            *sql.Stmt
 	liveAttemptsStmt              *sql.Stmt
 	liveHTLCsStmt                 *sql.Stmt
@@ -1271,6 +1288,7 @@ type Queries struct {
 	termsStmt                     *sql.Stmt
 	tipStmt                       *sql.Stmt
 	txsStmt                       *sql.Stmt
+	txsFromStmt                   *sql.Stmt
 	updateChannelStmt             *sql.Stmt
 	updateHTLCStmt                *sql.Stmt
 	updatesStmt                   *sql.Stmt
@@ -1359,6 +1377,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		invoicesToExpireStmt:          q.invoicesToExpireStmt,
 		lastAttemptStmt:               q.lastAttemptStmt,
 		lastRuneStmt:                  q.lastRuneStmt,
+		lastTxStmt:                    q.lastTxStmt,
 		latestPaymentsStmt:            q.latestPaymentsStmt,
 		liveAttemptsStmt:              q.liveAttemptsStmt,
 		liveHTLCsStmt:                 q.liveHTLCsStmt,
@@ -1411,6 +1430,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		termsStmt:                     q.termsStmt,
 		tipStmt:                       q.tipStmt,
 		txsStmt:                       q.txsStmt,
+		txsFromStmt:                   q.txsFromStmt,
 		updateChannelStmt:             q.updateChannelStmt,
 		updateHTLCStmt:                q.updateHTLCStmt,
 		updatesStmt:                   q.updatesStmt,

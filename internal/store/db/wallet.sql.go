@@ -43,11 +43,11 @@ func (q *Queries) Addresses(ctx context.Context) ([]WalletAddress, error) {
 }
 
 const coins = `-- name: Coins :many
-SELECT txid, output, value_sat, script, coinbase, height, spent_by, spent_height, reserved_for, reserved_until FROM wallet_coins
+SELECT txid, output, value_sat, script, coinbase, height, spent_by, spent_height, reserved_for, reserved_until FROM wallet_coins WHERE spent_height = 0 OR spent_height > ?1
 `
 
-func (q *Queries) Coins(ctx context.Context) ([]WalletCoin, error) {
-	rows, err := q.query(ctx, q.coinsStmt, coins)
+func (q *Queries) Coins(ctx context.Context, settled int64) ([]WalletCoin, error) {
+	rows, err := q.query(ctx, q.coinsStmt, coins, settled)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +78,17 @@ func (q *Queries) Coins(ctx context.Context) ([]WalletCoin, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const lastTx = `-- name: LastTx :one
+SELECT CAST(coalesce(max(number), 0) AS INTEGER) AS number FROM wallet_txs
+`
+
+func (q *Queries) LastTx(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.lastTxStmt, lastTx)
+	var number int64
+	err := row.Scan(&number)
+	return number, err
 }
 
 const putAddress = `-- name: PutAddress :exec
@@ -242,11 +253,51 @@ func (q *Queries) Tip(ctx context.Context) (TipRow, error) {
 }
 
 const txs = `-- name: Txs :many
-SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs ORDER BY number
+SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs WHERE height = 0 OR height > ?1 ORDER BY number
 `
 
-func (q *Queries) Txs(ctx context.Context) ([]WalletTx, error) {
-	rows, err := q.query(ctx, q.txsStmt, txs)
+func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
+	rows, err := q.query(ctx, q.txsStmt, txs, settled)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []WalletTx{}
+	for rows.Next() {
+		var i WalletTx
+		if err := rows.Scan(
+			&i.Txid,
+			&i.Number,
+			&i.Raw,
+			&i.Label,
+			&i.Height,
+			&i.Conflict,
+			&i.Abandoned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const txsFrom = `-- name: TxsFrom :many
+SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?
+`
+
+type TxsFromParams struct {
+	Number int64
+	Limit  int64
+}
+
+func (q *Queries) TxsFrom(ctx context.Context, arg TxsFromParams) ([]WalletTx, error) {
+	rows, err := q.query(ctx, q.txsFromStmt, txsFrom, arg.Number, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ ON CONFLICT (txid, output) DO UPDATE SET
     reserved_until = excluded.reserved_until;
 
 -- name: Coins :many
-SELECT * FROM wallet_coins;
+SELECT * FROM wallet_coins WHERE spent_height = 0 OR spent_height > sqlc.arg(settled);
 
 -- name: PutTx :exec
 INSERT INTO wallet_txs (txid, number, raw, label, height, conflict, abandoned) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -30,7 +30,13 @@ ON CONFLICT (txid) DO UPDATE SET
     conflict = excluded.conflict, abandoned = excluded.abandoned;
 
 -- name: Txs :many
-SELECT * FROM wallet_txs ORDER BY number;
+SELECT * FROM wallet_txs WHERE height = 0 OR height > sqlc.arg(settled) ORDER BY number;
+
+-- name: TxsFrom :many
+SELECT * FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?;
+
+-- name: LastTx :one
+SELECT CAST(coalesce(max(number), 0) AS INTEGER) AS number FROM wallet_txs;
 
 -- name: PutTip :exec
 INSERT INTO wallet_tip (id, height, highest) VALUES (1, ?, ?)
