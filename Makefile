@@ -44,10 +44,17 @@ sim: ## the simulation: SEEDS runs, FOR=1h at the most, and what of the protocol
 mutants: ## faults put in on purpose, and what notices each; ROOM=folder: which of its rules no test guards
 	$(GO) build -C tools -o /tmp/leyden-mutants ./mutants && /tmp/leyden-mutants $(if $(ROOM),$(ROOM),-timeout 10m -faults tools/mutants/faults.txt)
 
+SCREENSHOTS ?= /tmp/leyden-screenshots
+screenshots: ## each page in light, dark, narrow and wide, as pictures in SCREENSHOTS; and the README's in docs/pictures
+	@rm -rf $(SCREENSHOTS) && mkdir -p $(SCREENSHOTS) docs/pictures
+	LEYDEN_CI=1 SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 -run 'TestEveryPageFits' ./web
+	cp $(SCREENSHOTS)/receive-with-qr.png $(SCREENSHOTS)/inside-a-payment.png docs/pictures
+	@ls $(SCREENSHOTS)
+
 interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its time
 	cd interop && export BITCOIND=$${BITCOIND:-$$(../.ci/bitcoind)} && $(GO) build -o /tmp/leyden-table ./table && \
 		$(GO) test -count=1 -json -timeout 90m $(INTEROPFLAGS) . | /tmp/leyden-table
 
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help build demo test race vet lint generate docs fuzz sim mutants interop check
+.PHONY: help build demo test race vet lint generate docs fuzz sim mutants screenshots interop check

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,10 +37,12 @@ type house struct {
 	http  *httptest.Server
 }
 
+var colors = map[string][3]byte{"alice": {0xe8, 0x4a, 0x5f}, "bob": {0x2a, 0x9d, 0x8f}, "carol": {0xe9, 0xc4, 0x6a}}
+
 func newHouse(t *testing.T, c *regtest.Chain, alias string) *house {
 	t.Helper()
 	n, err := node.Open(context.Background(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
+		Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: alias, Color: colors[alias], Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
@@ -75,8 +78,17 @@ func newChain(t *testing.T) *regtest.Chain {
 // couple is Alice, who has a channel to Bob.
 func couple(t *testing.T) (alice, bob *house) {
 	t.Helper()
+	row := inARow(t, "alice", "bob")
+	return row[0], row[1]
+}
+
+// inARow is houses each of which has a channel to the next one.
+func inARow(t *testing.T, names ...string) (row []*house) {
+	t.Helper()
 	c := newChain(t)
-	alice, bob = newHouse(t, c, "alice"), newHouse(t, c, "bob")
+	for _, name := range names {
+		row = append(row, newHouse(t, c, name))
+	}
 	mine := func(blocks int) {
 		t.Helper()
 		if _, err := c.Mine(blocks, nil); err != nil {
@@ -87,32 +99,38 @@ func couple(t *testing.T) (alice, bob *house) {
 			t.Fatal(err)
 		}
 		until(t, "the nodes have seen the blocks", func() bool {
-			return alice.node.Synced() == tip.Height && bob.node.Synced() == tip.Height
+			return !slices.ContainsFunc(row, func(h *house) bool { return h.node.Synced() != tip.Height })
 		})
 	}
-	var made struct{ Bech32 string }
-	alice.ask(t, &made, "newaddr")
-	a, err := address.DecodeAddress(made.Bech32, c.Params())
-	if err != nil {
-		t.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Send(script, 2_000_000); err != nil {
-		t.Fatal(err)
+	for _, h := range row[:len(row)-1] {
+		var made struct{ Bech32 string }
+		h.ask(t, &made, "newaddr")
+		a, err := address.DecodeAddress(made.Bech32, c.Params())
+		if err != nil {
+			t.Fatal(err)
+		}
+		script, err := txscript.PayToAddrScript(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Send(script, 2_000_000); err != nil {
+			t.Fatal(err)
+		}
 	}
 	mine(1)
-	alice.ask(t, nil, "connect", bob.node.ID().String()+"@"+bob.node.Addr().String())
-	alice.ask(t, nil, "fundchannel", bob.node.ID().String(), "1000000")
+	for i, h := range row[:len(row)-1] {
+		h.ask(t, nil, "connect", row[i+1].node.ID().String()+"@"+row[i+1].node.Addr().String())
+		h.ask(t, nil, "fundchannel", row[i+1].node.ID().String(), "1000000")
+	}
 	mine(6)
-	until(t, "both directions of the channel are known", func() bool {
-		var known struct{ Channels []json.RawMessage }
-		alice.ask(t, &known, "listchannels")
-		return len(known.Channels) == 2
-	})
-	return alice, bob
+	for _, h := range row {
+		until(t, "both directions of each channel are known", func() bool {
+			var known struct{ Channels []json.RawMessage }
+			h.ask(t, &known, "listchannels")
+			return len(known.Channels) == 2*(len(row)-1)
+		})
+	}
+	return row
 }
 
 // until looks again and again until something is so.

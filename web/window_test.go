@@ -225,11 +225,19 @@ func TestNoTextOfAnInvoiceBreaksAPage(t *testing.T) {
 	}
 }
 
-// fits says that nothing of a page is wider than its window.
+// fits says that nothing of a page is wider than its window, or than the box in
+// which it stands.
 func (w *window) fits(what string) {
 	w.t.Helper()
-	if over := js[int](w, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-		wide := js[[]string](w, `[...document.querySelectorAll("main *, header *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 5).map(e => e.tagName + "." + e.className)`)
-		w.t.Errorf("%s is %d pixels too wide: %v", what, over, wide)
+	wide := js[[]string](w, `(() => {
+		const name = e => e.tagName.toLowerCase() + (e.className.baseVal ?? e.className ? "." + (e.className.baseVal ?? e.className) : "");
+		const page = document.documentElement, over = [];
+		if (page.scrollWidth > page.clientWidth) over.push("the page, by " + (page.scrollWidth - page.clientWidth));
+		for (const e of document.querySelectorAll("main *, header *"))
+			if (e.clientWidth && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible" && getComputedStyle(e).display !== "inline") over.push(name(e));
+		return over.slice(0, 5);
+	})()`)
+	if len(wide) > 0 {
+		w.t.Errorf("%s: too wide: %v", what, wide)
 	}
 }

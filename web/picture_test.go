@@ -1,0 +1,118 @@
+package web
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// looks are the ways in which each page is shown: how wide the window is, and which
+// colours the system prefers.
+var looks = []struct {
+	name   string
+	width  int64
+	height int64
+	colour string
+}{{"light", 1280, 800, "light"}, {"dark", 1280, 800, "dark"}, {"narrow", 360, 740, "light"}, {"narrow-dark", 360, 740, "dark"}, {"wide", 2560, 1440, "light"}}
+
+// colours sets those that the system prefers.
+func (w *window) colours(preferred string) {
+	w.t.Helper()
+	call(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: preferred}},
+	})
+}
+
+// Each page as it is shown, also as pictures in the folder that SCREENSHOTS names
+// (make screenshots), to be looked at.
+func TestEveryPageFitsEachWindow(t *testing.T) {
+	if !haveChromium(t) {
+		return
+	}
+	folder := os.Getenv("SCREENSHOTS")
+	row := inARow(t, "alice", "carol", "bob")
+	alice, carol, bob := row[0], row[1], row[2]
+	made := map[string]string{} // the text of an invoice by its description
+	hash := map[string]string{}
+	for _, i := range []struct{ amount, label, description string }{
+		{"21000sat", "espresso-1", "One espresso"}, {"250000sat", "shirt-1", "1 t-shirt, size M"}, {"any", "donations", "Thank you for the music"},
+		{"1500sat", "tea-7", "شاي بالنعناع"}, {"900000sat", "bicycle", "A used bicycle, with lights, a lock and a bell that rings"},
+		{"12000sat", "order-31", "2 cups of Ethiopian coffee"},
+	} {
+		var out struct {
+			Hash string `json:"payment_hash"`
+			Text string `json:"bolt11"`
+		}
+		bob.ask(t, &out, "invoice", i.amount, i.label, i.description)
+		made[i.label], hash[i.label] = out.Text, out.Hash
+	}
+	for _, label := range []string{"espresso-1", "shirt-1", "tea-7"} {
+		alice.ask(t, nil, "pay", made[label])
+	}
+	a, b, c := alice.windowIn(t), bob.windowIn(t), carol.windowIn(t)
+	until(t, "the last step is there", func() bool {
+		var seen struct{ Traces []trace }
+		alice.ask(t, &seen, "traces", hash["shirt-1"])
+		return len(seen.Traces) > 0 && seen.Traces[len(seen.Traces)-1].Step == "close HTLC signed"
+	})
+	for _, p := range []struct {
+		name string
+		w    *window
+		path string
+	}{
+		{"home", b, "/"},
+		{"home-of-who-pays", a, "/"},
+		{"receive", b, "/receive"},
+		{"invoice", b, "/invoices/" + hash["bicycle"]},
+		{"invoice-any", b, "/invoices/" + hash["donations"]},
+		{"invoice-paid", b, "/invoices/" + hash["shirt-1"]},
+		{"invoices", b, "/invoices"},
+		{"invoices-none", b, "/invoices?text=nothing+like+it"},
+		{"pay", a, "/pay"},
+		{"pay-decoded", a, "/pay?invoice=" + made["donations"]},
+		{"pay-wrong", a, "/pay?invoice=lnbc1wrong"},
+		{"pay-paid", a, "/pay?invoice=" + made["shirt-1"]},
+		{"payment", a, "/payments/" + hash["shirt-1"]},
+		{"payments", a, "/payments"},
+		{"inside", a, "/inside/" + hash["shirt-1"]},
+		{"inside-forwarder", c, "/inside/" + hash["shirt-1"]},
+		{"inside-payee", b, "/inside/" + hash["shirt-1"]},
+		{"channels", c, "/channels"},
+		{"notfound", a, "/nothing"},
+		{"login", alice.window(t), "/login"},
+	} {
+		p.w.open(p.path)
+		for _, look := range looks {
+			p.w.size(look.width, look.height)
+			p.w.fits(p.name + ", " + look.name)
+			if folder != "" {
+				p.w.colours(look.colour)
+				p.w.picture(filepath.Join(folder, p.name+"-"+look.name+".png"), chromedp.FullScreenshot(100))
+			}
+		}
+	}
+	if folder == "" {
+		return
+	}
+	for _, p := range []struct {
+		name, path string
+		w          *window
+		height     int64
+	}{{"receive-with-qr", "/invoices/" + hash["order-31"], b, 1010}, {"inside-a-payment", "/inside/" + hash["shirt-1"], a, 900}} {
+		p.w.colours("light")
+		p.w.size(900, p.height)
+		p.w.open(p.path)
+		p.w.picture(filepath.Join(folder, p.name+".png"), chromedp.CaptureScreenshot())
+	}
+}
+
+func (w *window) picture(path string, of chromedp.Action[[]byte]) {
+	w.t.Helper()
+	if err := os.WriteFile(path, get(w, of), 0o600); err != nil {
+		w.t.Fatal(fmt.Errorf("a picture: %w", err))
+	}
+}
