@@ -86,6 +86,7 @@ var floors = map[string]int{
 	"api/peers":                7,
 	"api/onchain":              7,
 	"api/runes":                7,
+	"api/events":               7,
 	"api/system":               7,
 	"api/query":                7,
 	"api":                      8,

@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/api/backups"
 	"github.com/leyden-ln/leyden/api/channels"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/api/events"
 	"github.com/leyden-ln/leyden/api/invoices"
 	"github.com/leyden-ln/leyden/api/onchain"
 	"github.com/leyden-ln/leyden/api/payments"
@@ -25,7 +26,7 @@ var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, runes.Commands, system.Commands,
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, runes.Commands, events.Commands, system.Commands,
 	)
 	table = slices.Concat(table, query.Commands(table), ownCommands())
 }

@@ -43,8 +43,8 @@ func (c *Command) Page() string {
 	return b.String()
 }
 
-// rooms is the path under which the types of commands are.
-const rooms = "github.com/leyden-ln/leyden/api"
+// rooms are the paths under which the types of commands' rows are.
+var rooms = []string{"github.com/leyden-ln/leyden/api", "github.com/leyden-ln/leyden/internal/events"}
 
 // fields lists a result's fields, those of rows behind the list's name.
 func fields(b *strings.Builder, t reflect.Type, prefix string) {
@@ -57,7 +57,7 @@ func fields(b *strings.Builder, t reflect.Type, prefix string) {
 			}
 			ft = ft.Elem()
 		}
-		inside := ft.Kind() == reflect.Struct && strings.HasPrefix(ft.PkgPath(), rooms)
+		inside := ft.Kind() == reflect.Struct && slices.ContainsFunc(rooms, func(room string) bool { return strings.HasPrefix(ft.PkgPath(), room) })
 		if f.Anonymous {
 			fields(b, ft, prefix)
 			continue

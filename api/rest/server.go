@@ -29,6 +29,15 @@ const (
 type Server struct {
 	Node *node.Node
 	Log  *slog.Logger
+
+	making sync.Once
+	stream chan struct{}
+}
+
+// streams holds a token for each stream of events.
+func (s *Server) streams() chan struct{} {
+	s.making.Do(func() { s.stream = make(chan struct{}, maxStreams) })
+	return s.stream
 }
 
 // Listen opens the port, with the certificate in the data folder, which is made when it
@@ -70,6 +79,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/{command}", s.command)
+	m.HandleFunc("GET /v1/events", s.events)
 	m.HandleFunc("GET /v1/openapi.json", s.openAPI)
 	m.HandleFunc("GET /{$}", s.page)
 	m.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { nothingHere(w) })

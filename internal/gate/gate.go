@@ -184,6 +184,18 @@ func (g *Gate) Admit(ctx context.Context, text string, c *runes.Call) (*runes.Ru
 	return r, nil
 }
 
+// Holds says whether a rune that was admitted to something that lasts is still good for
+// it. It counts as no use, and no rate matters.
+func (g *Gate) Holds(text string, c *runes.Call) bool {
+	r, err := runes.Decode(text)
+	if err != nil || !g.Ours(r) {
+		return false
+	}
+	id, ok := r.ID()
+	c.Now, c.LastUsed = g.cfg.Now(), time.Time{}
+	return ok && !runes.Within(g.Revoked(), id) && r.Check(c) == nil
+}
+
 // judge says whether a use that is permitted is to be written.
 func (g *Gate) judge(r *runes.Rune, id uint64, c *runes.Call) (write bool, err error) {
 	g.mu.Lock()

@@ -100,6 +100,9 @@ func TestRunesAreNumberedJudgedAndRevokedOverARestart(t *testing.T) {
 	if err := g.Revoke(t.Context(), runes.Range{First: 0, Last: 0}); err != nil {
 		t.Fatal(err)
 	}
+	if g.Holds(free.Encode(), call("pay")) || !g.Holds(paced.Encode(), call("pay")) || g.Holds(reads.Encode(), call("pay")) || g.Holds("", call("pay")) {
+		t.Error("what is still good")
+	}
 	derived := free.Clone()
 	if err := derived.Restrict(restriction(t, "method=pay")); err != nil {
 		t.Fatal(err)

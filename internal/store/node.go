@@ -50,3 +50,6 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]events.E
 		}, nil
 	})
 }
+
+// LastEvent is the index of the newest event; zero: there is none.
+func (s *Store) LastEvent(ctx context.Context) (uint64, error) { return s.sequence(ctx, "events") }
