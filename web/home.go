@@ -52,23 +52,11 @@ func (v *visit) readHome() (page pageHome, err error) {
 	if at := slices.Concat(info.Address, info.Binding); len(at) > 0 {
 		page.Address = info.ID + "@" + at[0].String()
 	}
-	var coins struct {
-		Outputs []struct {
-			Amount amount.MilliSatoshi `json:"amount_msat"`
-			Status string
-		}
-	}
-	if err := v.run(v.ctx(), &coins, "listfunds"); err != nil {
+	coins, err := v.coins()
+	if err != nil {
 		return page, err
 	}
-	for _, o := range coins.Outputs {
-		switch o.Status {
-		case "confirmed":
-			page.OnChain += o.Amount // no more than there are bitcoins
-		case "unconfirmed", "immature":
-			page.Unconfirmed += o.Amount
-		}
-	}
+	page.OnChain, page.Unconfirmed = coins.Confirmed, coins.Unconfirmed
 	rows, err := v.listChannels()
 	if err != nil {
 		return page, err
@@ -115,11 +103,7 @@ func (v *visit) readRecent(page *pageHome) error {
 			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Received, At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
 		})
 	}
-	last, err := v.lastPayment()
-	if err != nil {
-		return err
-	}
-	pays, _, err := v.olderThan(last+1, "", recently)
+	pays, _, err := older(v, paysList, "", "", recently)
 	if err != nil {
 		return err
 	}
@@ -156,21 +140,4 @@ func (v *visit) homeLive() error {
 		b, err := v.fragment("home", "home-now", &page)
 		return b, false, err
 	}, changes.wait)
-}
-
-// pageChannels is the channels and their sums.
-type pageChannels struct {
-	funds
-	Channels []channelRow
-}
-
-func (v *visit) channels() error {
-	rows, err := v.listChannels()
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		rows[i].Alias = v.s.alias(v.ctx(), rows[i].PeerID)
-	}
-	return v.show("channels", pageChannels{sums(rows), rows})
 }

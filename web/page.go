@@ -85,7 +85,10 @@ var menu = []entry{
 	{"pay", "/pay", []string{"pay"}},
 	{"invoices", "/invoices", []string{"invoices", "invoice"}},
 	{"payments", "/payments", []string{"payments", "payment", "inside"}},
-	{"channels", "/channels", []string{"channels"}},
+	{"channels", "/channels", []string{"channels", "open", "terms", "close"}},
+	{"forwards", "/forwards", []string{"forwards"}},
+	{"onchain", "/onchain", []string{"onchain"}},
+	{"settings", "/settings", []string{"settings"}},
 }
 
 // frame is what every page has.

@@ -326,10 +326,7 @@ func (v *visit) receiptFile() error {
 	if err != nil {
 		return err
 	}
-	v.w.Header().Set("Content-Type", "application/json")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+hash[:16]+`.json"`)
-	_, err = v.w.Write(append(r, '\n'))
-	return err
+	return v.file("receipt-"+hash[:16]+".json", r)
 }
 
 // pagePayments is a page of the payments, the newest first.
@@ -343,87 +340,12 @@ type pagePayments struct {
 	First    bool
 }
 
-// windowOfStatus is how many payments one page looks at for those of a status.
-const windowOfStatus = 1000
-
-// lastPayment is the index of the newest payment; 0 when there is none. The list is by
-// index from one on, so that the last is found by halving.
-func (v *visit) lastPayment() (uint64, error) {
-	from := func(start uint64) (bool, error) {
-		var out listed
-		err := v.s.call(v.ctx(), &out, "listpays", arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", "1"})
-		return len(out.Pays) > 0, err
-	}
-	high := uint64(1)
-	for {
-		some, err := from(high)
-		if err != nil {
-			return 0, err
-		}
-		if !some {
-			break
-		}
-		high *= 2
-	}
-	low := high / 2 // there is one at low or above, or low is 0
-	for low+1 < high {
-		middle := low + (high-low)/2
-		some, err := from(middle)
-		if err != nil {
-			return 0, err
-		}
-		if some {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return low, nil
-}
-
-// olderThan lists up to limit payments with an index below before, the newest first,
-// and where to go on; 0 when there are no more.
-func (v *visit) olderThan(before uint64, status string, limit int) (rows []paymentRow, next uint64, err error) {
-	window := uint64(limit) //nolint:gosec // a constant of ours
-	if status != "" {
-		window = windowOfStatus
-	}
-	start := max(before-min(before, window), 1)
-	args := given(arg{"status", status})
-	args = append(args, arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", strconv.FormatUint(window, 10)})
-	var out listed
-	if err := v.run(v.ctx(), &out, "listpays", args...); err != nil {
-		return nil, 0, err
-	}
-	next = start
-	for i := len(out.Pays) - 1; i >= 0; i-- {
-		if out.Pays[i].Created >= before {
-			continue
-		}
-		if rows = append(rows, out.Pays[i]); len(rows) == limit {
-			next = out.Pays[i].Created
-			break
-		}
-	}
-	if next <= 1 {
-		next = 0
-	}
-	return rows, next, nil
-}
-
 func (v *visit) payments() error {
 	q := v.r.URL.Query()
 	page := pagePayments{Status: q.Get("status"), Statuses: []string{"", "pending", "complete", "failed"}, First: q.Get("before") == ""}
-	before, err := strconv.ParseUint(q.Get("before"), 10, 62)
-	if err != nil {
-		last, err := v.lastPayment()
-		if err != nil {
-			return err
-		}
-		before = last + 1
-	}
 	var next uint64
-	if page.Payments, next, err = v.olderThan(before, page.Status, rowsOfPage); err != nil {
+	var err error
+	if page.Payments, next, err = older(v, paysList, page.Status, q.Get("before"), rowsOfPage); err != nil {
 		return err
 	}
 	for i := range page.Payments {

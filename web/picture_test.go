@@ -59,6 +59,9 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		alice.ask(t, &seen, "traces", hash["shirt-1"])
 		return len(seen.Traces) > 0 && seen.Traces[len(seen.Traces)-1].Step == "close HTLC signed"
 	})
+	var channels struct{ Channels []channelRow }
+	carol.ask(t, &channels, "listpeerchannels")
+	ofCarol := channels.Channels[0].ID
 	for _, p := range []struct {
 		name string
 		w    *window
@@ -82,6 +85,13 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"inside-forwarder", c, "/inside/" + hash["shirt-1"]},
 		{"inside-payee", b, "/inside/" + hash["shirt-1"]},
 		{"channels", c, "/channels"},
+		{"open", a, "/open"},
+		{"terms", c, "/channels/" + ofCarol + "/terms"},
+		{"close", c, "/channels/" + ofCarol + "/close"},
+		{"close-by-force", c, "/channels/" + ofCarol + "/close?force=yes"},
+		{"forwards", c, "/forwards"},
+		{"onchain", a, "/onchain"},
+		{"settings", a, "/settings"},
 		{"notfound", a, "/nothing"},
 		{"login", alice.window(t), "/login"},
 	} {

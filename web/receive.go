@@ -32,13 +32,31 @@ type channelRow struct {
 	FeeBase      uint64              `json:"fee_base_msat"`
 	FeePPM       uint64              `json:"fee_proportional_millionths"`
 	CLTVDelta    uint64              `json:"cltv_expiry_delta"`
-	Status       []string            `json:"status"`
-	HTLCs        []struct {
+	Delay        uint64              `json:"our_to_self_delay"`
+	FeeRate      struct {
+		PerKw uint64 `json:"perkw"`
+	} `json:"feerate"`
+	Status []string `json:"status"`
+	HTLCs  []struct {
 		Direction string              `json:"direction"`
 		Amount    amount.MilliSatoshi `json:"amount_msat"`
 	} `json:"htlcs"`
+	OnChain []struct {
+		Amount amount.MilliSatoshi `json:"amount_msat"`
+		State  string              `json:"state"`
+		Height uint64              `json:"spendable_height"`
+	} `json:"onchain"`
 
 	Alias string `json:"-"`
+	Wrong string `json:"-"` // why it could not be closed
+}
+
+// CanClose says whether a close by agreement can be asked for, or has been already.
+func (c *channelRow) CanClose() bool { return c.normal() || strings.Contains(c.State, "LOCKIN") }
+
+// CanForce says whether our commitment can still be broadcast.
+func (c *channelRow) CanForce() bool {
+	return c.CanClose() || strings.Contains(c.State, "SHUTTING_DOWN")
 }
 
 // normal says whether the channel carries payments when its peer is here.

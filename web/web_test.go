@@ -32,6 +32,7 @@ const longest = 60 * time.Second
 
 // house is a node with its pages.
 type house struct {
+	chain *regtest.Chain
 	node  *node.Node
 	pages *Server
 	http  *httptest.Server
@@ -54,7 +55,7 @@ func newHouse(t *testing.T, c *regtest.Chain, alias string) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	h := &house{node: n, pages: s, http: httptest.NewServer(s)}
+	h := &house{chain: c, node: n, pages: s, http: httptest.NewServer(s)}
 	t.Cleanup(h.http.Close)
 	if err := s.Announce(h.http.Listener); err != nil {
 		t.Fatal(err)
@@ -89,19 +90,6 @@ func inARow(t *testing.T, names ...string) (row []*house) {
 	for _, name := range names {
 		row = append(row, newHouse(t, c, name))
 	}
-	mine := func(blocks int) {
-		t.Helper()
-		if _, err := c.Mine(blocks, nil); err != nil {
-			t.Fatal(err)
-		}
-		tip, err := c.Tip(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		until(t, "the nodes have seen the blocks", func() bool {
-			return !slices.ContainsFunc(row, func(h *house) bool { return h.node.Synced() != tip.Height })
-		})
-	}
 	for _, h := range row[:len(row)-1] {
 		var made struct{ Bech32 string }
 		h.ask(t, &made, "newaddr")
@@ -117,12 +105,12 @@ func inARow(t *testing.T, names ...string) (row []*house) {
 			t.Fatal(err)
 		}
 	}
-	mine(1)
+	mine(t, 1, row...)
 	for i, h := range row[:len(row)-1] {
 		h.ask(t, nil, "connect", row[i+1].node.ID().String()+"@"+row[i+1].node.Addr().String())
 		h.ask(t, nil, "fundchannel", row[i+1].node.ID().String(), "1000000")
 	}
-	mine(6)
+	mine(t, 6, row...)
 	for _, h := range row {
 		until(t, "both directions of each channel are known", func() bool {
 			var known struct{ Channels []json.RawMessage }
@@ -131,6 +119,21 @@ func inARow(t *testing.T, names ...string) (row []*house) {
 		})
 	}
 	return row
+}
+
+// mine adds blocks to the chain of the houses, and waits until they have seen them.
+func mine(t *testing.T, blocks int, houses ...*house) {
+	t.Helper()
+	if _, err := houses[0].chain.Mine(blocks, nil); err != nil {
+		t.Fatal(err)
+	}
+	tip, err := houses[0].chain.Tip(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the nodes have seen the blocks", func() bool {
+		return !slices.ContainsFunc(houses, func(h *house) bool { return h.node.Synced() != tip.Height })
+	})
 }
 
 // until looks again and again until something is so.
@@ -523,7 +526,7 @@ func TestTheFirstPageIsSmallAndWhole(t *testing.T) {
 // is.
 func TestTheCatalogueHasEveryText(t *testing.T) {
 	used := map[string]bool{}
-	dynamic := regexp.MustCompile(`^(nav|theme|status|time|inside\.role|channel\.opener|receive\.private)\.`)
+	dynamic := regexp.MustCompile(`^(nav|theme|status|time|inside\.role|channel\.opener|receive\.private|rate|level)\.`)
 	files, err := written.ReadDir("templates")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,297 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/leyden-ln/leyden/amount"
+)
+
+// pageChannels is the channels and their sums.
+type pageChannels struct {
+	funds
+	Channels []channelRow
+}
+
+func (v *visit) channels() error {
+	rows, err := v.listChannels()
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		c := &rows[i]
+		c.Alias = v.s.alias(v.ctx(), c.PeerID)
+		if it := v.s.errands.find(closing(c.ID)); it != nil && it.over() && it.err != nil {
+			c.Wrong = reason(it.err)
+		}
+	}
+	return v.show("channels", pageChannels{sums(rows), rows})
+}
+
+// closing is the errand that closes a channel.
+func closing(id string) string { return "close " + id }
+
+// channel is the one that the page's address names.
+func (v *visit) channel() (row channelRow, err error) {
+	id, err := v.hash()
+	if err != nil {
+		return row, err
+	}
+	rows, err := v.listChannels()
+	if err != nil {
+		return row, err
+	}
+	for _, c := range rows {
+		if c.ID == id {
+			c.Alias = v.s.alias(v.ctx(), c.PeerID)
+			return c, nil
+		}
+	}
+	return row, errNotFound
+}
+
+// pageTerms is what we ask of those who use a channel, as it was filled in.
+type pageTerms struct {
+	Channel             channelRow
+	Base, PPM, Min, Max string
+	Wrong               string
+}
+
+func (v *visit) terms() error {
+	c, err := v.channel()
+	if err != nil {
+		return err
+	}
+	return v.show("terms", pageTerms{Channel: c, Base: fmt.Sprint(c.FeeBase), PPM: fmt.Sprint(c.FeePPM)})
+}
+
+func (v *visit) setTerms() error {
+	c, err := v.channel()
+	if err != nil {
+		return err
+	}
+	page := pageTerms{Channel: c, Base: v.field("base"), PPM: v.field("ppm"), Min: v.field("min"), Max: v.field("max")}
+	// An amount without a unit is millisatoshi; the limits are filled in as satoshi.
+	args := given(arg{"feebase", page.Base}, arg{"feeppm", page.PPM}, arg{"htlcmin", satoshis(page.Min)}, arg{"htlcmax", satoshis(page.Max)})
+	if err := v.run(v.ctx(), nil, "setchannel", append([]arg{{"id", c.ID}}, args...)...); err != nil {
+		page.Wrong = reason(err)
+		return v.write(422, "terms", page)
+	}
+	return v.see("/channels#" + c.ID)
+}
+
+// satoshis is an amount as commands take it, of a number of satoshi.
+func satoshis(number string) string {
+	if number == "" {
+		return ""
+	}
+	return amountOf(number, "sat")
+}
+
+// patience is how long a request waits for what a peer or the chain does. The errand
+// goes on after it.
+const patience = 15 * time.Second
+
+// outcome waits for an errand, for a while.
+func (v *visit) outcome(name string) error {
+	it := v.s.errands.find(name)
+	if it == nil {
+		return nil
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-it.done:
+		return it.err
+	case <-t.C:
+	case <-v.ctx().Done():
+	}
+	return nil
+}
+
+// pageClose asks whether to close a channel, and says what that costs.
+type pageClose struct {
+	Channel channelRow
+	Force   bool
+	Fee     amount.MilliSatoshi // of our commitment
+	Ours    bool                // whether we pay it
+	Wait    string              // until our money can be spent
+	Blocks  uint64
+	Command string
+}
+
+// Weights of a commitment with anchors. BOLT 3, "Expected Weight of the Commitment
+// Transaction"
+const (
+	commitmentWeight = 1124
+	htlcWeight       = 172
+	anchors          = 2 * 330_000 // millisatoshi
+	blockTime        = 10 * time.Minute
+)
+
+func (v *visit) askClose() error {
+	c, err := v.channel()
+	if err != nil {
+		return err
+	}
+	page := pageClose{Channel: c, Force: v.r.URL.Query().Get("force") == "yes", Ours: c.Opener == "local", Blocks: c.Delay}
+	weight := commitmentWeight + htlcWeight*uint64(len(c.HTLCs))
+	page.Fee = amount.MilliSatoshi(weight*min(c.FeeRate.PerKw, 1<<32)) + anchors
+	page.Wait = inWords(time.Duration(min(c.Delay, 1<<16)) * blockTime) //nolint:gosec // bounded
+	page.Command = v.s.line("close", closeArgs(c.ID, page.Force))
+	return v.show("close", page)
+}
+
+func closeArgs(id string, force bool) []arg {
+	if force {
+		return []arg{{"id", id}, {"unilateraltimeout", "1"}}
+	}
+	return []arg{{"id", id}, {"unilateraltimeout", "0"}}
+}
+
+func (v *visit) closeChannel() error {
+	c, err := v.channel()
+	if err != nil {
+		return err
+	}
+	force := v.field("force") == "yes"
+	name := closing(c.ID)
+	if force {
+		name += " by force" // one by agreement may wait for the peer
+	}
+	started := v.s.errands.start(name, func(ctx context.Context) error {
+		return v.s.call(ctx, nil, "close", closeArgs(c.ID, force)...)
+	})
+	if !started {
+		return v.busy()
+	}
+	if err := v.outcome(name); err != nil {
+		v.status(422, "failed", page500{reason(err)})
+		return nil
+	}
+	return v.see("/channels")
+}
+
+// busy says that too much is under way.
+func (v *visit) busy() error {
+	v.status(503, "failed", page500{text("pay.many")})
+	return nil
+}
+
+// pageOpen is a channel that somebody wants to open.
+type pageOpen struct {
+	Peer, Amount, Unit, Rate, Announce string
+	Units, Rates                       []string
+	OnChain                            amount.MilliSatoshi
+	Fee                                amount.MilliSatoshi // of a funding transaction now
+	Wrong                              string
+}
+
+var rates = []string{"normal", "slow", "urgent"}
+
+// fundingSize is of a transaction with two inputs that funds a channel and has
+// change, in virtual bytes.
+const fundingSize = 210
+
+func (v *visit) openForm() error {
+	return v.showOpen(200, pageOpen{Unit: "sat", Rate: rates[0], Announce: "yes"})
+}
+
+func (v *visit) showOpen(status int, page pageOpen) error {
+	c, err := v.coins()
+	if err != nil {
+		return err
+	}
+	var fees struct {
+		PerKb struct{ Opening uint64 } `json:"perkb"`
+	}
+	if err := v.run(v.ctx(), &fees, "feerates", arg{"style", "perkb"}); err != nil {
+		return err
+	}
+	page.Units, page.Rates, page.OnChain = amountUnits, rates, c.Confirmed
+	page.Fee = amount.MilliSatoshi(min(fees.PerKb.Opening, 1<<32) * fundingSize)
+	return v.write(status, "open", page)
+}
+
+func (v *visit) open() error {
+	page := pageOpen{
+		Peer: v.field("peer"), Amount: v.field("amount"), Unit: v.field("unit"), Rate: v.field("rate"), Announce: v.field("announce"),
+	}
+	sum := amountOf(page.Amount, page.Unit)
+	if page.Unit == "msat" || sum == "any" {
+		page.Wrong = text("open.amount.wrong")
+		return v.showOpen(422, page)
+	}
+	id, _, _ := strings.Cut(page.Peer, "@")
+	announce := "false"
+	if page.Announce != "" {
+		announce = "true"
+	}
+	name := "open " + id + " " + sum
+	started := v.s.errands.start(name, func(ctx context.Context) error {
+		if strings.Contains(page.Peer, "@") {
+			if err := v.s.call(ctx, nil, "connect", arg{"id", page.Peer}); err != nil {
+				return err
+			}
+		}
+		return v.s.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, rates[0])}, arg{"announce", announce})
+	})
+	if !started {
+		return v.busy()
+	}
+	if err := v.outcome(name); err != nil {
+		page.Wrong = reason(err)
+		return v.showOpen(422, page)
+	}
+	return v.see("/channels")
+}
+
+// forwardRow is an HTLC that we forwarded.
+type forwardRow struct {
+	In       string              `json:"in_channel"`
+	InMsat   amount.MilliSatoshi `json:"in_msat"`
+	Out      string              `json:"out_channel"`
+	OutMsat  amount.MilliSatoshi `json:"out_msat"`
+	Fee      amount.MilliSatoshi `json:"fee_msat"`
+	Status   string              `json:"status"`
+	Received float64             `json:"received_time"`
+	Created  uint64              `json:"created_index"`
+}
+
+// At is when it came, in unix seconds.
+func (r *forwardRow) At() uint64 { return uint64(max(r.Received, 0)) }
+
+// pageForwards is a page of the forwards, the newest first.
+type pageForwards struct {
+	Status   string
+	Statuses []string
+	Forwards []forwardRow
+	Moved    amount.MilliSatoshi // by those that are shown and settled
+	Fees     amount.MilliSatoshi
+	Older    string
+	First    bool
+}
+
+func (v *visit) forwards() error {
+	q := v.r.URL.Query()
+	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed"}, First: q.Get("before") == ""}
+	var next uint64
+	var err error
+	if page.Forwards, next, err = older(v, forwardsList, page.Status, q.Get("before"), rowsOfPage); err != nil {
+		return err
+	}
+	for i := range page.Forwards {
+		if f := &page.Forwards[i]; f.Status == "settled" {
+			page.Moved += f.OutMsat // no more than there are bitcoins
+			page.Fees += f.Fee
+		}
+	}
+	if next > 0 {
+		q.Set("before", fmt.Sprint(next))
+		page.Older = "/forwards?" + q.Encode()
+	}
+	return v.show("forwards", &page)
+}
