@@ -80,6 +80,7 @@ type home struct {
 	with     map[wire.NodeID]bool // who has a channel
 	olds     int
 	recover  bool
+	dies     bool
 }
 
 func newHome(t *testing.T) *home {
@@ -110,7 +111,11 @@ func (h *home) try() error {
 			return list
 		},
 		Old: func(context.Context) { h.olds++ },
-		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { h.t.Error(err) },
+		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) {
+			if !h.dies {
+				h.t.Error(err)
+			}
+		},
 	})
 	if err != nil {
 		s.Close()
