@@ -74,6 +74,7 @@ var floors = map[string]int{
 	"internal/sim/babble":      5,
 	"internal/sim/clock":       5,
 	"internal/sim/disk":        5,
+	"internal/sim/draw":        5,
 	"internal/sim/lent":        5,
 	"internal/sim/miner":       5,
 	"internal/sim/report":      5,

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -88,13 +90,15 @@ func (n *Node) enforce() error {
 	}
 	height := n.Height()
 	links := n.links.All()
-	closing := map[wire.ChannelID]*link.Link{}
+	closing, late := map[wire.ChannelID]*link.Link{}, map[wire.ChannelID]*link.Link{}
 	for _, l := range links {
 		if s := l.Status(); s.Status != channel.Open || n.onchain.Touched(l.ID()) {
 			closing[l.ID()] = l
+		} else if slices.ContainsFunc(l.View().HTLCs, func(h channel.HTLCView) bool { return !h.Incoming && h.CLTVExpiry <= height }) {
+			late[l.ID()] = l
 		}
 	}
-	if len(closing) == 0 {
+	if len(closing)+len(late) == 0 {
 		n.sweeper.Work(sweep.Work{Height: height, Alive: map[chainhash.Hash]bool{}})
 		return nil
 	}
@@ -111,9 +115,29 @@ func (n *Node) enforce() error {
 				return err
 			}
 		}
+		if l := late[rows[i].Params.Channel]; l != nil {
+			n.failOverdue(l, &rows[i], enforce.Facts{Height: height, Incoming: incoming, Learnt: learnt})
+		}
 	}
 	n.sweeper.Work(work)
 	return nil
+}
+
+// failOverdue fails the incoming HTLCs behind dust that an open channel keeps too long,
+// again at each block until they have ended.
+func (n *Node) failOverdue(l *link.Link, rows *channel.Rows, f enforce.Facts) {
+	points, ok := l.Signer().(channel.Points)
+	if !ok {
+		return
+	}
+	list, err := enforce.Overdue(*rows, points, f, enforce.DefaultPolicy())
+	if err != nil {
+		n.log.Error("a channel cannot be judged", "channel", l.ID(), "why", err)
+	}
+	for _, v := range list {
+		n.log.Warn("an HTLC is failed back", "channel", l.ID(), "htlc", v.HTLC.ID, "amount", v.Amount, "why", v.Why)
+		n.links.Fail(*v.Origin.In, onion.PermanentChannelFailure())
+	}
 }
 
 // enforceOne makes and acts on the plan of one channel, and adds its claims to the

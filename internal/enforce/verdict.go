@@ -62,6 +62,42 @@ func (r *resolver) verdict(c *commitment, h *channel.HTLCRow) (Verdict, error) {
 	return v, err
 }
 
+// Overdue judges HTLCs of a channel that is open: those that have expired, that no valid
+// commitment has an output for, and whose incoming HTLC is about to expire. No channel
+// is closed for the sake of dust, so a peer that is silent would cost the channel of
+// who sent it to us. It may still be fulfilled: the dust is at risk.
+//
+// BOLT 5: "The requirement that the incoming HTLC be failed before its own timeout
+// still applies as an upper bound."
+func Overdue(rows channel.Rows, points channel.Points, f Facts, p Policy) (list []Verdict, err error) {
+	var r *resolver
+	for i := range rows.HTLCs {
+		h := &rows.HTLCs[i]
+		if h.Incoming || h.Done || h.Origin.In == nil || h.CLTVExpiry > f.Height {
+			continue
+		}
+		if r == nil {
+			if r, err = load(rows, points, f, p); err != nil {
+				return nil, err
+			}
+		}
+		if r.known(h) != nil || !r.cascades(h) {
+			continue
+		}
+		held, err := r.anywhere(HTLC{false, h.ID})
+		if err != nil {
+			return nil, err
+		}
+		if !held {
+			list = append(list, Verdict{
+				HTLC: channel.Ref{Channel: h.Channel, ID: h.ID}, Origin: h.Origin, Amount: h.Amount, Kind: Fail, AtRisk: true,
+				Why: "it is dust, its peer is silent, and the incoming HTLC is about to expire",
+			})
+		}
+	}
+	return list, nil
+}
+
 // known is the preimage of an HTLC of ours, from wherever it is known.
 func (r *resolver) known(h *channel.HTLCRow) *wire.Preimage {
 	if h.Preimage != nil {

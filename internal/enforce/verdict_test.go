@@ -211,6 +211,52 @@ func TestDustIsFailedInTimeWhateverWeRisk(t *testing.T) {
 	}
 }
 
+func TestDustOfASilentPeerIsFailedBeforeTheIncomingHTLCExpires(t *testing.T) {
+	in := channel.Ref{Channel: wire.ChannelID{7}, ID: 3}
+	for _, x := range []struct {
+		name   string
+		amt    amount.MilliSatoshi
+		height uint32
+		origin *channel.Ref
+		learnt bool
+		want   int
+	}{
+		{"no time left", 353_999, 574, &in, false, 1},
+		{"time left", 353_999, 573, &in, false, 0},
+		{"an output of one commitment", 354_000, 574, &in, false, 0},
+		{"a payment of ours", 353_999, 574, nil, false, 0},
+		{"the preimage is known", 353_999, 574, &in, true, 0},
+	} {
+		p := open(t, usual())
+		add := p.add(x.amt, cltv)
+		add.Origin = channel.Origin{In: x.origin}
+		if _, err := p.a.ch.Offer(add); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		p.incoming[in] = 580
+		f := p.facts(p.a, newChain(t, p, x.height))
+		if r, ok := p.preimages[add.PaymentHash]; ok && x.learnt {
+			f.Learnt = map[wire.PaymentHash]wire.Preimage{add.PaymentHash: r}
+		}
+		list, err := enforce.Overdue(p.a.disk.load(), p.a.signer, f, enforce.DefaultPolicy())
+		if err != nil || len(list) != x.want {
+			t.Fatalf("%s: %v, %v", x.name, list, err)
+		}
+		for _, v := range list {
+			if v.Kind != enforce.Fail || !v.AtRisk || *v.Origin.In != in || v.Amount != x.amt {
+				t.Errorf("%s: %+v", x.name, v)
+			}
+		}
+		// Before it has expired itself it is the peer's to settle.
+		f.Height = cltv - 1
+		p.incoming[in] = cltv
+		if list, err := enforce.Overdue(p.a.disk.load(), p.a.signer, f, enforce.DefaultPolicy()); err != nil || len(list) != 0 {
+			t.Errorf("%s: failed before its expiry: %v, %v", x.name, list, err)
+		}
+	}
+}
+
 func TestAPreimageOnlyClaimsTheHTLCForWhichItWasDecided(t *testing.T) {
 	p := open(t, usual())
 	p.offer(p.b, 20_000_000, cltv)

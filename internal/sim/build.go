@@ -15,9 +15,9 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/keys"
-	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/sim/atlas"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
+	"github.com/leyden-ln/leyden/internal/sim/draw"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
@@ -73,16 +73,13 @@ func (w *world) build() {
 	}
 	for i := range count {
 		n := newNode(w, i)
-		n.policy = relay.Policy{
-			FeeBaseMsat: uint32(rng.IntN(1001)), FeeProportionalMillionths: uint32(rng.IntN(200)), //nolint:gosec // small
-			CLTVExpiryDelta: []uint16{34, 40, 80}[rng.IntN(3)], HTLCMinimum: 1,
-		}
+		n.policy = draw.Policy(rng)
 		n.curt = curt.IntN(3) == 0
 		n.slow = 20 * time.Millisecond
 		if rng.IntN(8) == 0 {
 			n.slow = 10 * time.Second
 		}
-		n.opening = w.policy(uint32(1 + rng.IntN(3))) //nolint:gosec // small
+		n.opening = draw.Opening(rng)
 		n.forget()
 		w.nodes = append(w.nodes, n)
 	}
@@ -159,8 +156,7 @@ func (w *world) endow(rng *rand.Rand, n *node) *btcwire.MsgTx {
 	return tx
 }
 
-// mined lets every node take in the new tip, in its own time, and those who do
-// not play by the rules act on it.
+// mined lets every node take in the new tip, and those who break the rules act on it.
 func (w *world) mined() {
 	for _, n := range w.nodes {
 		n.after(w.jitter(5*time.Second), n.chase)
@@ -232,13 +228,7 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 	var signers [2]*keys.Channel
 	limits := [2]channel.Limits{}
 	for i := range limits {
-		limits[i] = channel.Limits{
-			DustLimit: 354, MaxHTLCValueInFlight: e.capacity.Msat(), ChannelReserve: e.capacity / 100, HTLCMinimum: 1,
-			ToSelfDelay: uint16(14 + rng.IntN(20)), MaxAcceptedHTLCs: 483, //nolint:gosec // small
-		}
-		if rng.IntN(6) == 0 {
-			limits[i].MaxAcceptedHTLCs = uint16(1 + rng.IntN(5)) //nolint:gosec // small
-		}
+		limits[i] = draw.Limits(rng, e.capacity)
 		signers[i] = e.ends[i].n.signer(uint32(e.index+1), false) //nolint:gosec // few
 	}
 	perKw := uint32(253 + rng.IntN(3000)) //nolint:gosec // small

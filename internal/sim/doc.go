@@ -41,7 +41,7 @@
 // Wallets, package sweep and package funding are the real ones. A node may lose what
 // was not worth its fee on the dearest day, and what no miner took in time.
 //
-// What is not here: gossip; everybody knows every channel. Dust and peers that are
-// silent for ever are not had in one run: such an HTLC has no output for whose sake
-// a channel is closed, and stays.
+// What is not here: gossip; everybody knows every channel. A payment that is dust and
+// whose payer's own peer is silent for ever: it has no output for whose sake a channel
+// is closed, and stays.
 package sim

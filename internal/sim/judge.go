@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/sim/draw"
 )
 
 // crashed is the failure that a panic of the code under test is.
@@ -130,11 +131,11 @@ func (w *world) ended() string {
 // strange tells whether a node cannot be counted on to come back and talk.
 func (n *node) strange() bool { return n.gone || n.lies || n.stale || n.mute || n.cheating() }
 
-// idle tells whether nothing of a channel whose peer is away for ever has to be
-// taken to the chain: what the peer offered and we have no preimage for stays.
+// idle tells whether nothing of a channel whose peer is away for ever has to go on-chain:
+// what the peer offered and we have no preimage for stays, and dust.
 func idle(rows channel.Rows) bool {
 	for i := range rows.HTLCs {
-		if h := &rows.HTLCs[i]; !h.Incoming || h.Preimage != nil {
+		if h := &rows.HTLCs[i]; h.Amount >= draw.Dust*1000 && (!h.Incoming || h.Preimage != nil) {
 			return false
 		}
 	}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/onion"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/sim/lent"
+	"github.com/leyden-ln/leyden/internal/sim/report"
 )
 
 // link drives one channel of a node, as package link does.
@@ -60,7 +61,7 @@ func (l *link) wake() {
 	}
 }
 
-// turn feeds the channel all that has gathered and takes one outcome.
+// turn feeds the channel all that has gathered.
 func (l *link) turn() {
 	l.awake = false
 	inputs := l.inbox
@@ -117,8 +118,8 @@ func (l *link) visible(v channel.Visible) {
 // reload checks that the rows give the machine back.
 func (l *link) reload() {
 	rows := l.n.disk.Channels[l.edge.id].Load()
-	if machine := l.ch.Rows(); !same(machine, rows) {
-		l.n.w.fail("%s: the rows are not the machine's:\n%s\n%s", l, show(rows), show(machine))
+	if machine := l.ch.Rows(); !reflect.DeepEqual(machine, rows) {
+		l.n.w.fail("%s: the rows are not the machine's:\n%s\n%s", l, report.Rows(rows), report.Rows(machine))
 	}
 	ch, err := channel.Load(rows)
 	if err != nil {
@@ -127,20 +128,9 @@ func (l *link) reload() {
 	if l.n.w.time.Step%4 > 0 { // it takes long
 		return
 	}
-	if again := ch.Rows(); !same(again, rows) || ch.State() != l.ch.State() {
-		l.n.w.fail("%s: the rows give another machine:\n%s\n%s", l, show(rows), show(again))
+	if again := ch.Rows(); !reflect.DeepEqual(again, rows) || ch.State() != l.ch.State() {
+		l.n.w.fail("%s: the rows give another machine:\n%s\n%s", l, report.Rows(rows), report.Rows(again))
 	}
-}
-
-func same(a, b channel.Rows) bool { return reflect.DeepEqual(a, b) }
-
-// show is rows without what fills the screen.
-func show(r channel.Rows) string {
-	s := fmt.Sprintf("%+v %+v %d secrets", r.State, r.Status, len(r.Secrets))
-	for _, h := range r.HTLCs {
-		s += fmt.Sprintf("\n  %v %d %s %+v", h.Incoming, h.ID, h.Amount, h.HTLCState)
-	}
-	return s
 }
 
 func (l *link) raise(e channel.Event) {
@@ -318,7 +308,7 @@ func (l *link) message(c *line, m wire.Message) {
 		if l.conn != c {
 			return
 		}
-		if err := l.ch.Receive(m, verifier{}); err != nil {
+		if err := l.ch.Receive(m, lent.Verifier{}); err != nil {
 			if !l.n.confused() && !l.edge.other(l.n).confused() {
 				l.n.w.fail("%s: the peer broke a rule with %s: %v", l, wire.Name(m), err)
 			}
@@ -332,16 +322,4 @@ func (l *link) message(c *line, m wire.Message) {
 			l.after = append(l.after, l.resume, l.n.hope)
 		}
 	})
-}
-
-type verifier struct{}
-
-// Verify implements [channel.Verifier].
-func (verifier) Verify(checks []channel.Check) bool {
-	for _, c := range checks {
-		if !script.Verify(c.Key, c.Hash, c.Sig) {
-			return false
-		}
-	}
-	return true
 }

@@ -26,27 +26,28 @@ import (
 
 // node is one node. What stands below the line is lost when it dies.
 type node struct {
-	w       *world
-	index   int
-	ring    *keys.Ring
-	id      wire.NodeID
-	script  []byte // of its wallet
-	policy  relay.Policy
-	opening open.Policy
-	endowed int64 // what it had on-chain at the beginning
-	disk    *disk.Disk
-	conns   []*conn
-	stale   bool       // it has lost state
-	copied  *disk.Disk // nil: no snapshot was made
-	mute    bool       // it hears nothing any more, and says nothing
-	edges   []*edge
-	cheat   *cheat        // nil: honest
-	gone    bool          // vanished for ever
-	holds   bool          // sits on HTLCs
-	slow    time.Duration // a write takes so long, at the most
-	lies    bool          // what it sends is not always what it should be
-	full    bool          // its disk is
-	curt    bool          // it says nothing but that of a channel that has failed (BOLT 2)
+	w        *world
+	index    int
+	ring     *keys.Ring
+	id       wire.NodeID
+	script   []byte // of its wallet
+	policy   relay.Policy
+	opening  open.Policy
+	endowed  int64 // what it had on-chain at the beginning
+	disk     *disk.Disk
+	conns    []*conn
+	stale    bool       // it has lost state
+	copied   *disk.Disk // nil: no snapshot was made
+	mute     bool       // it hears nothing any more, and says nothing
+	edges    []*edge
+	cheat    *cheat        // nil: honest
+	gone     bool          // vanished for ever
+	holds    bool          // sits on HTLCs
+	slow     time.Duration // a write takes so long, at the most
+	lies     bool          // what it sends is not always what it should be
+	full     bool          // its disk is
+	doubtful bool          // it goes bad, or may
+	curt     bool          // it says nothing but that of a channel that has failed (BOLT 2)
 
 	up   bool
 	life int // which one; what was begun in an earlier life does not go on

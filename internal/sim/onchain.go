@@ -7,17 +7,18 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
+	"github.com/leyden-ln/leyden/internal/sim/draw"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
 	"github.com/leyden-ln/leyden/internal/sweep"
 )
 
-// onChainPolicy is the default one, but that a run need not wait for a hundred
-// blocks: no reorganization here is deeper than 6.
+// onChainPolicy is the default one, but for the hundred blocks.
 func onChainPolicy() enforce.Policy {
 	p := enforce.DefaultPolicy()
 	p.Forget = 12
@@ -160,7 +161,11 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 	s := n.disk.Channels[l.edge.id]
 	rows := s.Load()
 	spend, spent := n.spends[l.edge.funding]
-	if rows.Status.Status == channel.Closed || rows.Status.Status == channel.Open && !spent {
+	if rows.Status.Status == channel.Open && !spent {
+		l.overdue(rows, f)
+		return
+	}
+	if rows.Status.Status == channel.Closed {
 		return
 	}
 	if spent {
@@ -189,12 +194,7 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 		work.Add(&plan, miner.Spends(rows.Params.Funding, n.spends))
 	}
 	for i := range plan.Upstream {
-		if v := &plan.Upstream[i]; v.AtRisk && !l.risked[v.HTLC.ID] {
-			l.risked[v.HTLC.ID] = true
-			l.edge.atRisk += int64(v.Amount) //nolint:gosec // below 2^63
-			n.w.stats.AtRisk++
-			n.w.logf("%s: HTLC %d is failed at risk: %s", l, v.HTLC.ID, v.Why)
-		}
+		l.risk(&plan.Upstream[i])
 	}
 	l.put(func() {
 		for _, v := range plan.Upstream {
@@ -206,6 +206,34 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 			l.ch.Done()
 		}
 	})
+}
+
+// overdue fails back what an open channel keeps too long.
+func (l *link) overdue(rows channel.Rows, f enforce.Facts) {
+	list, err := enforce.Overdue(rows, l.signer, f, onChainPolicy())
+	if err != nil {
+		l.n.w.fail("%s: %v", l, err)
+	}
+	for i := range list {
+		v := &list[i]
+		if l.risk(v); v.Amount >= draw.Dust*1000 {
+			l.n.w.fail("%s: HTLC %d is given up, and is no dust", l, v.HTLC.ID)
+		}
+		l.n.disk.Risk(v.HTLC)
+		if up := l.n.links[v.Origin.In.Channel]; up != nil {
+			up.fail(v.Origin.In.ID, onion.PermanentChannelFailure())
+		}
+	}
+}
+
+// risk notes what is failed though it could be claimed.
+func (l *link) risk(v *enforce.Verdict) {
+	if v.AtRisk && !l.risked[v.HTLC.ID] {
+		l.risked[v.HTLC.ID] = true
+		l.edge.atRisk += int64(v.Amount) //nolint:gosec // below 2^63
+		l.n.w.stats.AtRisk++
+		l.n.w.logf("%s: HTLC %d is failed at risk: %s", l, v.HTLC.ID, v.Why)
+	}
 }
 
 // note remembers a plan and reports what is new.

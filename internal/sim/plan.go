@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/sim/draw"
 )
 
 // action is one thing of the schedule. It draws from its own randomness, so that
@@ -39,6 +40,7 @@ const (
 	Storms = "storms" // of fees
 	Full   = "full"   // disks
 	Stuck  = "stuck"  // closes that no miner takes
+	Crumbs = "crumbs" // dust by way of peers that fall silent
 )
 
 // plan draws the schedule.
@@ -70,8 +72,7 @@ func (w *world) plan() {
 	some := func() *node { return w.nodes[rng.IntN(len(w.nodes))] }
 	size := len(w.nodes)
 
-	// A peer that is silent for ever keeps an HTLC that is dust for ever: no channel
-	// is closed for it. So where there are such peers, payments are worth an output.
+	// Where peers fall silent for ever most payments are worth an output: see planCrumbs.
 	strange := rng.IntN(2) == 0
 	for range 2 + rng.IntN(10+2*size) {
 		w.planPayment(rng, add, some, !strange)
@@ -150,6 +151,7 @@ func (w *world) plan() {
 		})
 	}
 	w.planEnds(rng, add, some, strange)
+	w.planCrumbs(add)
 	slices.SortStableFunc(w.schedule, func(a, b action) int { return int(a.at - b.at) })
 	w.stats.Actions = len(w.schedule)
 }
@@ -213,6 +215,7 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 	}
 	if rng.IntN(3) == 0 {
 		n := some()
+		n.doubtful = true
 		add(Gone, fmt.Sprintf("%s vanishes", n), func() { n.vanish() })
 	}
 	if rng.IntN(3) == 0 {
@@ -220,6 +223,7 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 		if rng.IntN(2) == 0 { // and no miner takes what its peers do about it
 			blocks = uint32(60 + rng.IntN(100)) //nolint:gosec // small
 		}
+		n.doubtful = true
 		add(Holds, fmt.Sprintf("%s sits on HTLCs, for %d blocks", n, blocks), func() {
 			w.stats.Holds++
 			n.holds = true
@@ -249,6 +253,7 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 				w.schedule = append(w.schedule, action{at, what, do})
 			}
 		}
+		n.doubtful = true
 		put(at, fmt.Sprintf("%s is mute, and closes when what it offered expires", n), func() { n.mute = true })
 		for range rng.IntN(8) { // some of what it pays is under way by then
 			first := true
@@ -265,12 +270,14 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 	}
 	if rng.IntN(4) == 0 {
 		n := some()
+		n.doubtful = true
 		n.snapshot() // in case it is restored before it is copied again
 		add(Stale, fmt.Sprintf("%s is copied", n), n.snapshot)
 		add(Stale, fmt.Sprintf("%s is restored", n), n.restore)
 	}
 	if rng.IntN(4) == 0 {
 		n := some()
+		n.doubtful = true
 		add(Lies, fmt.Sprintf("%s begins to lie", n), func() {
 			if !n.lies {
 				n.lies = true
@@ -286,6 +293,7 @@ func (w *world) planEnds(rng *rand.Rand, add func(string, string, func()), some 
 		if n.cheat == nil && (w.cfg.Only == nil || w.cfg.Only[Cheats]) {
 			n.remember()
 		}
+		n.doubtful = true
 		add(Cheats, fmt.Sprintf("%s cheats", n), func() { n.betray(back) })
 	}
 }
@@ -295,25 +303,8 @@ func (w *world) planPayment(rng *rand.Rand, add func(string, string, func()), so
 	if from == to {
 		return
 	}
-	var sat int64
-	switch rng.IntN(6) {
-	case 0:
-		if sat = 1000; dust {
-			sat = 1 + rng.Int64N(1000)
-		}
-	case 1, 2:
-		sat = 50_000 + rng.Int64N(600_000) // in parts, perhaps
-	default:
-		sat = 1000 + rng.Int64N(60_000)
-	}
-	msat := amount.MilliSatoshi(sat*1000 + rng.Int64N(1000))       //nolint:gosec // positive
-	cltv := invoice.MinFinalCLTVExpiryDelta + uint32(rng.IntN(30)) //nolint:gosec // small
-	var r invoice.Request
-	for i := range r.Preimage {
-		r.Preimage[i], r.Secret[i] = byte(rng.Uint32()), byte(rng.Uint32())
-	}
-	r.Label, r.Amount, r.CLTV = fmt.Sprint(len(w.schedule)), amount.OrAny{Msat: msat}, cltv
-	r.Expiry = uint64(60 + rng.IntN(3600)) //nolint:gosec // small
+	r := draw.Invoice(rng, fmt.Sprint(len(w.schedule)), dust)
+	msat := r.Amount.Msat
 	if other := some(); rng.IntN(8) == 0 && other != from && other != to {
 		add("", fmt.Sprintf("%s and %s pay %s %s", from, other, to, msat), func() {
 			if x := w.request(from, to, r); x != nil && other.up {
@@ -327,6 +318,24 @@ func (w *world) planPayment(rng *rand.Rand, add func(string, string, func()), so
 		return
 	}
 	add("", fmt.Sprintf("%s pays %s %s", from, to, msat), func() { w.request(from, to, r) })
+}
+
+// planCrumbs draws payments that are dust and go by peers that may fall silent. No payer
+// is such a one's neighbour: his own HTLC would stay, since no channel is closed for it.
+func (w *world) planCrumbs(add func(string, string, func())) {
+	rng := w.cfg.draws(crumbs)
+	for i, from := range w.nodes {
+		if slices.ContainsFunc(from.conns, func(c *conn) bool { return c.ends[0].doubtful || c.ends[1].doubtful }) {
+			continue
+		}
+		for k := range rng.IntN(6) {
+			to := w.nodes[rng.IntN(len(w.nodes))]
+			r := draw.Crumb(rng, fmt.Sprint("crumb", i, k))
+			if to != from {
+				add(Crumbs, fmt.Sprintf("%s pays %s %s", from, to, r.Amount.Msat), func() { w.request(from, to, r) })
+			}
+		}
+	}
 }
 
 // request lets one node make an invoice and another one pay it.

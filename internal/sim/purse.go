@@ -14,7 +14,6 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
-	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/funding"
@@ -58,7 +57,7 @@ func (n *node) furnish() {
 	})
 	p.funding = funding.New(funding.Config{
 		Chain: *chaincfg.RegressionNetParams.GenesisHash, Features: features, Policy: n.opening, Store: p.pen(),
-		Wallet: w, NextKey: n.disk.NextKey(), Verifier: verifier{}, Random: p,
+		Wallet: w, NextKey: n.disk.NextKey(), Verifier: lent.Verifier{}, Random: p,
 		Keys:    func(index uint32) (channel.Signer, error) { return n.signer(index, false), nil },
 		Reserve: func() amount.Satoshi { return wallet.Reserve(len(n.order) + 1) },
 		Waiting: func(wire.NodeID) int { return 0 }, Named: func(id wire.ShortChannelID) bool { return n.named(id) != nil },
@@ -181,14 +180,6 @@ func (c caller) Send(msgs ...wire.Message) error {
 
 // Disconnect implements [funding.Peer].
 func (c caller) Disconnect(error) { c.line.cut("the opening was refused") }
-
-// policy is what a node asks for in channels that are opened; delays are short, so
-// that runs are.
-func (w *world) policy(depth uint32) open.Policy {
-	p := open.DefaultPolicy()
-	p.MinDelay, p.MaxDelay, p.MinimumDepth = 14, 40, depth
-	return p
-}
 
 // open begins to open a channel over a connection, once there is one.
 func (n *node) open(c *conn, r funding.Request, tries int) {

@@ -40,6 +40,7 @@ const (
 	networks
 	schedules
 	manners
+	crumbs
 )
 
 // What a run has tried, and what was wrong.

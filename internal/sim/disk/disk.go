@@ -60,6 +60,7 @@ type Disk struct {
 type Audit struct {
 	settled map[channel.Ref]channel.SettlementRow // each that was ever written
 	failed  map[channel.Ref]bool                  // incoming HTLCs with a failure signed
+	risked  map[channel.Ref]bool                  // outgoing HTLCs whose incoming one may be failed: see Risk
 	Earned  int64                                 // by forwards, in millisatoshi
 }
 
@@ -85,7 +86,7 @@ func New() *Disk {
 		Invoices: map[wire.PaymentHash]*invoice.Row{}, Payments: map[wire.PaymentHash]*pay.PaymentRow{},
 		Attempts: map[uint64]*pay.AttemptRow{},
 		coins:    map[btcwire.OutPoint]wallet.CoinRow{}, txs: map[chainhash.Hash]wallet.TxRow{},
-		Audit: Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}},
+		Audit: Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}, risked: map[channel.Ref]bool{}},
 	}
 }
 
@@ -211,7 +212,7 @@ func (d *Disk) htlcState(r channel.HTLCStateRow) error {
 	if r.Incoming && (r.Removal == channel.RemovedByFailure || r.Removal == channel.RemovedAsMalformed) {
 		d.Audit.failed[ref] = true
 		// What the forwarded one may still be claimed by must not be given up.
-		if out, ok := d.forwards[ref]; ok {
+		if out, ok := d.forwards[ref]; ok && !d.Audit.risked[out] {
 			if s, ended := d.Audit.settled[out]; !ended || s.Preimage != nil {
 				return fmt.Errorf("incoming HTLC %d is failed, the one that forwards it has not failed: %+v", r.ID, s)
 			}
@@ -230,6 +231,10 @@ func (d *Disk) htlcState(r channel.HTLCStateRow) error {
 	return nil
 }
 
+// Risk says that the incoming HTLC of one that is dust is failed though its peer may
+// still fulfil it.
+func (d *Disk) Risk(out channel.Ref) { d.Audit.risked[out] = true }
+
 func (d *Disk) settlement(r channel.SettlementRow) error {
 	if _, ok := d.Audit.settled[r.HTLC]; ok {
 		return fmt.Errorf("HTLC %d of %s is settled twice", r.HTLC.ID, r.HTLC.Channel)
@@ -239,6 +244,9 @@ func (d *Disk) settlement(r channel.SettlementRow) error {
 		d.Settlements = append(d.Settlements, r)
 	}
 	if in := r.Origin.In; in != nil && r.Preimage != nil {
+		if d.Audit.failed[*in] && d.Audit.risked[r.HTLC] {
+			return nil
+		}
 		if d.Audit.failed[*in] {
 			return fmt.Errorf("HTLC %d is paid out after the incoming one was failed", r.HTLC.ID)
 		}
@@ -507,7 +515,7 @@ func (d *Disk) Clone() *Disk {
 	c.addresses, c.coins, c.txs = slices.Clone(d.addresses), maps.Clone(d.coins), maps.Clone(d.txs)
 	c.Signers, c.Decisions = maps.Clone(d.Signers), maps.Clone(d.Decisions)
 	c.Settlements, c.forwards = slices.Clone(d.Settlements), maps.Clone(d.forwards)
-	c.Audit.settled, c.Audit.failed = maps.Clone(d.Audit.settled), maps.Clone(d.Audit.failed)
+	c.Audit.settled, c.Audit.failed, c.Audit.risked = maps.Clone(d.Audit.settled), maps.Clone(d.Audit.failed), maps.Clone(d.Audit.risked)
 	c.Channels = make(map[wire.ChannelID]*Channel, len(d.Channels))
 	for id, s := range d.Channels {
 		c.Channels[id] = &Channel{Rows: s.Rows, secrets: maps.Clone(s.secrets), HTLCs: deep(s.HTLCs), Keys: slices.Clone(s.Keys)}

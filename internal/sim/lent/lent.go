@@ -10,6 +10,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keys"
 )
 
@@ -140,4 +141,17 @@ func (k *keyring) borrow(p place) (*keys.Channel, error) {
 	}
 	k.mu.Unlock()
 	return k.ring(p.node).Channel(p.index)
+}
+
+// Verifier checks signatures, in the thread of who asks.
+type Verifier struct{}
+
+// Verify implements [channel.Verifier].
+func (Verifier) Verify(checks []channel.Check) bool {
+	for _, c := range checks {
+		if !script.Verify(c.Key, c.Hash, c.Sig) {
+			return false
+		}
+	}
+	return true
 }

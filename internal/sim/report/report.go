@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/leyden-ln/leyden/internal/channel"
 )
 
 // Stats count what a run has tried.
@@ -50,4 +52,13 @@ func (f *Failure) Error() string { return fmt.Sprintf("seed %d, step %d: %s", f.
 func (f *Failure) String() string {
 	return fmt.Sprintf("%s\nschedule (%d actions left out):\n  %s\nlast events:\n  %s\n%s\n", f.Error(), f.Dropped,
 		strings.Join(f.Actions, "\n  "), strings.Join(f.Last, "\n  "), f.Error())
+}
+
+// Rows is a channel's rows without what fills the screen.
+func Rows(r channel.Rows) string {
+	s := fmt.Sprintf("%+v %+v %d secrets", r.State, r.Status, len(r.Secrets))
+	for _, h := range r.HTLCs {
+		s += fmt.Sprintf("\n  %v %d %s %+v", h.Incoming, h.ID, h.Amount, h.HTLCState)
+	}
+	return s
 }
