@@ -47,7 +47,7 @@ mutants: ## faults put in on purpose, and what notices each; ROOM=folder: which 
 SCREENSHOTS ?= /tmp/leyden-screenshots
 screenshots: ## each page in light, dark, narrow and wide, as pictures in SCREENSHOTS; and the README's in docs/pictures
 	@rm -rf $(SCREENSHOTS) && mkdir -p $(SCREENSHOTS) docs/pictures
-	LEYDEN_CI=1 SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 -run 'TestEveryPageFits' ./web
+	SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 -run 'TestEveryPageFits' ./web
 	cp $(SCREENSHOTS)/receive-with-qr.png $(SCREENSHOTS)/inside-a-payment.png docs/pictures
 	@ls $(SCREENSHOTS)
 

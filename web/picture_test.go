@@ -27,8 +27,8 @@ func (w *window) colours(preferred string) {
 	})
 }
 
-// Each page as it is shown, also as pictures in the folder that SCREENSHOTS names
-// (make screenshots), to be looked at.
+// Each page as it is shown: nothing is cut off, and axe-core finds nothing wrong. As
+// pictures too, in the folder that SCREENSHOTS names (make screenshots), to be looked at.
 func TestEveryPageFitsEachWindow(t *testing.T) {
 	if !haveChromium(t) {
 		return
@@ -62,6 +62,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	var channels struct{ Channels []channelRow }
 	carol.ask(t, &channels, "listpeerchannels")
 	ofCarol := channels.Channels[0].ID
+	axe := axeSource(t)
 	for _, p := range []struct {
 		name string
 		w    *window
@@ -96,11 +97,17 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"login", alice.window(t), "/login"},
 	} {
 		p.w.open(p.path)
+		if axe != "" {
+			p.w.do(chromedp.Evaluate[chromedp.Void](axe))
+		}
 		for _, look := range looks {
 			p.w.size(look.width, look.height)
+			p.w.colours(look.colour)
 			p.w.fits(p.name + ", " + look.name)
+			if axe != "" && look.name != "wide" {
+				p.w.accessible(p.name + ", " + look.name)
+			}
 			if folder != "" {
-				p.w.colours(look.colour)
 				p.w.picture(filepath.Join(folder, p.name+"-"+look.name+".png"), chromedp.FullScreenshot(100))
 			}
 		}
@@ -117,6 +124,36 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		p.w.size(900, p.height)
 		p.w.open(p.path)
 		p.w.picture(filepath.Join(folder, p.name+".png"), chromedp.CaptureScreenshot())
+	}
+}
+
+// axeSource is axe-core, the script of axe.min.js that AXE names: it says what of a page
+// people cannot see, reach or understand who use a keyboard or a screen reader, or who
+// see little. Empty where there is none; continuous integration has one.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("AXE")
+	if path == "" {
+		if os.Getenv("LEYDEN_CI") != "" {
+			t.Fatal("AXE names no axe.min.js (npm's axe-core)")
+		}
+		t.Log("NOT TESTED: whether the pages are accessible: AXE names no axe.min.js (npm's axe-core)")
+		return ""
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// accessible says that axe-core, which the page has been given, finds nothing wrong.
+func (w *window) accessible(what string) {
+	w.t.Helper()
+	wrong := get(w, chromedp.Evaluate[[]string](`axe.run(document, {resultTypes: ["violations"]}).then(r =>
+		r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(" | ")))`, chromedp.EvalAwaitPromise))
+	for _, v := range wrong {
+		w.t.Errorf("%s: %s", what, v)
 	}
 }
 
