@@ -69,6 +69,7 @@ var floors = map[string]int{
 	"internal/sender":          5,
 	"internal/keeper":          5,
 	"internal/gate":            5,
+	"internal/webhook":         5,
 	"internal/sim":             5,
 	"internal/sim/atlas":       5,
 	"internal/sim/babble":      5,

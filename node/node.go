@@ -39,6 +39,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/internal/webhook"
 )
 
 // Config is what a node needs.
@@ -106,6 +107,7 @@ type Node struct {
 
 	terms   *terms.Book
 	gate    *gate.Gate
+	hooks   *webhook.Service
 	history history.Log
 	dataMu  sync.Mutex
 
@@ -194,6 +196,10 @@ func (n *Node) open(ctx context.Context) (err error) {
 	n.events = events.NewLog(n.store)
 	n.store.OnEvent(n.events.Written)
 	if n.gate, err = gate.Open(ctx, gate.Config{Store: n.store, Random: n.cfg.Random, Now: time.Now}); err != nil {
+		return err
+	}
+	n.hooks = webhook.New(webhook.Config{Store: n.store, Events: n.events, Random: n.cfg.Random, Now: time.Now, Log: n.log, Fatal: n.fatal})
+	if err := n.hooks.Load(ctx); err != nil {
 		return err
 	}
 	how := keys.Sealing{Passphrase: n.cfg.Passphrase, Show: n.cfg.ShowWords}
@@ -368,6 +374,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.wg.Go(func() { n.keeper.Run(n.ctx, keepEvery, n.changes, n.Height) })
 	n.wg.Go(n.tend)
 	n.wg.Go(n.clean)
+	n.wg.Go(func() { n.hooks.Run(n.ctx) })
 	if n.cfg.Listen != "" {
 		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
 			return err

@@ -29,6 +29,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/wallet"
+	"github.com/leyden-ln/leyden/internal/webhook"
 )
 
 // The rooms, for whoever reads rows or builds commands.
@@ -50,6 +51,9 @@ func (n *Node) Sender() *sender.Sender { return n.sender }
 
 // Gate has the runes.
 func (n *Node) Gate() *gate.Gate { return n.gate }
+
+// Webhooks tells others of events.
+func (n *Node) Webhooks() *webhook.Service { return n.hooks }
 
 // Links has the channels.
 func (n *Node) Links() *link.Links { return n.links }

@@ -51,7 +51,7 @@ func list(ctx context.Context, n *node.Node, r listRequest) (listResponse, error
 }
 
 // Commands are those of events.
-var Commands = []command.Command{
+var Commands = append(hookCommands, []command.Command{
 	command.Define(command.Spec{
 		Name: "listevents", Group: "events", Short: "list what has happened",
 		Long: "Lists the changes of state of invoices, payments and channels, in the order in which they were written. Who remembers " +
@@ -59,4 +59,4 @@ var Commands = []command.Command{
 			"at GET /v1/events; a rune permits that when it permits this.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"listevents", "listevents -k start=7 kinds=invoice,payment"},
 	}, list),
-}
+}...)

@@ -72,6 +72,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.countPaidInvoicesAfterStmt, err = db.PrepareContext(ctx, countPaidInvoicesAfter); err != nil {
 		return nil, fmt.Errorf("error preparing query CountPaidInvoicesAfter: %w", err)
 	}
+	if q.countPendingDeliveriesStmt, err = db.PrepareContext(ctx, countPendingDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query CountPendingDeliveries: %w", err)
+	}
 	if q.counterStmt, err = db.PrepareContext(ctx, counter); err != nil {
 		return nil, fmt.Errorf("error preparing query Counter: %w", err)
 	}
@@ -101,6 +104,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.deleteDecisionStmt, err = db.PrepareContext(ctx, deleteDecision); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteDecision: %w", err)
+	}
+	if q.deleteDeliveriesStmt, err = db.PrepareContext(ctx, deleteDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeliveries: %w", err)
 	}
 	if q.deleteForwardStmt, err = db.PrepareContext(ctx, deleteForward); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteForward: %w", err)
@@ -141,6 +147,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deleteUpdatesStmt, err = db.PrepareContext(ctx, deleteUpdates); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteUpdates: %w", err)
 	}
+	if q.deleteWebhookStmt, err = db.PrepareContext(ctx, deleteWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteWebhook: %w", err)
+	}
+	if q.deliveriesStmt, err = db.PrepareContext(ctx, deliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query Deliveries: %w", err)
+	}
 	if q.endAttemptStmt, err = db.PrepareContext(ctx, endAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query EndAttempt: %w", err)
 	}
@@ -167,6 +179,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.finishHTLCStmt, err = db.PrepareContext(ctx, finishHTLC); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishHTLC: %w", err)
+	}
+	if q.forgetDeliveriesStmt, err = db.PrepareContext(ctx, forgetDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetDeliveries: %w", err)
 	}
 	if q.forwardedStmt, err = db.PrepareContext(ctx, forwarded); err != nil {
 		return nil, fmt.Errorf("error preparing query Forwarded: %w", err)
@@ -237,6 +252,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertSettlementStmt, err = db.PrepareContext(ctx, insertSettlement); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSettlement: %w", err)
 	}
+	if q.insertWebhookStmt, err = db.PrepareContext(ctx, insertWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertWebhook: %w", err)
+	}
 	if q.invoiceByHashStmt, err = db.PrepareContext(ctx, invoiceByHash); err != nil {
 		return nil, fmt.Errorf("error preparing query InvoiceByHash: %w", err)
 	}
@@ -272,6 +290,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.liveHTLCsStmt, err = db.PrepareContext(ctx, liveHTLCs); err != nil {
 		return nil, fmt.Errorf("error preparing query LiveHTLCs: %w", err)
+	}
+	if q.moveWebhookStmt, err = db.PrepareContext(ctx, moveWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query MoveWebhook: %w", err)
 	}
 	if q.nextCounterStmt, err = db.PrepareContext(ctx, nextCounter); err != nil {
 		return nil, fmt.Errorf("error preparing query NextCounter: %w", err)
@@ -312,6 +333,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.peersStmt, err = db.PrepareContext(ctx, peers); err != nil {
 		return nil, fmt.Errorf("error preparing query Peers: %w", err)
 	}
+	if q.pendingDeliveriesStmt, err = db.PrepareContext(ctx, pendingDeliveries); err != nil {
+		return nil, fmt.Errorf("error preparing query PendingDeliveries: %w", err)
+	}
 	if q.putAddressStmt, err = db.PrepareContext(ctx, putAddress); err != nil {
 		return nil, fmt.Errorf("error preparing query PutAddress: %w", err)
 	}
@@ -326,6 +350,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.putDataStmt, err = db.PrepareContext(ctx, putData); err != nil {
 		return nil, fmt.Errorf("error preparing query PutData: %w", err)
+	}
+	if q.putDeliveryStmt, err = db.PrepareContext(ctx, putDelivery); err != nil {
+		return nil, fmt.Errorf("error preparing query PutDelivery: %w", err)
 	}
 	if q.putFactStmt, err = db.PrepareContext(ctx, putFact); err != nil {
 		return nil, fmt.Errorf("error preparing query PutFact: %w", err)
@@ -432,6 +459,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updatesStmt, err = db.PrepareContext(ctx, updates); err != nil {
 		return nil, fmt.Errorf("error preparing query Updates: %w", err)
 	}
+	if q.webhooksStmt, err = db.PrepareContext(ctx, webhooks); err != nil {
+		return nil, fmt.Errorf("error preparing query Webhooks: %w", err)
+	}
 	return &q, nil
 }
 
@@ -517,6 +547,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing countPaidInvoicesAfterStmt: %w", cerr)
 		}
 	}
+	if q.countPendingDeliveriesStmt != nil {
+		if cerr := q.countPendingDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countPendingDeliveriesStmt: %w", cerr)
+		}
+	}
 	if q.counterStmt != nil {
 		if cerr := q.counterStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing counterStmt: %w", cerr)
@@ -565,6 +600,11 @@ func (q *Queries) Close() error {
 	if q.deleteDecisionStmt != nil {
 		if cerr := q.deleteDecisionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteDecisionStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeliveriesStmt != nil {
+		if cerr := q.deleteDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.deleteForwardStmt != nil {
@@ -632,6 +672,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deleteUpdatesStmt: %w", cerr)
 		}
 	}
+	if q.deleteWebhookStmt != nil {
+		if cerr := q.deleteWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteWebhookStmt: %w", cerr)
+		}
+	}
+	if q.deliveriesStmt != nil {
+		if cerr := q.deliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deliveriesStmt: %w", cerr)
+		}
+	}
 	if q.endAttemptStmt != nil {
 		if cerr := q.endAttemptStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing endAttemptStmt: %w", cerr)
@@ -675,6 +725,11 @@ func (q *Queries) Close() error {
 	if q.finishHTLCStmt != nil {
 		if cerr := q.finishHTLCStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing finishHTLCStmt: %w", cerr)
+		}
+	}
+	if q.forgetDeliveriesStmt != nil {
+		if cerr := q.forgetDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetDeliveriesStmt: %w", cerr)
 		}
 	}
 	if q.forwardedStmt != nil {
@@ -792,6 +847,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertSettlementStmt: %w", cerr)
 		}
 	}
+	if q.insertWebhookStmt != nil {
+		if cerr := q.insertWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertWebhookStmt: %w", cerr)
+		}
+	}
 	if q.invoiceByHashStmt != nil {
 		if cerr := q.invoiceByHashStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing invoiceByHashStmt: %w", cerr)
@@ -850,6 +910,11 @@ func (q *Queries) Close() error {
 	if q.liveHTLCsStmt != nil {
 		if cerr := q.liveHTLCsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing liveHTLCsStmt: %w", cerr)
+		}
+	}
+	if q.moveWebhookStmt != nil {
+		if cerr := q.moveWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing moveWebhookStmt: %w", cerr)
 		}
 	}
 	if q.nextCounterStmt != nil {
@@ -917,6 +982,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing peersStmt: %w", cerr)
 		}
 	}
+	if q.pendingDeliveriesStmt != nil {
+		if cerr := q.pendingDeliveriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pendingDeliveriesStmt: %w", cerr)
+		}
+	}
 	if q.putAddressStmt != nil {
 		if cerr := q.putAddressStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putAddressStmt: %w", cerr)
@@ -940,6 +1010,11 @@ func (q *Queries) Close() error {
 	if q.putDataStmt != nil {
 		if cerr := q.putDataStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putDataStmt: %w", cerr)
+		}
+	}
+	if q.putDeliveryStmt != nil {
+		if cerr := q.putDeliveryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putDeliveryStmt: %w", cerr)
 		}
 	}
 	if q.putFactStmt != nil {
@@ -1117,6 +1192,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updatesStmt: %w", cerr)
 		}
 	}
+	if q.webhooksStmt != nil {
+		if cerr := q.webhooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing webhooksStmt: %w", cerr)
+		}
+	}
 	return err
 }
 
@@ -1172,6 +1252,7 @@ type Queries struct {
 	commitmentStmt                *sql.Stmt
 	countExpiredInvoicesAfterStmt *sql.Stmt
 	countPaidInvoicesAfterStmt    *sql.Stmt
+	countPendingDeliveriesStmt    *sql.Stmt
 	counterStmt                   *sql.Stmt
 	dataStmt                      *sql.Stmt
 	dataFromStmt                  *sql.Stmt
@@ -1182,6 +1263,7 @@ type Queries struct {
 	deleteAttemptSettlementStmt   *sql.Stmt
 	deleteDataStmt                *sql.Stmt
 	deleteDecisionStmt            *sql.Stmt
+	deleteDeliveriesStmt          *sql.Stmt
 	deleteForwardStmt             *sql.Stmt
 	deleteForwardSettlementStmt   *sql.Stmt
 	deleteHeldPartsStmt           *sql.Stmt
@@ -1195,6 +1277,8 @@ type Queries struct {
 	deleteRevokedRunesStmt        *sql.Stmt
 	deleteSpendsStmt              *sql.Stmt
 	deleteUpdatesStmt             *sql.Stmt
+	deleteWebhookStmt             *sql.Stmt
+	deliveriesStmt                *sql.Stmt
 	endAttemptStmt                *sql.Stmt
 	endForwardStmt                *sql.Stmt
 	endPaymentStmt                *sql.Stmt
@@ -1204,6 +1288,7 @@ type Queries struct {
 	factStmt                      *sql.Stmt
 	feesCollectedStmt             *sql.Stmt
 	finishHTLCStmt                *sql.Stmt
+	forgetDeliveriesStmt          *sql.Stmt
 	forwardedStmt                 *sql.Stmt
 	forwardsByCreatedStmt         *sql.Stmt
 	forwardsByStatusStmt          *sql.Stmt
@@ -1227,6 +1312,7 @@ type Queries struct {
 	insertRevokedRunesStmt        *sql.Stmt
 	insertRuneStmt                *sql.Stmt
 	insertSettlementStmt          *sql.Stmt
+	insertWebhookStmt             *sql.Stmt
 	invoiceByHashStmt             *sql.Stmt
 	invoiceByLabelStmt            *sql.Stmt
 	invoiceByPayIndexStmt         *sql.Stmt
@@ -1239,6 +1325,7 @@ type Queries struct {
 	latestPaymentsStmt            *sql.Stmt
 	liveAttemptsStmt              *sql.Stmt
 	liveHTLCsStmt                 *sql.Stmt
+	moveWebhookStmt               *sql.Stmt
 	nextCounterStmt               *sql.Stmt
 	nextInvoiceExpiryStmt         *sql.Stmt
 	nextKeyIndexStmt              *sql.Stmt
@@ -1252,11 +1339,13 @@ type Queries struct {
 	peerStorageStmt               *sql.Stmt
 	peerStoragesStmt              *sql.Stmt
 	peersStmt                     *sql.Stmt
+	pendingDeliveriesStmt         *sql.Stmt
 	putAddressStmt                *sql.Stmt
 	putAnnouncementStmt           *sql.Stmt
 	putCoinStmt                   *sql.Stmt
 	putCommitmentStmt             *sql.Stmt
 	putDataStmt                   *sql.Stmt
+	putDeliveryStmt               *sql.Stmt
 	putFactStmt                   *sql.Stmt
 	putNodeStmt                   *sql.Stmt
 	putPaymentStmt                *sql.Stmt
@@ -1292,6 +1381,7 @@ type Queries struct {
 	updateChannelStmt             *sql.Stmt
 	updateHTLCStmt                *sql.Stmt
 	updatesStmt                   *sql.Stmt
+	webhooksStmt                  *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -1314,6 +1404,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		commitmentStmt:                q.commitmentStmt,
 		countExpiredInvoicesAfterStmt: q.countExpiredInvoicesAfterStmt,
 		countPaidInvoicesAfterStmt:    q.countPaidInvoicesAfterStmt,
+		countPendingDeliveriesStmt:    q.countPendingDeliveriesStmt,
 		counterStmt:                   q.counterStmt,
 		dataStmt:                      q.dataStmt,
 		dataFromStmt:                  q.dataFromStmt,
@@ -1324,6 +1415,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteAttemptSettlementStmt:   q.deleteAttemptSettlementStmt,
 		deleteDataStmt:                q.deleteDataStmt,
 		deleteDecisionStmt:            q.deleteDecisionStmt,
+		deleteDeliveriesStmt:          q.deleteDeliveriesStmt,
 		deleteForwardStmt:             q.deleteForwardStmt,
 		deleteForwardSettlementStmt:   q.deleteForwardSettlementStmt,
 		deleteHeldPartsStmt:           q.deleteHeldPartsStmt,
@@ -1337,6 +1429,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deleteRevokedRunesStmt:        q.deleteRevokedRunesStmt,
 		deleteSpendsStmt:              q.deleteSpendsStmt,
 		deleteUpdatesStmt:             q.deleteUpdatesStmt,
+		deleteWebhookStmt:             q.deleteWebhookStmt,
+		deliveriesStmt:                q.deliveriesStmt,
 		endAttemptStmt:                q.endAttemptStmt,
 		endForwardStmt:                q.endForwardStmt,
 		endPaymentStmt:                q.endPaymentStmt,
@@ -1346,6 +1440,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		factStmt:                      q.factStmt,
 		feesCollectedStmt:             q.feesCollectedStmt,
 		finishHTLCStmt:                q.finishHTLCStmt,
+		forgetDeliveriesStmt:          q.forgetDeliveriesStmt,
 		forwardedStmt:                 q.forwardedStmt,
 		forwardsByCreatedStmt:         q.forwardsByCreatedStmt,
 		forwardsByStatusStmt:          q.forwardsByStatusStmt,
@@ -1369,6 +1464,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertRevokedRunesStmt:        q.insertRevokedRunesStmt,
 		insertRuneStmt:                q.insertRuneStmt,
 		insertSettlementStmt:          q.insertSettlementStmt,
+		insertWebhookStmt:             q.insertWebhookStmt,
 		invoiceByHashStmt:             q.invoiceByHashStmt,
 		invoiceByLabelStmt:            q.invoiceByLabelStmt,
 		invoiceByPayIndexStmt:         q.invoiceByPayIndexStmt,
@@ -1381,6 +1477,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		latestPaymentsStmt:            q.latestPaymentsStmt,
 		liveAttemptsStmt:              q.liveAttemptsStmt,
 		liveHTLCsStmt:                 q.liveHTLCsStmt,
+		moveWebhookStmt:               q.moveWebhookStmt,
 		nextCounterStmt:               q.nextCounterStmt,
 		nextInvoiceExpiryStmt:         q.nextInvoiceExpiryStmt,
 		nextKeyIndexStmt:              q.nextKeyIndexStmt,
@@ -1394,11 +1491,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		peerStorageStmt:               q.peerStorageStmt,
 		peerStoragesStmt:              q.peerStoragesStmt,
 		peersStmt:                     q.peersStmt,
+		pendingDeliveriesStmt:         q.pendingDeliveriesStmt,
 		putAddressStmt:                q.putAddressStmt,
 		putAnnouncementStmt:           q.putAnnouncementStmt,
 		putCoinStmt:                   q.putCoinStmt,
 		putCommitmentStmt:             q.putCommitmentStmt,
 		putDataStmt:                   q.putDataStmt,
+		putDeliveryStmt:               q.putDeliveryStmt,
 		putFactStmt:                   q.putFactStmt,
 		putNodeStmt:                   q.putNodeStmt,
 		putPaymentStmt:                q.putPaymentStmt,
@@ -1434,5 +1533,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateChannelStmt:             q.updateChannelStmt,
 		updateHTLCStmt:                q.updateHTLCStmt,
 		updatesStmt:                   q.updatesStmt,
+		webhooksStmt:                  q.webhooksStmt,
 	}
 }

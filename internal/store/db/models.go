@@ -103,6 +103,17 @@ type Decision struct {
 	Malformed []byte
 }
 
+type Delivery struct {
+	Webhook int64
+	Event   int64
+	State   string
+	Since   int64
+	Tries   int64
+	TriedAt int64
+	NextTry int64
+	Outcome string
+}
+
 type Event struct {
 	ID    int64
 	Time  int64
@@ -355,4 +366,13 @@ type WalletTx struct {
 	Height    int64
 	Conflict  int64
 	Abandoned int64
+}
+
+type Webhook struct {
+	ID      int64
+	Url     string
+	Kinds   string
+	Secret  []byte
+	Created int64
+	Cursor  int64
 }
