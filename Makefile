@@ -5,6 +5,9 @@ FUZZTIME ?= 10s
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+bench: ## a node with a million invoices and payments: docs/performance.md (BENCHFLAGS for fewer)
+	$(GO) run ./bench $(or $(BENCHFLAGS),-invoices 1000000 -payments 1000000)
+
 build: ## the static binary, stripped, as ./leyden
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o leyden ./cmd/leyden
 
@@ -57,4 +60,4 @@ interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its
 
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help build demo test race vet lint generate docs fuzz sim mutants screenshots interop check
+.PHONY: help bench build demo test race vet lint generate docs fuzz sim mutants screenshots interop check

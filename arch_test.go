@@ -97,6 +97,7 @@ var floors = map[string]int{
 	"web":                      9,
 	"internal/sim/cmd":         10,
 	"cmd/leyden":               10,
+	"bench":                    10,
 }
 
 // lastPureFloor is the highest floor whose rooms know no disk, net, clock,

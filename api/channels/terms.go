@@ -126,7 +126,7 @@ type listForwardsRequest struct {
 	Out    *wire.ShortChannelID `json:"out_channel" doc:"only those that went over this channel"`
 	Index  *string              `json:"index" doc:"created or updated: the order of the list; created when not given"`
 	Start  *uint64              `json:"start" doc:"list from this index on"`
-	Limit  *uint32              `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Limit  *uint32              `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 type forwardRow struct {
@@ -147,6 +147,7 @@ type forwardRow struct {
 
 type listForwardsResponse struct {
 	Forwards []forwardRow `json:"forwards" doc:"in the order of the index"`
+	Next     uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
 // forwardsAtOnce is how many rows are read at once.
@@ -170,7 +171,7 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 	default:
 		return out, command.Refuse(command.InvalidParams, "index: should be created or updated, not %q", command.Clip([]byte(*r.Index)))
 	}
-	start, limit := command.Or(r.Start, 0), int(command.Or(r.Limit, command.LongestList))
+	start, limit := command.Or(r.Start, 0), command.Limit(r.Limit)
 	for more := true; more && len(out.Forwards) < limit; {
 		read := func() ([]store.ForwardRow, error) { return n.Store().Forwards(ctx, status, start, forwardsAtOnce) }
 		if updated {
@@ -193,6 +194,12 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 		}
 		more = len(rows) == forwardsAtOnce
 	}
+	out.Next = command.Next(len(out.Forwards), limit, func() uint64 {
+		if updated {
+			return out.Forwards[limit-1].UpdatedIndex
+		}
+		return out.Forwards[limit-1].CreatedIndex
+	})
 	return out, nil
 }
 

@@ -198,8 +198,20 @@ func (h *HexBytes) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// LongestList is how many rows a list has when no limit is given.
+// LongestList is how many rows a list has at the most.
 const LongestList = 10_000
+
+// Limit is how many rows a list is to have, where a limit was asked for or not.
+func Limit(asked *uint32) int { return int(min(Or(asked, LongestList), LongestList)) }
+
+// Next is where a list goes on that has as many rows as it may have, behind the index of
+// its last one; zero: there are no more.
+func Next(rows, limit int, last func() uint64) uint64 {
+	if rows == 0 || rows < limit {
+		return 0
+	}
+	return last() + 1
+}
 
 // Within bounds a wait.
 func Within(ctx context.Context, seconds *uint64) (context.Context, context.CancelFunc) {

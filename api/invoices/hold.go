@@ -115,11 +115,12 @@ func cancelHold(ctx context.Context, n *node.Node, r cancelRequest) (heldRow, er
 type listHeldRequest struct {
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"only this one"`
 	Start       *uint64           `json:"start" doc:"list from this created_index on"`
-	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 type listHeldResponse struct {
 	Held []heldRow `json:"holdinvoices" doc:"in the order of creation"`
+	Next uint64    `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
 func listHeld(ctx context.Context, n *node.Node, r listHeldRequest) (listHeldResponse, error) {
@@ -131,10 +132,12 @@ func listHeld(ctx context.Context, n *node.Node, r listHeldRequest) (listHeldRes
 		}
 		return out, err
 	}
-	rows, err := n.Store().Holds(ctx, command.Or(r.Start, 0), int(command.Or(r.Limit, command.LongestList)))
+	limit := command.Limit(r.Limit)
+	rows, err := n.Store().Holds(ctx, command.Or(r.Start, 0), limit)
 	for _, row := range rows {
 		out.Held = append(out.Held, showHeld(n, row))
 	}
+	out.Next = command.Next(len(rows), limit, func() uint64 { return rows[len(rows)-1].CreatedIndex })
 	return out, err
 }
 

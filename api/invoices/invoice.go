@@ -159,11 +159,12 @@ type listInvoicesRequest struct {
 	OfferID     *wire.PaymentHash `json:"offer_id" doc:"invoices of this offer: none, there are no offers yet"`
 	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
-	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 type listInvoicesResponse struct {
 	Invoices []invoiceRow `json:"invoices" doc:"in the order of the index"`
+	Next     uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
 func listInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) (listInvoicesResponse, error) {
@@ -171,6 +172,14 @@ func listInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) (lis
 	out := listInvoicesResponse{Invoices: make([]invoiceRow, 0, len(rows))}
 	for _, row := range rows {
 		out.Invoices = append(out.Invoices, showInvoice(row))
+	}
+	if one := r.Label != nil || r.InvString != nil || r.PaymentHash != nil; !one {
+		out.Next = command.Next(len(rows), command.Limit(r.Limit), func() uint64 {
+			if command.Or(r.Index, "") == "updated" {
+				return rows[len(rows)-1].UpdatedIndex
+			}
+			return rows[len(rows)-1].CreatedIndex
+		})
 	}
 	return out, err
 }
@@ -203,13 +212,7 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 		}
 		row, ok, err = n.Store().InvoiceByHash(ctx, inv.PaymentHash)
 	default:
-		start, limit := uint64(0), command.LongestList
-		if r.Start != nil {
-			start = *r.Start
-		}
-		if r.Limit != nil {
-			limit = int(*r.Limit)
-		}
+		start, limit := command.Or(r.Start, 0), command.Limit(r.Limit)
 		switch {
 		case r.Index == nil, *r.Index == "created":
 			return n.Store().Invoices(ctx, start, limit)

@@ -27,12 +27,10 @@ type searchResponse struct {
 	Next     uint64       `json:"next,omitempty" doc:"give it as before to go on; absent: there are no more"`
 }
 
-// How much one search looks at.
+// How many invoices one search gives.
 const (
-	searchPage   = 100
-	searchMost   = 1000
-	searchStep   = 10_000  // rows in one query
-	searchLookAt = 100_000 // rows in one command
+	searchPage = 100
+	searchMost = 1000
 )
 
 func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse, error) {
@@ -55,31 +53,20 @@ func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse,
 		return out, err
 	}
 	before = min(before+1, command.Or(r.Before, math.MaxUint64))
-	for looked := 0; before > 1 && looked < searchLookAt; looked += searchStep {
-		downTo := before - min(before-1, searchStep)
-		rows, err := n.Store().SearchInvoices(ctx, f, before, downTo, limit-len(out.Invoices))
-		if err != nil {
-			return out, err
-		}
-		for _, row := range rows {
-			out.Invoices = append(out.Invoices, showInvoice(row))
-		}
-		if before = downTo; len(out.Invoices) == limit {
-			before = rows[len(rows)-1].CreatedIndex
-			break
-		}
+	rows, next, err := n.Store().SearchInvoices(ctx, f, before, limit)
+	for _, row := range rows {
+		out.Invoices = append(out.Invoices, showInvoice(row))
 	}
-	if before > 1 {
-		out.Next = before
-	}
-	return out, nil
+	out.Next = next
+	return out, err
 }
 
 var searchCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "searchinvoices", Group: "payments", Short: "search invoices",
-		Long: "Finds invoices by text, status, amount and time, the newest first. One call looks at 100000 invoices at the most, " +
-			"and says by `next` where to go on: it may give `next` with fewer than `limit` invoices, or none.",
+		Long: "Finds invoices by text, status, amount and time, the newest first. Texts of three letters and more, and a status, are found " +
+			"by an index. One call looks at 100000 invoices at the most, and says by `next` where to go on: it may give `next` with " +
+			"fewer than `limit` invoices, or none.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"searchinvoices t-shirt", "searchinvoices -k status=paid since=1767225600 limit=10"},
 	}, search),
 }

@@ -127,7 +127,7 @@ type listPaysRequest struct {
 	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
 	Index       *string           `json:"index" doc:"created: the order of the list"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
-	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 // paymentFilter is what the lists of payments and of attempts may be asked for.
@@ -163,7 +163,7 @@ func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start
 		f.start = *start
 	}
 	if limit != nil {
-		f.limit = int(*limit)
+		f.limit = command.Limit(limit)
 	}
 	return f, nil
 }
@@ -217,6 +217,7 @@ type paymentRow struct {
 
 type listPaysResponse struct {
 	Pays []paymentRow `json:"pays" doc:"in the order of creation"`
+	Next uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
 func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysResponse, error) {
@@ -248,6 +249,9 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 			row.Preimage = p.Result.Preimage.String()
 		}
 		out.Pays = append(out.Pays, row)
+	}
+	if f.hash == nil {
+		out.Next = command.Next(len(out.Pays), f.limit, func() uint64 { return out.Pays[f.limit-1].Created })
 	}
 	return out, nil
 }

@@ -133,11 +133,12 @@ type listSendPaysRequest struct {
 	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
 	Index       *string           `json:"index" doc:"created: the order of the list"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
-	Limit       *uint32           `json:"limit" doc:"how many at the most; 10000 when not given"`
+	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 type listSendPaysResponse struct {
 	Payments []attemptRow `json:"payments" doc:"in the order of creation"`
+	Next     uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
 func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (listSendPaysResponse, error) {
@@ -160,5 +161,6 @@ func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (lis
 	for _, a := range rows {
 		out.Payments = append(out.Payments, showAttempt(a))
 	}
+	out.Next = command.Next(len(out.Payments), f.limit, func() uint64 { return out.Payments[f.limit-1].ID })
 	return out, err
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
@@ -55,23 +54,4 @@ func (s *Store) InvoiceIndexes(ctx context.Context) (created, updated, deleted u
 	}
 	deleted, err = s.counter(ctx, invoiceDeletes)
 	return created, updated, deleted, err
-}
-
-// InvoiceSearch is what invoices are searched for. Empty texts and statuses are any.
-type InvoiceSearch struct {
-	Text        string // in label or description, in either case of ASCII letters
-	Status      invoice.Status
-	Least, Most amount.MilliSatoshi // asked for, or received if that was left open
-	Since       uint64              // created, unix seconds
-	Until       uint64
-}
-
-// SearchInvoices finds up to limit invoices with a created_index from downTo up to
-// but not including before, the newest first.
-func (s *Store) SearchInvoices(ctx context.Context, f InvoiceSearch, before, downTo uint64, limit int) ([]invoice.Row, error) {
-	r, err := s.q.SearchInvoices(ctx, db.SearchInvoicesParams{
-		Before: place(before), DownTo: place(downTo), Text: f.Text, Status: string(f.Status), Least: place(uint64(f.Least)),
-		Most: place(uint64(f.Most)), Since: place(f.Since), Until: place(f.Until), UpTo: int64(limit),
-	})
-	return all(r, err, readInvoice)
 }

@@ -110,7 +110,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 		return err
 	}
 	f.Close()
-	if s.write, err = connect(path, "immediate"); err != nil {
+	if s.write, err = connect(path, immediate); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
@@ -128,7 +128,9 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if s.read, err = connect(path, "deferred"); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(8)
+	// They stay open: to prepare the statements of a new one takes longer than most reads.
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
 	if s.q, err = db.Prepare(ctx, s.read); err != nil {
 		return err
 	}
@@ -143,6 +145,12 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	return nil
 }
 
+// immediate is how the writer's transactions begin.
+const immediate = "immediate"
+
+// readers is how many may read at once.
+const readers = 8
+
 // view runs f over one state of the database.
 func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
@@ -156,15 +164,19 @@ func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
 // connect opens path with the pragmas that durability and speed ask for.
 func connect(path, txlock string) (*sql.DB, error) {
 	v := url.Values{"_txlock": {txlock}}
-	for _, pragma := range []string{
+	pragmas := []string{
 		"busy_timeout(5000)",
-		"journal_mode(WAL)",
 		"synchronous(FULL)",
 		"foreign_keys(ON)",
-		"auto_vacuum(INCREMENTAL)",
 		"temp_store(MEMORY)",
 		"cache_size(-8192)", // KiB, a connection
-	} {
+	}
+	if txlock == immediate {
+		// These are facts of the file, and to state them is a write: a reader that did so
+		// while others write would wait for its turn, and might never get it.
+		pragmas = append(pragmas, "journal_mode(WAL)", "auto_vacuum(INCREMENTAL)")
+	}
+	for _, pragma := range pragmas {
 		v.Add("_pragma", pragma)
 	}
 	return sql.Open("sqlite", "file:"+fileURL(path)+"?"+v.Encode())

@@ -270,6 +270,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.invoicesByUpdatedStmt, err = db.PrepareContext(ctx, invoicesByUpdated); err != nil {
 		return nil, fmt.Errorf("error preparing query InvoicesByUpdated: %w", err)
 	}
+	if q.invoicesOfStatusStmt, err = db.PrepareContext(ctx, invoicesOfStatus); err != nil {
+		return nil, fmt.Errorf("error preparing query InvoicesOfStatus: %w", err)
+	}
 	if q.invoicesToExpireStmt, err = db.PrepareContext(ctx, invoicesToExpire); err != nil {
 		return nil, fmt.Errorf("error preparing query InvoicesToExpire: %w", err)
 	}
@@ -416,6 +419,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.searchInvoicesStmt, err = db.PrepareContext(ctx, searchInvoices); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchInvoices: %w", err)
+	}
+	if q.searchInvoicesAmongStmt, err = db.PrepareContext(ctx, searchInvoicesAmong); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchInvoicesAmong: %w", err)
 	}
 	if q.secretsStmt, err = db.PrepareContext(ctx, secrets); err != nil {
 		return nil, fmt.Errorf("error preparing query Secrets: %w", err)
@@ -877,6 +883,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing invoicesByUpdatedStmt: %w", cerr)
 		}
 	}
+	if q.invoicesOfStatusStmt != nil {
+		if cerr := q.invoicesOfStatusStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing invoicesOfStatusStmt: %w", cerr)
+		}
+	}
 	if q.invoicesToExpireStmt != nil {
 		if cerr := q.invoicesToExpireStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing invoicesToExpireStmt: %w", cerr)
@@ -1122,6 +1133,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing searchInvoicesStmt: %w", cerr)
 		}
 	}
+	if q.searchInvoicesAmongStmt != nil {
+		if cerr := q.searchInvoicesAmongStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchInvoicesAmongStmt: %w", cerr)
+		}
+	}
 	if q.secretsStmt != nil {
 		if cerr := q.secretsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretsStmt: %w", cerr)
@@ -1318,6 +1334,7 @@ type Queries struct {
 	invoiceByPayIndexStmt         *sql.Stmt
 	invoicesByCreatedStmt         *sql.Stmt
 	invoicesByUpdatedStmt         *sql.Stmt
+	invoicesOfStatusStmt          *sql.Stmt
 	invoicesToExpireStmt          *sql.Stmt
 	lastAttemptStmt               *sql.Stmt
 	lastRuneStmt                  *sql.Stmt
@@ -1367,6 +1384,7 @@ type Queries struct {
 	runeUsesStmt                  *sql.Stmt
 	runesStmt                     *sql.Stmt
 	searchInvoicesStmt            *sql.Stmt
+	searchInvoicesAmongStmt       *sql.Stmt
 	secretsStmt                   *sql.Stmt
 	settleInvoiceStmt             *sql.Stmt
 	settlementsStmt               *sql.Stmt
@@ -1470,6 +1488,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		invoiceByPayIndexStmt:         q.invoiceByPayIndexStmt,
 		invoicesByCreatedStmt:         q.invoicesByCreatedStmt,
 		invoicesByUpdatedStmt:         q.invoicesByUpdatedStmt,
+		invoicesOfStatusStmt:          q.invoicesOfStatusStmt,
 		invoicesToExpireStmt:          q.invoicesToExpireStmt,
 		lastAttemptStmt:               q.lastAttemptStmt,
 		lastRuneStmt:                  q.lastRuneStmt,
@@ -1519,6 +1538,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		runeUsesStmt:                  q.runeUsesStmt,
 		runesStmt:                     q.runesStmt,
 		searchInvoicesStmt:            q.searchInvoicesStmt,
+		searchInvoicesAmongStmt:       q.searchInvoicesAmongStmt,
 		secretsStmt:                   q.secretsStmt,
 		settleInvoiceStmt:             q.settleInvoiceStmt,
 		settlementsStmt:               q.settlementsStmt,

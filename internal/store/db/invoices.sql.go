@@ -553,6 +553,39 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 	return items, nil
 }
 
+const invoicesOfStatus = `-- name: InvoicesOfStatus :many
+SELECT created_index FROM invoices WHERE status = ?1 AND created_index < ?2 ORDER BY created_index DESC LIMIT ?3
+`
+
+type InvoicesOfStatusParams struct {
+	Status string
+	Before int64
+	UpTo   int64
+}
+
+func (q *Queries) InvoicesOfStatus(ctx context.Context, arg InvoicesOfStatusParams) ([]int64, error) {
+	rows, err := q.query(ctx, q.invoicesOfStatusStmt, invoicesOfStatus, arg.Status, arg.Before, arg.UpTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var created_index int64
+		if err := rows.Scan(&created_index); err != nil {
+			return nil, err
+		}
+		items = append(items, created_index)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const invoicesToExpire = `-- name: InvoicesToExpire :many
 SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
 `
@@ -727,6 +760,83 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 	rows, err := q.query(ctx, q.searchInvoicesStmt, searchInvoices,
 		arg.Before,
 		arg.DownTo,
+		arg.Text,
+		arg.Status,
+		arg.Least,
+		arg.Most,
+		arg.Since,
+		arg.Until,
+		arg.UpTo,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Invoice{}
+	for rows.Next() {
+		var i Invoice
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.Label,
+			&i.PaymentHash,
+			&i.Preimage,
+			&i.PaymentSecret,
+			&i.AmountMsat,
+			&i.Description,
+			&i.DescHashOnly,
+			&i.Bolt11,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.MinFinalCltv,
+			&i.Status,
+			&i.ReceivedMsat,
+			&i.PaidAt,
+			&i.UpdatedIndex,
+			&i.PayIndex,
+			&i.Hold,
+			&i.AcceptedAt,
+			&i.Deadline,
+			&i.CancelledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const searchInvoicesAmong = `-- name: SearchInvoicesAmong :many
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices
+WHERE created_index IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))
+    AND (CAST(?2 AS TEXT) = '' OR instr(lower(label), lower(CAST(?2 AS TEXT))) > 0
+        OR instr(lower(description), lower(CAST(?2 AS TEXT))) > 0)
+    AND (CAST(?3 AS TEXT) = '' OR status = CAST(?3 AS TEXT))
+    AND coalesce(amount_msat, received_msat) >= CAST(?4 AS INTEGER)
+    AND coalesce(amount_msat, received_msat) <= CAST(?5 AS INTEGER)
+    AND created_at >= CAST(?6 AS INTEGER) AND created_at <= CAST(?7 AS INTEGER)
+ORDER BY created_index DESC LIMIT ?8
+`
+
+type SearchInvoicesAmongParams struct {
+	Ids    string
+	Text   string
+	Status string
+	Least  int64
+	Most   int64
+	Since  int64
+	Until  int64
+	UpTo   int64
+}
+
+func (q *Queries) SearchInvoicesAmong(ctx context.Context, arg SearchInvoicesAmongParams) ([]Invoice, error) {
+	rows, err := q.query(ctx, q.searchInvoicesAmongStmt, searchInvoicesAmong,
+		arg.Ids,
 		arg.Text,
 		arg.Status,
 		arg.Least,

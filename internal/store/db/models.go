@@ -197,6 +197,11 @@ type Invoice struct {
 	CancelledAt   int64
 }
 
+type InvoicesText struct {
+	Label       string
+	Description string
+}
+
 type Node struct {
 	ID  []byte
 	Raw []byte

@@ -83,3 +83,17 @@ WHERE created_index < sqlc.arg(before) AND created_index >= sqlc.arg(down_to)
     AND coalesce(amount_msat, received_msat) <= CAST(sqlc.arg(most) AS INTEGER)
     AND created_at >= CAST(sqlc.arg(since) AS INTEGER) AND created_at <= CAST(sqlc.arg(until) AS INTEGER)
 ORDER BY created_index DESC LIMIT sqlc.arg(up_to);
+
+-- name: SearchInvoicesAmong :many
+SELECT * FROM invoices
+WHERE created_index IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS TEXT)))
+    AND (CAST(sqlc.arg(text) AS TEXT) = '' OR instr(lower(label), lower(CAST(sqlc.arg(text) AS TEXT))) > 0
+        OR instr(lower(description), lower(CAST(sqlc.arg(text) AS TEXT))) > 0)
+    AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = CAST(sqlc.arg(status) AS TEXT))
+    AND coalesce(amount_msat, received_msat) >= CAST(sqlc.arg(least) AS INTEGER)
+    AND coalesce(amount_msat, received_msat) <= CAST(sqlc.arg(most) AS INTEGER)
+    AND created_at >= CAST(sqlc.arg(since) AS INTEGER) AND created_at <= CAST(sqlc.arg(until) AS INTEGER)
+ORDER BY created_index DESC LIMIT sqlc.arg(up_to);
+
+-- name: InvoicesOfStatus :many
+SELECT created_index FROM invoices WHERE status = sqlc.arg(status) AND created_index < sqlc.arg(before) ORDER BY created_index DESC LIMIT sqlc.arg(up_to);
