@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Replace puts content into the file at path, for its owner alone, in the place of
@@ -37,6 +38,20 @@ func write(path string, content []byte, place func(from, to string) error) (err 
 		return err
 	}
 	return SyncDir(dir)
+}
+
+// Clean takes away what deaths in the middle of [Replace] or [Create] have left beside
+// a file: it may hold what the file was encrypted or replaced for. Nobody may be
+// writing the file.
+func Clean(path string) error {
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+"-"
+	all, err := os.ReadDir(dir)
+	for _, f := range all {
+		if strings.HasPrefix(f.Name(), prefix) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
+		}
+	}
+	return err
 }
 
 // SyncDir makes what was created in a folder, or renamed, last through a crash.

@@ -50,3 +50,21 @@ func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A seed that was encrypted since must not lie beside its file for ever.
+func TestWhatADeathHasLeftIsTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "seed")
+	for _, name := range []string{"seed", ".seed-1", ".seed-22", ".seedling-1", "seed-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Clean(path); err != nil {
+		t.Fatal(err)
+	}
+	all, err := os.ReadDir(dir)
+	if err != nil || len(all) != 3 || all[0].Name() != ".seedling-1" || all[1].Name() != "seed" || all[2].Name() != "seed-1" {
+		t.Errorf("%v, %v", all, err)
+	}
+}

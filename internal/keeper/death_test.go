@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -56,6 +57,9 @@ func TestADeathAtEachWriteOfAFileCostsNoBackup(t *testing.T) {
 		}
 		if err := h.try(); err != nil {
 			t.Fatalf("a death %s: the node does not start: %v", d.what, err)
+		}
+		if all, err := filepath.Glob(h.path(".*-*")); err != nil || len(all) != 0 {
+			t.Errorf("a death %s: %v is left, %v", d.what, all, err)
 		}
 		if got := h.file(); len(got.Channels) != d.hasChannels {
 			t.Errorf("a death %s: the file has %d channels", d.what, len(got.Channels))

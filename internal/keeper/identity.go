@@ -11,6 +11,7 @@ import (
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
+	"github.com/leyden-ln/leyden/internal/atomicfile"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -58,9 +59,15 @@ func Identify(ctx context.Context, s Store, dir string, network *chaincfg.Params
 	return ring, s.Write(ctx, rows...)
 }
 
-// Begin writes that the node has started again; with it, in one write, that every
+// Begin takes away what deaths have left of files that were being written, and writes
+// that the node has started again; with it, in one write, that every
 // channel is lost, if that was asked for: why is what the peers hear.
 func (k *Keeper) Begin(ctx context.Context, tip func(context.Context) (chain.BlockRef, error), why string) error {
+	for _, name := range []string{SeedFile, BackupFile, markFile} {
+		if err := atomicfile.Clean(filepath.Join(k.cfg.Dir, name)); err != nil {
+			k.cfg.Log.Warn("what a death has left beside a file stays there", "file", name, "why", err)
+		}
+	}
 	rows := k.rows()
 	if k.cfg.Lost {
 		channels, err := k.cfg.Store.Channels(ctx)
