@@ -350,8 +350,46 @@ func (n *network) open(from, to Peer, o Open) Channel {
 		}
 		return errors.Join(err, errors.New("it is not"))
 	})
+	if !ours(from) && !ours(to) {
+		n.between(c, from, to)
+	}
 	n.ready(c, from, to)
 	return n.look(from, c)
+}
+
+func ours(p Peer) bool {
+	_, ok := p.(*Leyden)
+	return ok
+}
+
+// theirTime is how long two other nodes have to use a channel between them.
+const theirTime = time.Minute
+
+// between helps two other nodes to use a channel of theirs, which is no case of Leyden's:
+// lnd loses a channel_update of its peer for good that comes while it writes the channel,
+// and asks for it after a start only.
+func (n *network) between(c Channel, sides ...Peer) {
+	n.Helper()
+	for _, p := range sides {
+		ctx, cancel := context.WithTimeout(n.context(), theirTime)
+		err := await(ctx, p.Name()+" to use the channel", func(ctx context.Context) error { return usable(ctx, p, c) }, n.alive)
+		cancel()
+		if err != nil {
+			n.Logf("%s is started again: %v", p.Name(), err)
+			n.must(p.Stop())
+			n.must(p.Start(n.context()))
+			n.connected(sides[0], sides[1])
+		}
+	}
+}
+
+// usable is nil when a node can use a channel.
+func usable(ctx context.Context, p Peer, c Channel) error {
+	x, err := seen(ctx, p, c)
+	if err == nil && !x.Ready {
+		err = fmt.Errorf("it is %+v", x)
+	}
+	return err
 }
 
 // seen is a channel as a node has it now.
@@ -379,13 +417,7 @@ func (n *network) look(p Peer, c Channel) Channel {
 func (n *network) ready(c Channel, sides ...Peer) {
 	n.Helper()
 	for _, p := range sides {
-		n.eventually(p.Name()+" to use the channel", func(ctx context.Context) error {
-			x, err := seen(ctx, p, c)
-			if err == nil && !x.Ready {
-				err = fmt.Errorf("it is %+v", x)
-			}
-			return err
-		})
+		n.eventually(p.Name()+" to use the channel", func(ctx context.Context) error { return usable(ctx, p, c) })
 	}
 }
 

@@ -236,7 +236,7 @@ func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
 // race detector it is every few writes.
 func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k += uint64(race.Step(4)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(8)) { //nolint:gosec // positive
 		row := w.invoice(amt)
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.pay(row.Bolt11, victim)
@@ -358,7 +358,7 @@ func sweepAll(t *testing.T, channels int, amt amount.MilliSatoshi) {
 		for _, after := range []bool{false, true} {
 			deaths := w.sweep(amt, victim, after)
 			t.Logf("%s died %d times, after the write: %v", victim.alias, deaths, after)
-			if deaths < 5/race.Step(4) {
+			if deaths < 5/race.Step(8) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -410,7 +410,7 @@ func TestOpeningAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	before := alice.Wallet().Balance()
 	for _, victim := range []*mortal{alice, carol} {
 		for _, after := range []bool{false, true} {
-			if deaths := w.openSweep(victim, after); deaths < 2/race.Step(2) {
+			if deaths := w.openSweep(victim, after); deaths < 2/race.Step(4) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -435,7 +435,7 @@ func mineOnly(t *testing.T, c *regtest.Chain, blocks int) {
 // judges: a channel that the opener has works on both sides once it is confirmed.
 func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(4)) { //nolint:gosec // positive
 		w.dial()
 		known := len(states(w.t, w.alice.Node))
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
@@ -498,7 +498,7 @@ func TestClosingAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"closer", "peer"} {
 		for _, after := range []bool{false, true} {
-			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(3)) { //nolint:gosec // positive
+			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(6)) { //nolint:gosec // positive
 			}
 		}
 	}

@@ -315,7 +315,7 @@ func TestAForcedCloseSurvivesDeathsAtItsWrites(t *testing.T) {
 // Bob is gone for ever with an HTLC that Carol forwards.
 func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k++ {
+	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
 		w := newWorld(t, 1)
 		fund(t, w.chain, w.carol.Node, 50_000)
 		mine(t, w.chain, 1, w.nodes()...)
@@ -363,7 +363,7 @@ func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 // Bob has to show a preimage on-chain and has no coin to pay for it.
 func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k++ {
+	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
 		w := newWorld(t, 1)
 		l := onlyLink(t, w.bob.Node, w.carol.ID())
 		row, paid, died := w.stuck(100_000_000, w.carol, k)

@@ -101,7 +101,7 @@ func (w *world) decide(row invoice.Row, preimage wire.Preimage, cancel bool, vic
 // holdSweep is [world.sweep] for a held invoice.
 func (w *world) holdSweep(amt amount.MilliSatoshi, victim *mortal, after, cancel bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k += uint64(race.Step(4)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(8)) { //nolint:gosec // positive
 		row, preimage := w.hold(amt)
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.decide(row, preimage, cancel, victim)
@@ -156,7 +156,7 @@ func TestAHeldInvoiceSurvivesADeathAtEachWrite(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			deaths := w.holdSweep(5_000_000, c.victim, after, c.cancel)
 			t.Logf("%s died %d times, after the write: %v, cancelled: %v", c.victim.alias, deaths, after, c.cancel)
-			if deaths < 5/race.Step(4) {
+			if deaths < 5/race.Step(8) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", c.victim.alias, deaths)
 			}
 		}
