@@ -1,0 +1,216 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/node"
+)
+
+var update = flag.Bool("update", false, "write testdata/golden anew")
+
+// call is one line of a golden file.
+type call struct {
+	What   string          `json:"what"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  *command.Error  `json:"error,omitempty"`
+}
+
+// masks are what a scene cannot fix, in the order in which they are replaced: keys and
+// what is made of them, addresses of this run, and the time.
+var masks = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`lnbcrt[0-9a-z]{50,}`), "<bolt11>"},
+	{regexp.MustCompile(`bcrt1[0-9a-z]{20,}`), "<address>"},
+	{regexp.MustCompile(`cHNidP8[0-9A-Za-z+/=]+`), "<psbt>"},
+	{regexp.MustCompile(`[0-9a-f]{32,}`), "<hex>"},
+	{regexp.MustCompile(`"zbase":"[a-z0-9]{50,}"`), `"zbase":"<zbase32>"`},
+	{regexp.MustCompile(`"recid":"0[0-3]"`), `"recid":"<recid>"`},
+	{regexp.MustCompile(`[0-9]+x[0-9]+x[0-9]+`), "<scid>"},
+	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "<host>"},
+	{regexp.MustCompile(`"port":[0-9]+`), `"port":"<port>"`},
+	{regexp.MustCompile(`/[^" ]*/Test[^" ]*`), "<folder>"},
+	{regexp.MustCompile(`\b1[789][0-9]{8}\b`), `"<time>"`},
+	{regexp.MustCompile(`"direction":[01]`), `"direction":"<direction>"`},
+	{regexp.MustCompile(`"channel_flags":[0-3]`), `"channel_flags":"<flags>"`},
+	{regexp.MustCompile(`<scid>/[01]`), "<scid>/<direction>"},
+}
+
+func masked(v any) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return maskText(bytes.TrimSpace(b.Bytes()))
+}
+
+func maskText(text []byte) []byte {
+	for _, m := range masks {
+		text = m.what.ReplaceAll(text, []byte(m.by))
+	}
+	return text
+}
+
+// fitting are values of the types of parameters, for those before one that is wrong.
+var fitting = map[string]any{
+	"a string": "x", "an integer": 1, "true or false": true, "64 hexadecimal digits": strings.Repeat("00", 32),
+	"a node id (66 hexadecimal digits)": "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619",
+	"an array":                          []any{}, "an object": named{}, "hexadecimal digits": "00",
+	"an amount (msat, or with the suffix msat, sat or btc)": 1000, "an amount (msat, or with the suffix msat, sat or btc) or \"any\"": 1000,
+	"a short_channel_id (BLOCKxTXxOUTPUT)": "1x1x1",
+}
+
+// wrongCalls are what no command may take. They are checked, not given, so that one that
+// passes does nothing.
+func wrongCalls(c *command.Command) (out []call) {
+	try := func(what string, params any) {
+		raw, isRaw := params.(json.RawMessage)
+		if !isRaw {
+			raw = masked(params)
+		}
+		var e *command.Error
+		if err := c.Check(raw); errors.As(err, &e) {
+			out = append(out, call{What: what, Params: masked(raw), Error: &command.Error{Code: e.Code, Message: string(maskText([]byte(e.Message)))}})
+		}
+	}
+	if len(c.Params) > 0 && !c.Params[0].Optional {
+		try("too few", []any{})
+	}
+	var many []any
+	for range len(c.Params) + 1 {
+		many = append(many, nil)
+	}
+	try("too many", many)
+	try("unknown names", named{"no_such_parameter": 1})
+	try("neither array nor object", json.RawMessage(`"x"`))
+	for i, p := range c.Params {
+		for what, wrong := range map[string]any{
+			"an object for ": named{"a": 1}, "a negative number for ": -1, "a word for ": "~", "a number beyond all for ": json.Number("99999999999999999999999"),
+		} {
+			params := named{p.Name: wrong}
+			for _, before := range c.Params[:i] {
+				if v, ok := fitting[before.Type]; ok && !before.Optional {
+					params[before.Name] = v
+				}
+			}
+			try(what+p.Name, params)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b call) int { return strings.Compare(a.What, b.What) })
+	return out
+}
+
+// scene are calls that succeed, in their order, on the three nodes of a line.
+func scene(w *network) []struct {
+	on     *node.Node
+	method string
+	params any
+} {
+	hash := fmt.Sprintf("%064x", 7)
+	return []struct {
+		on     *node.Node
+		method string
+		params any
+	}{
+		{w.bob, "invoice", []any{2000, "tea", "two cups", 3600, nil, strings.Repeat("01", 32)}},
+		{w.bob, "listinvoices", []any{"tea"}},
+		{w.bob, "holdinvoice", []any{hash, 1000, "held", "a deposit"}},
+		{w.bob, "listholdinvoices", []any{hash}},
+		{w.bob, "cancelholdinvoice", []any{hash}},
+		{w.bob, "searchinvoices", []any{"cups"}},
+		{w.bob, "delinvoice", []any{"tea", "unpaid"}},
+		{w.bob, "wait", []any{"invoices", "created", 0}},
+		{w.bob, "autoclean-status", []any{}},
+		{w.bob, "autoclean-once", []any{"expiredinvoices", 60}},
+		{w.bob, "delexpiredinvoice", []any{}},
+		{w.alice, "getroute", []any{w.bob.ID(), 1000, 1}},
+		{w.alice, "getroutes", []any{w.alice.ID(), w.bob.ID(), 1000, []any{}, 2000, 18}},
+		{w.alice, "listpays", []any{}},
+		{w.alice, "listsendpays", []any{}},
+		{w.carol, "listforwards", []any{}},
+		{w.alice, "listclosedchannels", []any{}},
+		{w.alice, "datastore", named{"key": []string{"shop", "name"}, "string": "Tea & Co"}},
+		{w.alice, "listdatastore", []any{[]string{"shop", "name"}}},
+		{w.alice, "deldatastore", []any{[]string{"shop", "name"}}},
+		{w.alice, "newaddr", []any{"all"}},
+		{w.alice, "txprepare", []any{[]any{named{"bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080": 10000}}, "1000perkw"}},
+		{w.alice, "listconfigs", []any{"cltv-delta"}},
+		{w.alice, "signmessage", []any{"this is my node"}},
+		{w.alice, "check", []any{"invoice", 1000, "a", "b"}},
+		{w.alice, "log", []any{}},
+		{w.alice, "listsqlschemas", []any{"invoices"}},
+		{w.bob, "sql", []any{"SELECT label, status FROM invoices ORDER BY created_index"}},
+		{w.alice, "help", []any{"stop"}},
+	}
+}
+
+// For each command a file has its answers, right and wrong. What is different in each run
+// is masked: see masks.
+func TestEachCommandAnswersAsItsGoldenFileSays(t *testing.T) {
+	w := line(t)
+	files := map[string][]call{}
+	for _, s := range scene(w) {
+		list, ok := s.params.([]any)
+		if !ok {
+			list = []any{s.params}
+		}
+		res, err := try(t, s.on, s.method, list...)
+		if err != nil {
+			t.Fatalf("%s: %v", s.method, err)
+		}
+		var plain any
+		d := json.NewDecoder(bytes.NewReader(res))
+		d.UseNumber()
+		if err := d.Decode(&plain); err != nil {
+			t.Fatal(err)
+		}
+		files[s.method] = append(files[s.method], call{What: "as asked", Params: masked(s.params), Result: masked(plain)})
+	}
+	table := api.Table()
+	for i := range table {
+		c := &table[i]
+		var b bytes.Buffer
+		for _, line := range append(files[c.Name], wrongCalls(c)...) {
+			b.Write(masked(line))
+			b.WriteByte('\n')
+		}
+		path := filepath.Join("testdata", "golden", c.Name+".jsonl")
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { //nolint:gosec // a file of the source tree
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Errorf("%s has no golden file: go test ./api -run Golden -update", c.Name)
+			continue
+		}
+		got := strings.Split(b.String(), "\n")
+		for i, line := range strings.Split(string(want), "\n") {
+			if i >= len(got) || got[i] != line {
+				t.Errorf("%s, line %d: %s\nwant %s", path, i+1, got[min(i, len(got)-1)], line)
+				break
+			}
+		}
+	}
+}
