@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+
+	"github.com/leyden-ln/leyden/node"
 )
 
 // Whoever follows next sees each row once, in order, and no more than was asked for.
@@ -31,12 +33,7 @@ func TestEveryListSaysWhereItGoesOn(t *testing.T) {
 		{"carol", "listforwards", 5, named{"index": "updated", "start": 1}},
 		{"alice", "listtransactions", 2, named{}},
 	} {
-		n := w.alice
-		if l.from == "bob" {
-			n = w.bob
-		} else if l.from == "carol" {
-			n = w.carol
-		}
+		n := map[string]*node.Node{"alice": w.alice, "bob": w.bob, "carol": w.carol}[l.from]
 		list := func(params named) (rows []string, next uint64) {
 			var fields map[string]json.RawMessage
 			if err := json.Unmarshal(ask[json.RawMessage](t, n, l.method, params), &fields); err != nil {
