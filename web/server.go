@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -29,6 +30,7 @@ type Config struct {
 	Dir     string   // where `leyden web` finds them: the node's data folder
 	Program string   // how command lines begin; "leyden" when empty
 	Hosts   []string // names under which a browser may ask for them, beside localhost and addresses
+	Framer  string   // the one origin whose pages may show these in a frame; none when empty
 	Log     *slog.Logger
 }
 
@@ -223,7 +225,7 @@ func static(w http.ResponseWriter, r *http.Request) {
 
 // policy lets a page load what is of this server and in a file, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; frame-ancestors "
 
 // guard is what holds for every request, also of who is not logged in.
 func (s *Server) guard(next http.Handler) http.Handler {
@@ -231,9 +233,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	next = crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policy+cmp.Or(s.c.Framer, "'none'"))
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
+		if s.c.Framer == "" {
+			h.Set("X-Frame-Options", "DENY")
+		}
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")

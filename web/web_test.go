@@ -229,7 +229,7 @@ func (b *browser) do(method, path string, form url.Values, change ...func(*http.
 			delete(b.cookies, c.Name)
 		}
 	}
-	if res.Header.Get("Content-Security-Policy") != policy {
+	if res.Header.Get("Content-Security-Policy") != policy+"'none'" || res.Header.Get("X-Frame-Options") != "DENY" {
 		b.t.Errorf("%s %s has the policy %q", method, path, res.Header.Get("Content-Security-Policy"))
 	}
 	if m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindSubmatch(body); m != nil {
@@ -494,6 +494,20 @@ func TestNoTextCanLookLikeThePage(t *testing.T) {
 		if a := b.get(path); a.status != http.StatusNotFound {
 			t.Errorf("%s gave %d", path, a.status)
 		}
+	}
+}
+
+func TestOneOriginMayShowThePagesInAFrame(t *testing.T) {
+	h := newHouse(t, newChain(t), "alice")
+	s, err := New(t.Context(), Config{Node: h.node, Dir: t.TempDir(), Framer: "http://127.0.0.1:7", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/login", nil))
+	if got := w.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, "frame-ancestors http://127.0.0.1:7") || w.Header().Get("X-Frame-Options") != "" {
+		t.Errorf("the policy is %q", got)
 	}
 }
 

@@ -381,7 +381,12 @@ func (d *demo) closeChannels(ctx context.Context) error {
 
 // pages serves those of each node, and prints links that log in.
 func (d *demo) pages(ctx context.Context) error {
-	d.out.title("Pages for a browser: each link works once, for ten minutes")
+	d.out.title("Pages for a browser: a link to one node works once, for ten minutes")
+	l, err := web.Listen(ctx, "127.0.0.1:0") // of the window with both
+	if err != nil {
+		return err
+	}
+	pages := map[string]*web.Server{}
 	for _, name := range d.names {
 		n := d.nodes[name]
 		how := "leyden --node " + name
@@ -389,13 +394,18 @@ func (d *demo) pages(ctx context.Context) error {
 			how = program(n.Dir())
 		}
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})).With("node", name)
-		s, stop, err := servePages(ctx, web.Config{Node: n, Dir: n.Dir(), Program: how, Log: log}, "127.0.0.1:0", false)
+		c := web.Config{Node: n, Dir: n.Dir(), Program: how, Log: log, Framer: "http://" + l.Addr().String()}
+		s, stop, err := servePages(ctx, c, "127.0.0.1:0", false)
 		if err != nil {
+			l.Close()
 			return err
 		}
+		pages[name] = s
 		d.stops = append(d.stops, stop)
 		d.out.row(name, s.Link(), "again: "+how+" web")
 	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	d.out.row("both", d.both(l, pages, log), "alice and bob side by side, and a button that mines a block")
 	return nil
 }
 
