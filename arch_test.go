@@ -94,6 +94,7 @@ var floors = map[string]int{
 	"api":                      8,
 	"api/jsonrpc":              8,
 	"api/rest":                 8,
+	"api/commando":             8,
 	"web":                      9,
 	"internal/sim/cmd":         10,
 	"cmd/leyden":               10,

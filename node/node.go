@@ -108,6 +108,7 @@ type Node struct {
 	terms   *terms.Book
 	gate    *gate.Gate
 	hooks   *webhook.Service
+	custom  atomic.Pointer[peer.Custom]
 	history history.Log
 	dataMu  sync.Mutex
 

@@ -176,6 +176,9 @@ func (w network) Learn(lessons []pay.Lesson) {
 	}
 }
 
+// SetCustom says who hears of messages that no BOLT has.
+func (n *Node) SetCustom(c peer.Custom) { n.custom.Store(&c) }
+
 // handler shows the node to its connections.
 type handler struct{ n *Node }
 
@@ -195,6 +198,9 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 		level = slog.LevelInfo
 	}
 	h.n.log.Log(h.n.ctx, level, "disconnected", "peer", p.ID(), "why", reason)
+	if c := h.n.custom.Load(); c != nil {
+		(*c).Down(p)
+	}
 	h.n.keeper.Down(p.ID())
 	h.n.book.Down(p)
 	h.n.funding.Down(p)
@@ -207,6 +213,12 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 
 func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	n := h.n
+	if u, ok := m.(*wire.Unknown); ok {
+		if c := n.custom.Load(); c != nil {
+			(*c).Message(p, u)
+		}
+		return
+	}
 	if u, ok := m.(*wire.ChannelUpdate); ok {
 		n.expect(p, u.ShortChannelID)
 	}

@@ -338,3 +338,15 @@ type Unknown struct {
 	MsgType uint16
 	Payload []byte
 }
+
+// The messages of commando, which no BOLT has: Core Lightning's way to give a node
+// commands. Each has a number of the request and a part of its JSON.
+const (
+	CommandoPart      = 0x4c4d // more follows
+	CommandoLast      = 0x4c4f
+	CommandoReplyPart = 0x594b // more follows
+	CommandoReplyLast = 0x594d
+)
+
+// Custom says whether somebody may want the message though no BOLT has it.
+func (m *Unknown) Custom() bool { return m.MsgType == CommandoPart || m.MsgType == CommandoLast }

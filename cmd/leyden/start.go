@@ -16,6 +16,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/leyden-ln/leyden/api/commando"
 	"github.com/leyden-ln/leyden/api/jsonrpc"
 	"github.com/leyden-ln/leyden/api/rest"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -39,6 +40,8 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
+	remote := commando.New(ctx, n, log)
+	n.SetCustom(remote)
 	wg.Go(func() {
 		if err := (&jsonrpc.Server{Node: n, Log: log}).Serve(ctx, l); err != nil {
 			log.Error("the socket failed", "why", err)
@@ -47,6 +50,7 @@ func serve(ctx context.Context, n *node.Node, log *slog.Logger) (stop func(), er
 	return func() {
 		cancel()
 		wg.Wait()
+		remote.Wait()
 	}, nil
 }
 

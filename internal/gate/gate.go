@@ -114,6 +114,13 @@ func (g *Gate) Make(ctx context.Context, restrictions ...runes.Restriction) (*ru
 	return r, id, nil
 }
 
+// Any says whether a rune was ever made here.
+func (g *Gate) Any() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.secret != nil
+}
+
 // Ours says whether a rune was made here, or of one that was.
 func (g *Gate) Ours(r *runes.Rune) bool {
 	g.mu.Lock()

@@ -139,7 +139,9 @@ func (p *Peer) take(b []byte, handle func(wire.Message)) error {
 			return fmt.Errorf("%w %d", ErrUnknown, m.MsgType)
 		}
 		// BOLT 1: "upon receiving a message of _odd_, unknown type: - MUST ignore the received message."
-		return nil
+		if !m.Custom() {
+			return nil
+		}
 	}
 	handle(m)
 	return nil

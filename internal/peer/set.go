@@ -28,6 +28,13 @@ type Handler interface {
 	PeerDown(p *Peer, reason error)
 }
 
+// Custom hears of the messages that no BOLT has: see [wire.Unknown.Custom]. Its calls
+// are those of a [Handler].
+type Custom interface {
+	Message(p *Peer, m *wire.Unknown)
+	Down(p *Peer)
+}
+
 // Config is what a set needs.
 type Config struct {
 	Key      noise.Key
