@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // Each file that the keeper writes goes to a new file first, which then takes the place
@@ -47,7 +49,8 @@ func TestADeathAtEachWriteOfAFileCostsNoBackup(t *testing.T) {
 			"in the mark", map[string][]byte{BackupFile: after[BackupFile], markFile: before[markFile]}, after[markFile][:part], markFile, 2,
 		})
 	}
-	for _, d := range deaths {
+	for i := 0; i < len(deaths); i += race.Step(4) {
+		d := deaths[i]
 		put(t, h.dir, database)
 		put(t, h.dir, d.files)
 		if d.of != "" {

@@ -26,6 +26,7 @@ type link struct {
 	busy  bool // an outcome is on its way to the disk
 
 	conn  *line // nil: the peer is away
+	quiet bool  // see curt
 	since time.Duration
 	desk  *relay.Desk
 	first []wire.Message // to send before anything else
@@ -284,6 +285,8 @@ func (l *link) offer(add channel.Add) {
 func (l *link) connected(c *line) {
 	l.put(func() {
 		l.conn = c
+		s := l.ch.Status().Status
+		l.quiet = l.n.curt && (s == channel.Failed || s == channel.Spent)
 		l.ch.Connected(l.signer, l.edge.index%2 == 1)
 	})
 }

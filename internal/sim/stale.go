@@ -24,11 +24,10 @@ func (n *node) restore() {
 }
 
 // curt tells whether a message is one that BOLT 2 does not ask for: the numbers of a
-// channel that has failed. A peer that has lost state hears of an error only.
+// channel that had failed when the peer came. Who has lost state hears of an error only.
 func (l *link) curt(m wire.Message) bool {
 	_, numbers := m.(*wire.ChannelReestablish)
-	s := l.ch.Status().Status
-	return numbers && l.n.curt && (s == channel.Failed || s == channel.Spent)
+	return numbers && l.quiet
 }
 
 // judgeStale checks that a node that lost state did not broadcast what it has
