@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -119,21 +120,22 @@ func (c *Channel) clean() bool {
 	return len(c.htlcs[Local])+len(c.htlcs[Remote]) == 0 && c.fees == feerates{Irrevocable: c.fees[Irrevocable]}
 }
 
+// drained is clean by the rows, which have nothing of stage 0.
+func (c *Channel) drained() bool {
+	return !c.some(func(h *htlc) bool { return h.Added != (Numbers{}) }) &&
+		c.fees == feerates{Proposed: c.fees[Proposed], Irrevocable: c.fees[Irrevocable]}
+}
+
 // emptying tells whether every HTLC is being removed, so that the peer may see a
 // clean channel before we do.
 //
 // BOLT 2: "if no HTLCs remain in either commitment transaction (including dust
 // HTLCs) and neither side has a pending `revoke_and_ack` to send: - MUST NOT send
 // any `update` message after that point."
-func (c *Channel) emptying() bool {
-	for _, list := range c.htlcs {
-		for _, h := range list {
-			if !h.removing() {
-				return false
-			}
-		}
-	}
-	return true
+func (c *Channel) emptying() bool { return !c.some(func(h *htlc) bool { return !h.removing() }) }
+
+func (c *Channel) some(are func(h *htlc) bool) bool {
+	return slices.ContainsFunc(c.htlcs[Local], are) || slices.ContainsFunc(c.htlcs[Remote], are)
 }
 
 // closing tells whether only the fee of the closing transaction is open.

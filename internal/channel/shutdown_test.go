@@ -93,6 +93,34 @@ func TestShutdownWaitsForUpdatesToBeSigned(t *testing.T) {
 	}
 }
 
+// An update that is not signed is in no row, and takes no step of a close back.
+func TestTheStateOfAChannelIsThatOfItsRows(t *testing.T) {
+	p := ready(t, usual())
+	p.a.ch.Shutdown(nil, 0)
+	p.take(p.a)
+	p.deliver(p.b)
+	p.take(p.b)
+	p.disconnect()
+	p.connect()
+	p.take(p.a)
+	p.take(p.b)
+	p.deliver(p.b)
+	p.take(p.b)
+	p.a.out = []wire.Message{&wire.UpdateFee{ChannelID: p.b.ch.ID(), FeeratePerKw: 1100}}
+	p.deliver(p.b)
+	p.take(p.b)
+	if p.b.violated != nil || p.b.ch.clean() {
+		t.Fatal("no fee is on its way: ", p.b.violated)
+	}
+	stored, err := Load(p.b.ch.Rows())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := p.b.ch.State(), stored.State(); a != b {
+		t.Errorf("it is %s, and %s by its rows", a, b)
+	}
+}
+
 func TestAfterShutdownNothingIsOffered(t *testing.T) {
 	p := ready(t, usual())
 	p.offer(p.a, 1_000_000)

@@ -23,7 +23,7 @@ func (c *Channel) State() string {
 		return "AWAITING_UNILATERAL"
 	case s.Closing != nil:
 		return "CLOSINGD_COMPLETE"
-	case s.LocalShutdown != nil && s.RemoteShutdown != nil && c.clean():
+	case s.LocalShutdown != nil && s.RemoteShutdown != nil && c.drained():
 		return "CLOSINGD_SIGEXCHANGE"
 	case c.shuttingDown():
 		return "CHANNELD_SHUTTING_DOWN"
