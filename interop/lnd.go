@@ -216,10 +216,11 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 		if c.Initiator { // who has paid the fee and the anchors of the commitment
 			toUs = c.Capacity - c.RemoteBalance - c.UnsettledBalance
 		}
+		lacks := l.lacks(ctx, c)
 		out = append(out, Channel{
 			Point: c.ChannelPoint, SCID: scid(c.ChanId), Peer: c.RemotePubkey, Capacity: unsigned(c.Capacity),
-			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: c.Active && l.routes(ctx, c.ChanId, c.Private), Private: c.Private,
-			State: "open",
+			ToUs: 1000 * unsigned(toUs), HTLCs: len(c.PendingHtlcs), Ready: lacks == "", Private: c.Private,
+			State: "open", Lacks: lacks,
 		})
 	}
 	add := func(c *lnrpc.PendingChannelsResponse_PendingChannel, state string) {
@@ -240,19 +241,28 @@ func (l *LND) Channels(ctx context.Context) ([]Channel, error) {
 	return out, nil
 }
 
-// routes says whether payments find a channel: some time after it is active lnd's
+// lacks says why payments do not find a channel: some time after it is active lnd's
 // terms are in its graph, and those of the other side. It forgets a channel_update
 // for one of its aliases that comes earlier: an unannounced channel does without.
-func (l *LND) routes(ctx context.Context, id uint64, private bool) bool {
-	e, err := l.RPC().GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanId: id})
+func (l *LND) lacks(ctx context.Context, c *lnrpc.Channel) string {
+	if !c.Active {
+		return "a link"
+	}
+	e, err := l.RPC().GetChanInfo(ctx, &lnrpc.ChanInfoRequest{ChanId: c.ChanId})
 	if err != nil {
-		return false
+		return "a place in the graph: " + err.Error()
 	}
 	own, other := e.Node1Policy, e.Node2Policy
 	if e.Node1Pub != l.id {
 		own, other = other, own
 	}
-	return own != nil && (private || other != nil)
+	switch {
+	case own == nil:
+		return "its own terms"
+	case other == nil && !c.Private:
+		return "its peer's terms"
+	}
+	return ""
 }
 
 // Close implements [Peer].

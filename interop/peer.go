@@ -72,6 +72,7 @@ type Channel struct {
 	Ready    bool // carries payments now
 	Private  bool
 	State    string // in the node's own words
+	Lacks    string // what it waits for when it is not ready, where the node tells
 }
 
 // Ask says which invoice to make.
