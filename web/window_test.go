@@ -113,6 +113,7 @@ func TestWithoutAScriptAllTheFormsWork(t *testing.T) {
 	b.open("/invoices")
 	b.fill("#text", "te")
 	b.click(".filter button")
+	b.at("/invoices?text=te")
 	b.sees("tea", "1 shown")
 	b.click(`button[value="dark"]`)
 	b.becomes("is dark", `document.documentElement.dataset.theme === "dark"`)

@@ -13,7 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
-	"github.com/leyden-ln/leyden/internal/sim/draw"
+	"github.com/leyden-ln/leyden/internal/sim/disk"
 )
 
 // crashed is the failure that a panic of the code under test is.
@@ -115,7 +115,7 @@ func (w *world) ended() string {
 				return fmt.Sprintf("%s is busy", l)
 			case rows.Status.Status != channel.Open:
 				return fmt.Sprintf("%s is being closed", l)
-			case o.strange() && idle(rows):
+			case o.strange() && disk.Idle(rows):
 			case len(rows.HTLCs) > 0:
 				return fmt.Sprintf("%s has HTLCs", l)
 			case rows.Status.LocalShutdown != nil && !o.strange():
@@ -130,17 +130,6 @@ func (w *world) ended() string {
 
 // strange tells whether a node cannot be counted on to come back and talk.
 func (n *node) strange() bool { return n.gone || n.lies || n.stale || n.mute || n.cheating() }
-
-// idle tells whether nothing of a channel whose peer is away for ever has to go on-chain:
-// what the peer offered and we have no preimage for stays, and dust.
-func idle(rows channel.Rows) bool {
-	for i := range rows.HTLCs {
-		if h := &rows.HTLCs[i]; h.Amount >= draw.Dust*1000 && (!h.Incoming || h.Preimage != nil) {
-			return false
-		}
-	}
-	return true
-}
 
 // judge checks what must hold at the end.
 func (w *world) judge() {
@@ -229,6 +218,9 @@ func (w *world) judgeBalance(n *node) {
 				continue
 			}
 			got += int64(n.disk.Channels[e.id].Rows.State.ToLocal) //nolint:gosec // below 2^63
+			if e.other(n).strange() {
+				allowed += disk.Forsaken(n.disk.Channels[e.id].Load())
+			}
 			continue
 		}
 		out := int64(0)

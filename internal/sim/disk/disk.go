@@ -23,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/sim/draw"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
@@ -403,6 +404,28 @@ func (s *Channel) Dust(kind enforce.Kind, number uint64) (sum int64) {
 		}
 	}
 	return sum + rounded
+}
+
+// Idle tells whether nothing of a channel whose peer is away for ever has to go on-chain:
+// what the peer offered and we have no preimage for stays, and dust.
+func Idle(rows channel.Rows) bool {
+	for i := range rows.HTLCs {
+		if h := &rows.HTLCs[i]; h.Amount >= draw.Dust*1000 && (!h.Incoming || h.Preimage != nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Forsaken is the dust that we have fulfilled to a peer who is away for ever: no channel is
+// closed for its sake.
+func Forsaken(rows channel.Rows) (msat int64) {
+	for i := range rows.HTLCs {
+		if h := &rows.HTLCs[i]; h.Incoming && h.Preimage != nil && h.Amount < draw.Dust*1000 {
+			msat += int64(h.Amount) //nolint:gosec // dust
+		}
+	}
+	return msat
 }
 
 // Past gathers the HTLCs that are done and stood in the peer's commitment of a
