@@ -57,24 +57,18 @@ func (n *Node) fund(ctx context.Context, r wallet.Request, what string) (p Prepa
 	if err != nil {
 		return p, err
 	}
-	if p.Funded, err = pending.Commit(context.WithoutCancel(ctx), n.store); err != nil { // what the wallet has counted must reach the disk
-		n.fatal(err)
-		return p, err
-	}
-	return p, nil
+	p.Funded, err = commit(ctx, n, pending)
+	return p, err
 }
 
 // publish writes that a transaction is to confirm, and broadcasts it.
 func (n *Node) publish(ctx context.Context, p Prepared) error {
 	ctx = context.WithoutCancel(ctx)
-	if _, err := n.wallet.Publish(p.Tx, p.name).Commit(ctx, n.store); err != nil {
-		n.fatal(err)
+	if _, err := commit(ctx, n, n.wallet.Publish(p.Tx, p.name)); err != nil {
 		return err
 	}
 	if err := n.cfg.Source.Broadcast(ctx, p.Tx); errors.Is(err, chain.ErrRejected) {
-		if _, gone := n.wallet.Abandon(p.Tx.TxHash()).Commit(ctx, n.store); gone != nil {
-			n.fatal(gone)
-		}
+		_, _ = commit(ctx, n, n.wallet.Abandon(p.Tx.TxHash())) // the refusal is what is told
 		return fmt.Errorf("%w: %w", ErrBroadcast, err)
 	} else if err != nil {
 		n.log.Warn("a transaction waits for the network", "tx", p.Tx.TxHash(), "why", err)
@@ -124,14 +118,12 @@ func (n *Node) Discard(ctx context.Context, txid chainhash.Hash) (Prepared, erro
 	if err != nil {
 		return p, err
 	}
-	if _, err := n.wallet.Release(p.name).Commit(context.WithoutCancel(ctx), n.store); err != nil {
-		n.fatal(err)
-		return p, err
-	}
-	return p, nil
+	_, err = commit(ctx, n, n.wallet.Release(p.name))
+	return p, err
 }
 
-// commit writes an outcome of the wallet, which has counted it already.
+// commit writes an outcome of the wallet, which has counted it already: it must reach the
+// disk.
 func commit[V any](ctx context.Context, n *Node, p durable.Pending[V]) (V, error) {
 	v, err := p.Commit(context.WithoutCancel(ctx), n.store)
 	if err != nil {

@@ -199,9 +199,8 @@ func (n *Node) NewAddress(ctx context.Context, kind wallet.Kind) (string, error)
 	if err != nil {
 		return "", err
 	}
-	row, err := pending.Commit(context.WithoutCancel(ctx), n.store) // the wallet has counted the address already
+	row, err := commit(ctx, n, pending)
 	if err != nil {
-		n.fatal(err)
 		return "", err
 	}
 	return row.Address, nil

@@ -168,16 +168,9 @@ func (g *Gate) change(ctx context.Context, r runes.Range, how func([]runes.Range
 // call, whose times it fills in. It counts as a use when it is admitted. Errors:
 // [ErrNotAuthorized], [ErrRevoked], [ErrNotPermitted], the disk's.
 func (g *Gate) Admit(ctx context.Context, text string, c *runes.Call) (*runes.Rune, error) {
-	r, err := runes.Decode(text)
+	r, id, err := g.read(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotAuthorized, err)
-	}
-	if !g.Ours(r) {
-		return nil, fmt.Errorf("%w: not a rune of this node", ErrNotAuthorized)
-	}
-	id, ok := r.ID()
-	if !ok {
-		return nil, fmt.Errorf("%w: %w", ErrNotAuthorized, ErrNumber)
+		return nil, err
 	}
 	write, err := g.judge(r, id, c)
 	if err != nil {
@@ -194,13 +187,25 @@ func (g *Gate) Admit(ctx context.Context, text string, c *runes.Call) (*runes.Ru
 // Holds says whether a rune that was admitted to something that lasts is still good for
 // it. It counts as no use, and no rate matters.
 func (g *Gate) Holds(text string, c *runes.Call) bool {
+	r, id, err := g.read(text)
+	c.Now, c.LastUsed = g.cfg.Now(), time.Time{}
+	return err == nil && !runes.Within(g.Revoked(), id) && r.Check(c) == nil
+}
+
+// read is a rune of ours, with its number. Error: [ErrNotAuthorized].
+func (g *Gate) read(text string) (*runes.Rune, uint64, error) {
 	r, err := runes.Decode(text)
-	if err != nil || !g.Ours(r) {
-		return false
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrNotAuthorized, err)
+	}
+	if !g.Ours(r) {
+		return nil, 0, fmt.Errorf("%w: not a rune of this node", ErrNotAuthorized)
 	}
 	id, ok := r.ID()
-	c.Now, c.LastUsed = g.cfg.Now(), time.Time{}
-	return ok && !runes.Within(g.Revoked(), id) && r.Check(c) == nil
+	if !ok {
+		return nil, 0, fmt.Errorf("%w: %w", ErrNotAuthorized, ErrNumber)
+	}
+	return r, id, nil
 }
 
 // judge says whether a use that is permitted is to be written.

@@ -235,7 +235,7 @@ func (p *planner) group() {
 		left = append(left, c)
 	}
 	slices.SortFunc(left, func(a, b *enforce.Claim) int {
-		return cmp.Or(slices.Compare(a.OutPoint.Hash[:], b.OutPoint.Hash[:]), cmp.Compare(a.OutPoint.Index, b.OutPoint.Index))
+		return wallet.ByOutPoint(a.OutPoint, b.OutPoint)
 	})
 	for _, c := range left {
 		k := kind{presigned: c.Presigned != nil, hurried: c.Deadline != 0 && c.Deadline <= p.work.Height+patient}

@@ -70,21 +70,21 @@ func (s *Sweeper) Shorts(id wire.ChannelID) (list []Short) {
 		}
 	}
 	slices.SortFunc(list, func(a, b Short) int {
-		return cmp.Or(slices.Compare(a.Claim.OutPoint.Hash[:], b.Claim.OutPoint.Hash[:]), cmp.Compare(a.Claim.OutPoint.Index, b.Claim.OutPoint.Index))
+		return wallet.ByOutPoint(a.Claim.OutPoint, b.Claim.OutPoint)
 	})
 	return list
 }
 
-// singly are the claims of a batch that coins do not suffice for, each by itself: the
-// most valuable first.
-func (b *Batch) singly() (list []Batch) {
+// singly are the claims of a batch that coins do not suffice for, each by itself at a
+// feerate: the most valuable first.
+func (b *Batch) singly(perKw uint32) (list []Batch) {
 	if len(b.Claims) == 1 || b.Replaces > 0 {
 		return nil
 	}
 	claims := slices.Clone(b.Claims)
 	slices.SortStableFunc(claims, func(x, y enforce.Claim) int { return cmp.Compare(y.Value, x.Value) })
 	for i := range claims {
-		list = append(list, Batch{Claims: claims[i : i+1], FeePerKw: b.FeePerKw, Floor: b.Floor, Coins: b.Coins})
+		list = append(list, Batch{Claims: claims[i : i+1], FeePerKw: perKw, Floor: b.Floor, Coins: b.Coins})
 	}
 	return list
 }

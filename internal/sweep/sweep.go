@@ -177,10 +177,7 @@ func (s *Sweeper) pass(ctx context.Context, w *Work, estimate Feerates) (split b
 		case errors.As(err, &few):
 			if b.Replaces > 0 {
 				s.cfg.Log.Warn("the fee of a claim cannot be raised", "claims", describe(b.Claims), "feerate", b.FeePerKw, "why", err)
-			} else if alone := b.singly(); alone != nil {
-				for i := range alone {
-					alone[i].FeePerKw = perKw
-				}
+			} else if alone := b.singly(perKw); alone != nil {
 				batches = append(alone, batches...)
 			} else {
 				s.short(&b, few)

@@ -47,7 +47,7 @@ func (c *changes) tx(t *ownTx)     { c.txs[t] = true }
 // all are the rows as they are now, in an order that depends on nothing else.
 func (c *changes) all() []durable.Row {
 	rows := c.rows
-	for _, r := range slices.SortedFunc(maps.Keys(c.coins), func(a, b *CoinRow) int { return byOutPoint(a.OutPoint, b.OutPoint) }) {
+	for _, r := range slices.SortedFunc(maps.Keys(c.coins), func(a, b *CoinRow) int { return ByOutPoint(a.OutPoint, b.OutPoint) }) {
 		rows = append(rows, *r)
 	}
 	for _, t := range slices.SortedFunc(maps.Keys(c.txs), byNumber) {

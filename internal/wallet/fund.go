@@ -196,7 +196,7 @@ func (w *Wallet) free(r Request) ([]*CoinRow, error) {
 		}
 	}
 	slices.SortFunc(free, func(a, b *CoinRow) int {
-		return cmp.Or(cmp.Compare(b.Value, a.Value), byOutPoint(a.OutPoint, b.OutPoint))
+		return cmp.Or(cmp.Compare(b.Value, a.Value), ByOutPoint(a.OutPoint, b.OutPoint))
 	})
 	return free, nil
 }
@@ -394,9 +394,9 @@ func (w *Wallet) sign(tx *btcwire.MsgTx, scripts [][]byte, values []btcutil.Amou
 // signInput gives an input that spends a coin of ours its witness.
 func (w *Wallet) signInput(tx *btcwire.MsgTx, i int, hashes *txscript.TxSigHashes, script []byte, value btcutil.Amount) error {
 	a := w.addresses[string(script)]
-	key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
+	key, err := w.key(a)
 	if err != nil {
-		return fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+		return err
 	}
 	in := tx.TxIn[i]
 	if a.Kind == P2TR {

@@ -83,12 +83,13 @@ func (w *Wallet) list() []Coin {
 		}
 	}
 	slices.SortFunc(all, func(a, b Coin) int {
-		return cmp.Or(cmp.Compare(b.Confirmations, a.Confirmations), byOutPoint(a.OutPoint, b.OutPoint))
+		return cmp.Or(cmp.Compare(b.Confirmations, a.Confirmations), ByOutPoint(a.OutPoint, b.OutPoint))
 	})
 	return all
 }
 
-func byOutPoint(a, b btcwire.OutPoint) int {
+// ByOutPoint orders outputs by transaction and number.
+func ByOutPoint(a, b btcwire.OutPoint) int {
 	return cmp.Or(bytes.Compare(a.Hash[:], b.Hash[:]), cmp.Compare(a.Index, b.Index))
 }
 

@@ -80,9 +80,9 @@ func (w *Wallet) SignPSBT(p *psbt.Packet, only []uint32) error {
 // signPSBTInput adds our signature to an input.
 func (w *Wallet) signPSBTInput(tx *btcwire.MsgTx, i int, hashes *txscript.TxSigHashes, coin *CoinRow, in *psbt.PInput) error {
 	a := w.addresses[string(coin.Script)]
-	key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
+	key, err := w.key(a)
 	if err != nil {
-		return fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+		return err
 	}
 	in.WitnessUtxo = btcwire.NewTxOut(int64(coin.Value), coin.Script) //nolint:gosec // at most all money
 	if a.Kind == P2TR {

@@ -150,7 +150,7 @@ func (w *Wallet) feed(b *balance, had []*CoinRow) {
 		}
 	}
 	slices.SortFunc(free, func(x, y *CoinRow) int {
-		return cmp.Or(cmp.Compare(x.Value, y.Value), byOutPoint(x.OutPoint, y.OutPoint))
+		return cmp.Or(cmp.Compare(x.Value, y.Value), ByOutPoint(x.OutPoint, y.OutPoint))
 	})
 	for _, c := range free {
 		one := *b

@@ -112,14 +112,23 @@ func (w *Wallet) NewAddress(k Kind) (durable.Pending[AddressRow], error) {
 	return durable.Hold(a, a), nil
 }
 
+// key is the private key of an address.
+func (w *Wallet) key(a AddressRow) (*btcec.PrivateKey, error) {
+	key, err := w.cfg.Keys.WalletKey(uint32(a.Kind), a.Branch, a.Index)
+	if err != nil {
+		return nil, fmt.Errorf("wallet key %d/%d/%d: %w", a.Kind, a.Branch, a.Index, err)
+	}
+	return key, nil
+}
+
 func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 	if k != P2WPKH && k != P2TR {
 		return AddressRow{}, ErrKind
 	}
 	a := AddressRow{Kind: k, Branch: on, Index: w.next[branch{k, on}]}
-	key, err := w.cfg.Keys.WalletKey(uint32(k), a.Branch, a.Index)
+	key, err := w.key(a)
 	if err != nil {
-		return AddressRow{}, fmt.Errorf("wallet key %d/%d/%d: %w", k, a.Branch, a.Index, err)
+		return AddressRow{}, err
 	}
 	var to address.Address
 	if k == P2TR {
