@@ -3,6 +3,8 @@ package script
 import (
 	"fmt"
 	"testing"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
 // ofHTLCs is a commitment with so many HTLCs, in both directions.
@@ -40,7 +42,7 @@ func BenchmarkBuildAndSign(b *testing.B) {
 		for b.Loop() {
 			c := mustBuild(b, p, s)
 			Sign(bob.funding, c.SigHash())
-			key := DerivePrivKey(bob.htlc, point)
+			key := DerivePrivKey(bob.htlc, wire.PointOf(bob.htlc.PubKey()), point)
 			for i := range c.HTLCs {
 				Sign(key, c.HTLCSigHash(i))
 			}

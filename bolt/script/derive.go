@@ -64,9 +64,9 @@ func DerivePubKey(base, perCommitment wire.Point) (wire.Point, error) {
 	return affine(&sum)
 }
 
-// DerivePrivKey is the private key of [DerivePubKey].
-func DerivePrivKey(base *btcec.PrivateKey, perCommitment wire.Point) *btcec.PrivateKey {
-	t := tweak(perCommitment, wire.PointOf(base.PubKey()))
+// DerivePrivKey is the private key of [DerivePubKey], of the private key of basepoint.
+func DerivePrivKey(base *btcec.PrivateKey, basepoint, perCommitment wire.Point) *btcec.PrivateKey {
+	t := tweak(perCommitment, basepoint)
 	return &btcec.PrivateKey{Key: *t.Add(&base.Key)}
 }
 

@@ -123,7 +123,7 @@ func signedHTLC(c *Commitment, i int) *btcwire.MsgTx {
 		x := preimage(h.ID)
 		r = &x
 	}
-	return c.SignedHTLC(i, Sign(DerivePrivKey(alice.htlc, point), c.HTLCOwnSigHash(i)), Sign(DerivePrivKey(bob.htlc, point), c.HTLCSigHash(i)), r)
+	return c.SignedHTLC(i, Sign(DerivePrivKey(alice.htlc, wire.PointOf(alice.htlc.PubKey()), point), c.HTLCOwnSigHash(i)), Sign(DerivePrivKey(bob.htlc, wire.PointOf(bob.htlc.PubKey()), point), c.HTLCSigHash(i)), r)
 }
 
 func TestScriptEngineAcceptsWhateverIsBuilt(t *testing.T) {
@@ -203,7 +203,7 @@ func TestEverySpendingPathOfACommitmentIsOpen(t *testing.T) {
 		c := mustBuild(t, p, s)
 		secret := [32]byte{9}
 		punish := DeriveRevocationPrivKey(bob.revocation, secret)
-		theirs := DerivePrivKey(bob.htlc, point)
+		theirs := DerivePrivKey(bob.htlc, wire.PointOf(bob.htlc.PubKey()), point)
 		one := []byte{1}
 		revocation := c.Keys.Revocation[:]
 		delay := uint32(0)
@@ -220,7 +220,7 @@ func TestEverySpendingPathOfACommitmentIsOpen(t *testing.T) {
 			rest     [][]byte
 		}
 		paths := []path{
-			{"to_local after the delay", c.ToLocal.Index, c.ToLocal.WitnessScript, 144, 0, DerivePrivKey(alice.delayed, point), [][]byte{nil}},
+			{"to_local after the delay", c.ToLocal.Index, c.ToLocal.WitnessScript, 144, 0, DerivePrivKey(alice.delayed, wire.PointOf(alice.delayed.PubKey()), point), [][]byte{nil}},
 			{"to_local by revocation", c.ToLocal.Index, c.ToLocal.WitnessScript, 0, 0, punish, [][]byte{one}},
 		}
 		if f == Anchors {
@@ -440,7 +440,7 @@ func TestPrivateKeysFitTheDerivedPublicOnes(t *testing.T) {
 		base := private(rapid.String().Draw(t, "base"))
 		secret := sha256.Sum256([]byte(rapid.String().Draw(t, "secret")))
 		pcp, b := PointOfSecret(secret), wire.PointOf(base.PubKey())
-		if pub, err := DerivePubKey(b, pcp); err != nil || pub != wire.PointOf(DerivePrivKey(base, pcp).PubKey()) {
+		if pub, err := DerivePubKey(b, pcp); err != nil || pub != wire.PointOf(DerivePrivKey(base, wire.PointOf(base.PubKey()), pcp).PubKey()) {
 			t.Error("derived keys differ", err)
 		}
 		if pub, err := DeriveRevocationPubKey(b, pcp); err != nil || pub != wire.PointOf(DeriveRevocationPrivKey(base, secret).PubKey()) {

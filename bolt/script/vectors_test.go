@@ -210,8 +210,8 @@ func testCommitment(t *testing.T, channel channelVector, f Format, v commitmentV
 	if len(c.HTLCs) != len(v.HTLCTxs) || len(c.HTLCs)+len(c.Trimmed) != len(v.HTLCs) {
 		t.Fatalf("%d HTLC outputs and %d trimmed HTLCs, want %d of %d", len(c.HTLCs), len(c.Trimmed), len(v.HTLCTxs), len(v.HTLCs))
 	}
-	localKey := DerivePrivKey(channel.Local.HTLC.private(), point)
-	remoteKey := DerivePrivKey(channel.Remote.HTLC.private(), point)
+	localKey := DerivePrivKey(channel.Local.HTLC.private(), wire.PointOf(channel.Local.HTLC.private().PubKey()), point)
+	remoteKey := DerivePrivKey(channel.Remote.HTLC.private(), wire.PointOf(channel.Remote.HTLC.private().PubKey()), point)
 	for i, h := range c.HTLCs {
 		want := v.HTLCTxs[i]
 		if want.HTLC != nil && *want.HTLC != h.ID {
@@ -279,7 +279,7 @@ func TestKeyDerivationOfAppendixE(t *testing.T) {
 	if got, err := DerivePubKey(v.BasePoint, v.PerCommitmentPoint); err != nil || got != v.PubKey {
 		t.Errorf("public key %v, %v", got, err)
 	}
-	if got := DerivePrivKey(v.BaseSecret.private(), v.PerCommitmentPoint).Serialize(); !bytes.Equal(got, v.PrivKey[:]) {
+	if got := DerivePrivKey(v.BaseSecret.private(), wire.PointOf(v.BaseSecret.private().PubKey()), v.PerCommitmentPoint).Serialize(); !bytes.Equal(got, v.PrivKey[:]) {
 		t.Errorf("private key %x", got)
 	}
 	if got, err := DeriveRevocationPubKey(v.BasePoint, v.PerCommitmentPoint); err != nil || got != v.RevocationPubKey {

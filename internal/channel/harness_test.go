@@ -80,7 +80,7 @@ func (s *signer) SignCommitment(c *script.Commitment) (wire.Signature, []wire.Si
 		return wire.Signature{}, nil, fmt.Errorf("%w: commitment %d after %d", errRefused, c.Number, s.memory.signed)
 	}
 	s.memory.signed, s.memory.hash = c.Number, hash
-	key := script.DerivePrivKey(s.htlc, c.Keys.PerCommitment)
+	key := script.DerivePrivKey(s.htlc, wire.PointOf(s.htlc.PubKey()), c.Keys.PerCommitment)
 	var sigs []wire.Signature
 	for i := range c.HTLCs {
 		sigs = append(sigs, script.Sign(key, c.HTLCSigHash(i)))
@@ -524,7 +524,7 @@ func (p *pair) execute(n *node) {
 	p.ran[tx.TxHash()] = true
 	_, pkScript := script.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
 	p.run(tx, pkScript, n.ch.params.Capacity)
-	key := script.DerivePrivKey(n.signer.htlc, c.Keys.PerCommitment)
+	key := script.DerivePrivKey(n.signer.htlc, wire.PointOf(n.signer.htlc.PubKey()), c.Keys.PerCommitment)
 	for i, h := range c.HTLCs {
 		var preimage *wire.Preimage
 		if r, ok := p.preimages[h.PaymentHash]; ok && !h.Offered {

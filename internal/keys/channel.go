@@ -50,6 +50,13 @@ type Channel struct {
 
 	mu     sync.Mutex
 	memory SignerRow
+	recent [4]numberedPoint // per-commitment points, each asked for several times
+}
+
+// numberedPoint is the per-commitment point of a commitment. The zero value is none.
+type numberedPoint struct {
+	number uint64
+	point  wire.Point
 }
 
 var (
@@ -76,7 +83,17 @@ func (c *Channel) Basepoints() script.Basepoints { return c.points }
 
 // PerCommitmentPoint implements [channel.Points].
 func (c *Channel) PerCommitmentPoint(number uint64) wire.Point {
-	return script.PointOfSecret(script.PerCommitmentSecret(c.seed, number))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.point(number)
+}
+
+func (c *Channel) point(number uint64) wire.Point {
+	r := &c.recent[number%uint64(len(c.recent))]
+	if r.number != number || r.point == (wire.Point{}) {
+		*r = numberedPoint{number, script.PointOfSecret(script.PerCommitmentSecret(c.seed, number))}
+	}
+	return r.point
 }
 
 // SignCommitment implements [channel.Signer]. Error: [ErrGoesBack].
@@ -94,10 +111,12 @@ func (c *Channel) SignCommitment(m *script.Commitment) (wire.Signature, []wire.S
 	case hash != c.memory.SignedHash:
 		return wire.Signature{}, nil, fmt.Errorf("%w: commitment %d was signed with other content", ErrGoesBack, m.Number)
 	}
-	key := script.DerivePrivKey(c.htlc, m.Keys.PerCommitment)
 	sigs := make([]wire.Signature, len(m.HTLCs))
-	for i := range m.HTLCs {
-		sigs[i] = script.Sign(key, m.HTLCSigHash(i))
+	if len(sigs) > 0 {
+		key := script.DerivePrivKey(c.htlc, c.points.HTLC, m.Keys.PerCommitment)
+		for i := range m.HTLCs {
+			sigs[i] = script.Sign(key, m.HTLCSigHash(i))
+		}
 	}
 	return script.Sign(c.funding, hash), sigs, nil
 }
@@ -157,7 +176,7 @@ func (c *Channel) claimKey(k *enforce.Key, witnessScript []byte) (*btcec.Private
 		}
 		return c.funding, nil
 	case enforce.TheirHTLCKey:
-		return script.DerivePrivKey(c.htlc, k.Point), nil
+		return script.DerivePrivKey(c.htlc, c.points.HTLC, k.Point), nil
 	case enforce.RevocationKey:
 		return script.DeriveRevocationPrivKey(c.revocation, k.Secret), nil
 	}
@@ -166,11 +185,11 @@ func (c *Channel) claimKey(k *enforce.Key, witnessScript []byte) (*btcec.Private
 	if k.Number < c.memory.Revoked {
 		return nil, fmt.Errorf("%w: our commitment %d is revoked", ErrGoesBack, k.Number)
 	}
-	base := c.delayed
+	base, basepoint := c.delayed, c.points.DelayedPayment
 	if k.Role == enforce.OwnHTLCKey {
-		base = c.htlc
+		base, basepoint = c.htlc, c.points.HTLC
 	}
-	return script.DerivePrivKey(base, c.PerCommitmentPoint(k.Number)), nil
+	return script.DerivePrivKey(base, basepoint, c.point(k.Number)), nil
 }
 
 // anchorScript is an anchor's witness script (BOLT 3, "`to_local_anchor` and

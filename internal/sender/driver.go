@@ -255,8 +255,9 @@ func HTLC(send pay.Send) (channel.Add, error) {
 }
 
 func session(b [32]byte) *btcec.PrivateKey {
-	key, _ := btcec.PrivKeyFromBytes(b[:])
-	return key
+	var key btcec.PrivateKey
+	key.Key.SetBytes(&b)
+	return &key
 }
 
 // ErrOnChain is why an attempt failed of which nothing came back.

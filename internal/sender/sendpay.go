@@ -38,17 +38,14 @@ func (s *Sender) SendPay(ctx context.Context, m pay.Manual) (pay.AttemptRow, err
 		} else {
 			err = d.attempt(ctx, m, mint)
 		}
-		switch {
-		case errors.Is(err, errEnded):
-		case err != nil:
+		if err != nil && !errors.Is(err, errEnded) {
 			return pay.AttemptRow{}, err
-		default:
-			row, err := s.attemptRow(ctx, m.PaymentHash, func(a pay.AttemptRow) bool { return a.ID == minted.ID })
-			if !errors.Is(err, errNoAttempt) {
-				return row, err
-			}
 		}
-		// It was not made.
+		// The payment may have ended, and the attempt been on disk before.
+		row, err := s.attemptRow(ctx, m.PaymentHash, func(a pay.AttemptRow) bool { return a.ID == minted.ID })
+		if !errors.Is(err, errNoAttempt) {
+			return row, err
+		}
 		select {
 		case <-d.ended:
 		case <-ctx.Done():

@@ -43,6 +43,7 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 	q     *db.Queries // over read
+	reads *statements // of read
 	lock  *os.File
 	now   func() time.Time
 	keys  map[wire.ChannelID]int64 // of the writer: the key index of each channel
@@ -131,9 +132,8 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	// They stay open: to prepare the statements of a new one takes longer than most reads.
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if s.q, err = db.Prepare(ctx, s.read); err != nil {
-		return err
-	}
+	s.reads = newStatements(s.read)
+	s.q = db.New(s.reads)
 	known, err := s.q.ChannelKeys(ctx)
 	if err != nil {
 		return err
@@ -157,8 +157,9 @@ func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	return f(s.q.WithTx(tx))
+	in := s.reads.within(tx)
+	defer in.end(ctx)
+	return f(db.New(in))
 }
 
 // connect opens path with the pragmas that durability and speed ask for.
@@ -204,9 +205,6 @@ func (s *Store) Close() error {
 
 func (s *Store) closeFiles() error {
 	var errs []error
-	if s.q != nil {
-		errs = append(errs, s.q.Close())
-	}
 	for _, d := range []*sql.DB{s.read, s.write} {
 		if d != nil {
 			errs = append(errs, d.Close())
@@ -284,18 +282,13 @@ func (s *Store) signal() {
 // the disk is busy with it, more gathers. The disk is the timer.
 func (s *Store) writer() {
 	defer close(s.stopped)
-	w, err := db.Prepare(context.Background(), s.write)
-	if err == nil {
-		defer w.Close()
-	}
+	w := newStatements(s.write)
 	for range s.wake {
 		s.mu.Lock()
 		group, closed := s.waiting, s.closed
 		s.waiting = nil
 		s.mu.Unlock()
-		if err != nil {
-			finish(group, err)
-		} else if len(group) > 0 {
+		if len(group) > 0 {
 			s.commit(w, group)
 		}
 		if closed {
@@ -312,7 +305,7 @@ func finish(group []*batch, err error) {
 
 // commit writes a group in one transaction. When that fails for a reason that
 // may lie in one of them, each is written alone.
-func (s *Store) commit(w *db.Queries, group []*batch) {
+func (s *Store) commit(w *statements, group []*batch) {
 	err := s.transaction(w, group)
 	if err != nil && len(group) > 1 {
 		for _, b := range group {
@@ -327,7 +320,7 @@ func (s *Store) commit(w *db.Queries, group []*batch) {
 // timeout.
 const attempts = 5
 
-func (s *Store) transaction(w *db.Queries, group []*batch) (err error) {
+func (s *Store) transaction(w *statements, group []*batch) (err error) {
 	for range attempts {
 		if err = s.once(w, group); !transient(err) {
 			break
@@ -336,14 +329,15 @@ func (s *Store) transaction(w *db.Queries, group []*batch) (err error) {
 	return explain(err)
 }
 
-func (s *Store) once(w *db.Queries, group []*batch) error {
+func (s *Store) once(w *statements, group []*batch) error {
 	ctx := context.Background()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	put := writing{ctx: ctx, q: w.WithTx(tx), now: s.now().Unix(), keys: s.keys}
+	in := w.within(tx)
+	defer in.end(ctx)
+	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys}
 	for _, b := range group {
 		for _, r := range b.rows {
 			if err := put.row(r); err != nil {

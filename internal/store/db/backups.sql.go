@@ -14,7 +14,7 @@ DELETE FROM peer_storage WHERE id = ?
 `
 
 func (q *Queries) DeletePeerStorage(ctx context.Context, id []byte) error {
-	_, err := q.exec(ctx, q.deletePeerStorageStmt, deletePeerStorage, id)
+	_, err := q.db.ExecContext(ctx, deletePeerStorage, id)
 	return err
 }
 
@@ -23,7 +23,7 @@ SELECT COUNT(*) FROM channels WHERE id = ?
 `
 
 func (q *Queries) HasChannel(ctx context.Context, id []byte) (int64, error) {
-	row := q.queryRow(ctx, q.hasChannelStmt, hasChannel, id)
+	row := q.db.QueryRowContext(ctx, hasChannel, id)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -34,7 +34,7 @@ SELECT blob FROM peer_storage WHERE id = ?
 `
 
 func (q *Queries) PeerStorage(ctx context.Context, id []byte) ([]byte, error) {
-	row := q.queryRow(ctx, q.peerStorageStmt, peerStorage, id)
+	row := q.db.QueryRowContext(ctx, peerStorage, id)
 	var blob []byte
 	err := row.Scan(&blob)
 	return blob, err
@@ -50,7 +50,7 @@ type PeerStoragesRow struct {
 }
 
 func (q *Queries) PeerStorages(ctx context.Context) ([]PeerStoragesRow, error) {
-	rows, err := q.query(ctx, q.peerStoragesStmt, peerStorages)
+	rows, err := q.db.QueryContext(ctx, peerStorages)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ type PutPeerStorageParams struct {
 }
 
 func (q *Queries) PutPeerStorage(ctx context.Context, arg PutPeerStorageParams) error {
-	_, err := q.exec(ctx, q.putPeerStorageStmt, putPeerStorage, arg.ID, arg.Blob, arg.Alone)
+	_, err := q.db.ExecContext(ctx, putPeerStorage, arg.ID, arg.Blob, arg.Alone)
 	return err
 }
 
@@ -98,7 +98,7 @@ type PutPeerStorageAloneParams struct {
 }
 
 func (q *Queries) PutPeerStorageAlone(ctx context.Context, arg PutPeerStorageAloneParams) error {
-	_, err := q.exec(ctx, q.putPeerStorageAloneStmt, putPeerStorageAlone, arg.Alone, arg.ID)
+	_, err := q.db.ExecContext(ctx, putPeerStorageAlone, arg.Alone, arg.ID)
 	return err
 }
 
@@ -107,7 +107,7 @@ SELECT CAST(COALESCE(SUM(received + signed + revoked), 0) AS INTEGER) FROM state
 `
 
 func (q *Queries) Steps(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.stepsStmt, steps)
+	row := q.db.QueryRowContext(ctx, steps)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err

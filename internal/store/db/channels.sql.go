@@ -20,7 +20,7 @@ type ChannelKeysRow struct {
 }
 
 func (q *Queries) ChannelKeys(ctx context.Context) ([]ChannelKeysRow, error) {
-	rows, err := q.query(ctx, q.channelKeysStmt, channelKeys)
+	rows, err := q.db.QueryContext(ctx, channelKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, fun
 `
 
 func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
-	rows, err := q.query(ctx, q.channelsStmt, channels)
+	rows, err := q.db.QueryContext(ctx, channels)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ SELECT channel, number, signature, htlc_signatures FROM commitments WHERE channe
 `
 
 func (q *Queries) Commitment(ctx context.Context, channel int64) (Commitment, error) {
-	row := q.queryRow(ctx, q.commitmentStmt, commitment, channel)
+	row := q.db.QueryRowContext(ctx, commitment, channel)
 	var i Commitment
 	err := row.Scan(
 		&i.Channel,
@@ -138,7 +138,7 @@ type DecisionParams struct {
 }
 
 func (q *Queries) Decision(ctx context.Context, arg DecisionParams) (Decision, error) {
-	row := q.queryRow(ctx, q.decisionStmt, decision, arg.ID, arg.Htlc)
+	row := q.db.QueryRowContext(ctx, decision, arg.ID, arg.Htlc)
 	var i Decision
 	err := row.Scan(
 		&i.Channel,
@@ -156,7 +156,7 @@ SELECT channel, htlc, kind, preimage, reason, malformed FROM decisions
 `
 
 func (q *Queries) Decisions(ctx context.Context) ([]Decision, error) {
-	rows, err := q.query(ctx, q.decisionsStmt, decisions)
+	rows, err := q.db.QueryContext(ctx, decisions)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ DELETE FROM settlements WHERE attempt = ?
 `
 
 func (q *Queries) DeleteAttemptSettlement(ctx context.Context, attempt sql.NullInt64) error {
-	_, err := q.exec(ctx, q.deleteAttemptSettlementStmt, deleteAttemptSettlement, attempt)
+	_, err := q.db.ExecContext(ctx, deleteAttemptSettlement, attempt)
 	return err
 }
 
@@ -204,7 +204,7 @@ type DeleteDecisionParams struct {
 }
 
 func (q *Queries) DeleteDecision(ctx context.Context, arg DeleteDecisionParams) error {
-	_, err := q.exec(ctx, q.deleteDecisionStmt, deleteDecision, arg.Channel, arg.Htlc)
+	_, err := q.db.ExecContext(ctx, deleteDecision, arg.Channel, arg.Htlc)
 	return err
 }
 
@@ -218,7 +218,7 @@ type DeleteForwardSettlementParams struct {
 }
 
 func (q *Queries) DeleteForwardSettlement(ctx context.Context, arg DeleteForwardSettlementParams) error {
-	_, err := q.exec(ctx, q.deleteForwardSettlementStmt, deleteForwardSettlement, arg.InChannel, arg.InHtlc)
+	_, err := q.db.ExecContext(ctx, deleteForwardSettlement, arg.InChannel, arg.InHtlc)
 	return err
 }
 
@@ -233,7 +233,7 @@ type DeleteOnionParams struct {
 }
 
 func (q *Queries) DeleteOnion(ctx context.Context, arg DeleteOnionParams) error {
-	_, err := q.exec(ctx, q.deleteOnionStmt, deleteOnion, arg.Channel, arg.Incoming, arg.ID)
+	_, err := q.db.ExecContext(ctx, deleteOnion, arg.Channel, arg.Incoming, arg.ID)
 	return err
 }
 
@@ -244,7 +244,7 @@ WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1
 `
 
 func (q *Queries) FeesCollected(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.feesCollectedStmt, feesCollected)
+	row := q.db.QueryRowContext(ctx, feesCollected)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -261,7 +261,7 @@ type FinishHTLCParams struct {
 }
 
 func (q *Queries) FinishHTLC(ctx context.Context, arg FinishHTLCParams) error {
-	_, err := q.exec(ctx, q.finishHTLCStmt, finishHTLC, arg.Channel, arg.Incoming, arg.ID)
+	_, err := q.db.ExecContext(ctx, finishHTLC, arg.Channel, arg.Incoming, arg.ID)
 	return err
 }
 
@@ -275,7 +275,7 @@ type ForwardedParams struct {
 }
 
 func (q *Queries) Forwarded(ctx context.Context, arg ForwardedParams) (int64, error) {
-	row := q.queryRow(ctx, q.forwardedStmt, forwarded, arg.InChannel, arg.InHtlc)
+	row := q.db.QueryRowContext(ctx, forwarded, arg.InChannel, arg.InHtlc)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -291,7 +291,7 @@ type ForwardsLiveRow struct {
 }
 
 func (q *Queries) ForwardsLive(ctx context.Context) ([]ForwardsLiveRow, error) {
-	rows, err := q.query(ctx, q.forwardsLiveStmt, forwardsLive)
+	rows, err := q.db.QueryContext(ctx, forwardsLive)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +326,7 @@ type HTLCsStoodInParams struct {
 }
 
 func (q *Queries) HTLCsStoodIn(ctx context.Context, arg HTLCsStoodInParams) ([]Htlc, error) {
-	rows, err := q.query(ctx, q.hTLCsStoodInStmt, hTLCsStoodIn, arg.ID, arg.Number)
+	rows, err := q.db.QueryContext(ctx, hTLCsStoodIn, arg.ID, arg.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -379,7 +379,7 @@ type IncomingDoneParams struct {
 }
 
 func (q *Queries) IncomingDone(ctx context.Context, arg IncomingDoneParams) (int64, error) {
-	row := q.queryRow(ctx, q.incomingDoneStmt, incomingDone, arg.Channel, arg.ID)
+	row := q.db.QueryRowContext(ctx, incomingDone, arg.Channel, arg.ID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -434,7 +434,7 @@ type InsertChannelParams struct {
 }
 
 func (q *Queries) InsertChannel(ctx context.Context, arg InsertChannelParams) error {
-	_, err := q.exec(ctx, q.insertChannelStmt, insertChannel,
+	_, err := q.db.ExecContext(ctx, insertChannel,
 		arg.KeyIndex,
 		arg.ID,
 		arg.Peer,
@@ -490,7 +490,7 @@ type InsertDecisionParams struct {
 }
 
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
-	_, err := q.exec(ctx, q.insertDecisionStmt, insertDecision,
+	_, err := q.db.ExecContext(ctx, insertDecision,
 		arg.Channel,
 		arg.Htlc,
 		arg.Kind,
@@ -535,7 +535,7 @@ type InsertHTLCParams struct {
 }
 
 func (q *Queries) InsertHTLC(ctx context.Context, arg InsertHTLCParams) error {
-	_, err := q.exec(ctx, q.insertHTLCStmt, insertHTLC,
+	_, err := q.db.ExecContext(ctx, insertHTLC,
 		arg.Channel,
 		arg.Incoming,
 		arg.ID,
@@ -576,7 +576,7 @@ type InsertOnionParams struct {
 }
 
 func (q *Queries) InsertOnion(ctx context.Context, arg InsertOnionParams) error {
-	_, err := q.exec(ctx, q.insertOnionStmt, insertOnion,
+	_, err := q.db.ExecContext(ctx, insertOnion,
 		arg.Channel,
 		arg.Incoming,
 		arg.ID,
@@ -607,7 +607,7 @@ type InsertSettlementParams struct {
 }
 
 func (q *Queries) InsertSettlement(ctx context.Context, arg InsertSettlementParams) error {
-	_, err := q.exec(ctx, q.insertSettlementStmt, insertSettlement,
+	_, err := q.db.ExecContext(ctx, insertSettlement,
 		arg.OutChannel,
 		arg.OutHtlc,
 		arg.InChannel,
@@ -626,7 +626,7 @@ SELECT attempt FROM htlcs WHERE done = 0 AND attempt IS NOT NULL
 `
 
 func (q *Queries) LiveAttempts(ctx context.Context) ([]sql.NullInt64, error) {
-	rows, err := q.query(ctx, q.liveAttemptsStmt, liveAttempts)
+	rows, err := q.db.QueryContext(ctx, liveAttempts)
 	if err != nil {
 		return nil, err
 	}
@@ -660,7 +660,7 @@ type LiveHTLCsRow struct {
 }
 
 func (q *Queries) LiveHTLCs(ctx context.Context, channel int64) ([]LiveHTLCsRow, error) {
-	rows, err := q.query(ctx, q.liveHTLCsStmt, liveHTLCs, channel)
+	rows, err := q.db.QueryContext(ctx, liveHTLCs, channel)
 	if err != nil {
 		return nil, err
 	}
@@ -711,7 +711,7 @@ SELECT CAST(COALESCE(MAX(used.key_index), 0) + 1 AS INTEGER) FROM (
 `
 
 func (q *Queries) NextKeyIndex(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.nextKeyIndexStmt, nextKeyIndex)
+	row := q.db.QueryRowContext(ctx, nextKeyIndex)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -736,7 +736,7 @@ type PutCommitmentParams struct {
 }
 
 func (q *Queries) PutCommitment(ctx context.Context, arg PutCommitmentParams) error {
-	_, err := q.exec(ctx, q.putCommitmentStmt, putCommitment,
+	_, err := q.db.ExecContext(ctx, putCommitment,
 		arg.Channel,
 		arg.Number,
 		arg.Signature,
@@ -763,7 +763,7 @@ type PutSecretParams struct {
 }
 
 func (q *Queries) PutSecret(ctx context.Context, arg PutSecretParams) error {
-	_, err := q.exec(ctx, q.putSecretStmt, putSecret,
+	_, err := q.db.ExecContext(ctx, putSecret,
 		arg.Channel,
 		arg.Bucket,
 		arg.Number,
@@ -806,7 +806,7 @@ type PutStateParams struct {
 }
 
 func (q *Queries) PutState(ctx context.Context, arg PutStateParams) error {
-	_, err := q.exec(ctx, q.putStateStmt, putState,
+	_, err := q.db.ExecContext(ctx, putState,
 		arg.Channel,
 		arg.Received,
 		arg.Signed,
@@ -830,7 +830,7 @@ SELECT channel, bucket, number, secret FROM secrets WHERE channel = ? ORDER BY b
 `
 
 func (q *Queries) Secrets(ctx context.Context, channel int64) ([]Secret, error) {
-	rows, err := q.query(ctx, q.secretsStmt, secrets, channel)
+	rows, err := q.db.QueryContext(ctx, secrets, channel)
 	if err != nil {
 		return nil, err
 	}
@@ -862,7 +862,7 @@ SELECT id, out_channel, out_htlc, in_channel, in_htlc, attempt, amount, preimage
 `
 
 func (q *Queries) Settlements(ctx context.Context) ([]Settlement, error) {
-	rows, err := q.query(ctx, q.settlementsStmt, settlements)
+	rows, err := q.db.QueryContext(ctx, settlements)
 	if err != nil {
 		return nil, err
 	}
@@ -900,7 +900,7 @@ SELECT channel, received, signed, signed_after, revoked, current_point, next_poi
 `
 
 func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
-	row := q.queryRow(ctx, q.stateStmt, state, channel)
+	row := q.db.QueryRowContext(ctx, state, channel)
 	var i State
 	err := row.Scan(
 		&i.Channel,
@@ -943,7 +943,7 @@ type UpdateChannelParams struct {
 }
 
 func (q *Queries) UpdateChannel(ctx context.Context, arg UpdateChannelParams) (int64, error) {
-	result, err := q.exec(ctx, q.updateChannelStmt, updateChannel,
+	result, err := q.db.ExecContext(ctx, updateChannel,
 		arg.Status,
 		arg.Failure,
 		arg.Scid,
@@ -985,7 +985,7 @@ type UpdateHTLCParams struct {
 }
 
 func (q *Queries) UpdateHTLC(ctx context.Context, arg UpdateHTLCParams) (int64, error) {
-	result, err := q.exec(ctx, q.updateHTLCStmt, updateHTLC,
+	result, err := q.db.ExecContext(ctx, updateHTLC,
 		arg.AddedLocal,
 		arg.AddedRemote,
 		arg.RemovedLocal,

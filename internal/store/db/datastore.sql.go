@@ -14,7 +14,7 @@ SELECT "key", generation, value FROM datastore WHERE key = ?
 `
 
 func (q *Queries) Data(ctx context.Context, key []byte) (Datastore, error) {
-	row := q.queryRow(ctx, q.dataStmt, data, key)
+	row := q.db.QueryRowContext(ctx, data, key)
 	var i Datastore
 	err := row.Scan(&i.Key, &i.Generation, &i.Value)
 	return i, err
@@ -30,7 +30,7 @@ type DataFromParams struct {
 }
 
 func (q *Queries) DataFrom(ctx context.Context, arg DataFromParams) (Datastore, error) {
-	row := q.queryRow(ctx, q.dataFromStmt, dataFrom, arg.First, arg.Beyond)
+	row := q.db.QueryRowContext(ctx, dataFrom, arg.First, arg.Beyond)
 	var i Datastore
 	err := row.Scan(&i.Key, &i.Generation, &i.Value)
 	return i, err
@@ -41,7 +41,7 @@ DELETE FROM datastore WHERE key = ?
 `
 
 func (q *Queries) DeleteData(ctx context.Context, key []byte) (int64, error) {
-	result, err := q.exec(ctx, q.deleteDataStmt, deleteData, key)
+	result, err := q.db.ExecContext(ctx, deleteData, key)
 	if err != nil {
 		return 0, err
 	}
@@ -60,6 +60,6 @@ type PutDataParams struct {
 }
 
 func (q *Queries) PutData(ctx context.Context, arg PutDataParams) error {
-	_, err := q.exec(ctx, q.putDataStmt, putData, arg.Key, arg.Generation, arg.Value)
+	_, err := q.db.ExecContext(ctx, putData, arg.Key, arg.Generation, arg.Value)
 	return err
 }

@@ -20,7 +20,7 @@ type AddCounterParams struct {
 }
 
 func (q *Queries) AddCounter(ctx context.Context, arg AddCounterParams) error {
-	_, err := q.exec(ctx, q.addCounterStmt, addCounter, arg.Name, arg.Value)
+	_, err := q.db.ExecContext(ctx, addCounter, arg.Name, arg.Value)
 	return err
 }
 
@@ -29,7 +29,7 @@ SELECT value FROM counters WHERE name = ?
 `
 
 func (q *Queries) Counter(ctx context.Context, name string) (int64, error) {
-	row := q.queryRow(ctx, q.counterStmt, counter, name)
+	row := q.db.QueryRowContext(ctx, counter, name)
 	var value int64
 	err := row.Scan(&value)
 	return value, err
@@ -45,7 +45,7 @@ type EventsAfterParams struct {
 }
 
 func (q *Queries) EventsAfter(ctx context.Context, arg EventsAfterParams) ([]Event, error) {
-	rows, err := q.query(ctx, q.eventsAfterStmt, eventsAfter, arg.ID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, eventsAfter, arg.ID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ SELECT value FROM facts WHERE name = ?
 `
 
 func (q *Queries) Fact(ctx context.Context, name string) ([]byte, error) {
-	row := q.queryRow(ctx, q.factStmt, fact, name)
+	row := q.db.QueryRowContext(ctx, fact, name)
 	var value []byte
 	err := row.Scan(&value)
 	return value, err
@@ -98,7 +98,7 @@ type InsertEventParams struct {
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
-	_, err := q.exec(ctx, q.insertEventStmt, insertEvent,
+	_, err := q.db.ExecContext(ctx, insertEvent,
 		arg.Time,
 		arg.Kind,
 		arg.Key,
@@ -115,7 +115,7 @@ RETURNING value
 `
 
 func (q *Queries) NextCounter(ctx context.Context, name string) (int64, error) {
-	row := q.queryRow(ctx, q.nextCounterStmt, nextCounter, name)
+	row := q.db.QueryRowContext(ctx, nextCounter, name)
 	var value int64
 	err := row.Scan(&value)
 	return value, err
@@ -131,6 +131,6 @@ type PutFactParams struct {
 }
 
 func (q *Queries) PutFact(ctx context.Context, arg PutFactParams) error {
-	_, err := q.exec(ctx, q.putFactStmt, putFact, arg.Name, arg.Value)
+	_, err := q.db.ExecContext(ctx, putFact, arg.Name, arg.Value)
 	return err
 }

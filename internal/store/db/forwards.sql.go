@@ -21,7 +21,7 @@ type DeleteForwardParams struct {
 }
 
 func (q *Queries) DeleteForward(ctx context.Context, arg DeleteForwardParams) (int64, error) {
-	result, err := q.exec(ctx, q.deleteForwardStmt, deleteForward, arg.InChannel, arg.InHtlc, arg.Status)
+	result, err := q.db.ExecContext(ctx, deleteForward, arg.InChannel, arg.InHtlc, arg.Status)
 	if err != nil {
 		return 0, err
 	}
@@ -41,7 +41,7 @@ type EndForwardParams struct {
 }
 
 func (q *Queries) EndForward(ctx context.Context, arg EndForwardParams) error {
-	_, err := q.exec(ctx, q.endForwardStmt, endForward,
+	_, err := q.db.ExecContext(ctx, endForward,
 		arg.Status,
 		arg.ResolvedAt,
 		arg.UpdatedIndex,
@@ -71,7 +71,7 @@ type ForwardsByCreatedRow struct {
 }
 
 func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedParams) ([]ForwardsByCreatedRow, error) {
-	rows, err := q.query(ctx, q.forwardsByCreatedStmt, forwardsByCreated, arg.CreatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, forwardsByCreated, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ type ForwardsByStatusRow struct {
 }
 
 func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusParams) ([]ForwardsByStatusRow, error) {
-	rows, err := q.query(ctx, q.forwardsByStatusStmt, forwardsByStatus, arg.Status, arg.CreatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, forwardsByStatus, arg.Status, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ type ForwardsByUpdatedRow struct {
 }
 
 func (q *Queries) ForwardsByUpdated(ctx context.Context, arg ForwardsByUpdatedParams) ([]ForwardsByUpdatedRow, error) {
-	rows, err := q.query(ctx, q.forwardsByUpdatedStmt, forwardsByUpdated, arg.UpdatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, forwardsByUpdated, arg.UpdatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ type InsertForwardParams struct {
 }
 
 func (q *Queries) InsertForward(ctx context.Context, arg InsertForwardParams) error {
-	_, err := q.exec(ctx, q.insertForwardStmt, insertForward,
+	_, err := q.db.ExecContext(ctx, insertForward,
 		arg.OutChannel,
 		arg.OutHtlc,
 		arg.OutMsat,
@@ -268,7 +268,7 @@ type PutTermsParams struct {
 }
 
 func (q *Queries) PutTerms(ctx context.Context, arg PutTermsParams) error {
-	_, err := q.exec(ctx, q.putTermsStmt, putTerms,
+	_, err := q.db.ExecContext(ctx, putTerms,
 		arg.Channel,
 		arg.FeeBase,
 		arg.FeePpm,
@@ -292,7 +292,7 @@ type TermsRow struct {
 }
 
 func (q *Queries) Terms(ctx context.Context) ([]TermsRow, error) {
-	rows, err := q.query(ctx, q.termsStmt, terms)
+	rows, err := q.db.QueryContext(ctx, terms)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ SELECT scid, capacity_sat, raw FROM announcements ORDER BY scid
 `
 
 func (q *Queries) Announcements(ctx context.Context) ([]Announcement, error) {
-	rows, err := q.query(ctx, q.announcementsStmt, announcements)
+	rows, err := q.db.QueryContext(ctx, announcements)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ type ChannelGossipRow struct {
 }
 
 func (q *Queries) ChannelGossip(ctx context.Context, scid int64) ([]ChannelGossipRow, error) {
-	rows, err := q.query(ctx, q.channelGossipStmt, channelGossip, scid)
+	rows, err := q.db.QueryContext(ctx, channelGossip, scid)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ DELETE FROM announcements WHERE scid = ?
 `
 
 func (q *Queries) DeleteAnnouncement(ctx context.Context, scid int64) error {
-	_, err := q.exec(ctx, q.deleteAnnouncementStmt, deleteAnnouncement, scid)
+	_, err := q.db.ExecContext(ctx, deleteAnnouncement, scid)
 	return err
 }
 
@@ -84,7 +84,7 @@ DELETE FROM nodes WHERE id = ?
 `
 
 func (q *Queries) DeleteNode(ctx context.Context, id []byte) error {
-	_, err := q.exec(ctx, q.deleteNodeStmt, deleteNode, id)
+	_, err := q.db.ExecContext(ctx, deleteNode, id)
 	return err
 }
 
@@ -93,7 +93,7 @@ DELETE FROM peers WHERE id = ?
 `
 
 func (q *Queries) DeletePeer(ctx context.Context, id []byte) error {
-	_, err := q.exec(ctx, q.deletePeerStmt, deletePeer, id)
+	_, err := q.db.ExecContext(ctx, deletePeer, id)
 	return err
 }
 
@@ -102,7 +102,7 @@ DELETE FROM updates WHERE scid = ?
 `
 
 func (q *Queries) DeleteUpdates(ctx context.Context, scid int64) error {
-	_, err := q.exec(ctx, q.deleteUpdatesStmt, deleteUpdates, scid)
+	_, err := q.db.ExecContext(ctx, deleteUpdates, scid)
 	return err
 }
 
@@ -111,7 +111,7 @@ SELECT raw FROM nodes WHERE id = ?
 `
 
 func (q *Queries) NodeGossip(ctx context.Context, id []byte) ([]byte, error) {
-	row := q.queryRow(ctx, q.nodeGossipStmt, nodeGossip, id)
+	row := q.db.QueryRowContext(ctx, nodeGossip, id)
 	var raw []byte
 	err := row.Scan(&raw)
 	return raw, err
@@ -122,7 +122,7 @@ SELECT id, raw FROM nodes
 `
 
 func (q *Queries) Nodes(ctx context.Context) ([]Node, error) {
-	rows, err := q.query(ctx, q.nodesStmt, nodes)
+	rows, err := q.db.QueryContext(ctx, nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ SELECT id, address FROM peers
 `
 
 func (q *Queries) Peers(ctx context.Context) ([]Peer, error) {
-	rows, err := q.query(ctx, q.peersStmt, peers)
+	rows, err := q.db.QueryContext(ctx, peers)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ type PutAnnouncementParams struct {
 }
 
 func (q *Queries) PutAnnouncement(ctx context.Context, arg PutAnnouncementParams) error {
-	_, err := q.exec(ctx, q.putAnnouncementStmt, putAnnouncement, arg.Scid, arg.CapacitySat, arg.Raw)
+	_, err := q.db.ExecContext(ctx, putAnnouncement, arg.Scid, arg.CapacitySat, arg.Raw)
 	return err
 }
 
@@ -197,7 +197,7 @@ type PutNodeParams struct {
 }
 
 func (q *Queries) PutNode(ctx context.Context, arg PutNodeParams) error {
-	_, err := q.exec(ctx, q.putNodeStmt, putNode, arg.ID, arg.Raw)
+	_, err := q.db.ExecContext(ctx, putNode, arg.ID, arg.Raw)
 	return err
 }
 
@@ -211,7 +211,7 @@ type PutPeerParams struct {
 }
 
 func (q *Queries) PutPeer(ctx context.Context, arg PutPeerParams) error {
-	_, err := q.exec(ctx, q.putPeerStmt, putPeer, arg.ID, arg.Address)
+	_, err := q.db.ExecContext(ctx, putPeer, arg.ID, arg.Address)
 	return err
 }
 
@@ -227,7 +227,7 @@ type PutUpdateParams struct {
 }
 
 func (q *Queries) PutUpdate(ctx context.Context, arg PutUpdateParams) error {
-	_, err := q.exec(ctx, q.putUpdateStmt, putUpdate, arg.Scid, arg.Direction, arg.Raw)
+	_, err := q.db.ExecContext(ctx, putUpdate, arg.Scid, arg.Direction, arg.Raw)
 	return err
 }
 
@@ -236,7 +236,7 @@ SELECT scid, direction, raw FROM updates ORDER BY scid, direction
 `
 
 func (q *Queries) Updates(ctx context.Context) ([]Update, error) {
-	rows, err := q.query(ctx, q.updatesStmt, updates)
+	rows, err := q.db.QueryContext(ctx, updates)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type AcceptInvoiceParams struct {
 }
 
 func (q *Queries) AcceptInvoice(ctx context.Context, arg AcceptInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.acceptInvoiceStmt, acceptInvoice,
+	result, err := q.db.ExecContext(ctx, acceptInvoice,
 		arg.ReceivedMsat,
 		arg.AcceptedAt,
 		arg.Deadline,
@@ -47,7 +47,7 @@ type BareInvoiceParams struct {
 }
 
 func (q *Queries) BareInvoice(ctx context.Context, arg BareInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.bareInvoiceStmt, bareInvoice, arg.UpdatedIndex, arg.PaymentHash)
+	result, err := q.db.ExecContext(ctx, bareInvoice, arg.UpdatedIndex, arg.PaymentHash)
 	if err != nil {
 		return 0, err
 	}
@@ -66,7 +66,7 @@ type CancelInvoiceParams struct {
 }
 
 func (q *Queries) CancelInvoice(ctx context.Context, arg CancelInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.cancelInvoiceStmt, cancelInvoice, arg.CancelledAt, arg.UpdatedIndex, arg.PaymentHash)
+	result, err := q.db.ExecContext(ctx, cancelInvoice, arg.CancelledAt, arg.UpdatedIndex, arg.PaymentHash)
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +78,7 @@ SELECT count(*) FROM invoices WHERE status = 'expired' AND expires_at > ?
 `
 
 func (q *Queries) CountExpiredInvoicesAfter(ctx context.Context, expiresAt int64) (int64, error) {
-	row := q.queryRow(ctx, q.countExpiredInvoicesAfterStmt, countExpiredInvoicesAfter, expiresAt)
+	row := q.db.QueryRowContext(ctx, countExpiredInvoicesAfter, expiresAt)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -89,7 +89,7 @@ SELECT count(*) FROM invoices WHERE status = 'paid' AND paid_at > ?
 `
 
 func (q *Queries) CountPaidInvoicesAfter(ctx context.Context, paidAt int64) (int64, error) {
-	row := q.queryRow(ctx, q.countPaidInvoicesAfterStmt, countPaidInvoicesAfter, paidAt)
+	row := q.db.QueryRowContext(ctx, countPaidInvoicesAfter, paidAt)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -100,7 +100,7 @@ DELETE FROM held_parts WHERE payment_hash = ?
 `
 
 func (q *Queries) DeleteHeldParts(ctx context.Context, paymentHash []byte) error {
-	_, err := q.exec(ctx, q.deleteHeldPartsStmt, deleteHeldParts, paymentHash)
+	_, err := q.db.ExecContext(ctx, deleteHeldParts, paymentHash)
 	return err
 }
 
@@ -109,7 +109,7 @@ DELETE FROM invoices WHERE payment_hash = ?
 `
 
 func (q *Queries) DeleteInvoice(ctx context.Context, paymentHash []byte) (int64, error) {
-	result, err := q.exec(ctx, q.deleteInvoiceStmt, deleteInvoice, paymentHash)
+	result, err := q.db.ExecContext(ctx, deleteInvoice, paymentHash)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +126,7 @@ type ExpireInvoiceParams struct {
 }
 
 func (q *Queries) ExpireInvoice(ctx context.Context, arg ExpireInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.expireInvoiceStmt, expireInvoice, arg.UpdatedIndex, arg.PaymentHash)
+	result, err := q.db.ExecContext(ctx, expireInvoice, arg.UpdatedIndex, arg.PaymentHash)
 	if err != nil {
 		return 0, err
 	}
@@ -143,7 +143,7 @@ type ExpiredInvoicesBeforeParams struct {
 }
 
 func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoicesBeforeParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.expiredInvoicesBeforeStmt, expiredInvoicesBefore, arg.ExpiresAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, expiredInvoicesBefore, arg.ExpiresAt, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ type HeldInvoicesParams struct {
 }
 
 func (q *Queries) HeldInvoices(ctx context.Context, arg HeldInvoicesParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.heldInvoicesStmt, heldInvoices, arg.CreatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, heldInvoices, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ type HeldPartsRow struct {
 }
 
 func (q *Queries) HeldParts(ctx context.Context) ([]HeldPartsRow, error) {
-	rows, err := q.query(ctx, q.heldPartsStmt, heldParts)
+	rows, err := q.db.QueryContext(ctx, heldParts)
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +297,7 @@ type InsertHeldPartParams struct {
 }
 
 func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) error {
-	_, err := q.exec(ctx, q.insertHeldPartStmt, insertHeldPart,
+	_, err := q.db.ExecContext(ctx, insertHeldPart,
 		arg.Channel,
 		arg.Htlc,
 		arg.PaymentHash,
@@ -329,7 +329,7 @@ type InsertInvoiceParams struct {
 }
 
 func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) error {
-	_, err := q.exec(ctx, q.insertInvoiceStmt, insertInvoice,
+	_, err := q.db.ExecContext(ctx, insertInvoice,
 		arg.Label,
 		arg.PaymentHash,
 		arg.Preimage,
@@ -351,7 +351,7 @@ SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat
 `
 
 func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoice, error) {
-	row := q.queryRow(ctx, q.invoiceByHashStmt, invoiceByHash, paymentHash)
+	row := q.db.QueryRowContext(ctx, invoiceByHash, paymentHash)
 	var i Invoice
 	err := row.Scan(
 		&i.CreatedIndex,
@@ -384,7 +384,7 @@ SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat
 `
 
 func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, error) {
-	row := q.queryRow(ctx, q.invoiceByLabelStmt, invoiceByLabel, label)
+	row := q.db.QueryRowContext(ctx, invoiceByLabel, label)
 	var i Invoice
 	err := row.Scan(
 		&i.CreatedIndex,
@@ -417,7 +417,7 @@ SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat
 `
 
 func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64) (Invoice, error) {
-	row := q.queryRow(ctx, q.invoiceByPayIndexStmt, invoiceByPayIndex, payIndex)
+	row := q.db.QueryRowContext(ctx, invoiceByPayIndex, payIndex)
 	var i Invoice
 	err := row.Scan(
 		&i.CreatedIndex,
@@ -455,7 +455,7 @@ type InvoicesByCreatedParams struct {
 }
 
 func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.invoicesByCreatedStmt, invoicesByCreated, arg.CreatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, invoicesByCreated, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -509,7 +509,7 @@ type InvoicesByUpdatedParams struct {
 }
 
 func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.invoicesByUpdatedStmt, invoicesByUpdated, arg.UpdatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, invoicesByUpdated, arg.UpdatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -564,7 +564,7 @@ type InvoicesOfStatusParams struct {
 }
 
 func (q *Queries) InvoicesOfStatus(ctx context.Context, arg InvoicesOfStatusParams) ([]int64, error) {
-	rows, err := q.query(ctx, q.invoicesOfStatusStmt, invoicesOfStatus, arg.Status, arg.Before, arg.UpTo)
+	rows, err := q.db.QueryContext(ctx, invoicesOfStatus, arg.Status, arg.Before, arg.UpTo)
 	if err != nil {
 		return nil, err
 	}
@@ -596,7 +596,7 @@ type InvoicesToExpireParams struct {
 }
 
 func (q *Queries) InvoicesToExpire(ctx context.Context, arg InvoicesToExpireParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.invoicesToExpireStmt, invoicesToExpire, arg.ExpiresAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, invoicesToExpire, arg.ExpiresAt, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -645,7 +645,7 @@ SELECT expires_at FROM invoices WHERE status = 'unpaid' ORDER BY expires_at LIMI
 `
 
 func (q *Queries) NextInvoiceExpiry(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.nextInvoiceExpiryStmt, nextInvoiceExpiry)
+	row := q.db.QueryRowContext(ctx, nextInvoiceExpiry)
 	var expires_at int64
 	err := row.Scan(&expires_at)
 	return expires_at, err
@@ -661,7 +661,7 @@ type PaidInvoicesBeforeParams struct {
 }
 
 func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBeforeParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.paidInvoicesBeforeStmt, paidInvoicesBefore, arg.PaidAt, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, paidInvoicesBefore, arg.PaidAt, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -719,7 +719,7 @@ type PayInvoiceParams struct {
 }
 
 func (q *Queries) PayInvoice(ctx context.Context, arg PayInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.payInvoiceStmt, payInvoice,
+	result, err := q.db.ExecContext(ctx, payInvoice,
 		arg.ReceivedMsat,
 		arg.PaidAt,
 		arg.PayIndex,
@@ -757,7 +757,7 @@ type SearchInvoicesParams struct {
 }
 
 func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.searchInvoicesStmt, searchInvoices,
+	rows, err := q.db.QueryContext(ctx, searchInvoices,
 		arg.Before,
 		arg.DownTo,
 		arg.Text,
@@ -835,7 +835,7 @@ type SearchInvoicesAmongParams struct {
 }
 
 func (q *Queries) SearchInvoicesAmong(ctx context.Context, arg SearchInvoicesAmongParams) ([]Invoice, error) {
-	rows, err := q.query(ctx, q.searchInvoicesAmongStmt, searchInvoicesAmong,
+	rows, err := q.db.QueryContext(ctx, searchInvoicesAmong,
 		arg.Ids,
 		arg.Text,
 		arg.Status,
@@ -902,7 +902,7 @@ type SettleInvoiceParams struct {
 }
 
 func (q *Queries) SettleInvoice(ctx context.Context, arg SettleInvoiceParams) (int64, error) {
-	result, err := q.exec(ctx, q.settleInvoiceStmt, settleInvoice,
+	result, err := q.db.ExecContext(ctx, settleInvoice,
 		arg.Preimage,
 		arg.PaidAt,
 		arg.PayIndex,

@@ -14,7 +14,7 @@ DELETE FROM spends WHERE height >= ?
 `
 
 func (q *Queries) DeleteSpends(ctx context.Context, height int64) error {
-	_, err := q.exec(ctx, q.deleteSpendsStmt, deleteSpends, height)
+	_, err := q.db.ExecContext(ctx, deleteSpends, height)
 	return err
 }
 
@@ -31,7 +31,7 @@ type PutSpendParams struct {
 }
 
 func (q *Queries) PutSpend(ctx context.Context, arg PutSpendParams) error {
-	_, err := q.exec(ctx, q.putSpendStmt, putSpend,
+	_, err := q.db.ExecContext(ctx, putSpend,
 		arg.Channel,
 		arg.Txid,
 		arg.Height,
@@ -53,7 +53,7 @@ type SpendsRow struct {
 }
 
 func (q *Queries) Spends(ctx context.Context) ([]SpendsRow, error) {
-	rows, err := q.query(ctx, q.spendsStmt, spends)
+	rows, err := q.db.QueryContext(ctx, spends)
 	if err != nil {
 		return nil, err
 	}

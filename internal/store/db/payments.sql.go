@@ -19,7 +19,7 @@ type AttemptsByIDParams struct {
 }
 
 func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]Attempt, error) {
-	rows, err := q.query(ctx, q.attemptsByIDStmt, attemptsByID, arg.ID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, attemptsByID, arg.ID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ type AttemptsByUpdatedParams struct {
 }
 
 func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedParams) ([]Attempt, error) {
-	rows, err := q.query(ctx, q.attemptsByUpdatedStmt, attemptsByUpdated, arg.UpdatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, attemptsByUpdated, arg.UpdatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session,
 `
 
 func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]Attempt, error) {
-	rows, err := q.query(ctx, q.attemptsOfPaymentStmt, attemptsOfPayment, paymentHash)
+	rows, err := q.db.QueryContext(ctx, attemptsOfPayment, paymentHash)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ DELETE FROM attempts WHERE id = ?
 `
 
 func (q *Queries) DeleteAttempt(ctx context.Context, id int64) error {
-	_, err := q.exec(ctx, q.deleteAttemptStmt, deleteAttempt, id)
+	_, err := q.db.ExecContext(ctx, deleteAttempt, id)
 	return err
 }
 
@@ -159,7 +159,7 @@ DELETE FROM payments WHERE payment_hash = ?
 `
 
 func (q *Queries) DeletePayment(ctx context.Context, paymentHash []byte) error {
-	_, err := q.exec(ctx, q.deletePaymentStmt, deletePayment, paymentHash)
+	_, err := q.db.ExecContext(ctx, deletePayment, paymentHash)
 	return err
 }
 
@@ -178,7 +178,7 @@ type EndAttemptParams struct {
 }
 
 func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, error) {
-	result, err := q.exec(ctx, q.endAttemptStmt, endAttempt,
+	result, err := q.db.ExecContext(ctx, endAttempt,
 		arg.Status,
 		arg.Preimage,
 		arg.Failure,
@@ -211,7 +211,7 @@ type EndPaymentParams struct {
 }
 
 func (q *Queries) EndPayment(ctx context.Context, arg EndPaymentParams) (int64, error) {
-	result, err := q.exec(ctx, q.endPaymentStmt, endPayment,
+	result, err := q.db.ExecContext(ctx, endPayment,
 		arg.Status,
 		arg.Preimage,
 		arg.SentMsat,
@@ -246,7 +246,7 @@ type InsertAttemptParams struct {
 }
 
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
-	_, err := q.exec(ctx, q.insertAttemptStmt, insertAttempt,
+	_, err := q.db.ExecContext(ctx, insertAttempt,
 		arg.ID,
 		arg.PaymentHash,
 		arg.Groupid,
@@ -265,7 +265,7 @@ SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MA
 `
 
 func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.lastAttemptStmt, lastAttempt)
+	row := q.db.QueryRowContext(ctx, lastAttempt)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -276,7 +276,7 @@ SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, la
 `
 
 func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, error) {
-	rows, err := q.query(ctx, q.latestPaymentsStmt, latestPayments, limit)
+	rows, err := q.db.QueryContext(ctx, latestPayments, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +326,7 @@ SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, la
 `
 
 func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Payment, error) {
-	row := q.queryRow(ctx, q.paymentByHashStmt, paymentByHash, paymentHash)
+	row := q.db.QueryRowContext(ctx, paymentByHash, paymentHash)
 	var i Payment
 	err := row.Scan(
 		&i.CreatedIndex,
@@ -365,7 +365,7 @@ type PaymentsByCreatedParams struct {
 }
 
 func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedParams) ([]Payment, error) {
-	rows, err := q.query(ctx, q.paymentsByCreatedStmt, paymentsByCreated, arg.CreatedIndex, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, paymentsByCreated, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -417,7 +417,7 @@ ORDER BY created_index
 `
 
 func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {
-	rows, err := q.query(ctx, q.paymentsUnfinishedStmt, paymentsUnfinished)
+	rows, err := q.db.QueryContext(ctx, paymentsUnfinished)
 	if err != nil {
 		return nil, err
 	}
@@ -492,7 +492,7 @@ type PutPaymentParams struct {
 }
 
 func (q *Queries) PutPayment(ctx context.Context, arg PutPaymentParams) (int64, error) {
-	result, err := q.exec(ctx, q.putPaymentStmt, putPayment,
+	result, err := q.db.ExecContext(ctx, putPayment,
 		arg.PaymentHash,
 		arg.Manual,
 		arg.Destination,

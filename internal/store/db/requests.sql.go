@@ -14,7 +14,7 @@ DELETE FROM request_keys WHERE key IN (SELECT old.key FROM request_keys AS old W
 `
 
 func (q *Queries) DeleteRequestKeys(ctx context.Context, made int64) error {
-	_, err := q.exec(ctx, q.deleteRequestKeysStmt, deleteRequestKeys, made)
+	_, err := q.db.ExecContext(ctx, deleteRequestKeys, made)
 	return err
 }
 
@@ -29,7 +29,7 @@ type InsertRequestKeyParams struct {
 }
 
 func (q *Queries) InsertRequestKey(ctx context.Context, arg InsertRequestKeyParams) error {
-	_, err := q.exec(ctx, q.insertRequestKeyStmt, insertRequestKey, arg.Key, arg.Request, arg.Made)
+	_, err := q.db.ExecContext(ctx, insertRequestKey, arg.Key, arg.Request, arg.Made)
 	return err
 }
 
@@ -38,7 +38,7 @@ SELECT request FROM request_keys WHERE key = ?
 `
 
 func (q *Queries) RequestKey(ctx context.Context, key string) ([]byte, error) {
-	row := q.queryRow(ctx, q.requestKeyStmt, requestKey, key)
+	row := q.db.QueryRowContext(ctx, requestKey, key)
 	var request []byte
 	err := row.Scan(&request)
 	return request, err

@@ -14,7 +14,7 @@ DELETE FROM revoked_runes
 `
 
 func (q *Queries) DeleteRevokedRunes(ctx context.Context) error {
-	_, err := q.exec(ctx, q.deleteRevokedRunesStmt, deleteRevokedRunes)
+	_, err := q.db.ExecContext(ctx, deleteRevokedRunes)
 	return err
 }
 
@@ -28,7 +28,7 @@ type InsertRevokedRunesParams struct {
 }
 
 func (q *Queries) InsertRevokedRunes(ctx context.Context, arg InsertRevokedRunesParams) error {
-	_, err := q.exec(ctx, q.insertRevokedRunesStmt, insertRevokedRunes, arg.FirstID, arg.LastID)
+	_, err := q.db.ExecContext(ctx, insertRevokedRunes, arg.FirstID, arg.LastID)
 	return err
 }
 
@@ -42,7 +42,7 @@ type InsertRuneParams struct {
 }
 
 func (q *Queries) InsertRune(ctx context.Context, arg InsertRuneParams) error {
-	_, err := q.exec(ctx, q.insertRuneStmt, insertRune, arg.ID, arg.Rune)
+	_, err := q.db.ExecContext(ctx, insertRune, arg.ID, arg.Rune)
 	return err
 }
 
@@ -51,7 +51,7 @@ SELECT id FROM runes ORDER BY id DESC LIMIT 1
 `
 
 func (q *Queries) LastRune(ctx context.Context) ([]int64, error) {
-	rows, err := q.query(ctx, q.lastRuneStmt, lastRune)
+	rows, err := q.db.QueryContext(ctx, lastRune)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ type PutRuneUseParams struct {
 }
 
 func (q *Queries) PutRuneUse(ctx context.Context, arg PutRuneUseParams) error {
-	_, err := q.exec(ctx, q.putRuneUseStmt, putRuneUse, arg.ID, arg.Used)
+	_, err := q.db.ExecContext(ctx, putRuneUse, arg.ID, arg.Used)
 	return err
 }
 
@@ -92,7 +92,7 @@ SELECT first_id, last_id FROM revoked_runes ORDER BY first_id
 `
 
 func (q *Queries) RevokedRunes(ctx context.Context) ([]RevokedRune, error) {
-	rows, err := q.query(ctx, q.revokedRunesStmt, revokedRunes)
+	rows, err := q.db.QueryContext(ctx, revokedRunes)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ SELECT id, rune FROM runes WHERE id = ?
 `
 
 func (q *Queries) Rune(ctx context.Context, id int64) (Rune, error) {
-	row := q.queryRow(ctx, q.runeStmt, rune, id)
+	row := q.db.QueryRowContext(ctx, rune, id)
 	var i Rune
 	err := row.Scan(&i.ID, &i.Rune)
 	return i, err
@@ -130,7 +130,7 @@ SELECT id, used FROM rune_uses
 `
 
 func (q *Queries) RuneUses(ctx context.Context) ([]RuneUse, error) {
-	rows, err := q.query(ctx, q.runeUsesStmt, runeUses)
+	rows, err := q.db.QueryContext(ctx, runeUses)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ type RunesParams struct {
 }
 
 func (q *Queries) Runes(ctx context.Context, arg RunesParams) ([]Rune, error) {
-	rows, err := q.query(ctx, q.runesStmt, runes, arg.ID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, runes, arg.ID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

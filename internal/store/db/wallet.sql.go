@@ -14,7 +14,7 @@ SELECT kind, branch, idx, script, address FROM wallet_addresses ORDER BY kind, b
 `
 
 func (q *Queries) Addresses(ctx context.Context) ([]WalletAddress, error) {
-	rows, err := q.query(ctx, q.addressesStmt, addresses)
+	rows, err := q.db.QueryContext(ctx, addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ SELECT txid, output, value_sat, script, coinbase, height, spent_by, spent_height
 `
 
 func (q *Queries) Coins(ctx context.Context, settled int64) ([]WalletCoin, error) {
-	rows, err := q.query(ctx, q.coinsStmt, coins, settled)
+	rows, err := q.db.QueryContext(ctx, coins, settled)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ SELECT CAST(coalesce(max(number), 0) AS INTEGER) AS number FROM wallet_txs
 `
 
 func (q *Queries) LastTx(ctx context.Context) (int64, error) {
-	row := q.queryRow(ctx, q.lastTxStmt, lastTx)
+	row := q.db.QueryRowContext(ctx, lastTx)
 	var number int64
 	err := row.Scan(&number)
 	return number, err
@@ -105,7 +105,7 @@ type PutAddressParams struct {
 }
 
 func (q *Queries) PutAddress(ctx context.Context, arg PutAddressParams) error {
-	_, err := q.exec(ctx, q.putAddressStmt, putAddress,
+	_, err := q.db.ExecContext(ctx, putAddress,
 		arg.Kind,
 		arg.Branch,
 		arg.Idx,
@@ -138,7 +138,7 @@ type PutCoinParams struct {
 }
 
 func (q *Queries) PutCoin(ctx context.Context, arg PutCoinParams) error {
-	_, err := q.exec(ctx, q.putCoinStmt, putCoin,
+	_, err := q.db.ExecContext(ctx, putCoin,
 		arg.Txid,
 		arg.Output,
 		arg.ValueSat,
@@ -166,7 +166,7 @@ type PutSignerParams struct {
 }
 
 func (q *Queries) PutSigner(ctx context.Context, arg PutSignerParams) error {
-	_, err := q.exec(ctx, q.putSignerStmt, putSigner,
+	_, err := q.db.ExecContext(ctx, putSigner,
 		arg.KeyIndex,
 		arg.Signed,
 		arg.SignedHash,
@@ -186,7 +186,7 @@ type PutTipParams struct {
 }
 
 func (q *Queries) PutTip(ctx context.Context, arg PutTipParams) error {
-	_, err := q.exec(ctx, q.putTipStmt, putTip, arg.Height, arg.Highest)
+	_, err := q.db.ExecContext(ctx, putTip, arg.Height, arg.Highest)
 	return err
 }
 
@@ -208,7 +208,7 @@ type PutTxParams struct {
 }
 
 func (q *Queries) PutTx(ctx context.Context, arg PutTxParams) error {
-	_, err := q.exec(ctx, q.putTxStmt, putTx,
+	_, err := q.db.ExecContext(ctx, putTx,
 		arg.Txid,
 		arg.Number,
 		arg.Raw,
@@ -225,7 +225,7 @@ SELECT key_index, signed, signed_hash, revoked FROM signers WHERE key_index = ?
 `
 
 func (q *Queries) Signer(ctx context.Context, keyIndex int64) (Signer, error) {
-	row := q.queryRow(ctx, q.signerStmt, signer, keyIndex)
+	row := q.db.QueryRowContext(ctx, signer, keyIndex)
 	var i Signer
 	err := row.Scan(
 		&i.KeyIndex,
@@ -246,7 +246,7 @@ type TipRow struct {
 }
 
 func (q *Queries) Tip(ctx context.Context) (TipRow, error) {
-	row := q.queryRow(ctx, q.tipStmt, tip)
+	row := q.db.QueryRowContext(ctx, tip)
 	var i TipRow
 	err := row.Scan(&i.Height, &i.Highest)
 	return i, err
@@ -257,7 +257,7 @@ SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs W
 `
 
 func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
-	rows, err := q.query(ctx, q.txsStmt, txs, settled)
+	rows, err := q.db.QueryContext(ctx, txs, settled)
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +297,7 @@ type TxsFromParams struct {
 }
 
 func (q *Queries) TxsFrom(ctx context.Context, arg TxsFromParams) ([]WalletTx, error) {
-	rows, err := q.query(ctx, q.txsFromStmt, txsFrom, arg.Number, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, txsFrom, arg.Number, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ SELECT count(*) FROM deliveries WHERE webhook = ? AND state = 'pending'
 `
 
 func (q *Queries) CountPendingDeliveries(ctx context.Context, webhook int64) (int64, error) {
-	row := q.queryRow(ctx, q.countPendingDeliveriesStmt, countPendingDeliveries, webhook)
+	row := q.db.QueryRowContext(ctx, countPendingDeliveries, webhook)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -25,7 +25,7 @@ DELETE FROM deliveries WHERE webhook = ?
 `
 
 func (q *Queries) DeleteDeliveries(ctx context.Context, webhook int64) error {
-	_, err := q.exec(ctx, q.deleteDeliveriesStmt, deleteDeliveries, webhook)
+	_, err := q.db.ExecContext(ctx, deleteDeliveries, webhook)
 	return err
 }
 
@@ -34,7 +34,7 @@ DELETE FROM webhooks WHERE id = ?
 `
 
 func (q *Queries) DeleteWebhook(ctx context.Context, id int64) error {
-	_, err := q.exec(ctx, q.deleteWebhookStmt, deleteWebhook, id)
+	_, err := q.db.ExecContext(ctx, deleteWebhook, id)
 	return err
 }
 
@@ -49,7 +49,7 @@ type DeliveriesParams struct {
 }
 
 func (q *Queries) Deliveries(ctx context.Context, arg DeliveriesParams) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.deliveriesStmt, deliveries, arg.Webhook, arg.Event, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, deliveries, arg.Webhook, arg.Event, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ type ForgetDeliveriesParams struct {
 }
 
 func (q *Queries) ForgetDeliveries(ctx context.Context, arg ForgetDeliveriesParams) error {
-	_, err := q.exec(ctx, q.forgetDeliveriesStmt, forgetDeliveries, arg.Webhook, arg.Kept)
+	_, err := q.db.ExecContext(ctx, forgetDeliveries, arg.Webhook, arg.Kept)
 	return err
 }
 
@@ -111,7 +111,7 @@ type InsertWebhookParams struct {
 }
 
 func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) error {
-	_, err := q.exec(ctx, q.insertWebhookStmt, insertWebhook,
+	_, err := q.db.ExecContext(ctx, insertWebhook,
 		arg.ID,
 		arg.Url,
 		arg.Kinds,
@@ -132,7 +132,7 @@ type MoveWebhookParams struct {
 }
 
 func (q *Queries) MoveWebhook(ctx context.Context, arg MoveWebhookParams) error {
-	_, err := q.exec(ctx, q.moveWebhookStmt, moveWebhook, arg.Cursor, arg.ID)
+	_, err := q.db.ExecContext(ctx, moveWebhook, arg.Cursor, arg.ID)
 	return err
 }
 
@@ -146,7 +146,7 @@ type PendingDeliveriesParams struct {
 }
 
 func (q *Queries) PendingDeliveries(ctx context.Context, arg PendingDeliveriesParams) ([]Delivery, error) {
-	rows, err := q.query(ctx, q.pendingDeliveriesStmt, pendingDeliveries, arg.Webhook, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, pendingDeliveries, arg.Webhook, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ type PutDeliveryParams struct {
 }
 
 func (q *Queries) PutDelivery(ctx context.Context, arg PutDeliveryParams) error {
-	_, err := q.exec(ctx, q.putDeliveryStmt, putDelivery,
+	_, err := q.db.ExecContext(ctx, putDelivery,
 		arg.Webhook,
 		arg.Event,
 		arg.State,
@@ -213,7 +213,7 @@ SELECT id, url, kinds, secret, created, cursor FROM webhooks ORDER BY id
 `
 
 func (q *Queries) Webhooks(ctx context.Context) ([]Webhook, error) {
-	rows, err := q.query(ctx, q.webhooksStmt, webhooks)
+	rows, err := q.db.QueryContext(ctx, webhooks)
 	if err != nil {
 		return nil, err
 	}
