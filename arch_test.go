@@ -59,6 +59,7 @@ var floors = map[string]int{
 	"internal/history":         4,
 	"internal/store":           4,
 	"internal/store/db":        4,
+	"internal/store/ready":     5,
 	"internal/peer":            5,
 	"internal/link":            5,
 	"internal/sweep":           5,

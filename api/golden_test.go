@@ -15,6 +15,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -163,6 +164,10 @@ func scene(w *network) []struct {
 // For each command a file has its answers, right and wrong. What is different in each run
 // is masked: see masks.
 func TestEachCommandAnswersAsItsGoldenFileSays(t *testing.T) {
+	if race.Enabled {
+		t.Log("one call after another: nothing for the race detector, which takes a minute for them")
+		return
+	}
 	w := line(t)
 	files := map[string][]call{}
 	for _, s := range scene(w) {

@@ -23,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -69,7 +70,7 @@ func newNetwork(t *testing.T) *network {
 func (w *network) start(t *testing.T, alias string, trusted ...wire.NodeID) *node.Node {
 	t.Helper()
 	n, err := node.Open(context.Background(), node.Config{
-		Dir: t.TempDir(), Network: w.chain.Params(), Source: w.chain, Alias: alias, Listen: "127.0.0.1:0", ZeroConf: trusted,
+		Dir: ready.Dir(t, t.TempDir()), Network: w.chain.Params(), Source: w.chain, Alias: alias, Listen: "127.0.0.1:0", ZeroConf: trusted,
 		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -34,7 +35,7 @@ type hidden struct {
 func persona(t *testing.T, c *regtest.Chain, alias string, change func(*node.Config)) *node.Node {
 	t.Helper()
 	cfg := node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { panic(err) },
 	}
 	change(&cfg)
@@ -272,6 +273,7 @@ func TestAChannelThatIsClosedKeepsNoName(t *testing.T) {
 }
 
 func TestAnUnconfirmedChannelOfATrustedPeerPaysAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, announce := range map[string]bool{"public": true, "private": false} {
 		t.Run(name, func(t *testing.T) {
 			w := before(t, same)

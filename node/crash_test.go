@@ -19,6 +19,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -35,7 +36,7 @@ type mortal struct {
 }
 
 func newMortal(t *testing.T, c *regtest.Chain, alias string) *mortal {
-	m := &mortal{t: t, chain: c, dir: t.TempDir(), alias: alias, addr: "127.0.0.1:0"}
+	m := &mortal{t: t, chain: c, dir: ready.Dir(t, t.TempDir()), alias: alias, addr: "127.0.0.1:0"}
 	m.start()
 	m.addr = m.Addr().String()
 	t.Cleanup(func() { m.Close() })
@@ -236,7 +237,7 @@ func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
 // race detector it is every few writes.
 func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k += uint64(race.Step(8)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(14)) { //nolint:gosec // positive
 		row := w.invoice(amt)
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.pay(row.Bolt11, victim)
@@ -354,11 +355,11 @@ func (w *world) judge(label string, amt amount.MilliSatoshi) {
 
 func sweepAll(t *testing.T, channels int, amt amount.MilliSatoshi) {
 	w := newWorld(t, channels)
-	for _, victim := range []*mortal{w.alice, w.carol, w.bob} {
-		for _, after := range []bool{false, true} {
+	for i, victim := range []*mortal{w.alice, w.carol, w.bob} {
+		for _, after := range []bool{i == 1, i != 1}[:2/race.Step(2)] {
 			deaths := w.sweep(amt, victim, after)
 			t.Logf("%s died %d times, after the write: %v", victim.alias, deaths, after)
-			if deaths < 5/race.Step(8) {
+			if deaths < 5/race.Step(14) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -435,7 +436,7 @@ func mineOnly(t *testing.T, c *regtest.Chain, blocks int) {
 // judges: a channel that the opener has works on both sides once it is confirmed.
 func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 	w.t.Helper()
-	for k := uint64(1); ; k += uint64(race.Step(4)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(8)) { //nolint:gosec // positive
 		w.dial()
 		known := len(states(w.t, w.alice.Node))
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
@@ -498,7 +499,7 @@ func TestClosingAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"closer", "peer"} {
 		for _, after := range []bool{false, true} {
-			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(6)) { //nolint:gosec // positive
+			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(10)) { //nolint:gosec // positive
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -26,7 +27,7 @@ func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
 	mineOnly(t, c, 1)
 	var faults []error
 	n, err := node.Open(t.Context(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Log: slog.New(slog.DiscardHandler),
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { faults = append(faults, err) },
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -37,7 +38,7 @@ func TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee(t *testing.T) {
 		}
 		return n
 	}
-	alice, carol := open(t.TempDir(), mute{c}), open(dir, c)
+	alice, carol := open(ready.Dir(t, t.TempDir()), mute{c}), open(ready.Dir(t, dir), c)
 	defer alice.Close()
 	defer func() { carol.Close() }()
 	fund(t, c, alice, 1_100_000)

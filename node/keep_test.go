@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -71,7 +72,7 @@ func connected(a, b *node.Node) bool {
 func TestThePeerOfAChannelIsCalledWhereItSaysThatItIs(t *testing.T) {
 	t.Parallel()
 	w := newWeather(t)
-	dirs := [2]string{t.TempDir(), t.TempDir()}
+	dirs := [2]string{ready.Dir(t, t.TempDir()), ready.Dir(t, t.TempDir())}
 	alice, listen, announce := reachable(t, w, dirs[0])
 	bob := openNode(t, w, dirs[1], "127.0.0.1:0")
 	fund(t, w.Chain, alice, 1_000_000)
@@ -107,7 +108,7 @@ func TestThePeerOfAChannelIsCalledWhereItSaysThatItIs(t *testing.T) {
 func TestTheFeeOfACommitmentFollowsTheDay(t *testing.T) {
 	t.Parallel()
 	w := newWeather(t)
-	dirs := [2]string{t.TempDir(), t.TempDir()}
+	dirs := [2]string{ready.Dir(t, t.TempDir()), ready.Dir(t, t.TempDir())}
 	alice, bob := openNode(t, w, dirs[0], "127.0.0.1:0"), openNode(t, w, dirs[1], "127.0.0.1:0")
 	fund(t, w.Chain, alice, 1_000_000)
 	mine(t, w.Chain, 1, alice, bob)

@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -24,11 +25,11 @@ import (
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
-	for !ok() {
+	for pause := 2 * time.Millisecond; !ok(); pause = min(pause*5/4, 20*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 
@@ -39,7 +40,7 @@ func start(t *testing.T, c *regtest.Chain, dir, alias string) *node.Node {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", alias)
 	}
 	n, err := node.Open(t.Context(), node.Config{
-		Dir: dir, Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0", Log: log,
+		Dir: ready.Dir(t, dir), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0", Log: log,
 		Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {

@@ -142,7 +142,7 @@ func everything(m *mortal) (sum amount.MilliSatoshi) {
 
 func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k += uint64(race.Step(6)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(12)) { //nolint:gosec // positive
 		w := newWorld(t, 1)
 		before := [2]amount.MilliSatoshi{everything(w.alice), everything(w.carol)}
 		l := onlyLink(t, w.carol.Node, w.bob.ID())
@@ -179,7 +179,7 @@ func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {
 
 func TestAForwarderThatComesBackInTimeLosesNothing(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k += uint64(race.Step(6)) { //nolint:gosec // positive
+	for k := uint64(1); ; k += uint64(race.Step(12)) { //nolint:gosec // positive
 		w := newWorld(t, 1)
 		fund(t, w.chain, w.bob.Node, 50_000) // for the fee of what he claims
 		mine(t, w.chain, 1, w.nodes()...)

@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -107,7 +108,7 @@ func newSiege(t *testing.T) *siege {
 	}
 	s := &siege{t: t, chain: c, log: &logbook{}, key: newStrangeKey(t), friend: start(t, c, t.TempDir(), "alice")}
 	if s.node, err = node.Open(t.Context(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: "bob", Listen: "127.0.0.1:0",
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Alias: "bob", Listen: "127.0.0.1:0",
 		Log:   slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Fatal: func(err error) { panic(err) },
 	}); err != nil {
@@ -257,6 +258,7 @@ func (o *dribble) Write(b []byte) (int, error) {
 }
 
 func TestWhatAStrangerSaysEndsItsOwnConnectionOnly(t *testing.T) {
+	t.Parallel()
 	s := newSiege(t)
 	id := s.id().String()
 	refused := "inbound connection refused"

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -36,7 +37,7 @@ func TestAHeldInvoiceIsNotSettledWhileTheChainIsStillRead(t *testing.T) {
 	mineOnly(t, c, 3)
 	var by atomic.Uint32
 	n, err := node.Open(t.Context(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: ahead{c, &by}, Listen: "127.0.0.1:0",
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: ahead{c, &by}, Listen: "127.0.0.1:0",
 		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { t.Error(err) },
 	})
 	if err != nil {

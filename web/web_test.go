@@ -24,6 +24,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -43,7 +44,7 @@ var colors = map[string][3]byte{"alice": {0xe8, 0x4a, 0x5f}, "bob": {0x2a, 0x9d,
 func newHouse(t *testing.T, c *regtest.Chain, alias string) *house {
 	t.Helper()
 	n, err := node.Open(context.Background(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Alias: alias, Color: colors[alias], Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Alias: alias, Color: colors[alias], Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
@@ -499,7 +500,7 @@ func TestNoTextCanLookLikeThePage(t *testing.T) {
 
 func TestOneOriginMayShowThePagesInAFrame(t *testing.T) {
 	h := newHouse(t, newChain(t), "alice")
-	s, err := New(t.Context(), Config{Node: h.node, Dir: t.TempDir(), Framer: "http://127.0.0.1:7", Log: slog.New(slog.DiscardHandler)})
+	s, err := New(t.Context(), Config{Node: h.node, Dir: ready.Dir(t, t.TempDir()), Framer: "http://127.0.0.1:7", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

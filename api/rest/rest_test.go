@@ -24,6 +24,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -56,7 +57,7 @@ func newChain(t *testing.T) *regtest.Chain {
 func newNode(t *testing.T, c *regtest.Chain) *node.Node {
 	t.Helper()
 	n, err := node.Open(context.Background(), node.Config{
-		Dir: t.TempDir(), Network: c.Params(), Source: c, Listen: "127.0.0.1:0",
+		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Listen: "127.0.0.1:0",
 		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {

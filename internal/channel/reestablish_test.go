@@ -107,7 +107,7 @@ func TestConnectionIsCutAtEachMessage(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]scenario{"busy": busy, "leaving": leaving} {
 		all := s.run(t, -1, "")
-		for cut := 0; cut < all; cut += race.Step(3) {
+		for cut := 0; cut < all; cut += race.Step(7) {
 			for _, restart := range []string{"", "a", "b", "both"} {
 				t.Run(fmt.Sprintf("%s/%d/%s", name, cut, restart), func(t *testing.T) {
 					t.Parallel()

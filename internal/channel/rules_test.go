@@ -219,7 +219,7 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			return m
 		}, Fail, "invalid signature"},
 	} {
-		if i%race.Step(3) != 0 {
+		if i%race.Step(7) != 0 {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {

@@ -88,7 +88,7 @@ func TestEachHTLCOfEachCommitmentIsClaimed(t *testing.T) {
 			for _, preimage := range []bool{false, true} {
 				for _, amt := range []amount.MilliSatoshi{20_000_000, 499_999, 354_000, 353_999} {
 					name := fmt.Sprintf("%s/incoming=%v/preimage=%v/%s", end.name, incoming, preimage, amt)
-					if number++; number%race.Step(3) != 0 {
+					if number++; number%race.Step(6) != 0 {
 						continue
 					}
 					t.Run(name, func(t *testing.T) {

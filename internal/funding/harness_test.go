@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -94,7 +95,7 @@ func ring(t *testing.T, name string) *keys.Ring {
 
 func newNode(t *testing.T, name string) *node {
 	t.Helper()
-	s, err := store.Open(t.Context(), t.TempDir())
+	s, err := store.Open(t.Context(), ready.Dir(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/runes"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 // clock is a time that tests move.
@@ -67,7 +68,7 @@ func admit(g *Gate, text, method string) error {
 }
 
 func TestRunesAreNumberedJudgedAndRevokedOverARestart(t *testing.T) {
-	dir, c := t.TempDir(), &clock{t: time.Unix(1_700_000_000, 123)}
+	dir, c := ready.Dir(t, t.TempDir()), &clock{t: time.Unix(1_700_000_000, 123)}
 	g, s := open(t, dir, c)
 	free, id, err := g.Make(t.Context())
 	if err != nil || id != 0 {
@@ -138,7 +139,7 @@ func TestRunesAreNumberedJudgedAndRevokedOverARestart(t *testing.T) {
 }
 
 func TestOfManyAtOnceARateAdmitsOne(t *testing.T) {
-	g, _ := open(t, t.TempDir(), &clock{t: time.Unix(1_700_000_000, 0)})
+	g, _ := open(t, ready.Dir(t, t.TempDir()), &clock{t: time.Unix(1_700_000_000, 0)})
 	r, _, err := g.Make(t.Context(), restriction(t, "rate=1"))
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +175,7 @@ func (w *writes) Write(ctx context.Context, rows ...durable.Row) error {
 
 func TestARuneWithoutARateIsWrittenOnceAMinute(t *testing.T) {
 	c := &clock{t: time.Unix(1_700_000_000, 0)}
-	_, s := open(t, t.TempDir(), c)
+	_, s := open(t, ready.Dir(t, t.TempDir()), c)
 	w := &writes{Store: s}
 	g, err := Open(t.Context(), Config{Store: w, Random: rand.Reader, Now: c.now})
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 func point(n byte) wire.Point {
@@ -84,7 +85,7 @@ type home struct {
 }
 
 func newHome(t *testing.T) *home {
-	h := &home{t: t, dir: t.TempDir(), now: time.Unix(1_800_000_000, 0), with: map[wire.NodeID]bool{}}
+	h := &home{t: t, dir: ready.Dir(t, t.TempDir()), now: time.Unix(1_800_000_000, 0), with: map[wire.NodeID]bool{}}
 	h.open()
 	return h
 }
@@ -405,7 +406,7 @@ func TestABackupThatLiesInANewFolderIsNotOverwritten(t *testing.T) {
 	h.save()
 	file := snapshot(t, h.dir, BackupFile)
 	h.close()
-	other := &home{t: t, dir: t.TempDir(), now: h.now, with: map[wire.NodeID]bool{}}
+	other := &home{t: t, dir: ready.Dir(t, t.TempDir()), now: h.now, with: map[wire.NodeID]bool{}}
 	put(t, other.dir, file)
 	other.open()
 	other.channels = []backup.Channel{channelOf(4, point(4))} // opened before anything is recovered

@@ -28,6 +28,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,7 +76,7 @@ func newSide(t *testing.T, name string) *side {
 	t.Helper()
 	s := &side{t: t, name: name, preimages: map[wire.PaymentHash]wire.Preimage{}, refused: map[uint64]error{}}
 	var err error
-	if s.store, err = store.Open(t.Context(), t.TempDir()); err != nil {
+	if s.store, err = store.Open(t.Context(), ready.Dir(t, t.TempDir())); err != nil {
 		t.Fatal(err)
 	}
 	entropy := sha256.Sum256([]byte(name))

@@ -116,8 +116,12 @@ func (l *link) visible(v channel.Visible) {
 	}
 }
 
-// reload checks that the rows give the machine back.
+// reload checks that the rows give the machine back: at every other turn, and in full
+// at every fourth, since that takes longer than the turns.
 func (l *link) reload() {
+	if l.n.w.time.Step%2 > 0 {
+		return
+	}
 	rows := l.n.disk.Channels[l.edge.id].Load()
 	if machine := l.ch.Rows(); !reflect.DeepEqual(machine, rows) {
 		l.n.w.fail("%s: the rows are not the machine's:\n%s\n%s", l, report.Rows(rows), report.Rows(machine))
@@ -126,7 +130,7 @@ func (l *link) reload() {
 	if err != nil {
 		l.n.w.fail("%s: %v", l, err)
 	}
-	if l.n.w.time.Step%4 > 0 { // it takes long
+	if l.n.w.time.Step%4 > 0 {
 		return
 	}
 	if again := ch.Rows(); !reflect.DeepEqual(again, rows) || ch.State() != l.ch.State() {

@@ -17,12 +17,13 @@ import (
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 func open(t testing.TB, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), dir)
+	s, err := store.Open(context.Background(), ready.Dir(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -188,7 +189,7 @@ func newOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	o := &office{
-		t: t, dir: t.TempDir(), log: &bytes.Buffer{}, spent: map[btcwire.OutPoint]uint32{},
+		t: t, dir: ready.Dir(t, t.TempDir()), log: &bytes.Buffer{}, spent: map[btcwire.OutPoint]uint32{},
 		chain: &pool{t: t, price: 1000, relay: 250, outputs: map[btcwire.OutPoint]amount.Satoshi{}},
 		work:  Work{Height: 100, Parents: map[chainhash.Hash]Parent{}, Alive: map[chainhash.Hash]bool{}},
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 const longest = 60 * time.Second
@@ -44,7 +45,7 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	h := &shop{t: t, dir: t.TempDir(), sent: make(chan message, 100), now: time.Unix(1_700_000_000, 0), status: 204}
+	h := &shop{t: t, dir: ready.Dir(t, t.TempDir()), sent: make(chan message, 100), now: time.Unix(1_700_000_000, 0), status: 204}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		h.mu.Lock()
