@@ -113,6 +113,7 @@ type network struct {
 	chain Chain
 	peers []Peer
 	told  bool // the logs were shown
+	again bool // an lnd was started again
 }
 
 // newNetwork begins one; its nodes end with the case.
@@ -169,6 +170,9 @@ func (n *network) tell() {
 	n.told = true
 	for _, p := range n.peers {
 		n.Logf("%s's log:\n%s", p.Name(), tail(p.Log(), logLines))
+		if _, ok := p.(*LND); ok {
+			n.Logf("what went wrong in it:\n%s", tail(grave(p.Log()), 20))
+		}
 	}
 }
 
@@ -199,11 +203,36 @@ func (n *network) alive() error {
 	for _, p := range n.peers {
 		if a, ok := p.(interface{ alive() error }); ok {
 			if err := a.alive(); errors.Is(err, errEnded) {
-				return err
+				if l, ok := p.(*LND); ok && !n.again {
+					err = n.revive(l, err)
+				}
+				if err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// revive starts an lnd again, once in a case, as whoever runs one has it started: it ends
+// itself when one of its own parts fails, and on a busy machine its light client may.
+func (n *network) revive(l *LND, why error) error {
+	n.again = true
+	n.Logf("%v, and is started again; it said:\n%s", why, tail(grave(l.Log()), 10))
+	_ = l.Kill() // it has ended
+	return l.Start(n.context())
+}
+
+// grave are the lines of an lnd's log that say that something went wrong.
+func grave(log string) string {
+	var b strings.Builder
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "[ERR]") || strings.Contains(line, "[CRT]") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func (n *network) leyden(name string) *Leyden {
