@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -49,18 +50,21 @@ func showFallback(f bolt11.Fallback, n bolt11.Network) decodedFallback {
 }
 
 type decodeResponse struct {
-	Type            string               `json:"type" doc:"bolt11 invoice"`
+	Type            string               `json:"type" doc:"bolt11 invoice, or omnibolt invoice: one in an asset"`
 	Valid           bool                 `json:"valid" doc:"true: checksum and signature are right"`
 	Currency        string               `json:"currency" doc:"the network: bc, tb, tbs or bcrt"`
 	CreatedAt       uint64               `json:"created_at" doc:"unix seconds"`
 	Expiry          uint64               `json:"expiry" doc:"seconds after created_at"`
 	Payee           wire.NodeID          `json:"payee" doc:"who signed it"`
 	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
+	Property        *amount.Property     `json:"property_id,omitempty" doc:"the asset, an Omni Layer property; 0: bitcoin"`
+	Units           amount.Units         `json:"amount_units,omitempty" doc:"what is asked for in the asset's smallest unit; absent: any"`
+	Refundable      bool                 `json:"refundable,omitempty" doc:"true: marked so by the payee"`
 	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
 	Description     *string              `json:"description,omitempty" doc:"what is paid for"`
 	DescriptionHash string               `json:"description_hash,omitempty" doc:"SHA256 of the description"`
 	MinFinalCLTV    uint32               `json:"min_final_cltv_expiry" doc:"blocks that the last HTLC must have left"`
-	PaymentSecret   string               `json:"payment_secret" doc:"to be shown to the payee"`
+	PaymentSecret   string               `json:"payment_secret,omitempty" doc:"to be shown to the payee"`
 	Features        string               `json:"features" doc:"feature bits in hexadecimal"`
 	Fallbacks       []decodedFallback    `json:"fallbacks,omitempty" doc:"addresses on-chain, most preferred first"`
 	Routes          [][]decodedHint      `json:"routes,omitempty" doc:"ways to a payee without announced channels"`
@@ -69,15 +73,36 @@ type decodeResponse struct {
 }
 
 func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
+	if len(r.String) > 2 && strings.EqualFold(r.String[:2], "ob") {
+		return decodeAsset(r.String)
+	}
 	inv, err := bolt11.Decode(r.String)
 	if err != nil {
 		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
+	return decoded(inv)
+}
+
+// decodeAsset decodes an invoice of OmniBOLT's.
+func decodeAsset(s string) (decodeResponse, error) {
+	inv, err := obolt.Decode(s)
+	if err != nil {
+		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
+	}
+	out, err := decoded(&inv.Invoice)
+	out.Type, out.Property, out.Units, out.Refundable = "omnibolt invoice", &inv.Property, inv.Units, inv.Refundable
+	return out, err
+}
+
+func decoded(inv *bolt11.Invoice) (decodeResponse, error) {
 	out := decodeResponse{
 		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
 		Expiry: inv.Expiry, Payee: inv.Payee, Amount: inv.Amount, PaymentHash: inv.PaymentHash, Description: inv.Description,
-		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta, PaymentSecret: hex.EncodeToString(inv.PaymentSecret[:]),
+		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta,
 		Features: hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
+	}
+	if inv.PaymentSecret != [32]byte{} { // OmniBOLT's may have none
+		out.PaymentSecret = hex.EncodeToString(inv.PaymentSecret[:])
 	}
 	if inv.DescriptionHash != nil {
 		out.DescriptionHash = hex.EncodeToString(inv.DescriptionHash[:])

@@ -77,16 +77,16 @@ type decodePayRequest struct {
 	Description *string `json:"description" doc:"of an invoice that has only its hash, which must match"`
 }
 
-func decodePay(ctx context.Context, n *node.Node, r decodePayRequest) (decodeResponse, error) {
-	out, err := decodeInvoice(ctx, n, decodeRequest{String: r.Bolt11})
+func decodePay(_ context.Context, _ *node.Node, r decodePayRequest) (decodeResponse, error) {
+	inv, err := bolt11.Decode(r.Bolt11)
+	if err != nil {
+		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
+	}
+	out, err := decoded(inv)
 	if err != nil || r.Description == nil {
 		return out, err
 	}
-	inv, err := bolt11.Decode(r.Bolt11)
-	if err == nil {
-		err = inv.CheckDescription(*r.Description)
-	}
-	if err != nil {
+	if err := inv.CheckDescription(*r.Description); err != nil {
 		return decodeResponse{}, command.Refuse(command.InvalidParams, "description: %v", err)
 	}
 	if out.Description == nil {

@@ -313,7 +313,8 @@ var Commands = slices.Concat([]command.Command{
 	}, waitInvoice),
 	command.Define(command.Spec{
 		Name: "decode", Group: "payments", Short: "read an invoice",
-		Long:     "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked.",
+		Long: "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked. Invoices of " +
+			"OmniBOLT's, in an asset, are read too; they cannot be paid yet.",
 		Examples: []string{"decode lnbcrt250u1…"},
 	}, decodeInvoice),
 }, madeElsewhere, holdCommands, searchCommands, cleanCommands)

@@ -29,6 +29,6 @@
 // property in the human-readable part is the one in field 3. Encode makes nothing that
 // Decode refuses.
 //
-// Nothing else uses this room yet: the commands that make and pay such invoices come
-// with asset channels.
+// The command decode reads them. Those that make and pay such invoices come with asset
+// channels.
 package obolt

@@ -21,11 +21,11 @@
 // Executed are the types 0, 3, 4, 7, 50, 51, 53, 54, 55, 56, 70 to 74, 185 and 186. A
 // sender who holds a property and names it in a transaction of another type (an order of
 // an exchange, say) taints it: its balances are no longer to be relied on. A stranger
-// cannot: whoever holds none has nothing to trade. OMN and TOMN, 1 and 2, are tainted
-// from the start wherever they can be bought, and so is all that depends on them: a
-// distribution to owners pays a fee in them. A payment of the older classes A and B, whose
-// payload is not read, and a message by which Omni's developers change the rules, taint
-// everything.
+// cannot: whoever holds none has nothing to trade (docs/decisions/0007). OMN and TOMN, 1
+// and 2, are tainted from the start wherever they can be bought, and so is all that
+// depends on them: a distribution to owners pays a fee in them. A payment of the older
+// classes A and B, whose payload is not read, and a message by which Omni's developers
+// change the rules, taint everything.
 //
 // Where Omni Core itself does something that nobody can follow, because it aborts or
 // because versions of it differ, nothing is moved and the property is halted: from then on
