@@ -99,7 +99,7 @@ func decoded(inv *bolt11.Invoice) (decodeResponse, error) {
 		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
 		Expiry: inv.Expiry, Payee: inv.Payee, Amount: inv.Amount, PaymentHash: inv.PaymentHash, Description: inv.Description,
 		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta,
-		Features: hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
+		Features:     hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
 	}
 	if inv.PaymentSecret != [32]byte{} { // OmniBOLT's may have none
 		out.PaymentSecret = hex.EncodeToString(inv.PaymentSecret[:])
