@@ -22,16 +22,26 @@ type stream struct {
 	last []byte
 }
 
-// stream sends what draw gives, now and whenever wait returns, until draw says that it
-// is the last.
-func (v *visit) stream(draw func() (part []byte, last bool, err error), wait func(context.Context) error) error {
+// stay makes room for an answer that takes as long as it takes, and gives what ends
+// it. When there is no room, that is said, and it gives nil.
+func (v *visit) stay() (leave func()) {
 	select {
 	case v.s.streams <- struct{}{}:
-		defer func() { <-v.s.streams }()
 	default:
 		http.Error(v.w, text("live.many"), http.StatusServiceUnavailable)
 		return nil
 	}
+	return func() { <-v.s.streams }
+}
+
+// stream sends what draw gives, now and whenever wait returns, until draw says that it
+// is the last.
+func (v *visit) stream(draw func() (part []byte, last bool, err error), wait func(context.Context) error) error {
+	leave := v.stay()
+	if leave == nil {
+		return nil
+	}
+	defer leave()
 	out := &stream{w: v.w, c: http.NewResponseController(v.w)}
 	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	for {

@@ -273,11 +273,12 @@ type pageForwards struct {
 	Fees     amount.MilliSatoshi
 	Older    string
 	First    bool
+	Files    files
 }
 
 func (v *visit) forwards() error {
 	q := v.r.URL.Query()
-	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed"}, First: q.Get("before") == ""}
+	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed"}, First: q.Get("before") == "", Files: v.files()}
 	var next uint64
 	var err error
 	if page.Forwards, next, err = older(v, forwardsList, page.Status, q.Get("before"), rowsOfPage); err != nil {

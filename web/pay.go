@@ -338,11 +338,12 @@ type pagePayments struct {
 	Fees     amount.MilliSatoshi
 	Older    string // the address of the next page
 	First    bool
+	Files    files
 }
 
 func (v *visit) payments() error {
 	q := v.r.URL.Query()
-	page := pagePayments{Status: q.Get("status"), Statuses: []string{"", "pending", "complete", "failed"}, First: q.Get("before") == ""}
+	page := pagePayments{Status: q.Get("status"), Statuses: []string{"", "pending", "complete", "failed"}, First: q.Get("before") == "", Files: v.files()}
 	var next uint64
 	var err error
 	if page.Payments, next, err = older(v, paysList, page.Status, q.Get("before"), rowsOfPage); err != nil {

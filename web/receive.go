@@ -310,6 +310,7 @@ type pageInvoices struct {
 	Got          amount.MilliSatoshi // of those that are shown
 	Next         string              // the address of the next page
 	First        bool
+	Files        files
 }
 
 const rowsOfPage = 50
@@ -318,6 +319,7 @@ func (v *visit) invoices() error {
 	q := v.r.URL.Query()
 	page := pageInvoices{
 		Text: q.Get("text"), Status: q.Get("status"), First: q.Get("before") == "", Statuses: []string{"", "unpaid", "accepted", "paid", "expired"},
+		Files: v.files(),
 	}
 	var found struct {
 		Invoices []invoiceRow

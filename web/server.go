@@ -38,7 +38,7 @@ type Config struct {
 const (
 	maxForm    = 64 << 10 // bytes of a request's body
 	maxHeader  = 32 << 10
-	maxStreams = 64 // that show a page's changes, at once
+	maxStreams = 64 // that show a page's changes, and downloads, at once
 	pageTime   = 30 * time.Second
 )
 
@@ -178,12 +178,16 @@ func (s *Server) routes() http.Handler {
 		"GET /receive":                      (*visit).receive,
 		"POST /receive":                     (*visit).makeInvoice,
 		"GET /invoices":                     (*visit).invoices,
+		"GET /invoices.csv":                 savedInvoices.csv,
+		"GET /invoices.json":                savedInvoices.json,
 		"GET /invoices/{hash}":              (*visit).invoice,
 		"GET /invoices/{hash}/live":         (*visit).invoiceLive,
 		"GET /pay":                          (*visit).pay,
 		"POST /pay":                         (*visit).readInvoice,
 		"POST /pay/send":                    (*visit).send,
 		"GET /payments":                     (*visit).payments,
+		"GET /payments.csv":                 savedPayments.csv,
+		"GET /payments.json":                savedPayments.json,
 		"GET /payments/{hash}":              (*visit).payment,
 		"GET /payments/{hash}/live":         (*visit).paymentLive,
 		"GET /payments/{hash}/receipt.json": (*visit).receiptFile,
@@ -196,6 +200,8 @@ func (s *Server) routes() http.Handler {
 		"GET /channels/{hash}/close":        (*visit).askClose,
 		"POST /channels/{hash}/close":       (*visit).closeChannel,
 		"GET /forwards":                     (*visit).forwards,
+		"GET /forwards.csv":                 savedForwards.csv,
+		"GET /forwards.json":                savedForwards.json,
 		"GET /onchain":                      (*visit).onChain,
 		"POST /onchain/address":             (*visit).newAddress,
 		"POST /onchain/send":                (*visit).sendCoins,
