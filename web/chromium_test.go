@@ -334,16 +334,21 @@ func (w *window) scan() string {
 	shot := w.shot()
 	text, err := read(shot, gozxing.DecodeHintType_TRY_HARDER)
 	if err != nil { // what is in the code looks like one of its corners to this decoder, about once in fifty: it is shown where to look
-		at := js[[]int](w, `(r => [r.left, r.top, r.right, r.bottom].map(Math.round))(document.querySelector("svg.qr").getBoundingClientRect())`)
-		code := shot.(interface {
-			SubImage(r image.Rectangle) image.Image
-		}).SubImage(image.Rect(at[0], at[1], at[2], at[3]))
-		text, err = read(code, gozxing.DecodeHintType_PURE_BARCODE)
+		text, err = read(w.code(shot), gozxing.DecodeHintType_PURE_BARCODE)
 	}
 	if err != nil {
 		w.t.Fatalf("no QR code can be read: %v", err)
 	}
 	return text
+}
+
+// code is the part of a picture of the window where the QR code is.
+func (w *window) code(shot image.Image) image.Image {
+	w.t.Helper()
+	at := js[[]int](w, `(r => [r.left, r.top, r.right, r.bottom].map(Math.round))(document.querySelector("svg.qr").getBoundingClientRect())`)
+	return shot.(interface {
+		SubImage(r image.Rectangle) image.Image
+	}).SubImage(image.Rect(at[0], at[1], at[2], at[3]))
 }
 
 func read(picture image.Image, how gozxing.DecodeHintType) (string, error) {
