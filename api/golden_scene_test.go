@@ -402,8 +402,11 @@ func (s *scene) playNode() {
 	s.wrong(alice, command.UnknownMethod, "help", "dream")
 }
 
-// playEnd closes a channel, and stops a node.
+// playEnd opens and closes a channel, and stops a node.
 func (s *scene) playEnd() {
+	two := []any{named{"id": at(s.bob), "amount": 100_000}, named{"id": nowhere, "amount": 100_000}}
+	s.wrong(s.alice, command.ConnectNoKnownAddress, "multifundchannel", two, "1000perkw", 0)
+	s.right(s.alice, "multifundchannel", two, "1000perkw", 0, nil, 1)
 	s.wrong(s.alice, command.InvalidParams, "close", "1x1x1")
 	s.right(s.alice, "close", s.carol.ID())
 	s.right(s.alice, "stop")

@@ -204,6 +204,11 @@ func (n *Node) opened(p funding.Peer, ch *channel.Channel, s channel.Signer, fir
 	l.Begin(p, first)
 	l.Start()
 	n.keeper.Established(p)
+	if c, up := n.peers.Get(p.ID()); up {
+		if err := n.reached(n.ctx, p.ID(), c.Outbound(), c.Addr()); err != nil {
+			n.fatal(err)
+		}
+	}
 	n.changed()
 	n.log.Info("channel opened", "channel", l.ID(), "peer", p.ID(), "capacity", ch.Params().Capacity)
 	if params := ch.Params(); !params.LocalIsOpener && params.MinimumDepth == 0 {

@@ -146,15 +146,12 @@ func (n *Node) OpenChannel(ctx context.Context, id wire.NodeID, r funding.Reques
 	if !ok {
 		return funding.Opened{}, ErrNotConnected
 	}
-	opened, err := n.funding.Open(ctx, p, r)
-	if err != nil {
-		return opened, err
-	}
-	if err := n.reached(n.ctx, id, p.Outbound(), p.Addr()); err != nil {
-		n.fatal(err)
-		return opened, err
-	}
-	return opened, nil
+	return n.funding.Open(ctx, p, r)
+}
+
+// OpenChannels opens channels by one funding transaction: see [funding.Manager.OpenMany].
+func (n *Node) OpenChannels(ctx context.Context, wishes []funding.Wish, least int) ([]funding.Opened, []*funding.PeerError, error) {
+	return n.funding.OpenMany(ctx, wishes, least)
 }
 
 // CloseChannel begins a mutual close, or raises the feerate of one. A nil script is

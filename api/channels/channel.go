@@ -228,20 +228,25 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
 	if err != nil {
-		var poor *wallet.InsufficientError
-		switch {
-		case errors.As(err, &poor):
-			return out, command.Refuse(command.FundCannotAfford, "%v", err)
-		case errors.Is(err, node.ErrNotConnected):
-			return out, command.Refuse(command.FundPeerNotConnected, "%v", err)
-		}
-		return out, err
+		return out, fundError(err)
 	}
 	raw, err := command.HexTx(opened.Tx)
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
 		ChannelType: channelType{opened.Params.ChannelType.Bits()}, MinDepth: opened.Params.MinimumDepth,
 	}, err
+}
+
+// fundError gives the errors of opening a channel their codes.
+func fundError(err error) error {
+	var poor *wallet.InsufficientError
+	switch {
+	case errors.As(err, &poor):
+		return command.Refuse(command.FundCannotAfford, "%v", err)
+	case errors.Is(err, node.ErrNotConnected):
+		return command.Refuse(command.FundPeerNotConnected, "%v", err)
+	}
+	return err
 }
 
 type closeRequest struct {
@@ -407,6 +412,17 @@ var Commands = slices.Concat([]command.Command{
 		Errors:   []command.Code{command.FundCannotAfford, command.FundPeerNotConnected, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
+	command.Define(command.Spec{
+		Name: "multifundchannel", Group: "channels", Short: "open several channels by one transaction",
+		Long: "Connects to several peers, opens a channel with each by one funding transaction, and returns when it is broadcast, which is " +
+			"once every peer has signed and all is on disk. When one fails nothing is spent, no channel is opened, and the error names the peer " +
+			"and has its `id` and the `method` that failed as data; with `minchannels` the others are asked anew without it.",
+		Errors: []command.Code{
+			command.ConnectNoKnownAddress, command.ConnectAllFailed, command.FundCannotAfford, command.FundPeerNotConnected, command.Failed,
+		},
+		Examples: []string{`multifundchannel '[{"id":"02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619","amount":"1000000sat"},` +
+			`{"id":"03462779ad4aad39514614751a71085f2f10e1c7a593e4e030efb5b8721ce55b0b@127.0.0.1:9735","amount":"all"}]'`},
+	}, multiFundChannel),
 	command.Define(command.Spec{
 		Name: "listpeerchannels", Group: "channels", Short: "list our channels",
 		Long: "Lists the channels that are not closed for good, with their balances.", Errors: []command.Code{command.Failed},

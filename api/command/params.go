@@ -70,6 +70,17 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 	return nil
 }
 
+// Object reads a JSON object into a struct as if its members were parameters by name.
+func Object[T any](raw json.RawMessage, v *T) error {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 || raw[0] != '{' {
+		return errors.New("should be an object")
+	}
+	if err := bind(paramsOf(reflect.TypeFor[T]()), raw, reflect.ValueOf(v).Elem()); err != nil {
+		return errors.New(AsError(err).Message)
+	}
+	return nil
+}
+
 func position(params []Param, name string) int {
 	for i, p := range params {
 		if p.Name == name || p.Alias != "" && p.Alias == name {

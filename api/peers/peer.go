@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -36,32 +35,21 @@ type connectResponse struct {
 }
 
 func connect(ctx context.Context, n *node.Node, r connectRequest) (out connectResponse, err error) {
-	text, addr, at := strings.Cut(r.ID, "@")
-	if err := out.ID.UnmarshalText([]byte(text)); err != nil {
+	id, addr, err := command.NodeAt(r.ID)
+	if err != nil {
 		return out, command.Refuse(command.InvalidParams, "id: %v", err)
 	}
-	const port = "9735"
-	switch {
-	case at && r.Host != nil:
-		return out, command.Refuse(command.InvalidParams, "host is given twice")
-	case at:
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			addr = net.JoinHostPort(strings.Trim(addr, "[]"), port)
+	if r.Host != nil {
+		if addr != "" {
+			return out, command.Refuse(command.InvalidParams, "host is given twice")
 		}
-	case r.Host != nil:
-		p := port
-		if r.Port != nil {
-			p = strconv.Itoa(int(*r.Port))
-		}
-		addr = net.JoinHostPort(*r.Host, p)
+		addr = net.JoinHostPort(*r.Host, strconv.Itoa(int(command.Or(r.Port, command.LightningPort))))
 	}
-	p, err := n.Connect(ctx, out.ID, addr)
-	switch {
-	case errors.Is(err, node.ErrNoAddress):
-		return out, command.Refuse(command.ConnectNoKnownAddress, "%v", err)
-	case err != nil:
-		return out, command.Refuse(command.ConnectAllFailed, "cannot connect to %s: %v", addr, err)
+	p, err := command.Connect(ctx, n, id, addr)
+	if err != nil {
+		return out, err
 	}
+	out.ID = id
 	out.Features, out.Direction, out.Address = hex.EncodeToString(p.Features()), direction(p.Outbound()), AddressOf(p.Addr())
 	return out, nil
 }

@@ -77,6 +77,15 @@ func Join[A, B any](a Pending[A], b Pending[B]) Pending[Both[A, B]] {
 	return Hold(Both[A, B]{a.v, b.v}, rows...)
 }
 
+// All makes one transaction of several machines' outcomes, in their order.
+func All[V any](of []Pending[V]) Pending[[]V] {
+	var out Pending[[]V]
+	for _, p := range of {
+		out.rows, out.v = append(out.rows, p.rows...), append(out.v, p.v)
+	}
+	return out
+}
+
 // With adds rows to what must be on disk before p's value is seen.
 func (p Pending[V]) With(rows ...Row) Pending[V] {
 	all := make([]Row, 0, len(p.rows)+len(rows))

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,6 +62,17 @@ func TestJoinIsOneWriteOfBoth(t *testing.T) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	if diff := cmp.Diff([]Row{row("a"), row("b")}, d.rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAllIsOneWriteInTheirOrder(t *testing.T) {
+	var d disk
+	got, err := All([]Pending[int]{Hold(1, row("a"), row("b")), Hold(2), Hold(3, row("c"))}).Commit(t.Context(), &d)
+	if err != nil || !slices.Equal(got, []int{1, 2, 3}) || d.writes != 1 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if diff := cmp.Diff([]Row{row("a"), row("b"), row("c")}, d.rows); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -3,6 +3,7 @@ package funding
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -29,7 +30,7 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 		m.answer(p, id, err)
 		return
 	}
-	m.begin(&talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, accepter: a})
+	m.begin(&talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, mu: new(sync.Mutex), accepter: a})
 	m.say(p, answer)
 }
 
@@ -73,7 +74,7 @@ func (m *Manager) created(ctx context.Context, t *talk, msg *wire.FundingCreated
 		return m.fault(err)
 	}
 	m.take(t)
-	if b, reserve := m.cfg.Wallet.Balance(), m.reserve(); b.Confirmed+b.Unconfirmed < reserve {
+	if b, reserve := m.cfg.Wallet.Balance(), m.reserve(1); b.Confirmed+b.Unconfirmed < reserve {
 		m.cfg.Log.Warn("the wallet has less than its reserve: should this channel have to be closed on a day of high fees, it may not be closed in time",
 			"peer", t.peer.ID(), "has", b.Confirmed+b.Unconfirmed, "reserve", reserve)
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
+	"sync"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -16,6 +19,23 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
+
+// batch are the channels that one funding transaction opens: all of them, or none.
+// The peer that answers last takes the step for all.
+type batch struct {
+	mu      sync.Mutex // of its conversations
+	talks   []*talk
+	feeRate uint32 // of the funding transaction, in satoshi for 1000 weight
+	minConf uint32
+	purpose string // what the coins are reserved for
+	funded  wallet.Funded
+	done    chan ended
+}
+
+type ended struct {
+	opened []Opened
+	err    error
+}
 
 // Open opens a channel with a peer and waits until its funding transaction is
 // broadcast. Errors: those of packages open and wallet, [ErrGone], [ErrRefused].
@@ -30,12 +50,63 @@ func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 // Begin sends open_channel. The rest is done by [Manager.Message], and wait waits
 // for its end.
 func (m *Manager) Begin(ctx context.Context, p Peer, r Request) (wait func(context.Context) (Opened, error), err error) {
+	b, err := m.start(ctx, []Wish{{p, r}})
+	if err != nil {
+		return nil, cause(err)
+	}
+	return func(ctx context.Context) (Opened, error) {
+		opened, err := m.wait(ctx, b)
+		if len(opened) == 0 {
+			return Opened{}, cause(err)
+		}
+		return opened[0], err
+	}, nil
+}
+
+// cause is an error without the name of the peer.
+func cause(err error) error {
+	if of, ok := errors.AsType[*PeerError](err); ok {
+		return of.Err
+	}
+	return err
+}
+
+// start sends open_channel to the peer of each wish. With an error nobody has heard
+// of it.
+func (m *Manager) start(ctx context.Context, wishes []Wish) (*batch, error) {
+	b := &batch{feeRate: wishes[0].FeePerKw, minConf: wishes[0].MinConf, done: make(chan ended, 1)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var hellos []*wire.OpenChannel
+	for i := range wishes {
+		hello, err := m.join(ctx, b, wishes, i)
+		if err != nil {
+			for _, t := range b.talks {
+				m.take(t)
+			}
+			return nil, err
+		}
+		hellos = append(hellos, hello)
+	}
+	b.purpose = "channel " + b.talks[0].temporary.String()
+	for i, t := range b.talks {
+		if err := t.peer.Send(hellos[i]); err != nil {
+			m.end(b, t, err)
+			break
+		}
+	}
+	return b, nil
+}
+
+// join makes the conversation of a wish, with the message that begins it.
+func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wire.OpenChannel, error) {
+	p, r := wishes[i].Peer, wishes[i].Request
 	cfg, err := m.config(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	if r.Amount == wallet.All {
-		if r.Amount, err = m.all(p, r); err != nil {
+		if r.Amount, err = m.all(p, b, wishes); err != nil {
 			m.unseen(p, cfg)
 			return nil, err
 		}
@@ -54,54 +125,83 @@ func (m *Manager) Begin(ctx context.Context, p Peer, r Request) (wait func(conte
 	o, hello, err := open.Start(cfg, wish)
 	if err != nil {
 		m.unseen(p, cfg)
-		return nil, err
+		return nil, &PeerError{Peer: p.ID(), Err: err}
 	}
-	t := &talk{
-		peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, opener: o, req: r,
-		purpose: "channel " + id.String(), done: make(chan result, 1),
-	}
+	t := &talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, mu: &b.mu, batch: b, opener: o}
+	b.talks = append(b.talks, t)
 	m.begin(t)
-	if err := p.Send(hello); err != nil {
-		m.drop(t, err)
-	}
-	return func(ctx context.Context) (Opened, error) { return m.wait(ctx, t) }, nil
+	return hello, nil
 }
 
-// wait waits for the end of a conversation that we began.
-func (m *Manager) wait(ctx context.Context, t *talk) (Opened, error) {
+// wait waits for the end of a batch.
+func (m *Manager) wait(ctx context.Context, b *batch) ([]Opened, error) {
 	select {
-	case r := <-t.done:
-		return r.opened, r.err
+	case e := <-b.done:
+		return e.opened, e.err
 	case <-ctx.Done():
-		if m.drop(t, ctx.Err()) {
-			m.answer(t.peer, t.id(), ctx.Err())
-		}
-		r := <-t.done // it may have ended well in the meantime
-		return r.opened, r.err
+		b.mu.Lock()
+		m.end(b, nil, ctx.Err())
+		b.mu.Unlock()
+		e := <-b.done // it may have ended well in the meantime
+		return e.opened, e.err
 	}
 }
 
-// all is the largest channel that can be opened.
-func (m *Manager) all(p Peer, r Request) (amount.Satoshi, error) {
-	most, err := m.cfg.Wallet.Most(wallet.Request{
-		Outputs: []wallet.Output{{Value: wallet.All, Script: script.P2WSH(nil)}}, FeePerKw: r.FeePerKw,
-		MinConf: r.MinConf, Keep: m.reserve(),
-	})
+// all is the largest channel that can be opened beside the other wishes.
+func (m *Manager) all(p Peer, b *batch, wishes []Wish) (amount.Satoshi, error) {
+	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, Keep: m.reserve(len(wishes))}
+	for _, w := range wishes {
+		r.Outputs = append(r.Outputs, wallet.Output{Value: w.Amount, Script: script.P2WSH(nil)})
+	}
+	most, err := m.cfg.Wallet.Most(r)
 	if !m.cfg.Features.Has(wire.LargeChannels) || !p.Features().Has(wire.LargeChannels) {
 		most = min(most, open.LargeChannel-1)
 	}
 	return most, err
 }
 
-// reserve is what must stay in the wallet once one more channel is open.
-func (m *Manager) reserve() amount.Satoshi {
+// reserve is what must stay in the wallet once so many more channels are open.
+func (m *Manager) reserve(more int) amount.Satoshi {
 	if m.cfg.Reserve == nil {
 		return 0
 	}
-	return m.cfg.Reserve()
+	return m.cfg.Reserve(more)
 }
 
-// accepted takes accept_channel: the funding transaction is made, not broadcast.
+// errOther is why a batch ends for the peers at which it did not fail.
+var errOther = errors.New("another channel of the same transaction was not opened")
+
+// end ends a batch without channels, with its lock held; false when it has ended
+// before. The peer at which it failed, if it was one, is answered by the caller.
+func (m *Manager) end(b *batch, at *talk, why error) bool {
+	for _, t := range b.talks {
+		if !m.take(t) {
+			return false
+		}
+	}
+	if b.funded.Tx != nil && !errors.Is(why, errFault) {
+		if _, err := write(context.Background(), m, m.cfg.Wallet.Release(b.purpose)); err != nil {
+			why = err
+		}
+	}
+	e := ended{err: why}
+	if at != nil {
+		e.err = &PeerError{Peer: at.peer.ID(), Accepted: at.output != nil, Err: why}
+	}
+	b.done <- e
+	if errors.Is(why, errFault) {
+		return true
+	}
+	for _, t := range b.talks {
+		if t != at {
+			m.answer(t.peer, t.id(), errOther)
+		}
+	}
+	return true
+}
+
+// accepted takes accept_channel. Once all have accepted, the funding transaction is
+// made, not broadcast.
 func (m *Manager) accepted(ctx context.Context, t *talk, msg *wire.AcceptChannel) error {
 	if t.opener == nil {
 		return &channel.Violation{Kind: channel.Fail, Text: "accept_channel for a channel that you open"}
@@ -110,35 +210,65 @@ func (m *Manager) accepted(ctx context.Context, t *talk, msg *wire.AcceptChannel
 	if err != nil {
 		return err
 	}
-	pending, err := m.cfg.Wallet.Fund(wallet.Request{
-		Outputs: []wallet.Output{{Value: out.Value, Script: out.Script}}, FeePerKw: t.req.FeePerKw,
-		MinConf: t.req.MinConf, For: t.purpose, Keep: m.reserve(),
-	})
-	if err != nil {
-		return err
+	t.output = &out
+	if slices.ContainsFunc(t.batch.talks, func(t *talk) bool { return t.output == nil }) {
+		return nil
 	}
-	if t.funded, err = write(ctx, m, pending); err != nil {
-		return err
-	}
-	t.output = t.funded.Index[0]
-	at := btcwire.OutPoint{Hash: t.funded.Tx.TxHash(), Index: t.output}
-	hold, err := t.opener.Funded(at)
-	switch {
-	case errors.Is(err, open.ErrRequest):
-		return err
-	case err != nil:
-		return m.broken(err)
-	}
-	created, err := write(ctx, m, hold)
-	if err != nil {
-		return err
-	}
-	m.name(t, script.ChannelID(at))
-	return t.peer.Send(created)
+	m.must(t.batch, m.fund(ctx, t.batch))
+	return nil
 }
 
-// signed takes funding_signed: the channel is written with the published
-// transaction, and then the transaction is broadcast.
+// must ends a batch for an error that is no peer's.
+func (m *Manager) must(b *batch, err error) {
+	if err != nil {
+		m.cfg.Log.Info("no channel opened", "why", err)
+		m.end(b, nil, err)
+	}
+}
+
+// fund makes the funding transaction and sends every peer funding_created.
+func (m *Manager) fund(ctx context.Context, b *batch) error {
+	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, For: b.purpose, Keep: m.reserve(len(b.talks))}
+	for _, t := range b.talks {
+		r.Outputs = append(r.Outputs, wallet.Output(*t.output))
+	}
+	pending, err := m.cfg.Wallet.Fund(r)
+	if err != nil {
+		return err
+	}
+	if b.funded, err = write(ctx, m, pending); err != nil {
+		return err
+	}
+	at := btcwire.OutPoint{Hash: b.funded.Tx.TxHash()}
+	holds := make([]durable.Pending[*wire.FundingCreated], len(b.talks))
+	for i, t := range b.talks {
+		t.index = b.funded.Index[i]
+		at.Index = t.index
+		holds[i], err = t.opener.Funded(at)
+		switch {
+		case errors.Is(err, open.ErrRequest):
+			return err
+		case err != nil:
+			return m.broken(err)
+		}
+	}
+	created, err := write(ctx, m, durable.All(holds))
+	if err != nil {
+		return err
+	}
+	for i, t := range b.talks {
+		at.Index = t.index
+		m.name(t, script.ChannelID(at))
+		if err := t.peer.Send(created[i]); err != nil {
+			m.end(b, t, err)
+			return nil
+		}
+	}
+	return nil
+}
+
+// signed takes funding_signed. Once all have signed, the channels are written with
+// the published transaction, and then the transaction is broadcast.
 func (m *Manager) signed(ctx context.Context, t *talk, msg *wire.FundingSigned) error {
 	if t.opener == nil {
 		return &channel.Violation{Kind: channel.Fail, Text: "funding_signed for a channel that you open"}
@@ -147,17 +277,39 @@ func (m *Manager) signed(ctx context.Context, t *talk, msg *wire.FundingSigned) 
 	if err != nil {
 		return m.broken(err)
 	}
-	both, err := write(ctx, m, durable.Join(pending, m.cfg.Wallet.Publish(t.funded.Tx, "channel "+msg.ChannelID.String())))
+	t.signed = &pending
+	if slices.ContainsFunc(t.batch.talks, func(t *talk) bool { return t.signed == nil }) {
+		return nil
+	}
+	m.must(t.batch, m.publish(ctx, t.batch))
+	return nil
+}
+
+func (m *Manager) publish(ctx context.Context, b *batch) error {
+	signed := make([]durable.Pending[open.Result], len(b.talks))
+	ids := make([]string, len(b.talks))
+	for i, t := range b.talks {
+		signed[i], ids[i] = *t.signed, t.channel.String()
+	}
+	both, err := write(ctx, m, durable.Join(durable.All(signed), m.cfg.Wallet.Publish(b.funded.Tx, "channel "+strings.Join(ids, ", "))))
 	if err != nil {
 		return err
 	}
-	m.take(t)
-	ch := both.A.A.Channel
-	m.cfg.Opened(t.peer, ch, t.signer, append(both.A.A.Send, both.A.B.Send...))
-	err = m.cfg.Broadcast(context.WithoutCancel(ctx), both.B)
-	if err != nil {
-		err = fmt.Errorf("the channel is stored, but its funding transaction was not broadcast, which is tried again with each block: %w", err)
+	var e ended
+	for i, t := range b.talks {
+		m.take(t)
+		done := both.A[i]
+		ch := done.A.Channel
+		m.cfg.Opened(t.peer, ch, t.signer, append(done.A.Send, done.B.Send...))
+		e.opened = append(e.opened, Opened{Channel: ch.ID(), Tx: both.B, Output: t.index, Params: ch.Params()})
 	}
-	t.done <- result{Opened{Channel: ch.ID(), Tx: both.B, Output: t.output, Params: ch.Params()}, err}
+	if err := m.cfg.Broadcast(context.WithoutCancel(ctx), both.B); err != nil {
+		stored := "the channel is"
+		if len(e.opened) > 1 {
+			stored = "the channels are"
+		}
+		e.err = fmt.Errorf("%s stored, but the funding transaction was not broadcast, which is tried again with each block: %w", stored, err)
+	}
+	b.done <- e
 	return nil
 }

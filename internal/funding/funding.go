@@ -42,9 +42,9 @@ type Config struct {
 	NextKey  uint32 // an index of keys that no channel had
 	Verifier channel.Verifier
 	Random   io.Reader
-	// Reserve is what must stay in the wallet once one more channel is open; nil:
+	// Reserve is what must stay in the wallet once so many more channels are open; nil:
 	// nothing.
-	Reserve func() amount.Satoshi
+	Reserve func(more int) amount.Satoshi
 	// Waiting is how many channels that this node opened with us wait for their
 	// funding transaction.
 	Waiting func(id wire.NodeID) int
@@ -122,17 +122,16 @@ type talk struct {
 	signer    channel.Signer
 
 	// mu is held while a step is taken, and while the conversation is ended: who
-	// ends it sees all that was done.
-	mu sync.Mutex
+	// ends it sees all that was done. Those of one batch have one.
+	mu *sync.Mutex
 
 	accepter *open.Accepter // of one that the peer began
 
-	opener  *open.Opener // of one that we began
-	req     Request
-	funded  wallet.Funded
-	output  uint32
-	purpose string // what the coins are reserved for
-	done    chan result
+	batch  *batch // of one that we began
+	opener *open.Opener
+	output *open.Output                  // what its funding output must be; nil before the peer has accepted
+	index  uint32                        // of the funding output
+	signed *durable.Pending[open.Result] // nil before the peer's funding_signed
 }
 
 // id is what the conversation's messages are about now.
@@ -141,11 +140,6 @@ func (t *talk) id() wire.ChannelID {
 		return t.channel
 	}
 	return t.temporary
-}
-
-type result struct {
-	opened Opened
-	err    error
 }
 
 // New makes a manager.
@@ -341,23 +335,15 @@ func (m *Manager) take(t *talk) bool {
 	return true
 }
 
-// drop ends a conversation without a channel; false when it has ended before.
+// drop ends a conversation without a channel, and those of its batch with it; false
+// when it has ended before.
 func (m *Manager) drop(t *talk, why error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !m.take(t) {
-		return false
+	if t.batch == nil {
+		return m.take(t)
 	}
-	if t.opener == nil {
-		return true
-	}
-	defer func() { t.done <- result{err: why} }()
-	if t.funded.Tx != nil && !errors.Is(why, errFault) {
-		if _, err := write(context.Background(), m, m.cfg.Wallet.Release(t.purpose)); err != nil {
-			why = err
-		}
-	}
-	return true
+	return m.end(t.batch, t, why)
 }
 
 // Down ends the conversations of a connection that is gone.

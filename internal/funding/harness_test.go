@@ -112,7 +112,7 @@ func newNode(t *testing.T, name string) *node {
 			return c, err
 		},
 		Verifier: verifier{}, Random: newRandom(name + "'s ids"),
-		Reserve: func() amount.Satoshi { return n.reserve },
+		Reserve: func(int) amount.Satoshi { return n.reserve },
 		Waiting: func(wire.NodeID) int { return n.waiting },
 		Named:   func(id wire.ShortChannelID) bool { return n.named != nil && n.named(id) },
 		Trusts:  func(id wire.NodeID) bool { return id == n.trusted },
@@ -204,6 +204,12 @@ func (n *node) rows() []channel.Rows {
 		n.t.Fatal(err)
 	}
 	return rows
+}
+
+// result is that of a call of Open.
+type result struct {
+	opened Opened
+	err    error
 }
 
 // opening is a call of Open under way.

@@ -59,7 +59,7 @@ func (n *node) furnish() {
 		Chain: *chaincfg.RegressionNetParams.GenesisHash, Features: features, Policy: n.opening, Store: p.pen(),
 		Wallet: w, NextKey: n.disk.NextKey(), Verifier: lent.Verifier{}, Random: p,
 		Keys:    func(index uint32) (channel.Signer, error) { return n.signer(index, false), nil },
-		Reserve: func() amount.Satoshi { return wallet.Reserve(len(n.order) + 1) },
+		Reserve: func(more int) amount.Satoshi { return wallet.Reserve(len(n.order) + more) },
 		Waiting: func(wire.NodeID) int { return 0 }, Named: func(id wire.ShortChannelID) bool { return n.named(id) != nil },
 		Trusts:    func(wire.NodeID) bool { return false },
 		Broadcast: func(_ context.Context, tx *btcwire.MsgTx) error { return p.broadcast(tx) },
