@@ -36,7 +36,9 @@ func permit(ctx context.Context, n *node.Node, rune string, peer, method *string
 		return nil, apirunes.Refusal(err)
 	}
 	if len(r.Restrictions()) > 0 {
-		ctx = command.Restrict(ctx)
+		ctx = command.Restrict(ctx, func(method string) bool {
+			return n.Gate().Holds(rune, &runes.Call{Peer: peer, Method: &method})
+		})
 	}
 	return ctx, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 )
 
@@ -71,5 +72,32 @@ func TestWebhooksAreMadeToldListedAndDeleted(t *testing.T) {
 	ask[struct{}](t, n, "deletewebhook", 1)
 	if d := list().Deliveries; len(d) != 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A webhook's path and query are often all that whoever posts to it must know.
+func TestOnlyWhoMayCreateWebhooksSeesTheirWholeURL(t *testing.T) {
+	n := newNetwork(t).bob
+	ask[hookResult](t, n, "createwebhook", "https://shop.example:8443/paid/s3cret?token=hush")
+	for restrictions, whole := range map[string]bool{
+		`"readonly"`: false, `[["method=listwebhooks"]]`: false, `[]`: true, `[["method=listwebhooks","method=createwebhook"]]`: true,
+	} {
+		rune := ask[runeResult](t, n, "createrune", named{"restrictions": json.RawMessage(restrictions)}).Rune
+		ctx, err := api.Permit(t.Context(), n, rune, nil, "listwebhooks", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := api.Call(ctx, n, "listwebhooks", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := string(raw)
+		if strings.Contains(shown, "s3cret") != whole || strings.Contains(shown, "hush") != whole || !strings.Contains(shown, "https://shop.example:8443/") {
+			t.Errorf("%s sees %s", restrictions, shown)
+		}
 	}
 }

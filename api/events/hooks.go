@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/leyden-ln/leyden/api/command"
@@ -66,7 +67,7 @@ func create(ctx context.Context, n *node.Node, r createRequest) (createResponse,
 
 type hookRow struct {
 	ID      uint64   `json:"id" doc:"its number"`
-	URL     string   `json:"url" doc:"where it is"`
+	URL     string   `json:"url" doc:"where it is; only the host for a rune that may not create webhooks: the rest may be a secret"`
 	Events  []string `json:"events" doc:"of which it is told; none: all"`
 	Created uint64   `json:"created_at" doc:"unix seconds"`
 	Cursor  uint64   `json:"last_event" doc:"the index of the last event that was looked at for it"`
@@ -84,9 +85,22 @@ func listHooks(ctx context.Context, n *node.Node, _ command.None) (listHooksResp
 		if err != nil {
 			return out, err
 		}
-		out.Webhooks = append(out.Webhooks, hookRow{h.ID, h.URL, append([]string{}, h.Kinds...), h.Created, h.Cursor, pending})
+		at := h.URL
+		if !command.May(ctx, "createwebhook") {
+			at = hostOf(at)
+		}
+		out.Webhooks = append(out.Webhooks, hookRow{h.ID, at, append([]string{}, h.Kinds...), h.Created, h.Cursor, pending})
 	}
 	return out, nil
+}
+
+// hostOf is a URL without what may be a secret in it.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + "/…"
 }
 
 type hookRequest struct {
