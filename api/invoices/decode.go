@@ -15,7 +15,7 @@ import (
 )
 
 type decodeRequest struct {
-	String string `json:"string" doc:"the invoice"`
+	String string `json:"string" doc:"the invoice, or the rune"`
 }
 
 type decodedHint struct {
@@ -50,8 +50,14 @@ func showFallback(f bolt11.Fallback, n bolt11.Network) decodedFallback {
 }
 
 type decodeResponse struct {
-	Type            string               `json:"type" doc:"bolt11 invoice, or omnibolt invoice: one in an asset"`
-	Valid           bool                 `json:"valid" doc:"true: checksum and signature are right"`
+	Type  string `json:"type" doc:"bolt11 invoice, omnibolt invoice (one in an asset), or rune"`
+	Valid bool   `json:"valid" doc:"true: an invoice's checksum and signature are right; of a rune, that it can be read"`
+	*DecodedInvoice
+	*DecodedRune
+}
+
+// DecodedInvoice is what an invoice says.
+type DecodedInvoice struct {
 	Currency        string               `json:"currency" doc:"the network: bc, tb, tbs or bcrt"`
 	CreatedAt       uint64               `json:"created_at" doc:"unix seconds"`
 	Expiry          uint64               `json:"expiry" doc:"seconds after created_at"`
@@ -73,10 +79,25 @@ type decodeResponse struct {
 }
 
 func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
-	if len(r.String) > 2 && strings.EqualFold(r.String[:2], "ob") {
-		return decodeAsset(r.String)
+	out, err := decodeBill(r.String)
+	if err == nil {
+		return out, nil
 	}
-	inv, err := bolt11.Decode(r.String)
+	// A rune may begin as an invoice does, and an invoice with an error in it must not be
+	// taken for a rune that cannot be read.
+	bill := strings.ToLower(r.String)
+	if of, ok := decodeRune(r.String); ok && (of.Valid || !strings.HasPrefix(bill, "ln") && !strings.HasPrefix(bill, "ob")) {
+		return of, nil
+	}
+	return out, err
+}
+
+// decodeBill decodes an invoice.
+func decodeBill(s string) (decodeResponse, error) {
+	if len(s) > 2 && strings.EqualFold(s[:2], "ob") {
+		return decodeAsset(s)
+	}
+	inv, err := bolt11.Decode(s)
 	if err != nil {
 		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
@@ -90,13 +111,16 @@ func decodeAsset(s string) (decodeResponse, error) {
 		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
 	out, err := decoded(&inv.Invoice)
+	if err != nil {
+		return out, err
+	}
 	out.Type, out.Property, out.Units, out.Refundable = "omnibolt invoice", &inv.Property, inv.Units, inv.Refundable
-	return out, err
+	return out, nil
 }
 
 func decoded(inv *bolt11.Invoice) (decodeResponse, error) {
-	out := decodeResponse{
-		Type: "bolt11 invoice", Valid: true, Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
+	out := DecodedInvoice{
+		Currency: strings.TrimPrefix(string(inv.Network), "ln"), CreatedAt: inv.Timestamp,
 		Expiry: inv.Expiry, Payee: inv.Payee, Amount: inv.Amount, PaymentHash: inv.PaymentHash, Description: inv.Description,
 		MinFinalCLTV: inv.MinFinalCLTVExpiryDelta,
 		Features:     hex.EncodeToString(inv.Features), PaymentMetadata: hex.EncodeToString(inv.Metadata),
@@ -122,5 +146,5 @@ func decoded(inv *bolt11.Invoice) (decodeResponse, error) {
 		}
 		out.Routes = append(out.Routes, hints)
 	}
-	return out, nil
+	return decodeResponse{Type: "bolt11 invoice", Valid: true, DecodedInvoice: &out}, nil
 }

@@ -77,17 +77,24 @@ type decodePayRequest struct {
 	Description *string `json:"description" doc:"of an invoice that has only its hash, which must match"`
 }
 
-func decodePay(_ context.Context, _ *node.Node, r decodePayRequest) (decodeResponse, error) {
+type decodePayResponse struct {
+	Type  string `json:"type" doc:"bolt11 invoice"`
+	Valid bool   `json:"valid" doc:"true: checksum and signature are right"`
+	*DecodedInvoice
+}
+
+func decodePay(_ context.Context, _ *node.Node, r decodePayRequest) (decodePayResponse, error) {
 	inv, err := bolt11.Decode(r.Bolt11)
 	if err != nil {
-		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
+		return decodePayResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
-	out, err := decoded(inv)
+	of, err := decoded(inv)
+	out := decodePayResponse{of.Type, of.Valid, of.DecodedInvoice}
 	if err != nil || r.Description == nil {
 		return out, err
 	}
 	if err := inv.CheckDescription(*r.Description); err != nil {
-		return decodeResponse{}, command.Refuse(command.InvalidParams, "description: %v", err)
+		return decodePayResponse{}, command.Refuse(command.InvalidParams, "description: %v", err)
 	}
 	if out.Description == nil {
 		out.Description = r.Description

@@ -312,9 +312,10 @@ var Commands = slices.Concat([]command.Command{
 		Examples: []string{"waitinvoice t-shirt"},
 	}, waitInvoice),
 	command.Define(command.Spec{
-		Name: "decode", Group: "payments", Short: "read an invoice",
+		Name: "decode", Group: "payments", Short: "read an invoice or a rune",
 		Long: "Shows what an invoice says: who asks, how much, until when and for what. Its signature is checked. Invoices of " +
-			"OmniBOLT's, in an asset, are read too; they cannot be paid yet.",
-		Examples: []string{"decode lnbcrt250u1…"},
+			"OmniBOLT's, in an asset, are read too; they cannot be paid yet. Of a rune it shows the restrictions; whose it is, and whether " +
+			"it is revoked, `showrunes` and `checkrune` know.",
+		Examples: []string{"decode lnbcrt250u1…", "decode OSqc7ixY6F-gjcigBfxtzKUI54uzgFSA6YfBQoWGDV89MA=="},
 	}, decodeInvoice),
 }, madeElsewhere, holdCommands, searchCommands, cleanCommands)
