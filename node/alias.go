@@ -120,10 +120,14 @@ func (n *Node) ourTerms(l *link.Link) *wire.ChannelUpdate {
 	return n.book.Update(id, n.ID())
 }
 
-// peerTerms is the peer's newest channel_update of a channel, whichever name it
-// uses; nil: none has come.
-func (n *Node) peerTerms(l *link.Link) (newest *wire.ChannelUpdate) {
-	p, s := l.Params(), l.Status()
+// peerTerms is the peer's newest channel_update of a channel; nil: none has come.
+func (n *Node) peerTerms(l *link.Link) *wire.ChannelUpdate {
+	return n.PeerUpdate(l.Params(), l.Status())
+}
+
+// PeerUpdate is the peer's newest channel_update of a channel, whichever name it uses;
+// nil: none has come.
+func (n *Node) PeerUpdate(p channel.ParamsRow, s channel.StatusRow) (newest *wire.ChannelUpdate) {
 	for _, id := range []wire.ShortChannelID{p.LocalAlias, s.SCID} {
 		if id == 0 {
 			continue

@@ -25,8 +25,8 @@ const (
 	peerFactor = 10
 )
 
-// commitFee is the feerate that our commitments should have.
-func commitFee(estimate uint32) uint32 { return min(max(estimate, commitLeast), commitMost) }
+// CommitFee is the feerate that our commitments should have.
+func CommitFee(estimate uint32) uint32 { return min(max(estimate, commitLeast), commitMost) }
 
 // worthIt says whether a feerate is so far from what it should be that update_fee is
 // worth a round: it costs both sides a signature for every HTLC.
@@ -51,7 +51,7 @@ func (n *Node) SetFees(ctx context.Context) {
 }
 
 func (n *Node) setFee(l *link.Link, estimate uint32) {
-	should := commitFee(estimate)
+	should := CommitFee(estimate)
 	l.Do(func(ch *channel.Channel) {
 		ch.SetFeeBounds(channel.FeeBounds{Low: commitLeast, High: max(peerMost, min(estimate, 100_000)*peerFactor)})
 		if v := ch.View(); !ch.Params().LocalIsOpener || !v.Connected || !worthIt(v.FeePerKw, should) {

@@ -34,8 +34,6 @@ func (n *Node) Send(ctx context.Context, r wallet.Request) (wallet.Funded, error
 // Prepared is a signed transaction that nobody has seen.
 type Prepared struct {
 	wallet.Funded
-	Spent []*btcwire.TxOut // what its inputs spend, in their order; of one that was prepared
-
 	name string
 }
 

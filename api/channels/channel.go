@@ -47,10 +47,6 @@ func htlcState(h channel.HTLCView) string {
 	return fmt.Sprintf(htlcStates[by][h.Added], "ADD")
 }
 
-type channelType struct {
-	Bits []int `json:"bits" doc:"feature bits"`
-}
-
 type feeRates struct {
 	PerKw uint32 `json:"perkw" doc:"in satoshi for 1000 weight"`
 	PerKb uint32 `json:"perkb" doc:"in satoshi for 1000 virtual bytes"`
@@ -69,11 +65,13 @@ type Row struct {
 	ChannelID       wire.ChannelID      `json:"channel_id" doc:"BOLT 2's id"`
 	SCID            string              `json:"short_channel_id,omitempty" doc:"place of the funding output in the chain"`
 	Alias           *aliases            `json:"alias,omitempty" doc:"names that do not tell the place"`
+	Direction       uint8               `json:"direction" doc:"0 when our node id is the lesser one, else 1"`
 	FundingTxid     string              `json:"funding_txid" doc:"of the funding transaction"`
 	FundingOutnum   uint32              `json:"funding_outnum" doc:"its output"`
 	Opener          string              `json:"opener" doc:"local or remote"`
 	Private         bool                `json:"private" doc:"whether it is not announced"`
 	Type            channelType         `json:"channel_type" doc:"what both sides agreed on"`
+	Features        []featureName       `json:"features" doc:"the same, by the names of features"`
 	FeeRate         feeRates            `json:"feerate" doc:"of our commitment"`
 	ToUs            amount.MilliSatoshi `json:"to_us_msat" doc:"our balance"`
 	Total           amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
@@ -86,12 +84,16 @@ type Row struct {
 	PeerToSelfDelay uint16              `json:"their_to_self_delay" doc:"blocks that the peer waits after its own"`
 	MinHTLCIn       amount.MilliSatoshi `json:"minimum_htlc_in_msat" doc:"the smallest HTLC that we take"`
 	MinHTLCOut      amount.MilliSatoshi `json:"minimum_htlc_out_msat" doc:"the smallest HTLC that the peer takes"`
+	MaxHTLCOut      amount.MilliSatoshi `json:"maximum_htlc_out_msat" doc:"the largest HTLC that is forwarded over it"`
 	MaxTotalIn      amount.MilliSatoshi `json:"max_total_htlc_in_msat" doc:"what the HTLCs that we take may carry together"`
 	MaxTotalOut     amount.MilliSatoshi `json:"max_total_htlc_out_msat" doc:"what the HTLCs that the peer takes may carry together"`
+	OurMaxInFlight  amount.MilliSatoshi `json:"our_max_htlc_value_in_flight_msat" doc:"the same as max_total_htlc_in_msat"`
+	PeerMaxInFlight amount.MilliSatoshi `json:"their_max_htlc_value_in_flight_msat" doc:"the same as max_total_htlc_out_msat"`
 	MaxAcceptedHTLC uint16              `json:"max_accepted_htlcs" doc:"how many HTLCs we take at once"`
 	FeeBase         uint32              `json:"fee_base_msat" doc:"our fee for forwarding over it"`
 	FeePPM          uint32              `json:"fee_proportional_millionths" doc:"the part of it that grows with the amount"`
 	CLTVDelta       uint16              `json:"cltv_expiry_delta" doc:"blocks that we ask for"`
+	Updates         *updates            `json:"updates,omitempty" doc:"what each side's channel_update says"`
 	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
 	Status          []string            `json:"status" doc:"in words"`
 	OnChain         []onChainRow        `json:"onchain,omitempty" doc:"what became of the outputs of the transaction that closed it"`
@@ -138,9 +140,11 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		Spendable: v.Spendable, Receivable: v.Receivable, OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
 		DustLimit: p.LocalLimits.DustLimit.Msat(), OurToSelfDelay: p.RemoteLimits.ToSelfDelay,
 		PeerToSelfDelay: p.LocalLimits.ToSelfDelay, MinHTLCIn: p.LocalLimits.HTLCMinimum, MinHTLCOut: p.RemoteLimits.HTLCMinimum,
+		MaxHTLCOut:     min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
+		OurMaxInFlight: p.LocalLimits.MaxHTLCValueInFlight, PeerMaxInFlight: p.RemoteLimits.MaxHTLCValueInFlight,
 		MaxTotalIn: p.LocalLimits.MaxHTLCValueInFlight, MaxTotalOut: p.RemoteLimits.MaxHTLCValueInFlight,
 		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeeRate: feeRates{v.FeePerKw, 4 * v.FeePerKw},
-		Type: channelType{p.ChannelType.Bits()}, HTLCs: []htlcRow{}, Status: []string{v.State},
+		Type: typeOf(p.ChannelType), Features: featuresOf(p.ChannelType), Direction: command.Direction(n.ID(), p.Peer), HTLCs: []htlcRow{}, Status: []string{v.State},
 	}
 	if l, ok := n.Links().Get(p.Channel); ok && connected {
 		// What can move now depends on the connection, which rows do not know.
@@ -156,7 +160,8 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		out.Status = append(out.Status, unconfirmed)
 	}
 	if u := n.Book().Update(node.LocalID(p, rows.Status), n.ID()); u != nil {
-		out.FeeBase, out.FeePPM, out.CLTVDelta = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta
+		out.FeeBase, out.FeePPM, out.CLTVDelta, out.MaxHTLCOut = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta, u.HTLCMaximumMsat
+		out.Updates = &updates{Local: saidBy(u), Remote: saidBy(n.PeerUpdate(p, rows.Status))}
 	}
 	if local, remote := p.LocalAlias, rows.Status.RemoteAlias; local != 0 || remote != 0 {
 		out.Alias = &aliases{local, remote}
@@ -233,7 +238,7 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	raw, err := command.HexTx(opened.Tx)
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
-		ChannelType: channelType{opened.Params.ChannelType.Bits()}, MinDepth: opened.Params.MinimumDepth,
+		ChannelType: typeOf(opened.Params.ChannelType), MinDepth: opened.Params.MinimumDepth,
 	}, err
 }
 

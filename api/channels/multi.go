@@ -106,7 +106,7 @@ func multiFundChannel(ctx context.Context, n *node.Node, r multiFundRequest) (ou
 		out.Failed = append(out.Failed, failureOf(of))
 	}
 	for _, o := range opened {
-		out.Channels = append(out.Channels, multiFundRow{o.Params.Peer, o.Output, o.Channel, channelType{o.Params.ChannelType.Bits()}})
+		out.Channels = append(out.Channels, multiFundRow{o.Params.Peer, o.Output, o.Channel, typeOf(o.Params.ChannelType)})
 	}
 	out.Txid = opened[0].Tx.TxHash().String()
 	out.Tx, err = command.HexTx(opened[0].Tx)

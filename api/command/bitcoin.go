@@ -15,6 +15,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -137,4 +138,12 @@ func (o *OutPoint) UnmarshalText(b []byte) error {
 	}
 	o.Hash, o.Index = *hash, uint32(i)
 	return nil
+}
+
+// Direction of a channel is 0 from the lesser node id to the greater one, else 1.
+func Direction(from, to wire.NodeID) uint8 {
+	if string(from[:]) > string(to[:]) {
+		return 1
+	}
+	return 0
 }

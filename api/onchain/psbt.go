@@ -180,7 +180,7 @@ type sendPSBTRequest struct {
 	Reserve *uint32 `json:"reserve" doc:"for compatibility: what is sent counts as spent, for as long as it can confirm"`
 }
 
-func sendPSBT(ctx context.Context, n *node.Node, r sendPSBTRequest) (out withdrawResponse, err error) {
+func sendPSBT(ctx context.Context, n *node.Node, r sendPSBTRequest) (out sentResponse, err error) {
 	for _, i := range r.PSBT.Inputs {
 		if i.WitnessUtxo == nil && i.NonWitnessUtxo == nil && i.FinalScriptWitness == nil && i.FinalScriptSig == nil {
 			return out, command.Refuse(command.InvalidParams, "psbt: an input says neither what it spends nor how")

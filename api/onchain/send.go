@@ -18,6 +18,11 @@ type withdrawRequest struct {
 }
 
 type withdrawResponse struct {
+	sentResponse
+	PSBT string `json:"psbt" doc:"the transaction, not signed"`
+}
+
+type sentResponse struct {
 	Tx   string `json:"tx" doc:"the transaction in hexadecimal"`
 	Txid string `json:"txid" doc:"its id"`
 }
@@ -49,7 +54,10 @@ func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdra
 		return out, sendError(err)
 	}
 	out.Txid = sent.Tx.TxHash().String()
-	out.Tx, err = command.HexTx(sent.Tx)
+	if out.Tx, err = command.HexTx(sent.Tx); err != nil {
+		return out, err
+	}
+	out.PSBT, err = psbtOf(node.Prepared{Funded: sent}, false)
 	return out, err
 }
 
@@ -74,13 +82,17 @@ type feeRatesRequest struct {
 type estimateRow struct {
 	Blocks  uint32 `json:"blockcount" doc:"within so many blocks"`
 	FeeRate uint32 `json:"feerate" doc:"in the style asked for"`
+	Smooth  uint32 `json:"smoothed_feerate" doc:"the same: chain sources smooth their estimates themselves"`
 }
 
 type estimates struct {
 	Min       uint32        `json:"min_acceptable" doc:"below which nodes do not relay"`
 	Max       uint32        `json:"max_acceptable" doc:"above which it is taken for a mistake"`
+	Floor     uint32        `json:"floor" doc:"the same as min_acceptable"`
 	Opening   uint32        `json:"opening" doc:"for a channel"`
 	Close     uint32        `json:"mutual_close" doc:"for closing one by agreement"`
+	Alone     uint32        `json:"unilateral_close" doc:"of our commitments: a child pays what is missing when one is broadcast"`
+	Anchored  uint32        `json:"unilateral_anchor_close" doc:"the same"`
 	Estimates []estimateRow `json:"estimates" doc:"by how soon to confirm"`
 }
 
@@ -98,15 +110,17 @@ func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out fee
 	default:
 		return out, command.Refuse(command.InvalidParams, "style: should be perkb or perkw, not %q", command.Clip([]byte(r.Style)))
 	}
-	e := &estimates{Min: command.LeastFeeRate * times, Max: wallet.MaxFeePerKw * times}
+	e := &estimates{Min: command.LeastFeeRate * times, Floor: command.LeastFeeRate * times, Max: wallet.MaxFeePerKw * times}
 	for _, blocks := range []uint32{2, command.ConfirmTarget, 12, 100} {
 		rate, err := n.FeeRate(ctx, blocks)
 		if err != nil {
 			return out, err
 		}
-		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times})
+		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times, rate * times})
 		if blocks == command.ConfirmTarget {
 			e.Opening, e.Close = rate*times, rate*times
+			e.Alone = node.CommitFee(rate) * times
+			e.Anchored = e.Alone
 		}
 	}
 	if times == 4 {

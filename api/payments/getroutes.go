@@ -105,7 +105,7 @@ func showRoute(g *graph.Graph, us, from wire.NodeID, height uint32, route pay.Ro
 	for _, h := range route {
 		out := h.CLTVExpiry - height
 		row.Path = append(row.Path, routeStep{
-			SCIDDir: fmt.Sprintf("%s/%d", h.SCID, direction(from, h.NodeID)), AmountIn: in, AmountOut: h.Amount, NodeIn: from, NodeOut: h.NodeID,
+			SCIDDir: fmt.Sprintf("%s/%d", h.SCID, command.Direction(from, h.NodeID)), AmountIn: in, AmountOut: h.Amount, NodeIn: from, NodeOut: h.NodeID,
 			CLTVIn: cltv, CLTVOut: out, Amount: in, Next: h.NodeID, Delay: cltv,
 		})
 		if c, known := g.ByID(h.SCID); known && from != us && c.Capacity > 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/node"
@@ -27,7 +28,10 @@ func payError(err error) error {
 	}
 	e := &command.Error{Code: command.Code(p.Code), Message: p.Message}
 	if f := p.Failure; f != nil {
-		data := map[string]any{"erring_index": f.ErringIndex, "failcode": f.FailCode, "failcodename": f.Text}
+		data := map[string]any{"erring_index": f.ErringIndex, "failcode": f.FailCode}
+		if name := onion.Code(f.FailCode).String(); !strings.Contains(name, " ") { // else it is unknown
+			data["failcodename"] = "WIRE_" + strings.ToUpper(name)
+		}
 		if f.ErringNode != (wire.NodeID{}) {
 			data["erring_node"] = f.ErringNode
 		}

@@ -85,9 +85,14 @@ type sendPayRequest struct {
 	Description *string              `json:"description" doc:"what is paid for, for listpays"`
 }
 
-func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, error) {
+type sendPayResponse struct {
+	attemptRow
+	Message string `json:"message,omitempty" doc:"where to see how it ends, while it is pending"`
+}
+
+func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayResponse, err error) {
 	if len(r.Route) == 0 {
-		return attemptRow{}, command.Refuse(command.InvalidParams, "route: an empty route leads nowhere")
+		return out, command.Refuse(command.InvalidParams, "route: an empty route leads nowhere")
 	}
 	m := pay.Manual{
 		PaymentHash: r.PaymentHash, Total: command.Or(r.Amount, r.Route[len(r.Route)-1].Amount), Label: command.Or(r.Label, ""), Bolt11: command.Or(r.Bolt11, ""),
@@ -99,15 +104,19 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (attemptRow, e
 	}
 	for _, h := range r.Route {
 		if err := h.check(); err != nil {
-			return attemptRow{}, command.Refuse(command.InvalidParams, "route: %v", err)
+			return out, command.Refuse(command.InvalidParams, "route: %v", err)
 		}
 		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
 	}
 	row, err := n.Sender().SendPay(ctx, m)
 	if err != nil {
-		return attemptRow{}, payError(err)
+		return out, payError(err)
 	}
-	return showAttempt(row), nil
+	out.attemptRow = showAttempt(row)
+	if row.Result.Status == pay.Pending {
+		out.Message = "under way: see waitsendpay or listsendpays"
+	}
+	return out, nil
 }
 
 type waitSendPayRequest struct {

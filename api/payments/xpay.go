@@ -228,7 +228,7 @@ func statusOf(ctx context.Context, n *node.Node, p *pay.PaymentRow) (statusRow, 
 		}
 		from := n.ID()
 		for _, h := range a.Hops {
-			row.Route = append(row.Route, hop{h.NodeID, h.SCID, direction(from, h.NodeID), h.Amount, h.CLTVExpiry, "tlv"})
+			row.Route = append(row.Route, hop{h.NodeID, h.SCID, command.Direction(from, h.NodeID), h.Amount, h.CLTVExpiry, "tlv"})
 			from = h.NodeID
 		}
 		if end := a.Result.CompletedAt; end != 0 {
@@ -250,14 +250,6 @@ func statusOf(ctx context.Context, n *node.Node, p *pay.PaymentRow) (statusRow, 
 }
 
 func inUTC(unix uint64) string { return time.Unix(int64(unix), 0).UTC().Format(time.RFC3339) } //nolint:gosec // from our own rows
-
-// direction is 0 from the lesser node id to the greater one.
-func direction(from, to wire.NodeID) uint8 {
-	if string(from[:]) > string(to[:]) {
-		return 1
-	}
-	return 0
-}
 
 var xpayCommands = []command.Command{
 	command.Define(command.Spec{

@@ -47,8 +47,8 @@ var sources = []*source{
 	{
 		table: "peerchannels", command: "listpeerchannels", by: map[string]string{"peer_id": "id"},
 		empty: []string{
-			"reestablished INTEGER", "owner TEXT", "direction INTEGER", "close_to BLOB", "closer TEXT", "min_to_us_msat INTEGER",
-			"max_to_us_msat INTEGER", "last_tx_fee_msat INTEGER", "maximum_htlc_out_msat INTEGER", "in_payments_offered INTEGER",
+			"reestablished INTEGER", "owner TEXT", "close_to BLOB", "closer TEXT", "min_to_us_msat INTEGER",
+			"max_to_us_msat INTEGER", "last_tx_fee_msat INTEGER", "in_payments_offered INTEGER",
 			"in_offered_msat INTEGER", "in_payments_fulfilled INTEGER", "in_fulfilled_msat INTEGER", "out_payments_offered INTEGER",
 			"out_offered_msat INTEGER", "out_payments_fulfilled INTEGER", "out_fulfilled_msat INTEGER",
 		},

@@ -84,7 +84,8 @@ type Funded struct {
 	Tx     *btcwire.MsgTx
 	Index  []uint32 // of each output asked for
 	Fee    amount.Satoshi
-	Change amount.Satoshi // to ourselves; 0: none
+	Change amount.Satoshi   // to ourselves; 0: none
+	Spent  []*btcwire.TxOut // what its inputs spend, in their order
 }
 
 // Fund chooses coins, signs a transaction and reserves what it spends until it
@@ -133,6 +134,7 @@ func (w *Wallet) Fund(r Request) (durable.Pending[Funded], error) {
 	for _, in := range f.Tx.TxIn {
 		coin := w.coins[in.PreviousOutPoint]
 		coin.ReservedFor, coin.ReservedUntil = r.For, until
+		f.Spent = append(f.Spent, btcwire.NewTxOut(int64(coin.Value), coin.Script)) //nolint:gosec // at most all money
 		c.coin(coin)
 	}
 	if r.Prepare {
