@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 
@@ -159,16 +160,22 @@ const blameTime = 144
 //
 // BOLT 2: "if a channel is in an error state: - SHOULD retransmit the error packet and
 // ignore any other packets for that channel."
-func (c *Channel) failedByPeer(data []byte) {
+//
+// An "internal error" is lnd's, whose link has ended, as at a shutdown: no wish to close
+// (docs/decisions/0008-an-internal-error-closes-nothing.md).
+func (c *Channel) failedByPeer(data []byte) error {
 	if c.status.Status != Open {
-		return
+		return nil
 	}
-	why := "the peer failed the channel: " + wire.Printable(data)
-	if c.agreed {
+	if string(data) == "internal error" {
+		return c.answer(&Violation{Warn, "an internal error closes no channel: reconnect"})
+	}
+	if why := "the peer failed the channel: " + wire.Printable(data); c.agreed {
 		c.failBy(why)
-		return
+	} else {
+		c.blame(why)
 	}
-	c.blame(why)
+	return nil
 }
 
 // blame notes why the channel is to be closed once the rows are known to be current.
@@ -274,15 +281,12 @@ func (c *Channel) sendError() {
 	if c.conn.points == nil {
 		return
 	}
-	text := c.status.Failure
-	if text == "" {
-		text = "the channel is closed"
-	}
+	text := cmp.Or(c.status.Failure, "the channel is closed")
 	c.send(&wire.Error{ChannelID: c.params.Channel, Data: []byte(text)})
 }
 
-// answer answers a violation and stops listening on this connection.
-func (c *Channel) answer(v *Violation) {
+// answer answers a violation, which it returns, and stops listening on this connection.
+func (c *Channel) answer(v *Violation) error {
 	c.conn.dead = true
 	switch v.Kind {
 	case Warn:
@@ -291,4 +295,5 @@ func (c *Channel) answer(v *Violation) {
 		c.ForceClose(v.Text)
 	}
 	c.pending.disconnect = true
+	return v
 }

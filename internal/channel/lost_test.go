@@ -347,3 +347,24 @@ func TestAfterAReorganizationTheChannelIsClosedOnceTheNumbersAreThere(t *testing
 		}
 	}
 }
+
+// An lnd that is stopped in the middle of an update says so.
+func TestAnInternalErrorOfThePeerClosesNothing(t *testing.T) {
+	p := ready(t, usual())
+	p.offer(p.a, 1_000_000)
+	p.take(p.a)
+	p.b.out = append(p.b.out, &wire.Error{ChannelID: p.a.ch.params.Channel, Data: []byte("internal error")})
+	p.deliver(p.a)
+	p.take(p.a)
+	warning, ok := p.a.out[len(p.a.out)-1].(*wire.Warning)
+	if p.a.ch.status.Status != Open || !p.a.cut || !ok || len(raised[Failure](p.a))+len(raised[Blamed](p.a)) != 0 {
+		t.Fatalf("%v, cut: %v, %v", p.a.ch.status, p.a.cut, warning)
+	}
+	p.a.violated = nil // as if the peer had broken a rule
+	p.disconnect()
+	p.restart(p.b)
+	p.connect()
+	p.settle()
+	p.fulfillNext()
+	p.sound()
+}

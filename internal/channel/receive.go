@@ -17,15 +17,13 @@ func (c *Channel) Receive(m wire.Message, v Verifier) error {
 		return nil
 	}
 	if e, ok := m.(*wire.Error); ok {
-		c.failedByPeer(e.Data)
-		return nil
+		return c.failedByPeer(e.Data)
 	}
 	if c.status.Status != Open && c.status.Status != Lost {
 		return nil
 	}
 	if violation := c.receive(m, v); violation != nil {
-		c.answer(violation)
-		return violation
+		return c.answer(violation)
 	}
 	return nil
 }

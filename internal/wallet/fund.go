@@ -249,12 +249,16 @@ func (w *Wallet) Most(r Request) (amount.Satoshi, error) {
 		return 0, err
 	}
 	most := amount.Satoshi(outs[all].Value) //nolint:gosec // not negative
+	// Who pays an amount has to have enough for the larger kind of input, and pays for
+	// change, even where none is left. Each of the sizes and fees is rounded.
+	size, left := txsizes.RedeemP2WPKHInputSize+(txsizes.RedeemP2WPKHInputWitnessWeight+3)/4-txsizes.RedeemP2TRInputSize, amount.Satoshi(0)
 	if made.ChangeIndex < 0 {
-		// Who pays an amount pays for change, even where none is left, and has to have
-		// enough for the larger kind of input.
-		const size = changeWeight/4 + txsizes.RedeemP2WPKHInputSize + txsizes.RedeemP2WPKHInputWitnessWeight/4 - txsizes.RedeemP2TRInputSize
-		most -= min(most, amount.Satoshi(txrules.FeeForSerializeSize(feePerKb(r.FeePerKw), size))) //nolint:gosec // not negative
+		size += (changeWeight + 3) / 4
+	} else {
+		left = amount.Satoshi(made.Tx.TxOut[made.ChangeIndex].Value) //nolint:gosec // not negative
 	}
+	more := 1 + amount.Satoshi(txrules.FeeForSerializeSize(feePerKb(r.FeePerKw), size)) //nolint:gosec // not negative
+	most -= min(most, more-min(more, left))
 	return most, nil
 }
 
