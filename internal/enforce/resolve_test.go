@@ -358,9 +358,14 @@ func TestTheCheatsOutputsAreBatchedUntilTheyCouldBePinned(t *testing.T) {
 	// preimage it may know. Its delay is short here, so to_local is always urgent.
 	p.a.disk.rows.Params.LocalLimits.ToSelfDelay = delayA
 	c := confirmed(t, p, cheat, cltv-30)
+	policy := enforce.DefaultPolicy()
 	apart := func() (list []bool) {
 		var in, out, local bool
-		for _, x := range p.resolve(p.a, c).Claims {
+		plan, err := enforce.Resolve(p.a.disk.load(), p.a.signer, p.facts(p.a, c), policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range plan.Claims {
 			switch {
 			case x.Kind == enforce.RevokedToLocal:
 				local = x.Apart
@@ -380,8 +385,13 @@ func TestTheCheatsOutputsAreBatchedUntilTheyCouldBePinned(t *testing.T) {
 			t.Errorf("height %d: to_local, incoming, outgoing stand apart: %v, want %v", height, got, want)
 		}
 	}
+	// Where its delay is long beside what is safe, the HTLCs whose preimage it may know
+	// stand apart all the same.
+	c.height, policy.Security = cltv-30, 5
+	if got := apart(); fmt.Sprint(got) != "[false false true]" {
+		t.Errorf("with time: to_local, incoming, outgoing stand apart: %v", got)
+	}
 	// All of it in one transaction.
-	c.height = cltv - 30
 	var all []enforce.Claim
 	for _, x := range p.resolve(p.a, c).Claims {
 		x.Apart = false
