@@ -115,7 +115,7 @@ func (w *world) ended() string {
 				return fmt.Sprintf("%s is busy", l)
 			case rows.Status.Status != channel.Open:
 				return fmt.Sprintf("%s is being closed", l)
-			case o.strange() && disk.Idle(rows):
+			case o.strange() && n.disk.Idle(rows):
 			case len(rows.HTLCs) > 0:
 				return fmt.Sprintf("%s has HTLCs", l)
 			case rows.Status.LocalShutdown != nil && !o.strange():

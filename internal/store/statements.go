@@ -27,7 +27,7 @@ func (s *statements) get(query string) (*sql.Stmt, bool) {
 
 // PrepareContext implements [db.DBTX]. The statement is not the caller's to close.
 func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := s.get(query); ok {
+	if stmt, ok := s.get(query); ok { //nolint:sqlclosecheck // it is kept
 		return stmt, nil
 	}
 	stmt, err := s.db.PrepareContext(ctx, query)
@@ -37,7 +37,7 @@ func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first, ok := s.known[query]; ok {
-		stmt.Close()
+		stmt.Close() //nolint:sqlclosecheck // another one is kept
 		return first, nil
 	}
 	s.known[query] = stmt
@@ -46,7 +46,7 @@ func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 
 // ExecContext implements [db.DBTX].
 func (s *statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := s.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *statements) ExecContext(ctx context.Context, query string, args ...any)
 
 // QueryContext implements [db.DBTX].
 func (s *statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *statements) QueryContext(ctx context.Context, query string, args ...any
 
 // QueryRowContext implements [db.DBTX].
 func (s *statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := s.PrepareContext(ctx, query)
+	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return s.db.QueryRowContext(ctx, query, args...) // which says the error itself
 	}
@@ -86,7 +86,7 @@ func (s *statements) within(tx *sql.Tx) *within { return &within{statements: s, 
 func (w *within) end(ctx context.Context) {
 	w.tx.Rollback()
 	for query := range w.fresh {
-		if _, err := w.statements.PrepareContext(ctx, query); err != nil {
+		if _, err := w.statements.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // it is kept
 			return // the next use says it
 		}
 	}
@@ -113,7 +113,7 @@ func (w *within) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 
 // ExecContext implements [db.DBTX].
 func (w *within) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := w.PrepareContext(ctx, query)
+	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (w *within) ExecContext(ctx context.Context, query string, args ...any) (sq
 
 // QueryContext implements [db.DBTX].
 func (w *within) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := w.PrepareContext(ctx, query)
+	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (w *within) QueryContext(ctx context.Context, query string, args ...any) (*
 
 // QueryRowContext implements [db.DBTX].
 func (w *within) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := w.PrepareContext(ctx, query)
+	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return w.tx.QueryRowContext(ctx, query, args...) // which says the error itself
 	}

@@ -408,13 +408,22 @@ func (s *Channel) Dust(kind enforce.Kind, number uint64) (sum int64) {
 
 // Idle tells whether nothing of a channel whose peer is away for ever has to go on-chain:
 // what the peer offered and we have no preimage for stays, and dust.
-func Idle(rows channel.Rows) bool {
+func (d *Disk) Idle(rows channel.Rows) bool {
 	for i := range rows.HTLCs {
-		if h := &rows.HTLCs[i]; h.Amount >= draw.Dust*1000 && (!h.Incoming || h.Preimage != nil) {
+		h := &rows.HTLCs[i]
+		if h.Amount >= draw.Dust*1000 && (!h.Incoming || h.Preimage != nil || d.paid(channel.Ref{Channel: h.Channel, ID: h.ID})) {
 			return false
 		}
 	}
 	return true
+}
+
+// paid tells whether the preimage of an incoming HTLC is known, though no signature has
+// removed it yet.
+func (d *Disk) paid(in channel.Ref) bool {
+	return d.Decisions[in].Kind == relay.Fulfil || slices.ContainsFunc(d.Settlements, func(s channel.SettlementRow) bool {
+		return s.Origin.In != nil && *s.Origin.In == in && s.Preimage != nil
+	})
 }
 
 // Forsaken is the dust that we have fulfilled to a peer who is away for ever: no channel is
