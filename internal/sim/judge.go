@@ -232,7 +232,7 @@ func (w *world) judgeBalance(n *node) {
 			allowed += fee + 2*330_000
 		}
 		if me.kind == enforce.TheirsRevoked {
-			w.judgePenalty(n, e, spend.Tx)
+			allowed += w.judgePenalty(n, e, spend.Tx)
 		}
 		allowed += n.disk.Channels[e.id].Dust(me.kind, me.number) + w.dear(spend.Tx)
 	}
@@ -251,8 +251,9 @@ func (w *world) judgeBalance(n *node) {
 	}
 }
 
-// judgePenalty checks that a cheat has got nothing of what it broadcast.
-func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) {
+// judgePenalty checks that a cheat has got nothing of what it broadcast, but for what a
+// reorganization gave back to it when its delay was over: that is lost.
+func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) (lost int64) {
 	txid := tx.TxHash()
 	for i, out := range tx.TxOut {
 		if out.Value == int64(script.AnchorSize) || out.Value <= w.worth() {
@@ -267,9 +268,13 @@ func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) {
 			}
 		}
 		if !spent || w.chain.First[by.Tx.TxHash()] != n {
-			w.fail("%s: output %d of %d sat of a revoked commitment of %s was not taken by %s", e, i, out.Value, e.other(n), n)
+			if !w.chain.Undone[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] { //nolint:gosec // an output's index
+				w.fail("%s: output %d of %d sat of a revoked commitment of %s was not taken by %s", e, i, out.Value, e.other(n), n)
+			}
+			lost += out.Value * 1000
 		}
 	}
+	return lost
 }
 
 // gift is what a channel that was opened gave the other side.

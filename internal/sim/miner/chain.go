@@ -44,6 +44,9 @@ type Chain struct {
 	Spent map[btcwire.OutPoint]enforce.Spend // by the best chain
 	First map[chainhash.Hash]Node            // who broadcast a transaction first
 	Paid  map[Node]int64                     // fees of their transactions in the best chain, but for what closes channels
+	// Undone are the outputs whose spend was in a block that is gone. Until a node has
+	// read of that, and its transaction waits again, the next blocks are there.
+	Undone map[btcwire.OutPoint]bool
 
 	mined  map[chainhash.Hash]bool // transactions of the best chain
 	valid  map[chainhash.Hash]bool // by witness hash: scripts were run
@@ -67,7 +70,7 @@ type Coin struct {
 
 // New makes a chain whose first block has transactions out of nothing.
 func New(env Env, height uint32, txs []*btcwire.MsgTx) *Chain {
-	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: map[chainhash.Hash]Node{}, pool: newPool()}
+	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: map[chainhash.Hash]Node{}, Undone: map[btcwire.OutPoint]bool{}, pool: newPool()}
 	c.Tip = &Block{Height: height, Txs: txs}
 	for _, tx := range txs {
 		for _, out := range tx.TxOut {
@@ -235,6 +238,9 @@ func (c *Chain) Reorganize(depth int) {
 	c.rebuild()
 	kept := txs[:0]
 	for _, tx := range txs {
+		for _, in := range tx.TxIn {
+			c.Undone[in.PreviousOutPoint] = true
+		}
 		if !c.chance(4) {
 			kept = append(kept, tx)
 		}
