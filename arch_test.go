@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"amount":                   1,
 	"internal/durable":         1,
 	"internal/race":            1,
+	"internal/recall":          4,
 	"bolt/tlv":                 1,
 	"bolt/wire":                1,
 	"bolt/noise":               1,

@@ -6,16 +6,60 @@ import (
 	"sync"
 )
 
+// runner runs queries by statements that are prepared once. It implements [db.DBTX].
+type runner struct {
+	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+	// plain runs a query that could not be prepared: it says the error itself.
+	plain interface {
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+}
+
+// PrepareContext implements [db.DBTX]. The statement is not the caller's to close.
+func (r runner) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return r.prepare(ctx, query)
+}
+
+// ExecContext implements [db.DBTX].
+func (r runner) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+// QueryContext implements [db.DBTX].
+func (r runner) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements [db.DBTX].
+func (r runner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
+	if err != nil {
+		return r.plain.QueryRowContext(ctx, query, args...)
+	}
+	return stmt.QueryRowContext(ctx, args...)
+}
+
 // statements are those of a database that were used, prepared: to prepare all that
 // there are takes longer than to open it. They are closed with it.
 type statements struct {
+	runner
 	db    *sql.DB
 	mu    sync.RWMutex
 	known map[string]*sql.Stmt
 }
 
 func newStatements(d *sql.DB) *statements {
-	return &statements{db: d, known: map[string]*sql.Stmt{}}
+	s := &statements{db: d, known: map[string]*sql.Stmt{}}
+	s.runner = runner{s.keep, d}
+	return s
 }
 
 func (s *statements) get(query string) (*sql.Stmt, bool) {
@@ -25,8 +69,8 @@ func (s *statements) get(query string) (*sql.Stmt, bool) {
 	return stmt, ok
 }
 
-// PrepareContext implements [db.DBTX]. The statement is not the caller's to close.
-func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+// keep prepares a statement unless that is done.
+func (s *statements) keep(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := s.get(query); ok { //nolint:sqlclosecheck // it is kept
 		return stmt, nil
 	}
@@ -44,57 +88,25 @@ func (s *statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 	return stmt, nil
 }
 
-// ExecContext implements [db.DBTX].
-func (s *statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return nil, err
-	}
-	return stmt.ExecContext(ctx, args...)
-}
-
-// QueryContext implements [db.DBTX].
-func (s *statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return nil, err
-	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-// QueryRowContext implements [db.DBTX].
-func (s *statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return s.db.QueryRowContext(ctx, query, args...) // which says the error itself
-	}
-	return stmt.QueryRowContext(ctx, args...)
-}
-
 // within is the statements in one transaction. It has a connection and so must not wait
 // for another: what it meets first is prepared for the transaction alone, and for the
 // next ones at its end.
 type within struct {
-	*statements
+	runner
+	all   *statements
 	tx    *sql.Tx
 	fresh map[string]*sql.Stmt
 }
 
-func (s *statements) within(tx *sql.Tx) *within { return &within{statements: s, tx: tx} }
-
-// end rolls back what was not committed.
-func (w *within) end(ctx context.Context) {
-	w.tx.Rollback()
-	for query := range w.fresh {
-		if _, err := w.statements.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // it is kept
-			return // the next use says it
-		}
-	}
+func (s *statements) within(tx *sql.Tx) *within {
+	w := &within{all: s, tx: tx}
+	w.runner = runner{w.take, tx}
+	return w
 }
 
-// PrepareContext implements [db.DBTX].
-func (w *within) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := w.get(query); ok {
+// take is a statement of the transaction.
+func (w *within) take(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := w.all.get(query); ok {
 		return w.tx.StmtContext(ctx, stmt), nil
 	}
 	if stmt, ok := w.fresh[query]; ok {
@@ -111,29 +123,12 @@ func (w *within) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 	return stmt, nil
 }
 
-// ExecContext implements [db.DBTX].
-func (w *within) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return nil, err
+// end rolls back what was not committed.
+func (w *within) end(ctx context.Context) {
+	w.tx.Rollback()
+	for query := range w.fresh {
+		if _, err := w.all.keep(ctx, query); err != nil { //nolint:sqlclosecheck // it is kept
+			return // the next use says it
+		}
 	}
-	return stmt.ExecContext(ctx, args...)
-}
-
-// QueryContext implements [db.DBTX].
-func (w *within) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return nil, err
-	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-// QueryRowContext implements [db.DBTX].
-func (w *within) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := w.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is kept
-	if err != nil {
-		return w.tx.QueryRowContext(ctx, query, args...) // which says the error itself
-	}
-	return stmt.QueryRowContext(ctx, args...)
 }

@@ -12,34 +12,10 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/recall"
 )
 
-// The keys of commitments are derived once: both sides of every channel are here, and
-// in every run again.
-func init() {
-	const most = 20_000
-	var mu sync.Mutex
-	known := map[script.Derivation]script.Keys{}
-	script.Recall = func(d script.Derivation, derive func() (script.Keys, error)) (script.Keys, error) {
-		mu.Lock()
-		k, ok := known[d]
-		mu.Unlock()
-		if ok {
-			return k, nil
-		}
-		k, err := derive()
-		if err != nil {
-			return k, err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if len(known) >= most {
-			clear(known)
-		}
-		known[d] = k
-		return k, nil
-	}
-}
+func init() { recall.Keys() }
 
 // keyring has the keys of all nodes.
 type keyring struct {
