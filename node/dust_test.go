@@ -14,48 +14,42 @@ import (
 func TestDustOfASilentPeerCostsNoChannel(t *testing.T) {
 	t.Parallel()
 	const dust = 200_000
-	for k := uint64(1); ; k++ {
-		w := newWorld(t, 1)
-		before := [2]amount.MilliSatoshi{everything(w.alice), everything(w.carol)}
-		down := onlyLink(t, w.carol.Node, w.bob.ID())
-		up := onlyLink(t, w.carol.Node, w.alice.ID())
-		row, paid, died := w.stuck(dust, w.bob, k)
-		if !died {
-			t.Fatal("no HTLC was ever pending")
+	w := newWorld(t, 1)
+	before := [2]amount.MilliSatoshi{everything(w.alice), everything(w.carol)}
+	down := onlyLink(t, w.carol.Node, w.bob.ID())
+	up := onlyLink(t, w.carol.Node, w.alice.ID())
+	row, paid, died := w.stuckAt(dust, w.bob, pending(down))
+	if !died {
+		t.Fatal("no HTLC was ever pending")
+	}
+	until(t, "carol has noticed", func() bool { _, there := w.carol.Peers().Get(w.bob.ID()); return !there })
+	in := up.View().HTLCs
+	expiry := in[0].CLTVExpiry
+	mine(t, w.chain, int(expiry-7-w.carol.Height()), w.alice.Node, w.carol.Node)
+	if n := len(up.View().HTLCs); n != 1 {
+		t.Fatalf("it is failed too early: %d HTLCs", n)
+	}
+	mine(t, w.chain, 1, w.alice.Node, w.carol.Node)
+	until(t, "it is failed back", func() bool { return len(up.View().HTLCs) == 0 })
+	if err := <-paid; err == nil {
+		t.Error("it is paid")
+	}
+	mine(t, w.chain, 30, w.alice.Node, w.carol.Node)
+	for _, l := range []interface{ Status() channel.StatusRow }{up, down} {
+		if s := l.Status(); s.Status != channel.Open {
+			t.Errorf("a channel was closed for dust: %s", s.Failure)
 		}
-		until(t, "carol has noticed", func() bool { _, there := w.carol.Peers().Get(w.bob.ID()); return !there })
-		in := up.View().HTLCs
-		if v := down.View(); len(v.HTLCs) == 0 || v.HTLCs[0].Added != channel.Irrevocable || len(in) == 0 {
-			continue // it had ended, or Bob has never agreed to it
-		}
-		expiry := in[0].CLTVExpiry
-		mine(t, w.chain, int(expiry-7-w.carol.Height()), w.alice.Node, w.carol.Node)
-		if n := len(up.View().HTLCs); n != 1 {
-			t.Fatalf("it is failed too early: %d HTLCs", n)
-		}
-		mine(t, w.chain, 1, w.alice.Node, w.carol.Node)
-		until(t, "it is failed back", func() bool { return len(up.View().HTLCs) == 0 })
-		if err := <-paid; err == nil {
-			t.Error("it is paid")
-		}
-		mine(t, w.chain, 30, w.alice.Node, w.carol.Node)
-		for _, l := range []interface{ Status() channel.StatusRow }{up, down} {
-			if s := l.Status(); s.Status != channel.Open {
-				t.Errorf("a channel was closed for dust: %s", s.Failure)
-			}
-		}
-		w.bob.start()
-		w.reconnect()
-		w.settled()
-		if p, _, _ := w.alice.Store().PaymentByHash(t.Context(), row.PaymentHash); p.Result.Status != pay.Failed {
-			t.Errorf("alice's payment is %s", p.Result.Status)
-		}
-		if after := everything(w.alice); after != before[0] {
-			t.Errorf("alice had %v and has %v", before[0], after)
-		}
-		if after := everything(w.carol); after+dust < before[1] || after > before[1] {
-			t.Errorf("carol had %v and has %v", before[1], after)
-		}
-		return
+	}
+	w.bob.start()
+	w.reconnect()
+	w.settled()
+	if p, _, _ := w.alice.Store().PaymentByHash(t.Context(), row.PaymentHash); p.Result.Status != pay.Failed {
+		t.Errorf("alice's payment is %s", p.Result.Status)
+	}
+	if after := everything(w.alice); after != before[0] {
+		t.Errorf("alice had %v and has %v", before[0], after)
+	}
+	if after := everything(w.carol); after+dust < before[1] || after > before[1] {
+		t.Errorf("carol had %v and has %v", before[1], after)
 	}
 }

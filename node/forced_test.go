@@ -321,99 +321,89 @@ func TestAForcedCloseSurvivesDeathsAtItsWrites(t *testing.T) {
 // Bob is gone for ever with an HTLC that Carol forwards.
 func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
-		w := newWorld(t, 1)
-		fund(t, w.chain, w.carol.Node, 50_000)
-		mine(t, w.chain, 1, w.nodes()...)
-		before := [2]amount.MilliSatoshi{everything(w.alice), everything(w.carol)}
-		l := onlyLink(t, w.carol.Node, w.bob.ID())
-		_, paid, died := w.stuck(100_000_000, w.bob, k)
-		if !died {
-			t.Fatal("no HTLC was ever pending")
+	w := newWorld(t, 1)
+	fund(t, w.chain, w.carol.Node, 50_000)
+	mine(t, w.chain, 1, w.nodes()...)
+	before := [2]amount.MilliSatoshi{everything(w.alice), everything(w.carol)}
+	l := onlyLink(t, w.carol.Node, w.bob.ID())
+	_, paid, died := w.stuckAt(100_000_000, w.bob, pending(l))
+	if !died {
+		t.Fatal("no HTLC was ever pending")
+	}
+	until(t, "carol has noticed", func() bool { _, up := w.carol.Peers().Get(w.bob.ID()); return !up })
+	delay, closed := uint32(l.Params().RemoteLimits.ToSelfDelay), uint32(0)
+	w.dying(l.ID(), func() int {
+		plan, _ := w.carol.Plan(l.ID())
+		if closed == 0 && plan.Height != 0 {
+			closed = w.carol.Height()
 		}
-		until(t, "carol has noticed", func() bool { _, up := w.carol.Peers().Get(w.bob.ID()); return !up })
-		if v := l.View(); len(v.HTLCs) == 0 || v.HTLCs[0].Added != channel.Irrevocable {
-			w.alice.Close()
-			<-paid
-			continue
+		switch passed := w.carol.Height() - closed; {
+		case closed == 0 || passed < 10 || passed+4 > delay && passed < delay+20:
+			return 1
+		case passed < delay:
+			return int(min(30, delay-3-passed))
 		}
-		delay, closed := uint32(l.Params().RemoteLimits.ToSelfDelay), uint32(0)
-		w.dying(l.ID(), func() int {
-			plan, _ := w.carol.Plan(l.ID())
-			if closed == 0 && plan.Height != 0 {
-				closed = w.carol.Height()
-			}
-			switch passed := w.carol.Height() - closed; {
-			case closed == 0 || passed < 10 || passed+4 > delay && passed < delay+20:
-				return 1
-			case passed < delay:
-				return int(min(30, delay-3-passed))
-			}
-			return 30
-		}, w.alice)
-		until(t, "alice and carol are connected", func() bool {
-			_, err := w.alice.Connect(t.Context(), w.carol.ID(), w.carol.addr)
-			return err == nil && allConnected(w.alice.Links().All(), w.carol)
-		})
-		if err := <-paid; err == nil {
-			t.Error("paid, though nobody was there")
-		}
-		until(t, "alice has her HTLC back", func() bool { return everything(w.alice) == before[0] })
-		if after := everything(w.carol); after+10_000_000 < before[1] || after > before[1] {
-			t.Errorf("carol had %v and has %v", before[1], after)
-		}
-		return
+		return 30
+	}, w.alice)
+	until(t, "alice and carol are connected", func() bool {
+		_, err := w.alice.Connect(t.Context(), w.carol.ID(), w.carol.addr)
+		return err == nil && allConnected(w.alice.Links().All(), w.carol)
+	})
+	if err := <-paid; err == nil {
+		t.Error("paid, though nobody was there")
+	}
+	until(t, "alice has her HTLC back", func() bool { return everything(w.alice) == before[0] })
+	if after := everything(w.carol); after+10_000_000 < before[1] || after > before[1] {
+		t.Errorf("carol had %v and has %v", before[1], after)
 	}
 }
 
 // Bob has to show a preimage on-chain and has no coin to pay for it.
 func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
 	t.Parallel()
-	for k := uint64(1); ; k += uint64(race.Step(2)) { //nolint:gosec // positive
-		w := newWorld(t, 1)
-		l := onlyLink(t, w.bob.Node, w.carol.ID())
-		row, paid, died := w.stuck(100_000_000, w.carol, k)
-		if !died {
-			t.Fatal("bob never had to claim on-chain")
+	w := newWorld(t, 1)
+	l := onlyLink(t, w.bob.Node, w.carol.ID())
+	row, paid, died := w.stuckAt(100_000_000, w.carol, func(uint64) (bool, bool) {
+		v := l.View()
+		return len(v.HTLCs) > 0 && v.HTLCs[0].Removing, false
+	})
+	if !died {
+		t.Fatal("carol never heard of the preimage")
+	}
+	until(t, "carol's death is noticed", func() bool { _, up := w.bob.Peers().Get(w.carol.ID()); return !up })
+	for range 60 {
+		if l.Status().Status != channel.Open {
+			break
 		}
-		until(t, "carol's death is noticed", func() bool { _, up := w.bob.Peers().Get(w.carol.ID()); return !up })
-		for range 60 {
-			if l.Status().Status != channel.Open {
-				break
-			}
-			mine(t, w.chain, 1, w.alice.Node, w.bob.Node)
-		}
-		if l.Status().Status == channel.Open {
-			w.alice.Close() // so that the payer gives up
-			<-paid
-			continue
-		}
-		mine(t, w.chain, 3, w.alice.Node, w.bob.Node)
-		w.swept(w.bob)
-		if n := w.chain.Waiting(); n != 0 {
-			t.Errorf("%d transactions wait, before there is a coin", n)
-		}
-		if plan, _ := w.bob.Plan(l.ID()); len(plan.Claims) == 0 {
-			t.Error("nothing is to be claimed")
-		}
-		fund(t, w.chain, w.bob.Node, 20_000)
 		mine(t, w.chain, 1, w.alice.Node, w.bob.Node)
-		w.swept(w.bob)
-		if n := w.chain.Waiting(); n != 1 {
-			t.Errorf("%d transactions wait, once there is a coin", n)
-		}
-		w.carol.start()
-		until(t, "alice and carol are connected", func() bool {
-			_, err := w.alice.Connect(t.Context(), w.carol.ID(), w.carol.addr)
-			return err == nil && allConnected(w.alice.Links().All(), w.carol)
-		})
-		w.bury(l.ID(), w.alice, w.carol, w.bob)
-		if err := <-paid; err != nil {
-			t.Errorf("carol did not pass the preimage on that the chain showed her: %v", err)
-		}
-		if got, _, _ := w.bob.Store().InvoiceByLabel(t.Context(), row.Label); got.Status != invoice.Paid {
-			t.Errorf("the invoice is %s", got.Status)
-		}
-		return
+	}
+	if l.Status().Status == channel.Open {
+		t.Fatal("bob does not claim on-chain")
+	}
+	mine(t, w.chain, 3, w.alice.Node, w.bob.Node)
+	w.swept(w.bob)
+	if n := w.chain.Waiting(); n != 0 {
+		t.Errorf("%d transactions wait, before there is a coin", n)
+	}
+	if plan, _ := w.bob.Plan(l.ID()); len(plan.Claims) == 0 {
+		t.Error("nothing is to be claimed")
+	}
+	fund(t, w.chain, w.bob.Node, 20_000)
+	mine(t, w.chain, 1, w.alice.Node, w.bob.Node)
+	w.swept(w.bob)
+	if n := w.chain.Waiting(); n != 1 {
+		t.Errorf("%d transactions wait, once there is a coin", n)
+	}
+	w.carol.start()
+	until(t, "alice and carol are connected", func() bool {
+		_, err := w.alice.Connect(t.Context(), w.carol.ID(), w.carol.addr)
+		return err == nil && allConnected(w.alice.Links().All(), w.carol)
+	})
+	w.bury(l.ID(), w.alice, w.carol, w.bob)
+	if err := <-paid; err != nil {
+		t.Errorf("carol did not pass the preimage on that the chain showed her: %v", err)
+	}
+	if got, _, _ := w.bob.Store().InvoiceByLabel(t.Context(), row.Label); got.Status != invoice.Paid {
+		t.Errorf("the invoice is %s", got.Status)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/race"
+	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -107,12 +108,18 @@ func TestAForcedCloseBringsBothTheirMoney(t *testing.T) {
 // then wherever it is. False: the payment had no k-th write of the victim.
 func (w *world) stuck(amt amount.MilliSatoshi, victim *mortal, k uint64) (row invoice.Row, paid chan error, died bool) {
 	w.t.Helper()
+	return w.stuckAt(amt, victim, func(n uint64) (bool, bool) { return false, n == k })
+}
+
+// stuckAt has Alice pay Bob while the victim dies at the fault.
+func (w *world) stuckAt(amt amount.MilliSatoshi, victim *mortal, at store.Fault) (row invoice.Row, paid chan error, died bool) {
+	w.t.Helper()
 	row = w.invoice(amt)
 	inv, err := bolt11.Decode(row.Bolt11)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	victim.Store().SetFault(func(n uint64) (bool, bool) { return false, n == k })
+	victim.Store().SetFault(at)
 	paid = make(chan error, 1)
 	alice := w.alice.Node
 	go func() {
@@ -126,6 +133,14 @@ func (w *world) stuck(amt amount.MilliSatoshi, victim *mortal, k uint64) (row in
 	case err := <-paid:
 		w.t.Log("paid", err)
 		return row, paid, false
+	}
+}
+
+// pending is a fault at the first write after the link's node has an HTLC for good.
+func pending(l *link.Link) store.Fault {
+	return func(uint64) (bool, bool) {
+		v := l.View()
+		return len(v.HTLCs) > 0 && v.HTLCs[0].Added == channel.Irrevocable, false
 	}
 }
 
