@@ -324,7 +324,7 @@ func sum256(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 // foreign makes an invoice of a node that is not in the network.
 func foreign(t *testing.T, change func(inv *bolt11.Invoice)) string {
 	t.Helper()
-	key, _ := btcec.PrivKeyFromBytes([]byte{31: 77})
+	key, public := btcec.PrivKeyFromBytes([]byte{31: 77})
 	text, asked := "one coffee", amount.MilliSatoshi(1000)
 	inv := &bolt11.Invoice{
 		Network: bolt11.Regtest, Amount: &asked, Timestamp: uint64(time.Now().Unix()), PaymentHash: wire.PaymentHash{7},
@@ -332,12 +332,12 @@ func foreign(t *testing.T, change func(inv *bolt11.Invoice)) string {
 		Features: wire.NewFeatures(wire.VarOnion, wire.PaymentSecret),
 	}
 	change(inv)
-	s, err := inv.Encode(func(hash [32]byte) (out [65]byte, err error) {
+	s, err := inv.Encode(bolt11.Signer{ID: wire.PointOf(public), Sign: func(hash [32]byte) (out [65]byte, err error) {
 		compact := ecdsa.SignCompact(key, hash[:], true)
 		copy(out[:], compact[1:])
 		out[64] = (compact[0] - 27) & 3
 		return out, nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 // SignInvoice signs an invoice that was made elsewhere. Errors: those of
 // [bolt11.Sign].
 func (n *Node) SignInvoice(text string) (*bolt11.Invoice, string, error) {
-	return bolt11.Sign(text, n.ring.Node().SignRecoverable)
+	return bolt11.Sign(text, n.issuer().Signer)
 }
 
 // CreateInvoice signs and stores an invoice that was made elsewhere. Errors: those of
@@ -58,7 +58,7 @@ func (n *Node) CreateInvoice(ctx context.Context, text, label string, preimage w
 }
 
 func (n *Node) issuer() invoice.Issuer {
-	return invoice.Issuer{Network: n.prefix, ID: n.ID(), Sign: n.ring.Node().SignRecoverable}
+	return invoice.Issuer{Network: n.prefix, Signer: bolt11.Signer{ID: n.ID(), Sign: n.ring.Node().SignRecoverable}}
 }
 
 func (n *Node) storeInvoice(ctx context.Context, row invoice.Row) error {

@@ -54,10 +54,9 @@ func Decode(s string) (*Invoice, error) {
 }
 
 // Sign signs an invoice anew, whatever its signature was, and leaves all else as it is.
-// Sign signs a hash as for [Invoice.Encode]. Errors: those of [Decode] but for
-// signatures, [ErrSignature] when the invoice names another payee than who signs, and
-// sign's.
-func Sign(s string, sign func(hash [32]byte) (recoverable [65]byte, err error)) (*Invoice, string, error) {
+// Errors: those of [Decode] but for signatures, [ErrSignature] when the invoice names
+// another payee than who signs, and the signer's.
+func Sign(s string, by Signer) (*Invoice, string, error) {
 	hrp, fields, _, err := bolt11.split(s)
 	if err != nil {
 		return nil, "", err
@@ -69,7 +68,7 @@ func Sign(s string, sign func(hash [32]byte) (recoverable [65]byte, err error)) 
 	if inv.Network, inv.Amount, err = parseHumanReadable(hrp); err != nil {
 		return nil, "", err
 	}
-	sig, err := signFields(hrp, fields, inv.Payee, sign)
+	sig, err := signFields(hrp, fields, inv.Payee, by)
 	if err != nil {
 		return nil, "", err
 	}

@@ -14,7 +14,7 @@
 //		MinFinalCLTVExpiryDelta: bolt11.DefaultMinFinalCLTVExpiryDelta,
 //		Features:      wire.NewFeatures(wire.VarOnion, wire.PaymentSecret),
 //	}
-//	s, err := inv.Encode(sign)
+//	s, err := inv.Encode(signer)
 //
 // To read one, from lower or upper case, with or without "lightning:" before it:
 //

@@ -12,31 +12,36 @@ import (
 // maxTimestamp is the first second that does not fit in 35 bits.
 const maxTimestamp = 1 << (timestampGroups * groupBits)
 
-// Encode writes the invoice. Sign signs a hash with the payee's key: R, S, 32 bytes
-// each, and the recovery id, 0 to 3. An expiry and a min_final_cltv_expiry_delta of
-// the default values are left out. Errors: those of [Decode] that the invoice would
-// give, [ErrTooLong], and sign's.
-func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err error)) (string, error) {
+// Signer signs invoices for a node. Sign signs a hash with the key of ID: R, S, 32 bytes
+// each, and the recovery id, 0 to 3. It is trusted: who signs with a key that may be
+// another's decodes what comes out.
+type Signer struct {
+	ID   wire.NodeID
+	Sign func(hash [32]byte) (recoverable [65]byte, err error)
+}
+
+// Encode writes the invoice. Its payee is left open or is the signer. An expiry and a
+// min_final_cltv_expiry_delta of the default values are left out. Errors: those of
+// [Decode] that the invoice would give, [ErrTooLong], and the signer's.
+func (inv *Invoice) Encode(by Signer) (string, error) {
 	hrp, err := humanReadable(inv.Network, inv.Amount)
 	if err != nil {
 		return "", err
 	}
-	return bolt11.Encode(inv, Extra{HRP: hrp}, sign)
+	return bolt11.Encode(inv, Extra{HRP: hrp}, by)
 }
 
 // signFields signs for the payee, who may be left open.
-func signFields(hrp string, fields []byte, payee wire.NodeID, sign func(hash [32]byte) ([65]byte, error)) ([65]byte, error) {
-	hash := digest(hrp, fields)
-	sig, err := sign(hash)
+func signFields(hrp string, fields []byte, payee wire.NodeID, by Signer) ([65]byte, error) {
+	if payee != (wire.NodeID{}) && payee != by.ID {
+		return [65]byte{}, fmt.Errorf("%w: signed by %v for %v", ErrSignature, by.ID, payee)
+	}
+	sig, err := by.Sign(digest(hrp, fields))
 	if err != nil {
 		return sig, fmt.Errorf("the invoice could not be signed: %w", err)
 	}
-	by, err := recoverPayee(hash, wire.Signature(sig[:64]), sig[64])
-	if err != nil {
-		return sig, err
-	}
-	if payee != (wire.NodeID{}) && payee != by {
-		return sig, fmt.Errorf("%w: signed by %v for %v", ErrSignature, by, payee)
+	if id := sig[64]; id > maxRecoveryID {
+		return sig, fmt.Errorf("%w: its recovery id is %d, not 0 to %d", ErrSignature, id, maxRecoveryID)
 	}
 	return sig, nil
 }

@@ -64,7 +64,7 @@ func (f Form) Decode(s string) (*Invoice, Extra, error) {
 
 // Encode writes an invoice as [Invoice.Encode] does, with what x holds in place of its
 // network and amount.
-func (f Form) Encode(inv *Invoice, x Extra, sign func(hash [32]byte) (recoverable [65]byte, err error)) (string, error) {
+func (f Form) Encode(inv *Invoice, x Extra, by Signer) (string, error) {
 	if err := inv.check(); err != nil {
 		return "", err
 	}
@@ -72,7 +72,7 @@ func (f Form) Encode(inv *Invoice, x Extra, sign func(hash [32]byte) (recoverabl
 	if err != nil {
 		return "", err
 	}
-	sig, err := signFields(x.HRP, fields, inv.Payee, sign)
+	sig, err := signFields(x.HRP, fields, inv.Payee, by)
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,7 @@ func tagged(tag byte, data []byte) []byte {
 // alone.
 func signed(t testing.TB, hrp string, fields []byte, flip bool) string {
 	t.Helper()
-	sig, err := signer(privateKey(1))(digest(hrp, fields))
+	sig, err := signer(privateKey(1)).Sign(digest(hrp, fields))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestSignatureRules(t *testing.T) {
 		"zero":        {},
 		"recovery id": {31: 1, 63: 1, 64: 4},
 		"id that wraps": func() (s [65]byte) { // a good signature, and 252 + 31 = 27
-			s, _ = signer(privateKey(1))(digest("lnbc", plain))
+			s, _ = signer(privateKey(1)).Sign(digest("lnbc", plain))
 			s[64] -= 4
 			return s
 		}(),
@@ -389,10 +389,12 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 		t.Errorf("639 bytes: %v", err)
 	}
 	refusal := errors.New("no")
-	if _, err := inv.Encode(func([32]byte) ([65]byte, error) { return [65]byte{}, refusal }); !errors.Is(err, refusal) {
+	by := Signer{ID: inv.Payee, Sign: func([32]byte) ([65]byte, error) { return [65]byte{}, refusal }}
+	if _, err := inv.Encode(by); !errors.Is(err, refusal) {
 		t.Errorf("%v", err)
 	}
-	if _, err := inv.Encode(func([32]byte) ([65]byte, error) { return [65]byte{31}, nil }); !errors.Is(err, ErrSignature) {
+	by.Sign = func([32]byte) ([65]byte, error) { return [65]byte{64: 4}, nil }
+	if _, err := inv.Encode(by); !errors.Is(err, ErrSignature) {
 		t.Errorf("a signature that is none: %v", err)
 	}
 }
@@ -573,7 +575,7 @@ func FuzzDecode(f *testing.F) {
 		for i := range fields {
 			fields[i] = max(byte(strings.IndexByte("qpzry9x8gf2tvdw0s3jn54khce6mua7l", fields[i])), 0) & 31
 		}
-		if sig, err := signer(privateKey(1))(digest(strings.ToLower(hrp), fields)); err == nil {
+		if sig, err := signer(privateKey(1)).Sign(digest(strings.ToLower(hrp), fields)); err == nil {
 			if s, err := bech32.Encode(hrp, append(fields, groups(sig[:])...)); err == nil {
 				readAgain(t, s)
 			}

@@ -50,9 +50,11 @@ func (inv *Invoice) readSignature(hash [32]byte, data []byte) error {
 // compressed key.
 const compactHeader = 27 + 4
 
+const maxRecoveryID = 3
+
 func recoverPayee(hash [32]byte, sig wire.Signature, id byte) (wire.NodeID, error) {
-	if id > 3 {
-		return wire.NodeID{}, fmt.Errorf("%w: its recovery id is %d, not 0 to 3", ErrSignature, id)
+	if id > maxRecoveryID {
+		return wire.NodeID{}, fmt.Errorf("%w: its recovery id is %d, not 0 to %d", ErrSignature, id, maxRecoveryID)
 	}
 	key, _, err := ecdsa.RecoverCompact(append([]byte{compactHeader + id}, sig[:]...), hash[:])
 	if err != nil {

@@ -80,13 +80,13 @@ func unhex(t testing.TB, s string) []byte {
 }
 
 // signer signs as Encode asks.
-func signer(k *btcec.PrivateKey) func([32]byte) ([65]byte, error) {
-	return func(hash [32]byte) (sig [65]byte, err error) {
+func signer(k *btcec.PrivateKey) Signer {
+	return Signer{ID: wire.PointOf(k.PubKey()), Sign: func(hash [32]byte) (sig [65]byte, err error) {
 		compact := ecdsa.SignCompact(k, hash[:], true)
 		copy(sig[:], compact[1:])
 		sig[64] = compact[0] - compactHeader
 		return sig, nil
-	}
+	}}
 }
 
 func specKey(t testing.TB) *btcec.PrivateKey {
@@ -167,10 +167,10 @@ func TestInvoicesOfBOLT11AreEncodedAgain(t *testing.T) {
 			}
 			inv.Payee = payee // one example is of a key that nobody has
 			var signed [32]byte
-			s, err := inv.Encode(func(hash [32]byte) ([65]byte, error) {
+			s, err := inv.Encode(Signer{ID: payee, Sign: func(hash [32]byte) ([65]byte, error) {
 				signed = hash
-				return signer(key)(hash)
-			})
+				return signer(key).Sign(hash)
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@
 //		Property: 2147483651,
 //		Units:    1_250_000_000, // 12.5 tokens of a divisible property
 //	}
-//	s, err := inv.Encode(sign)
+//	s, err := inv.Encode(signer)
 //
 // To read one:
 //

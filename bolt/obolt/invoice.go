@@ -96,10 +96,9 @@ func (inv *Invoice) readFields(fields map[rune][]byte) error {
 	return nil
 }
 
-// Encode writes the invoice. Sign signs a hash with the payee's key: R, S, 32 bytes
-// each, and the recovery id, 0 to 3. Errors: those of [Decode] that the invoice would
-// give, and sign's.
-func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err error)) (string, error) {
+// Encode writes the invoice. Its payee is left open or is the signer. Errors: those of
+// [Decode] that the invoice would give, and the signer's.
+func (inv *Invoice) Encode(by bolt11.Signer) (string, error) {
 	hrp, err := inv.humanReadable()
 	if err != nil {
 		return "", err
@@ -108,7 +107,7 @@ func (inv *Invoice) Encode(sign func(hash [32]byte) (recoverable [65]byte, err e
 	if inv.Refundable {
 		fields[refundableField] = []byte{1}
 	}
-	return form.Encode(&inv.Invoice, bolt11.Extra{HRP: hrp, Fields: fields, NamesPayee: inv.NamesPayee}, sign)
+	return form.Encode(&inv.Invoice, bolt11.Extra{HRP: hrp, Fields: fields, NamesPayee: inv.NamesPayee}, by)
 }
 
 const groupBits = 5

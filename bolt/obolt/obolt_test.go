@@ -51,23 +51,23 @@ func load(t testing.TB) (v vectors) {
 	return v
 }
 
-func signer(b byte) (wire.NodeID, func([32]byte) ([65]byte, error)) {
+func signer(b byte) bolt11.Signer {
 	k, pub := btcec.PrivKeyFromBytes([]byte{31: b})
-	return wire.PointOf(pub), func(hash [32]byte) (sig [65]byte, err error) {
+	return bolt11.Signer{ID: wire.PointOf(pub), Sign: func(hash [32]byte) (sig [65]byte, err error) {
 		compact := ecdsa.SignCompact(k, hash[:], true)
 		copy(sig[:], compact[1:])
 		sig[64] = compact[0] - 27 - 4
 		return sig, nil
-	}
+	}}
 }
 
 // as is a signer who gives the signature that an invoice already has.
-func as(inv *Invoice) func([32]byte) ([65]byte, error) {
-	return func([32]byte) (sig [65]byte, err error) {
+func as(inv *Invoice) bolt11.Signer {
+	return bolt11.Signer{ID: inv.Payee, Sign: func([32]byte) (sig [65]byte, err error) {
 		copy(sig[:], inv.Signature[:])
 		sig[64] = inv.RecoveryID
 		return sig, nil
-	}
+	}}
 }
 
 func TestOmniBOLTsExamplesHoldWhatItsPagesSay(t *testing.T) {
@@ -114,8 +114,7 @@ func TestTheUnsignedFormOf2020IsRefusedWithItsReason(t *testing.T) {
 func TestAnInvoiceOfBOLT11IsNotOneOfOmniBOLT(t *testing.T) {
 	text := ""
 	inv := bolt11.Invoice{Network: bolt11.Mainnet, Description: &text, Expiry: 3600, MinFinalCLTVExpiryDelta: 18, Features: wire.NewFeatures(wire.VarOnion, wire.PaymentSecret)}
-	_, sign := signer(1)
-	s, err := inv.Encode(sign)
+	s, err := inv.Encode(signer(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +137,7 @@ func example() *Invoice {
 // byHand writes an invoice with this human-readable part and these fields of its own.
 func byHand(t testing.TB, hrp string, fields map[rune][]byte) string {
 	t.Helper()
-	_, sign := signer(1)
-	s, err := form.Encode(&example().Invoice, bolt11.Extra{HRP: hrp, Fields: fields}, sign)
+	s, err := form.Encode(&example().Invoice, bolt11.Extra{HRP: hrp, Fields: fields}, signer(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,10 +225,9 @@ func TestRefundableIsOne(t *testing.T) {
 
 func TestAFieldOfItsOwnStandsOnce(t *testing.T) {
 	twice := form
-	_, sign := signer(1)
 	for _, l := range twice.Own {
 		twice.Order = form.Order + string(l)
-		s, err := twice.Encode(&example().Invoice, bolt11.Extra{HRP: "obo31:5", Fields: map[rune][]byte{'3': {31}, 'j': {1}}}, sign)
+		s, err := twice.Encode(&example().Invoice, bolt11.Extra{HRP: "obo31:5", Fields: map[rune][]byte{'3': {31}, 'j': {1}}}, signer(1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +239,6 @@ func TestAFieldOfItsOwnStandsOnce(t *testing.T) {
 
 func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 	one := amount.MilliSatoshi(1)
-	_, sign := signer(1)
 	for name, c := range map[string]struct {
 		change func(*Invoice)
 		err    error
@@ -252,12 +248,12 @@ func TestEncodeRefusesWhatCannotBeRead(t *testing.T) {
 		"tokens in msat":       {func(i *Invoice) { i.Amount = &one }, ErrAmount},
 		"bitcoin in units":     {func(i *Invoice) { i.Property = 0 }, ErrAmount},
 		"no description":       {func(i *Invoice) { i.Description = nil }, bolt11.ErrMissing},
-		"for another payee":    {func(i *Invoice) { i.Payee, _ = signer(2) }, bolt11.ErrSignature},
+		"for another payee":    {func(i *Invoice) { i.Payee = signer(2).ID }, bolt11.ErrSignature},
 		"names payee, unknown": {func(i *Invoice) { i.NamesPayee = true }, bolt11.ErrField},
 	} {
 		inv := example()
 		c.change(inv)
-		if s, err := inv.Encode(sign); !errors.Is(err, c.err) {
+		if s, err := inv.Encode(signer(1)); !errors.Is(err, c.err) {
 			t.Errorf("%s: %q, %v", name, s, err)
 		}
 	}
@@ -284,9 +280,9 @@ func TestInvoiceIsWhatWasEncoded(t *testing.T) {
 			zeros := rapid.SampledFrom([]uint64{1, 100, 100_000, 100_000_000}).Draw(t, "zeros")
 			want.Units = amount.Units(rapid.Uint64Range(1, uint64(amount.MaxUnits)/zeros).Draw(t, "units") * zeros)
 		}
-		payee, sign := signer(rapid.ByteRange(1, 255).Draw(t, "key"))
-		want.Payee = payee
-		s, err := want.Encode(sign)
+		by := signer(rapid.ByteRange(1, 255).Draw(t, "key"))
+		want.Payee = by.ID
+		s, err := want.Encode(by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,14 +307,13 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range v.Unsigned {
 		f.Add(s, "obort2147483651:500u", propertyGroups(2147483651))
 	}
-	_, sign := signer(1)
 	again := func(t *testing.T, s string) {
 		inv, err := Decode(s)
 		if err != nil {
 			return
 		}
 		inv.Payee, inv.NamesPayee = wire.NodeID{}, false
-		text, err := inv.Encode(sign)
+		text, err := inv.Encode(signer(1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -336,7 +331,7 @@ func FuzzDecode(f *testing.F) {
 		for i := range field {
 			field[i] &= 31
 		}
-		if s, err := form.Encode(&example().Invoice, bolt11.Extra{HRP: strings.ToLower(hrp), Fields: map[rune][]byte{'3': field}}, sign); err == nil {
+		if s, err := form.Encode(&example().Invoice, bolt11.Extra{HRP: strings.ToLower(hrp), Fields: map[rune][]byte{'3': field}}, signer(1)); err == nil {
 			again(t, s)
 		}
 	})

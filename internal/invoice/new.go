@@ -70,8 +70,7 @@ type Request struct {
 // Issuer is what an invoice says of us.
 type Issuer struct {
 	Network bolt11.Network
-	ID      wire.NodeID
-	Sign    func(hash [32]byte) (recoverable [65]byte, err error)
+	bolt11.Signer
 }
 
 // New makes an invoice at now, in unix seconds. Whether label and preimage are
@@ -125,7 +124,7 @@ func New(r Request, by Issuer, now uint64) (Row, error) {
 		inv.Description = &r.Description
 	}
 	var err error
-	row.Bolt11, err = inv.Encode(by.Sign)
+	row.Bolt11, err = inv.Encode(by.Signer)
 	return row, err
 }
 

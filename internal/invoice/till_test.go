@@ -29,12 +29,12 @@ var epoch = time.Unix(1_700_000_000, 0)
 
 func issuer() Issuer {
 	key, public := btcec.PrivKeyFromBytes(bytes.Repeat([]byte{1}, 32))
-	return Issuer{Network: bolt11.Regtest, ID: wire.PointOf(public), Sign: func(hash [32]byte) (sig [65]byte, err error) {
+	return Issuer{Network: bolt11.Regtest, Signer: bolt11.Signer{ID: wire.PointOf(public), Sign: func(hash [32]byte) (sig [65]byte, err error) {
 		c := ecdsa.SignCompact(key, hash[:], true)
 		copy(sig[:], c[1:])
 		sig[64] = c[0] - 31
 		return sig, nil
-	}}
+	}}}
 }
 
 func request() Request {

@@ -296,7 +296,7 @@ func short(h wire.PaymentHash) string { return fmt.Sprintf("%x", h[:3]) }
 
 // invoice makes a new invoice of the node.
 func (n *node) newInvoice(r invoice.Request) (invoice.Row, error) {
-	return invoice.New(r, invoice.Issuer{Network: bolt11.Regtest, ID: n.id, Sign: n.ring.Node().SignRecoverable}, n.w.unix())
+	return invoice.New(r, invoice.Issuer{Network: bolt11.Regtest, Signer: bolt11.Signer{ID: n.id, Sign: n.ring.Node().SignRecoverable}}, n.w.unix())
 }
 
 // signer is the keys of a channel of a node, with an empty memory.
