@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +202,16 @@ func stateOf(t *testing.T, n *node.Node) state {
 // nothing.
 func refused(t *testing.T, n *node.Node, want command.Code, method string, params ...any) *command.Error {
 	t.Helper()
+	until(t, "no HTLC is on its way in or out", func() bool {
+		for _, c := range channels(t, n) {
+			for _, h := range c.HTLCs {
+				if !strings.HasSuffix(h.State, "_ADD_ACK_REVOCATION") {
+					return false
+				}
+			}
+		}
+		return true
+	})
 	before := stateOf(t, n)
 	res, err := try(t, n, method, params...)
 	var e *command.Error
@@ -271,7 +282,7 @@ type (
 		Connected   bool                `json:"peer_connected"`
 		ToUs        amount.MilliSatoshi `json:"to_us_msat"`
 		Total       amount.MilliSatoshi `json:"total_msat"`
-		HTLCs       []json.RawMessage
+		HTLCs       []struct{ State string }
 	}
 	edge struct {
 		Source, Destination string

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/psbt/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -58,6 +60,31 @@ func addOutput(t *testing.T, text, address string, w *network, sat int64) string
 	}
 	copy(more.Inputs, p.Inputs)
 	out, err := more.B64Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// misled is a PSBT whose first input comes with another transaction than the one that it
+// spends, and with a signature, so that the input looks as if it could be finished.
+func misled(t *testing.T, text string, change func(of *btcwire.MsgTx)) string {
+	t.Helper()
+	p := readPSBT(t, text)
+	spent := &p.UnsignedTx.TxIn[0].PreviousOutPoint
+	of := btcwire.NewMsgTx(2)
+	of.AddTxIn(btcwire.NewTxIn(spent, nil, nil))
+	of.AddTxOut(btcwire.NewTxOut(1000, []byte{0x51}))
+	change(of)
+	if len(of.TxOut) == 0 {
+		*spent = btcwire.OutPoint{Hash: of.TxHash(), Index: 5}
+	}
+	key, _ := btcec.PrivKeyFromBytes([]byte{31: 1})
+	hash := [32]byte{1}
+	p.Inputs[0] = psbt.PInput{NonWitnessUtxo: of, PartialSigs: []*psbt.PartialSig{{
+		PubKey: key.PubKey().SerializeCompressed(), Signature: append(ecdsa.Sign(key, hash[:]).Serialize(), 1),
+	}}}
+	out, err := p.B64Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +173,9 @@ func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
 	for _, method := range []string{"reserveinputs", "unreserveinputs", "signpsbt", "sendpsbt"} {
 		for name, wrong := range map[string]any{
 			"nothing": "", "words": "mine", "a number": 7, "an object": named{"a": 1}, "cut off": all.PSBT[:len(all.PSBT)-40],
-			"noise": base64.StdEncoding.EncodeToString([]byte("psbt\xff\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff")),
+			"an input of another transaction": misled(t, all.PSBT, func(of *btcwire.MsgTx) { of.LockTime++ }),
+			"an output that is none":          misled(t, all.PSBT, func(of *btcwire.MsgTx) { of.TxOut = nil }),
+			"noise":                           base64.StdEncoding.EncodeToString([]byte("psbt\xff\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff")),
 		} {
 			t.Run(method+" of "+name, func(t *testing.T) { refused(t, w.alice, command.InvalidParams, method, wrong) })
 		}

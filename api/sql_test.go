@@ -1,13 +1,16 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -144,4 +147,23 @@ func TestEveryColumnOfTheSchemasCanBeAskedFor(t *testing.T) {
 		t.Errorf("%+v", one)
 	}
 	refused(t, w.alice, command.InvalidParams, "listsqlschemas", "signers")
+}
+
+// The driver ends a query by its context until the first row only.
+func TestAQueryThatNeverEndsIsEndedWithItsClient(t *testing.T) {
+	n := newNetwork(t).alice
+	const endless = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n`
+	for _, text := range []string{
+		"SELECT count(*) FROM (" + endless + ")",
+		"SELECT 1 UNION ALL SELECT count(*) FROM (" + endless + ")",
+		"SELECT i FROM (" + endless + ") WHERE i < 3",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		params, _ := json.Marshal([]string{text})
+		res, err := api.Call(ctx, n, "sql", params)
+		if ctx.Err() == nil {
+			t.Errorf("%s ended: %+v %v", text, res, err)
+		}
+		cancel()
+	}
 }

@@ -3,6 +3,7 @@ package onchain
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/btcsuite/btcd/psbt/v2"
@@ -27,6 +28,16 @@ func (p *packet) UnmarshalText(b []byte) (err error) {
 	}
 	if len(p.UnsignedTx.TxIn) == 0 && len(p.UnsignedTx.TxOut) == 0 {
 		return errors.New("it has neither inputs nor outputs")
+	}
+	for i, in := range p.Inputs {
+		of := in.NonWitnessUtxo
+		if of == nil {
+			continue
+		}
+		spent := p.UnsignedTx.TxIn[i].PreviousOutPoint
+		if of.TxHash() != spent.Hash || int64(spent.Index) >= int64(len(of.TxOut)) {
+			return fmt.Errorf("input %d: the transaction that it comes with has no output %v", i, spent)
+		}
 	}
 	return nil
 }

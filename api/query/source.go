@@ -18,7 +18,7 @@ type source struct {
 	table   string
 	command string
 	paged   bool              // by created_index
-	by      map[string]string // columns by which the command finds rows itself, and its parameter for each
+	by      map[string]string // columns by which the command finds rows itself, all of them in one list, and its parameter for each
 	empty   []string          // "name TYPE": columns of Core Lightning's that are always NULL here
 	find    *command.Command
 }
@@ -32,7 +32,7 @@ var sources = []*source{
 	},
 	{table: "closedchannels", command: "listclosedchannels"},
 	{
-		table: "forwards", command: "listforwards", paged: true, by: map[string]string{"status": "status"},
+		table: "forwards", command: "listforwards", paged: true,
 		empty: []string{"failcode INTEGER", "failreason TEXT"},
 	},
 	{

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"modernc.org/libc"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -22,6 +23,7 @@ import (
 const (
 	longestQuery = 10 * time.Second
 	mostBytes    = 16 << 20 // of the result
+	mostQueries  = 4        // at once; the others wait
 )
 
 // limits are those of a connection: nothing else is opened, no value is huge, no
@@ -40,12 +42,42 @@ func (connector) Connect(context.Context) (sqldriver.Conn, error) {
 
 func (connector) Driver() sqldriver.Driver { return driver }
 
+// interrupt ends what a connection runs as soon as the context is done, until stop has
+// been called. The driver itself does so only until the first row is there, and the next
+// one may take for ever.
+func interrupt(ctx context.Context, c *sql.Conn) (stop func(), err error) {
+	var handle reflect.Value
+	err = c.Raw(func(c any) error {
+		if handle = reflect.ValueOf(c).Elem().FieldByName("db"); !handle.IsValid() || handle.Kind() != reflect.Uintptr {
+			return fmt.Errorf("%T has no handle of a database", c)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	db, over := uintptr(handle.Uint()), make(chan struct{})
+	unused := context.AfterFunc(ctx, func() {
+		defer close(over)
+		thread := libc.NewTLS()
+		defer thread.Close()
+		sqlite3.Xsqlite3_interrupt(thread, db)
+	})
+	return func() {
+		if !unused() {
+			<-over
+		}
+	}, nil
+}
+
 // connect makes an empty database with the tables of a session, and closes it again
 // with done.
 func connect(ctx context.Context, s *session) (c *sql.Conn, done func(), err error) {
 	db := sql.OpenDB(connector{})
 	id := s.open()
+	stop := func() {}
 	done = func() {
+		stop()
 		if c != nil {
 			c.Close()
 		}
@@ -73,6 +105,9 @@ func connect(ctx context.Context, s *session) (c *sql.Conn, done func(), err err
 			return nil, nil, err
 		}
 	}
+	if stop, err = interrupt(ctx, c); err != nil {
+		return nil, nil, err
+	}
 	return c, done, nil
 }
 
@@ -86,12 +121,21 @@ type sqlResponse struct {
 }
 
 // views are the tables of a node's commands.
-type views struct{ tables []*table }
+type views struct {
+	tables  []*table
+	running chan struct{} // full when as many queries run as may
+}
 
 func (v *views) ask(ctx context.Context, n *node.Node, r sqlRequest) (sqlResponse, error) {
 	out := sqlResponse{Rows: [][]any{}}
 	if err := one(r.Query); err != nil {
 		return out, command.Refuse(command.Failed, "query: %v", err)
+	}
+	select {
+	case v.running <- struct{}{}:
+		defer func() { <-v.running }()
+	case <-ctx.Done():
+		return out, ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestQuery)
 	defer cancel()
@@ -209,7 +253,7 @@ func (v *views) list(_ context.Context, _ *node.Node, r listSchemasRequest) (lis
 
 // Commands are sql and listsqlschemas over the list commands among those given.
 func Commands(list []command.Command) []command.Command {
-	v := &views{}
+	v := &views{running: make(chan struct{}, mostQueries)}
 	for _, s := range sources {
 		of := *s
 		for i := range list {
