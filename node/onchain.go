@@ -40,28 +40,27 @@ func (n *Node) Troubles(id wire.ChannelID) (list []string) {
 // loadSpends reads what is confirmed of channels that are not closed for good.
 func (n *Node) loadSpends(ctx context.Context) error {
 	rows, err := n.store.Spends(ctx)
+	n.onchain.Load(rows)
 	for _, r := range rows {
-		n.noteSpends(r.Tx, r.Height)
+		n.watchOutputs(r.Tx)
 	}
 	return err
 }
 
-// noteSpends notes a confirmed transaction, and asks the source for what spends its
-// outputs.
-func (n *Node) noteSpends(tx *btcwire.MsgTx, height uint32) (rows []durable.Row) {
-	for _, r := range n.onchain.Note(tx, height) {
-		rows = append(rows, r)
-		for _, out := range tx.TxOut {
-			n.cfg.Source.Watch(out.PkScript)
-		}
+// watchOutputs asks the source for what spends the outputs of a transaction.
+func (n *Node) watchOutputs(tx *btcwire.MsgTx) {
+	for _, out := range tx.TxOut {
+		n.cfg.Source.Watch(out.PkScript)
 	}
-	return rows
 }
 
 // spends notes what a block holds of channels.
 func (n *Node) spends(b chain.Block) (rows []durable.Row) {
 	for _, tx := range b.Txs {
-		rows = append(rows, n.noteSpends(tx.MsgTx, b.Height)...)
+		for _, r := range n.onchain.Note(tx.MsgTx, b.Height) {
+			rows = append(rows, r)
+			n.watchOutputs(tx.MsgTx)
+		}
 	}
 	return rows
 }
@@ -219,6 +218,7 @@ func (n *Node) Enforced() uint32 { return n.enforced.Load() }
 // forgetLink stops the link of a channel that is closed for good.
 func (n *Node) forgetLink(l *link.Link) {
 	n.links.Remove(l)
+	n.onchain.Forget(l.ID())
 	n.away.Back(l.ID())
 	n.changed()
 }

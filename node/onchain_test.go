@@ -48,8 +48,10 @@ func (w *world) bury(id wire.ChannelID, nodes ...*mortal) {
 			return
 		}
 		blocks := 5
-		if plan, ok := nodes[len(nodes)-1].Plan(id); ok && plan.Height != 0 && alive[0].Height() > plan.Height+40 {
-			blocks = 15 // delays pass, and nothing else
+		for _, n := range alive {
+			if plan, ok := n.Plan(id); ok && plan.Height != 0 && n.Height() > plan.Height+40 {
+				blocks = 15 // delays pass, and nothing else
+			}
 		}
 		mine(w.t, w.chain, blocks, alive...)
 		w.swept(nodes...)
@@ -153,6 +155,38 @@ func everything(m *mortal) (sum amount.MilliSatoshi) {
 		}
 	}
 	return sum
+}
+
+// The coins that one channel paid out fund the next, while the first is not yet closed for
+// good: what becomes of them concerns both.
+func TestACoinOfAClosedChannelFundsAnotherOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	first := onlyLink(t, w.carol.Node, w.bob.ID()).ID()
+	if err := w.carol.CloseChannel(t.Context(), first, nil, 1000); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the closing transaction is in the mempool", func() bool { return w.chain.Waiting() > 0 })
+	mine(t, w.chain, 2, w.nodes()...)
+	before := coins(w.carol.Node)
+	second := openChannel(t, w.carol.Node, w.bob.Node, 900_000, 200_000_000)
+	mine(t, w.chain, 6, w.nodes()...)
+	if _, there := w.carol.Links().Get(first); !there {
+		t.Fatal("the first is forgotten already")
+	}
+	l, _ := w.carol.Links().Get(second)
+	until(t, "the second can be used", func() bool { return l.View().State == "CHANNELD_NORMAL" })
+	w.bob.stop()
+	w.bob.start()
+	forceClose(t, w.carol, l)
+	until(t, "her commitment is in the mempool", func() bool { return w.chain.Waiting() > 0 })
+	w.bury(second, w.carol, w.bob)
+	if got := coins(w.carol.Node); got+205_000 < before || got+200_000 > before {
+		t.Errorf("carol had %v, gave 200000 sat, and has %v", before, got)
+	}
+	if got := coins(w.bob.Node); got+5_000 < 200_000 || got > 200_000 {
+		t.Errorf("bob was given 200000 sat and has %v", got)
+	}
 }
 
 func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {

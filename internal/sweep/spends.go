@@ -19,15 +19,15 @@ type Spends struct {
 
 	mu      sync.Mutex
 	spends  map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend
-	watched map[btcwire.OutPoint]watched
+	watched map[btcwire.OutPoint]concerns
 	plans   map[wire.ChannelID]enforce.Plan
 }
 
-// watched is an output whose spend concerns a channel.
-type watched struct {
-	channel wire.ChannelID
-	level   int // of the transaction that spends it: 1 spends the funding output
-}
+// concerns are the channels that the spend of an output concerns, each with the level of
+// the transaction that spends it: 1 spends the funding output. They are several when the
+// coins that one channel paid out fund another one, and when a peer names an output of
+// one channel as the funding of another.
+type concerns map[wire.ChannelID]int
 
 // deepest is the level of transactions whose spends still concern a channel: what
 // takes the outputs of an HTLC transaction is the last.
@@ -37,7 +37,7 @@ const deepest = 3
 func NewSpends() *Spends {
 	return &Spends{
 		wake: make(chan struct{}, 1), spends: map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend{},
-		watched: map[btcwire.OutPoint]watched{}, plans: map[wire.ChannelID]enforce.Plan{},
+		watched: map[btcwire.OutPoint]concerns{}, plans: map[wire.ChannelID]enforce.Plan{},
 	}
 }
 
@@ -45,33 +45,71 @@ func NewSpends() *Spends {
 func (o *Spends) Watch(p channel.ParamsRow) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.watched[p.Funding] = watched{p.Channel, 1}
+	o.watch(p.Funding, p.Channel, 1)
 }
 
-// Note takes a confirmed transaction when it spends something that is watched. Its
-// own outputs are watched from then on.
+func (o *Spends) watch(out btcwire.OutPoint, id wire.ChannelID, level int) {
+	if o.watched[out] == nil {
+		o.watched[out] = concerns{}
+	}
+	if known, ok := o.watched[out][id]; !ok || level < known {
+		o.watched[out][id] = level
+	}
+}
+
+// Note takes a confirmed transaction when it spends something that is watched, with a row
+// for each channel that this concerns. Its own outputs are watched from then on.
 func (o *Spends) Note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.SpendRow) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	levels := concerns{}
 	for _, in := range tx.TxIn {
-		w, ok := o.watched[in.PreviousOutPoint]
-		if !ok {
+		for id, level := range o.watched[in.PreviousOutPoint] {
+			if o.spends[id] == nil {
+				o.spends[id] = map[btcwire.OutPoint]enforce.Spend{}
+			}
+			o.spends[id][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
+			if known, ok := levels[id]; !ok || level < known {
+				levels[id] = level
+			}
+		}
+	}
+	if len(levels) == 0 {
+		return nil
+	}
+	txid := tx.TxHash()
+	for id, level := range levels {
+		concerned = append(concerned, enforce.SpendRow{Channel: id, Height: height, Tx: tx})
+		if level == deepest {
 			continue
 		}
-		if o.spends[w.channel] == nil {
-			o.spends[w.channel] = map[btcwire.OutPoint]enforce.Spend{}
-		}
-		o.spends[w.channel][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
-		concerned = append(concerned, enforce.SpendRow{Channel: w.channel, Height: height, Tx: tx})
-		if w.level == deepest {
-			continue
-		}
-		txid := tx.TxHash()
 		for i := range tx.TxOut {
-			o.watched[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] = watched{w.channel, w.level + 1} //nolint:gosec // few outputs
+			o.watch(btcwire.OutPoint{Hash: txid, Index: uint32(i)}, id, level+1) //nolint:gosec // few outputs
 		}
 	}
 	return concerned
+}
+
+// Load notes transactions that were noted before, in whatever order.
+func (o *Spends) Load(rows []enforce.SpendRow) {
+	for range deepest {
+		for _, r := range rows {
+			o.Note(r.Tx, r.Height)
+		}
+	}
+}
+
+// Forget forgets a channel that is closed for good.
+func (o *Spends) Forget(id wire.ChannelID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.spends, id)
+	delete(o.plans, id)
+	for out, of := range o.watched {
+		if delete(of, id); len(of) == 0 {
+			delete(o.watched, out)
+		}
+	}
 }
 
 // Undo forgets the blocks from a height up. What was watched stays so.
