@@ -178,6 +178,10 @@ const AttributionSize = 4 * (20 + 210)
 // with which they vouch for it (BOLT 4).
 type Attribution [AttributionSize]byte
 
+// MaxAttributedReason is the length of the longest reason that fits in an
+// update_fail_htlc together with attribution_data.
+const MaxAttributedReason = MaxPayload - (2 + 32 + 8 + 2) - (1 + 3 + AttributionSize)
+
 // UpdateFulfillHTLC removes an HTLC by its preimage (BOLT 2).
 type UpdateFulfillHTLC struct {
 	ChannelID       ChannelID

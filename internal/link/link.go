@@ -217,7 +217,8 @@ func (l *Link) send(msgs []wire.Message) {
 		return
 	}
 	if err := l.peer.Send(msgs...); err != nil {
-		l.log.Debug("not sent", "why", err) // the end of the connection is on its way to us
+		l.log.Debug("not sent", "why", err)
+		l.peer.Disconnect(err) // nothing may go out after what was written as sent and was not
 	}
 }
 

@@ -79,6 +79,27 @@ func talking(t *testing.T) (*side, *Link, *tape) {
 	return alice, l, tape
 }
 
+// What a channel says is written as said. A message that cannot go out must not be
+// followed by others: the next connection begins with channel_reestablish.
+func TestAConnectionEndsWithTheFirstMessageThatCannotGoOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, l, tape := talking(t)
+		l.Send(&wire.Warning{Data: []byte("one")})
+		synctest.Wait()
+		if len(tape.names()) != 1 || tape.ended != 0 {
+			t.Fatalf("sent %v, disconnected %d times", tape.names(), tape.ended)
+		}
+		tape.mu.Lock()
+		tape.gone = true
+		tape.mu.Unlock()
+		l.Send(&wire.Warning{Data: []byte("two")})
+		synctest.Wait()
+		if len(tape.names()) != 1 || tape.ended != 1 {
+			t.Errorf("sent %v, disconnected %d times", tape.names(), tape.ended)
+		}
+	})
+}
+
 func TestAPeerThatBreaksARuleIsAnsweredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {

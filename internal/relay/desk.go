@@ -147,13 +147,15 @@ func (d *Desk) Propose(id uint64) error {
 }
 
 // attribute adds ours to the attribution_data of a removal: how long we had the HTLC,
-// and HMACs. Reason is what goes back; nil when the HTLC is fulfilled.
+// and HMACs. Reason is what goes back; nil when the HTLC is fulfilled. A reason that came
+// from behind and leaves no room for it goes back alone: the message that came with it
+// was as long, and one that cannot be sent would stop the channel.
 //
 // BOLT 2: "if `path_key` is not set in the incoming `update_add_htlc`:"
 // BOLT 2: "MUST initialize `attribution_data` and include it in `update_fail_htlc` and `update_fulfill_htlc`."
 func (d *Desk) attribute(id uint64, reason []byte) {
 	secret := d.secret(id)
-	if _, ok := d.secrets[id]; !ok {
+	if _, ok := d.secrets[id]; !ok || len(reason) > wire.MaxAttributedReason {
 		return // blinded, or an onion that cannot be read
 	}
 	held := uint64(0)

@@ -180,3 +180,25 @@ func TestTheOriginLearnsForHowLongEachHopHadTheHTLC(t *testing.T) {
 		t.Errorf("%v, %v", err, m.told)
 	}
 }
+
+// A reason as long as a message can carry goes back, with attribution_data only where both
+// fit: a message that cannot be sent would stop the channel of whoever forwarded.
+func TestAReasonOfAnyLengthFitsInItsMessage(t *testing.T) {
+	longest := wire.MaxPayload - (2 + 32 + 8 + 2)
+	for size, attributed := range map[int]bool{
+		292: true, wire.MaxAttributedReason: true, wire.MaxAttributedReason + 1: false, longest: false,
+	} {
+		d, m := desk(t, 5)
+		d.secrets[5] = [32]byte{1}
+		row := d.Answer(channel.Resolved{Origin: channel.Origin{In: &channel.Ref{ID: 5}}, Reason: make([]byte, size)})
+		if err := d.Settle(row); err != nil || len(m.proposed) != 1 {
+			t.Fatal(err, m.proposed)
+		}
+		if got := m.told[5] != nil; got != attributed {
+			t.Errorf("a reason of %d bytes: attributed %v", size, got)
+		}
+		if _, err := wire.AppendMessage(nil, &wire.UpdateFailHTLC{Reason: row.Reason, Attribution: m.told[5]}); err != nil {
+			t.Errorf("a reason of %d bytes: %v", size, err)
+		}
+	}
+}
