@@ -33,15 +33,14 @@ func (w *world) settle() {
 		n.fuse = -1
 		n.start()
 	}
-	why := ""
 	for range maxBlocks {
 		w.until(w.time.Now + 20*time.Second)
-		if why = w.ended(); why == "" {
+		if w.ended() == "" {
 			return
 		}
 		w.chain.Mine()
 	}
-	w.fail("it does not end: %s", why)
+	w.fail("it does not end: %s", w.ended())
 }
 
 // probes is how many channels are tried at the end.
@@ -91,10 +90,11 @@ func (w *world) ended() string {
 		return "transactions wait"
 	}
 	for _, n := range w.nodes {
-		if n.strange() {
+		switch _, parts := n.till.Next(); {
+		case n.strange():
 			continue
-		}
-		switch {
+		case parts:
+			return fmt.Sprintf("%s has parts of a payment", n)
 		case !n.up:
 			return fmt.Sprintf("%s is down", n)
 		case n.purse.work != nil:
