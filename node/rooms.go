@@ -236,10 +236,13 @@ func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 		l.Message(p, m)
 		return
 	}
-	// An error about no channel of ours is ignored (BOLT 1).
-	switch m.(type) {
-	case *wire.Error, *wire.Warning:
-		n.log.Info("peer says", "peer", p.ID(), "message", wire.Fields(m))
+	// An error about no channel of ours is ignored (BOLT 1), and a stranger must not fill
+	// the log.
+	switch m := m.(type) {
+	case *wire.Error:
+		n.log.Debug("peer says", "peer", p.ID(), "error", wire.Printable(m.Data))
+	case *wire.Warning:
+		n.log.Debug("peer says", "peer", p.ID(), "warning", wire.Printable(m.Data))
 	case *wire.ChannelReestablish:
 		if err := p.Send(&wire.Error{ChannelID: id, Data: []byte("unknown channel")}); err != nil {
 			n.log.Debug("not sent", "peer", p.ID(), "why", err)

@@ -205,7 +205,7 @@ func (k *Keeper) tend(ctx context.Context, height uint32) {
 func (k *Keeper) returned(ctx context.Context, p Peer, sealed []byte) {
 	b, err := k.open(sealed)
 	if err != nil {
-		k.cfg.Log.Warn("the peer gives back what we have not stored", "peer", p.ID(), "why", err)
+		k.cfg.Log.Debug("the peer gives back what we have not stored", "peer", p.ID(), "why", err)
 		return
 	}
 	k.mu.Lock()

@@ -172,7 +172,7 @@ func (s *Service) Create(ctx context.Context, at string, kinds []string, secret 
 	if row.Cursor, err = s.cfg.Store.LastEvent(ctx); err != nil {
 		return row, err
 	}
-	if err := s.cfg.Store.Write(ctx, row); err != nil {
+	if err := s.cfg.Store.Write(context.WithoutCancel(ctx), row); err != nil {
 		return row, err
 	}
 	s.last = row.ID
@@ -194,7 +194,8 @@ func (s *Service) List() []store.WebhookRow {
 	return out
 }
 
-// Delete ends a webhook and forgets its deliveries. Error: [ErrNone].
+// Delete ends a webhook and forgets its deliveries; when that cannot be written, the
+// webhook goes on. Error: [ErrNone].
 func (s *Service) Delete(ctx context.Context, id uint64) error {
 	s.mu.Lock()
 	h := s.hooks[id]
@@ -207,7 +208,14 @@ func (s *Service) Delete(ctx context.Context, id uint64) error {
 		h.cancel()
 		<-h.done // so that it writes nothing after
 	}
-	return s.cfg.Store.Write(ctx, store.WebhookDeletedRow{ID: id})
+	err := s.cfg.Store.Write(context.WithoutCancel(ctx), store.WebhookDeletedRow{ID: id})
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.hooks[id] = h
+		s.begin(h)
+	}
+	return err
 }
 
 // Redeliver tries a delivery anew, now and for three days. Errors: [ErrNone], [ErrNoEvent].

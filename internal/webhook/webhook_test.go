@@ -291,6 +291,34 @@ func TestWhoRedirectsHasNotTakenIt(t *testing.T) {
 	}
 }
 
+// A client that leaves, and a disk that is full, leave no webhook that comes back with the
+// next start, and none that is gone from the list only.
+func TestADeletionIsWrittenOrDidNotHappen(t *testing.T) {
+	h := newShop(t)
+	if _, err := h.s.Create(t.Context(), h.web.URL, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	h.store.SetFault(func(uint64) (bool, bool) { return true, false })
+	if err := h.s.Delete(gone, 1); !errors.Is(err, store.ErrFault) {
+		t.Error(err)
+	}
+	if rows := h.s.List(); len(rows) != 1 {
+		t.Errorf("it is not written, and gone: %+v", rows)
+	}
+	h.end()
+	h.open()
+	if err := h.s.Delete(gone, 1); err != nil {
+		t.Error(err)
+	}
+	h.end()
+	h.open()
+	if rows := h.s.List(); len(rows) != 0 {
+		t.Errorf("it has come back: %+v", rows)
+	}
+}
+
 func TestADeletedWebhookIsToldNoMoreAndWrongOnesAreRefused(t *testing.T) {
 	h := newShop(t)
 	for range 2 {
