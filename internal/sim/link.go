@@ -43,6 +43,7 @@ func (n *node) newLink(e *edge, ch *channel.Channel, s *keys.Channel) *link {
 		risked: map[uint64]bool{},
 	}
 	n.links[ch.ID()] = l
+	n.onchain.Watch(ch.Params())
 	n.order = append(n.order, l)
 	return l
 }

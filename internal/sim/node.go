@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	btcwire "github.com/btcsuite/btcd/wire/v2"
-
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
-	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -21,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sim/disk"
 	"github.com/leyden-ln/leyden/internal/sim/lent"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -66,7 +64,7 @@ type node struct {
 	memory   route.Memory
 	hoping   []func() // to call when a way may have opened
 	height   uint32
-	spends   map[btcwire.OutPoint]enforce.Spend
+	onchain  *sweep.Spends
 	view     *miner.Block // the last block that was taken in
 	chasing  bool         // blocks are being taken in
 	purse    *purse
@@ -183,7 +181,7 @@ func (n *node) forget() {
 	n.paying, n.attempts, n.last = map[wire.PaymentHash]*driver{}, map[uint64]*driver{}, 0
 	n.till, n.parts, n.ringing = invoice.Till{}, nil, false
 	n.memory, n.hoping = route.Memory{}, nil
-	n.spends, n.view, n.chasing, n.height = nil, nil, false, 0
+	n.onchain, n.view, n.chasing, n.height = sweep.NewSpends(), nil, false, 0
 	n.purse, n.places = nil, nil
 }
 
@@ -197,10 +195,11 @@ func (n *node) start() {
 	n.up = true
 	n.forget()
 	n.view = n.disk.Tip.(*miner.Block)
-	n.height, n.spends, n.places = n.view.Height, n.w.chain.SpendsAt(n.view), n.placesAt(n.view)
+	n.height, n.places = n.view.Height, n.placesAt(n.view)
 	n.furnish()
 	loaded := n.loadPayments()
 	n.loadChannels()
+	n.onchain.Load(n.view.Spends())
 	n.grace()
 	for _, l := range n.order {
 		l.after = append(l.after, l.resume)

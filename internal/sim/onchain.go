@@ -37,11 +37,7 @@ func (n *node) chase() {
 			return
 		}
 		n.w.logf("%s: block %d is gone", n, n.view.Height)
-		for _, tx := range n.view.Txs {
-			for _, in := range tx.TxIn {
-				delete(n.spends, in.PreviousOutPoint)
-			}
-		}
+		n.onchain.Undo(n.view.Height)
 		gone := map[wire.ChannelID]wire.ShortChannelID{}
 		n.place(n.view, gone)
 		for id := range gone {
@@ -55,9 +51,7 @@ func (n *node) chase() {
 		n.view = next
 		n.place(next, n.places)
 		for _, tx := range next.Txs {
-			for _, in := range tx.TxIn {
-				n.spends[in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: next.Height}
-			}
+			n.onchain.Note(tx, next.Height)
 		}
 	}
 	n.height = n.view.Height
@@ -91,7 +85,7 @@ func (n *node) tellLinks() {
 			if scid, placed := n.places[l.edge.id]; placed {
 				l.ch.FundingDepth(scid, height-scid.Height()+1)
 			}
-			if _, spent := n.spends[l.edge.funding]; spent {
+			if n.onchain.Touched(l.edge.id) {
 				l.ch.SpentOnChain()
 			} else {
 				l.ch.Unspent()
@@ -141,7 +135,7 @@ func (n *node) enforce() {
 		return
 	}
 	f := enforce.Facts{
-		Height: n.height, Spends: n.spends, Learnt: map[wire.PaymentHash]wire.Preimage{}, Incoming: n.disk.Incoming(),
+		Height: n.height, Learnt: map[wire.PaymentHash]wire.Preimage{}, Incoming: n.disk.Incoming(),
 	}
 	work := sweep.Work{Height: n.height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	for _, l := range n.order {
@@ -160,7 +154,8 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 	n := l.n
 	s := n.disk.Channels[l.edge.id]
 	rows := s.Load()
-	spend, spent := n.spends[l.edge.funding]
+	f.Spends = n.onchain.Of(l.edge.id)
+	spend, spent := f.Spends[l.edge.funding]
 	if rows.Status.Status == channel.Open && !spent {
 		l.overdue(rows, f)
 		return
@@ -191,7 +186,7 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 		work.Parents[p.Tx.TxHash()] = p
 	}
 	if !plan.Done {
-		work.Add(&plan, miner.Spends(rows.Params.Funding, n.spends))
+		work.Add(&plan, f.Spends)
 	}
 	for i := range plan.Upstream {
 		l.risk(&plan.Upstream[i])

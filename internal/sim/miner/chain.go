@@ -130,40 +130,14 @@ func (c *Chain) apply(tx *btcwire.MsgTx, b *Block) {
 	}
 }
 
-// SpendsAt are the spends in the chain that ends in a block.
-func (c *Chain) SpendsAt(tip *Block) map[btcwire.OutPoint]enforce.Spend {
-	spends := map[btcwire.OutPoint]enforce.Spend{}
-	for b := tip; b != nil; b = b.Parent {
+// Spends are the transactions of the chain that ends in a block.
+func (b *Block) Spends() (rows []enforce.SpendRow) {
+	for ; b != nil; b = b.Parent {
 		for _, tx := range b.Txs {
-			for _, in := range tx.TxIn {
-				spends[in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: b.Height}
-			}
+			rows = append(rows, enforce.SpendRow{Tx: tx, Height: b.Height})
 		}
 	}
-	return spends
-}
-
-// Spends are the confirmed transactions of a channel: of the funding output,
-// of what spent it, and of HTLC transactions.
-func Spends(funding btcwire.OutPoint, spends map[btcwire.OutPoint]enforce.Spend) map[btcwire.OutPoint]enforce.Spend {
-	list := map[btcwire.OutPoint]enforce.Spend{}
-	next := []btcwire.OutPoint{funding}
-	for range 3 {
-		var more []btcwire.OutPoint
-		for _, at := range next {
-			s, spent := spends[at]
-			if !spent {
-				continue
-			}
-			list[at] = s
-			txid := s.Tx.TxHash()
-			for i := range s.Tx.TxOut {
-				more = append(more, btcwire.OutPoint{Hash: txid, Index: uint32(i)}) //nolint:gosec // an output's index
-			}
-		}
-		next = more
-	}
-	return list
+	return rows
 }
 
 // final tells whether a lock lets a transaction into the next block. What spends an
