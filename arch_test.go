@@ -97,6 +97,7 @@ var floors = map[string]int{
 	"api/jsonrpc":              8,
 	"api/rest":                 8,
 	"api/commando":             8,
+	"web/door":                 9,
 	"web":                      9,
 	"internal/sim/cmd":         10,
 	"cmd/leyden":               10,

@@ -13,13 +13,8 @@
 // themselves (htmx and server-sent events). Everything is in the binary, and the
 // Content-Security-Policy lets nothing else in, no inline script or style either.
 //
-// Whoever is logged in owns the node's money, so: the default address is loopback's;
-// one logs in by a link that works once, made of a secret in the node's data folder
-// (mode 0600) by `leyden web`; the session's cookie is HttpOnly and SameSite=Strict;
-// a request that changes anything must come from a page of ours (its Origin, and a
-// token in the form); a Host that is a name is refused unless it is one of ours,
-// because a name can be made to point here (DNS rebinding) and an address cannot;
-// wrong links are counted, and whoever tries too many has to wait.
+// Whoever is logged in owns the node's money, so the default address is loopback's, and
+// everything that is asked for passes the door ([door.Guard], [door.Session]).
 //
 // Texts of others (descriptions, labels, aliases) are escaped by html/template, kept
 // apart from the direction of the text around them, and their control characters are

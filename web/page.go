@@ -122,7 +122,7 @@ func (v *visit) frame(name string, page any) frame {
 		f.Theme = c.Value
 	}
 	if v.session != nil {
-		f.CSRF = v.session.csrf
+		f.CSRF = v.session.CSRF()
 		f.Alias, f.Color = v.s.self.Alias, "#"+v.s.self.Color
 	}
 	return f

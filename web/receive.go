@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"html/template"
@@ -169,7 +170,7 @@ func (v *visit) makeInvoice() error {
 		Expiry: v.field("expiry"), Preimage: v.field("preimage"), Private: v.field("private"),
 	}
 	if f.Label == "" {
-		f.Label = time.Now().UTC().Format("2006-01-02 15:04:05 ") + hex.EncodeToString(randomBytes(2))
+		f.Label = time.Now().UTC().Format("2006-01-02 15:04:05 ") + strings.ToLower(rand.Text()[:4])
 	}
 	expiry := ""
 	if f.Expiry != "" {

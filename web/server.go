@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -13,15 +12,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/leyden-ln/leyden/node"
+	"github.com/leyden-ln/leyden/web/door"
 )
 
 // Config is what pages need.
@@ -48,10 +45,8 @@ type identity struct{ ID, Alias, Color string }
 // Server serves the pages of a node.
 type Server struct {
 	c       Config
-	at      file
 	self    identity
-	cookie  string // the name of the session's: that of each node, because cookies know no ports
-	door    *door
+	door    *door.Door
 	handler http.Handler
 	errands errands
 	streams chan struct{}
@@ -95,12 +90,11 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if c.Program == "" {
 		c.Program = "leyden"
 	}
-	s := &Server{c: c, at: file{Secret: randomBytes(32)}, streams: make(chan struct{}, maxStreams)}
+	s := &Server{c: c, streams: make(chan struct{}, maxStreams)}
 	if err := s.call(ctx, &s.self, "getinfo"); err != nil {
 		return nil, err
 	}
-	s.cookie = "leyden_" + s.self.ID[2:14]
-	s.door = newDoor(s.at.Secret)
+	s.door = door.New("leyden_" + s.self.ID[2:14])
 	s.handler = s.guard(s.routes())
 	s.errands.begin()
 	return s, nil
@@ -116,20 +110,19 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return lc.Listen(ctx, "tcp", addr)
 }
 
-// Announce writes down where the pages are, for [NewLink]. Call it before Serve.
+// Announce writes down where the pages are, for [door.NewLink]. Call it before Serve.
 func (s *Server) Announce(l net.Listener) error {
-	s.at.URL = "http://" + shown(l.Addr())
 	if !loopback(l.Addr()) {
 		s.c.Log.Warn("the pages are not on loopback: whoever listens on the way reads what you read; put TLS in front", "address", l.Addr().String())
 	}
-	return s.at.write(s.c.Dir)
+	return s.door.Announce(s.c.Dir, "http://"+shown(l.Addr()))
 }
 
 // URL is where the pages are.
-func (s *Server) URL() string { return s.at.URL }
+func (s *Server) URL() string { return s.door.URL() }
 
 // Link is a link that logs its bearer in, once.
-func (s *Server) Link() string { return s.at.link(time.Now()) }
+func (s *Server) Link() string { return s.door.Link() }
 
 func loopback(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
@@ -154,7 +147,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelDebug),
 	}
 	defer s.Close()
-	defer os.Remove(filepath.Join(s.c.Dir, fileName))
+	defer s.door.Retire(s.c.Dir)
 	stop := context.AfterFunc(ctx, func() { h.Close() }) // streams never end by themselves
 	defer stop()
 	defer cancel()
@@ -229,51 +222,12 @@ func static(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, a.name, time.Time{}, bytes.NewReader(a.content))
 }
 
-// policy lets a page load what is of this server and in a file, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors "
-
-// guard is what holds for every request, also of who is not logged in.
+// guard is pages behind the door.
 func (s *Server) guard(next http.Handler) http.Handler {
-	crossOrigin := http.NewCrossOriginProtection() // Sec-Fetch-Site, or Origin against Host
-	next = crossOrigin.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy+cmp.Or(s.c.Framer, "'none'"))
-		h.Set("X-Content-Type-Options", "nosniff")
-		if s.c.Framer == "" {
-			h.Set("X-Frame-Options", "DENY")
-		}
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		if !s.known(r.Host) {
-			http.Error(w, text("guard.host"), http.StatusMisdirectedRequest)
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime)) // a recorder has none
-		next.ServeHTTP(w, r)
+	return door.Guard(next, door.Bounds{
+		Hosts: s.c.Hosts, Framer: s.c.Framer, Most: maxForm, Within: pageTime,
+		Refusal: func(*http.Request) string { return text("guard.host") },
 	})
-}
-
-// known says whether a Host is one of ours: an address, localhost, or a name that the
-// owner gave. Any other name is one that was made to point here.
-func (s *Server) known(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if _, err := netip.ParseAddr(host); err == nil || strings.EqualFold(host, "localhost") {
-		return true
-	}
-	for _, name := range s.c.Hosts {
-		if strings.EqualFold(host, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // visit is one request of somebody who is logged in.
@@ -281,7 +235,7 @@ type visit struct {
 	asked
 	w       http.ResponseWriter
 	r       *http.Request
-	session *session
+	session *door.Session
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -294,10 +248,7 @@ func (v *visit) nothing() error { return errNotFound }
 // inside lets in who is logged in, and changes only by the forms of our pages.
 func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{asked: asked{s: s}, w: w, r: r}
-		if c, err := r.Cookie(s.cookie); err == nil {
-			v.session = s.door.find(c.Value)
-		}
+		v := &visit{asked: asked{s: s}, w: w, r: r, session: s.door.Session(r)}
 		if v.session == nil {
 			if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") != "empty" {
 				http.Redirect(w, r, "/login", http.StatusSeeOther)
@@ -306,7 +257,7 @@ func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 			http.Error(w, text("login.needed"), http.StatusUnauthorized)
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.session.sent(r.PostFormValue("csrf")) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.session.Sent(r.PostFormValue("csrf")) {
 			http.Error(w, text("guard.csrf"), http.StatusForbidden)
 			return
 		}
@@ -337,11 +288,10 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if _, after, ok := strings.Cut(ticket, "ticket="); ok { // the whole link was pasted
 		ticket = after
 	}
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	cookie, err := s.door.enter(strings.TrimSpace(ticket), network(from.Addr()))
+	cookie, err := s.door.Enter(strings.TrimSpace(ticket), door.From(r))
 	switch {
-	case errors.Is(err, errTries):
-		w.Header().Set("Retry-After", fmt.Sprint(int(tryAgainIn.Seconds())))
+	case errors.Is(err, door.ErrTries):
+		w.Header().Set("Retry-After", fmt.Sprint(int(door.TryAgainIn.Seconds())))
 		v.status(http.StatusTooManyRequests, "login", pageLogin{s.c.Program, text("login.tries")})
 		return
 	case err != nil:
@@ -349,31 +299,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		v.status(http.StatusForbidden, "login", pageLogin{s.c.Program, text("login.wrong")})
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: s.cookie, Value: cookie, Path: "/", MaxAge: int(sessionLife.Seconds()), HttpOnly: true, Secure: r.TLS != nil,
-		SameSite: http.SameSiteStrictMode,
-	})
+	s.door.Welcome(w, r, cookie)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-// network is the address for which tries are counted: a host, or the IPv6 network
-// that one customer has.
-func network(a netip.Addr) netip.Addr {
-	if a = a.Unmap(); a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
 }
 
 type pageLogin struct{ Program, Wrong string }
 
 func (v *visit) logout() error {
-	if c, err := v.r.Cookie(v.s.cookie); err == nil {
-		v.s.door.leave(c.Value)
-	}
-	http.SetCookie(v.w, &http.Cookie{Name: v.s.cookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	v.s.door.Leave(v.w, v.r)
 	http.Redirect(v.w, v.r, "/login", http.StatusSeeOther)
 	return nil
 }
@@ -391,10 +324,6 @@ func (v *visit) theme() error {
 			})
 		}
 	}
-	back := v.r.PostFormValue("back")
-	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n\t") {
-		back = "/"
-	}
-	http.Redirect(v.w, v.r, back, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, door.Back(v.r.PostFormValue("back")), http.StatusSeeOther)
 	return nil
 }

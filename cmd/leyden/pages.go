@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leyden-ln/leyden/web"
+	"github.com/leyden-ln/leyden/web/door"
 )
 
 // defaultWeb is where the pages are when nothing else is said.
@@ -65,7 +66,7 @@ func webCommand(dir *string) *cobra.Command {
 		Long:  "Prints a link to the pages of the running node. Whoever opens it is logged in; it works once, for ten minutes.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			link, err := web.NewLink(*dir)
+			link, err := door.NewLink(*dir)
 			if err != nil {
 				return err
 			}
