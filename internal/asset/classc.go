@@ -61,13 +61,13 @@ func (p *Params) Read(height uint32, tx *btcwire.MsgTx, spent []byte) (Message, 
 		return Message{}, false
 	}
 	var ok bool
-	if m.Sender, ok = p.address(height, spent); !ok {
+	if m.Sender, ok = p.Address(height, spent); !ok {
 		return Message{}, false
 	}
 	m.Outputs = make(map[int]string)
 	var candidates []string
 	for i, out := range tx.TxOut {
-		if a, ok := p.address(height, out.PkScript); ok && a != p.Exodus {
+		if a, ok := p.Address(height, out.PkScript); ok && a != p.Exodus {
 			candidates = append(candidates, a)
 			m.Outputs[i] = a
 		}
@@ -93,8 +93,8 @@ func reference(sender string, candidates []string) string {
 	return found
 }
 
-// address is the address of a script that can send and receive at a height.
-func (p *Params) address(height uint32, script []byte) (string, bool) {
+// Address is the address of a script that can send and receive at a height.
+func (p *Params) Address(height uint32, script []byte) (string, bool) {
 	f, ok := bolt11.FallbackOf(script)
 	if !ok {
 		return "", false

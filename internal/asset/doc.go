@@ -38,6 +38,6 @@
 // only, and unmade by revocation and the fee of a distribution; all else moves them from
 // one address to another.
 //
-// Only the ledger uses this room yet: the commands for tokens and the channels
-// that carry them come later.
+// The ledger and the commands for tokens use this room; channels that carry tokens do
+// not exist yet.
 package asset

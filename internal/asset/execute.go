@@ -83,7 +83,7 @@ func (s *State) taintAll(what string) string {
 // run executes by type.
 func (s *State) run(p payload, out *Outcome) {
 	execute, ok := map[uint16]func(*State, payload, *Outcome) error{
-		typeSimpleSend: (*State).simpleSend, typeSendToOwners: (*State).sendToOwners, typeSendAll: (*State).sendAll,
+		TypeSimpleSend: (*State).simpleSend, typeSendToOwners: (*State).sendToOwners, typeSendAll: (*State).sendAll,
 		typeSendToMany: (*State).sendToMany,
 		typeFixed:      (*State).issue, typeCrowdsale: (*State).issue, typeManaged: (*State).issue,
 		typeCloseCrowdsale: (*State).endSale,

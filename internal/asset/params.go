@@ -88,7 +88,7 @@ var activation = [features][3]uint32{
 
 // The types of transactions that are executed.
 const (
-	typeSimpleSend      = 0
+	TypeSimpleSend      = 0
 	typeSendToOwners    = 3
 	typeSendAll         = 4
 	typeSendToMany      = 7
@@ -115,7 +115,7 @@ type kind struct{ typ, version uint16 }
 // allowed says since when the main ecosystem has each type. The test ecosystem has all
 // at any height.
 var allowed = map[kind]feature{
-	{typeSimpleSend, 0}:      send,
+	{TypeSimpleSend, 0}:      send,
 	{typeSendToOwners, 0}:    sendToOwners,
 	{typeSendToOwners, 1}:    sendToOwnersV1,
 	{typeSendAll, 0}:         sendAll,

@@ -102,7 +102,7 @@ func decode(b []byte) (payload, error) {
 	var p payload
 	p.version, p.typ = r.u16(), r.u16()
 	switch p.typ {
-	case typeSimpleSend, typeGrant, typeRevoke:
+	case TypeSimpleSend, typeGrant, typeRevoke:
 		p.property, p.units = r.property(), r.u64()
 	case typeSendToOwners:
 		p.property, p.units = r.property(), r.u64()
@@ -157,7 +157,7 @@ func valid(u amount.Units) error {
 
 // SimpleSend is the payload that sends units to the reference. Error: [ErrEncode].
 func SimpleSend(property amount.Property, units amount.Units) ([]byte, error) {
-	return send1(typeSimpleSend, property, units)
+	return send1(TypeSimpleSend, property, units)
 }
 
 // Grant is the payload by which the issuer of a managed property makes units for the

@@ -143,26 +143,6 @@ func (s *State) Undo(c Changes) {
 	s.changes = Changes{}
 }
 
-// Redo applies again what a block did, which the rules said once.
-func (s *State) Redo(c Changes) {
-	for _, b := range c.Balances {
-		s.put(b.Key, b.After)
-	}
-	for _, p := range c.Properties {
-		s.properties[p.After.ID] = p.After
-		if p.Before.ID == 0 {
-			s.next[ecosystem(p.After.ID)] = p.After.ID + 1
-		}
-	}
-	for _, c := range c.Sales {
-		s.putSale(c.Issuer, c.After)
-	}
-	for _, f := range c.Frozen {
-		s.putFrozen(f.Key, f.After)
-	}
-	s.changes = Changes{}
-}
-
 // Balance is what an address has of a property.
 func (s *State) Balance(address string, property amount.Property) amount.Units {
 	return s.balances[Key{address, property}]
@@ -185,6 +165,14 @@ func (s *State) Properties() map[amount.Property]Property { return maps.Clone(s.
 
 // Crowdsales are the open ones, by issuer.
 func (s *State) Crowdsales() map[string]Crowdsale { return maps.Clone(s.sales) }
+
+// Crowdsale is the open one of an issuer; nil: none.
+func (s *State) Crowdsale(issuer string) *Crowdsale {
+	if sale, ok := s.sales[issuer]; ok {
+		return &sale
+	}
+	return nil
+}
 
 // Frozen says whether an address cannot send its units.
 func (s *State) Frozen(address string, property amount.Property) bool {

@@ -471,18 +471,18 @@ func TestUnitsAreConservedAndReorgsTakeAllBack(t *testing.T) {
 				}
 			}
 		}
-		end := snapshot(w.State)
+		if s, end := snapshot(LoadState(w.params, w.Snapshot())), snapshot(w.State); s != end {
+			rt.Fatalf("loaded:\n%s, it was\n%s", s, end)
+		}
 		for i := len(w.blocks) - 1; i >= 0; i-- {
-			w.Undo(w.blocks[i])
+			c, err := DecodeChanges(w.blocks[i].Encode())
+			if err != nil {
+				rt.Fatal(err)
+			}
+			w.Undo(c)
 			if s := snapshot(w.State); s != states[i] {
 				rt.Fatalf("undone to\n%s, it was\n%s", s, states[i])
 			}
-		}
-		for _, b := range w.blocks {
-			w.Redo(b)
-		}
-		if s := snapshot(w.State); s != end {
-			rt.Fatalf("done again:\n%s, it was\n%s", s, end)
 		}
 	})
 }

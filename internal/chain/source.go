@@ -31,6 +31,11 @@ var (
 	// ErrUnknownBlock means that a source knows a block neither in the best chain
 	// nor beside it.
 	ErrUnknownBlock = errors.New("unknown block")
+	// ErrLight means that a source gives only what concerns the scripts that it was
+	// told to watch.
+	ErrLight = errors.New("a light client sees only its own transactions, not those of others: read the chain from a bitcoind")
+	// ErrNotTold means that a server does not say what a block's transactions spend.
+	ErrNotTold = errors.New("the server does not tell what the transactions of a block spend: it has to be bitcoind 23 or later, and to have the block since it checked it")
 )
 
 // MinFeePerKw is the lowest feerate that nodes relay, in satoshi for 1000 units of
@@ -117,7 +122,14 @@ type Source interface {
 	// Output is the unspent output that a short_channel_id names. Error:
 	// [ErrNoOutput].
 	Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error)
+	// Spent are the scripts of all outputs that the transactions of a block of the
+	// best chain spend, those of the same block too. Errors: [ErrLight] of a light
+	// source, for any block; [ErrUnknownBlock], [ErrNotTold].
+	Spent(ctx context.Context, at BlockRef) (Scripts, error)
 }
+
+// Scripts are the scripts of outputs.
+type Scripts map[btcwire.OutPoint][]byte
 
 // Reader is what [Walk] needs of a source that can be asked for any block.
 type Reader interface {

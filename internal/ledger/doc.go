@@ -4,7 +4,7 @@
 // Its loop is that of every reader of a chain:
 //
 //	err := source.Follow(ctx, ledger.Seen(), func(e chain.Event) error {
-//		outcome, err := ledger.Apply(ctx, e, prevouts)
+//		outcome, err := ledger.Apply(ctx, e, source, store)
 //		if err != nil {
 //			return err
 //		}
@@ -16,13 +16,13 @@
 // light client, which sees only its own, cannot know a balance.
 //
 // A block is applied whole or not at all: what its transactions spend is asked for before
-// any of them is executed. What it did is one [BlockRow], kept for ever, so that a reorg of
-// any depth is undone, one block after the other; a block that did nothing is no row.
-// [Load] gives from the rows the ledger that wrote them.
+// any of them is executed. What it did is one transaction of the disk: the state after it,
+// its entries, and a [BlockRow], kept for ever, from which a reorg of any depth is undone,
+// one block after the other. A block that did nothing is no row; how far such blocks went
+// is written now and then ([Ledger.Mark]). [Load] gives from the rows the ledger that
+// wrote them. An error of the disk means that the ledger in memory is ahead of it: throw
+// it away and load another.
 //
 // Rules that are not executed taint (see package asset); [Ledger.Hash] is then not the hash
 // that Omni Core has.
-//
-// The store has no tables for these rows yet, and nothing but tests uses this room: it
-// works in memory.
 package ledger

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -15,90 +13,66 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
-// ErrOrder means that a block does not follow the last one, or was not the last one.
-var ErrOrder = errors.New("the block is not the next one")
+// Errors.
+var (
+	// ErrOrder means that a block does not follow the last one, or was not the last one.
+	ErrOrder = errors.New("the block is not the next one")
+	// ErrNotOmni means that a transaction does not concern the Omni Layer at all.
+	ErrNotOmni = errors.New("it is no transaction of the Omni Layer")
+)
 
-// Prevouts knows the outputs that transactions spend.
+// Prevouts knows what the transactions of a block spend, as [chain.Source] does.
 type Prevouts interface {
-	// Script is the script of an output of a transaction in a block that was given.
-	Script(ctx context.Context, output btcwire.OutPoint) ([]byte, error)
+	Spent(ctx context.Context, at chain.BlockRef) (chain.Scripts, error)
 }
 
-// Entry is one of Omni's transactions, or the end of crowdsales whose time was over when
-// the block came.
-type Entry struct {
-	Height uint32
-	Index  uint32         // in its block
-	TxID   chainhash.Hash // zero for the end of crowdsales
-
-	Type              uint16
-	Sender, Reference string
-	Property          amount.Property // that it made, or names
-	Units             amount.Units
-	Err               error  // why it did nothing; nil when it was valid
-	Alarm             string // what the operator must know; empty for nothing
-	Moves             []asset.BalanceChange
+// Blocks gives what a block did, as it was written: false for one that did nothing.
+type Blocks interface {
+	AssetBlock(ctx context.Context, height uint32) (BlockRow, bool, error)
 }
 
-// BlockRow is what a block did. Key: Ref's height.
-type BlockRow struct {
-	Ref     chain.BlockRef
-	Entries []Entry
-	Changes asset.Changes
-}
-
-// Table implements [durable.Row].
-func (BlockRow) Table() string { return "asset_blocks" }
-
-// GoneRow deletes the [BlockRow] of a height.
-type GoneRow struct{ Height uint32 }
-
-// Table implements [durable.Row].
-func (GoneRow) Table() string { return "asset_blocks" }
-
-// SeenRow is the last block that was applied. There is one.
-type SeenRow struct{ chain.BlockRef }
-
-// Table implements [durable.Row].
-func (SeenRow) Table() string { return "asset_seen" }
-
-// Ledger is the state after a block, with its history. It has one user at a time.
+// Ledger is the state after a block. It has one user at a time.
 type Ledger struct {
 	params *asset.Params
 	state  *asset.State
 	seen   chain.BlockRef
-	blocks []BlockRow // that did something, by rising height
+	marked chain.BlockRef // as the rows have it
 }
 
 // New is the ledger of a chain on which nothing happened up to a block: start before the
 // first transaction of Omni's, or before the first one that counts.
-func New(params *asset.Params, start chain.BlockRef) *Ledger {
-	return &Ledger{params: params, state: asset.NewState(params), seen: start}
+func New(params *asset.Params, start chain.BlockRef) durable.Pending[*Ledger] {
+	l := &Ledger{params: params, state: asset.NewState(params), seen: start, marked: start}
+	var rows []durable.Row
+	all := l.state.Snapshot()
+	for _, p := range all.Properties {
+		rows = append(rows, PropertyRow{ID: p.ID, Property: &p})
+	}
+	for _, b := range all.Balances {
+		rows = append(rows, BalanceRow{b})
+	}
+	return durable.Hold(l, append(rows, SeenRow{start})...)
 }
 
-// Load is the ledger that wrote these rows, blocks by rising height.
-func Load(params *asset.Params, seen SeenRow, blocks []BlockRow) *Ledger {
-	l := New(params, seen.BlockRef)
-	for _, b := range blocks {
-		l.state.Redo(b.Changes)
-	}
-	l.blocks = slices.Clone(blocks)
-	return l
+// Load is the ledger that wrote these rows.
+func Load(params *asset.Params, rows Rows) *Ledger {
+	return &Ledger{params: params, state: asset.LoadState(params, rows.Snapshot), seen: rows.Seen, marked: rows.Seen}
 }
 
 // Seen is the last block that was applied: where to follow the chain from.
 func (l *Ledger) Seen() chain.BlockRef { return l.seen }
 
-// Apply connects or disconnects a block. The value is what is new in a connected one.
-// Errors: [ErrOrder], and those of prevouts; then nothing was applied.
-func (l *Ledger) Apply(ctx context.Context, e chain.Event, prevouts Prevouts) (durable.Pending[[]Entry], error) {
+// Apply connects or disconnects a block. The value is what is new in a connected one. A
+// block that did nothing has no rows: see [Ledger.Mark]. Errors: [ErrOrder], and those of
+// prevouts and blocks; then nothing was applied.
+func (l *Ledger) Apply(ctx context.Context, e chain.Event, prevouts Prevouts, blocks Blocks) (durable.Pending[[]Entry], error) {
 	var none durable.Pending[[]Entry]
 	switch e := e.(type) {
 	case chain.Connected:
 		if e.Height != l.seen.Height+1 || e.Prev != l.seen.Hash {
 			return none, fmt.Errorf("%w: %d %v after %d %v", ErrOrder, e.Height, e.Hash, l.seen.Height, l.seen.Hash)
 		}
-		txs, err := l.read(ctx, e.Txs, prevouts)
+		txs, err := l.read(ctx, e.Block, prevouts)
 		if err != nil {
 			return none, err
 		}
@@ -107,9 +81,30 @@ func (l *Ledger) Apply(ctx context.Context, e chain.Event, prevouts Prevouts) (d
 		if e.BlockRef != l.seen {
 			return none, fmt.Errorf("%w: %d %v leaves, the last one is %d %v", ErrOrder, e.Height, e.Hash, l.seen.Height, l.seen.Hash)
 		}
-		return l.disconnect(e), nil
+		did, ok, err := blocks.AssetBlock(ctx, e.Height)
+		if err != nil {
+			return none, err
+		}
+		if ok && did.Ref != e.BlockRef {
+			return none, fmt.Errorf("%w: %d %v leaves, %v was applied", ErrOrder, e.Height, e.Hash, did.Ref.Hash)
+		}
+		return l.disconnect(e, did, ok), nil
 	}
 	return none, fmt.Errorf("%w: %T", ErrOrder, e)
+}
+
+// Mark writes how far the ledger has come, where blocks that did nothing came last. What
+// is not marked is read again after a restart, to the same end.
+func (l *Ledger) Mark() durable.Pending[struct{}] {
+	if l.marked == l.seen {
+		return durable.Hold(struct{}{})
+	}
+	return durable.Hold(struct{}{}, l.mark())
+}
+
+func (l *Ledger) mark() SeenRow {
+	l.marked = l.seen
+	return SeenRow{l.seen}
 }
 
 // spending is a transaction with the script that its first input spends.
@@ -118,41 +113,35 @@ type spending struct {
 	script []byte
 }
 
-// read finds Omni's transactions in a block and what they spend, which may be an output of
-// the same block.
-func (l *Ledger) read(ctx context.Context, txs []chain.Tx, prevouts Prevouts) ([]spending, error) {
+// read finds Omni's transactions in a block and what they spend.
+func (l *Ledger) read(ctx context.Context, b chain.Block, prevouts Prevouts) ([]spending, error) {
 	var out []spending
-	for _, tx := range txs {
-		if !l.params.Marked(tx.MsgTx) || tx.TxIn[0].PreviousOutPoint.Index == btcwire.MaxPrevOutIndex { // a coinbase
+	var spent chain.Scripts
+	for _, tx := range b.Txs {
+		op := tx.TxIn[0].PreviousOutPoint
+		if op.Index == btcwire.MaxPrevOutIndex || !l.params.Marked(tx.MsgTx) { // a coinbase
 			continue
 		}
-		op := tx.TxIn[0].PreviousOutPoint
-		script, ok := within(txs, op)
-		if !ok {
+		if spent == nil {
 			var err error
-			if script, err = prevouts.Script(ctx, op); err != nil {
-				return nil, fmt.Errorf("what transaction %v spends: %w", tx.TxHash(), err)
+			if spent, err = prevouts.Spent(ctx, b.BlockRef); err != nil {
+				return nil, fmt.Errorf("what the transactions of block %d spend: %w", b.Height, err)
 			}
+		}
+		script, ok := spent[op]
+		if !ok {
+			return nil, fmt.Errorf("%w: of %v in block %d", chain.ErrNotTold, tx.TxHash(), b.Height)
 		}
 		out = append(out, spending{tx, script})
 	}
 	return out, nil
 }
 
-func within(txs []chain.Tx, op btcwire.OutPoint) ([]byte, bool) {
-	for _, tx := range txs {
-		if int(op.Index) < len(tx.TxOut) && tx.TxHash() == op.Hash {
-			return tx.TxOut[op.Index].PkScript, true
-		}
-	}
-	return nil, false
-}
-
 func (l *Ledger) connect(b chain.Block, txs []spending) durable.Pending[[]Entry] {
-	row := BlockRow{Ref: b.BlockRef}
+	var entries []Entry
 	l.state.Begin(b.Height, b.Time.Unix())
 	if moves := l.state.End().Balances; len(moves) > 0 {
-		row.Entries = append(row.Entries, Entry{Height: b.Height, Moves: moves})
+		entries = append(entries, Entry{Height: b.Height, Moves: moves})
 	}
 	for _, tx := range txs {
 		before := len(l.state.End().Balances)
@@ -160,30 +149,84 @@ func (l *Ledger) connect(b chain.Block, txs []spending) durable.Pending[[]Entry]
 		if !ok {
 			continue
 		}
-		row.Entries = append(row.Entries, Entry{
+		e := Entry{
 			Height: b.Height, Index: tx.Index, TxID: tx.TxHash(),
 			Type: out.Type, Sender: out.Sender, Reference: out.Reference, Property: out.Property, Units: out.Units,
-			Err: out.Err, Alarm: out.Alarm, Moves: l.state.End().Balances[before:],
-		})
+			Alarm: out.Alarm, Moves: l.state.End().Balances[before:],
+		}
+		if out.Err != nil {
+			e.Failure = out.Err.Error()
+		}
+		entries = append(entries, e)
 	}
-	row.Changes = l.state.End()
+	did := l.state.End()
 	l.seen = b.BlockRef
-	if len(row.Entries) == 0 && row.Changes.Empty() {
-		return durable.Hold[[]Entry](nil, SeenRow{l.seen})
+	if len(entries) == 0 && did.Empty() {
+		return durable.Hold[[]Entry](nil)
 	}
-	l.blocks = append(l.blocks, row)
-	return durable.Hold(row.Entries, row, SeenRow{l.seen})
+	rows := []durable.Row{BlockRow{Ref: b.BlockRef, Changes: did}}
+	for _, e := range entries {
+		rows = append(rows, e)
+	}
+	return durable.Hold(entries, append(append(rows, l.stateRows(did)...), l.mark())...)
 }
 
-func (l *Ledger) disconnect(e chain.Disconnected) durable.Pending[[]Entry] {
+func (l *Ledger) disconnect(e chain.Disconnected, did BlockRow, ok bool) durable.Pending[[]Entry] {
 	l.seen = e.Parent()
-	last := len(l.blocks) - 1
-	if last < 0 || l.blocks[last].Ref != e.BlockRef {
-		return durable.Hold[[]Entry](nil, SeenRow{l.seen})
+	if !ok {
+		return durable.Hold[[]Entry](nil)
 	}
-	l.state.Undo(l.blocks[last].Changes)
-	l.blocks = l.blocks[:last:last]
-	return durable.Hold[[]Entry](nil, GoneRow{e.Height}, SeenRow{l.seen})
+	l.state.Undo(did.Changes)
+	rows := append([]durable.Row{GoneRow{e.Height}}, l.stateRows(did.Changes)...)
+	return durable.Hold[[]Entry](nil, append(rows, l.mark())...)
+}
+
+// stateRows are what changes touched, each once, as it is now.
+func (l *Ledger) stateRows(c asset.Changes) (rows []durable.Row) {
+	done := map[any]bool{}
+	once := func(what any, row func() durable.Row) {
+		if !done[what] {
+			done[what] = true
+			rows = append(rows, row())
+		}
+	}
+	type frozen asset.Key
+	for _, b := range c.Balances {
+		once(b.Key, func() durable.Row {
+			return BalanceRow{asset.Balance{Key: b.Key, Units: l.state.Balance(b.Address, b.Property)}}
+		})
+	}
+	for _, p := range c.Properties {
+		once(p.After.ID, func() durable.Row {
+			if now, ok := l.state.Property(p.After.ID); ok {
+				return PropertyRow{p.After.ID, &now}
+			}
+			return PropertyRow{p.After.ID, nil}
+		})
+	}
+	for _, s := range c.Sales {
+		once(s.Issuer, func() durable.Row { return SaleRow{s.Issuer, l.state.Crowdsale(s.Issuer)} })
+	}
+	for _, f := range c.Frozen {
+		once(frozen(f.Key), func() durable.Row { return FrozenRow{f.Key, l.state.Frozen(f.Address, f.Property)} })
+	}
+	return rows
+}
+
+// Try says what would become of transactions in the next block, in their order, with the
+// scripts that their first inputs spend. Nothing is changed. Those that are none of Omni's
+// have an outcome with [ErrNotOmni].
+func (l *Ledger) Try(txs []*btcwire.MsgTx, spent [][]byte) []asset.Outcome {
+	out := make([]asset.Outcome, len(txs))
+	l.state.Begin(l.seen.Height+1, 0)
+	for i, tx := range txs {
+		var ok bool
+		if out[i], ok = l.state.Execute(tx, spent[i]); !ok {
+			out[i].Err = ErrNotOmni
+		}
+	}
+	l.state.Undo(l.state.End())
+	return out
 }
 
 // Balance is what an address has of a property.
@@ -197,31 +240,4 @@ func (l *Ledger) Property(id amount.Property) (asset.Property, bool) { return l.
 // Frozen says whether an address cannot send its units.
 func (l *Ledger) Frozen(address string, property amount.Property) bool {
 	return l.state.Frozen(address, property)
-}
-
-// Transaction is the entry of a transaction, and how many blocks deep it is: 1 in the last
-// one. It is false for what is in no block, or none of Omni's.
-func (l *Ledger) Transaction(id chainhash.Hash) (e Entry, depth uint32, ok bool) {
-	for _, b := range slices.Backward(l.blocks) {
-		for _, e := range b.Entries {
-			if e.TxID == id {
-				return e, l.seen.Height - e.Height + 1, true
-			}
-		}
-	}
-	return Entry{}, 0, false
-}
-
-// History are the entries that changed what an address has of a property, oldest first.
-func (l *Ledger) History(address string, property amount.Property) []Entry {
-	var out []Entry
-	key := asset.Key{Address: address, Property: property}
-	for _, b := range l.blocks {
-		for _, e := range b.Entries {
-			if slices.ContainsFunc(e.Moves, func(m asset.BalanceChange) bool { return m.Key == key }) {
-				out = append(out, e)
-			}
-		}
-	}
-	return out
 }

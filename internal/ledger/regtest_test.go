@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/btcsuite/btcd/address/v2"
@@ -24,7 +23,7 @@ type live struct {
 	*testing.T
 	chain  *regtest.Chain
 	ledger *Ledger
-	known  map[btcwire.OutPoint][]byte // scripts of all blocks
+	disk   disk
 }
 
 func begin(t *testing.T, blocks int) *live {
@@ -37,7 +36,7 @@ func begin(t *testing.T, blocks int) *live {
 			t.Error(err)
 		}
 	})
-	l := &live{T: t, chain: c, known: map[btcwire.OutPoint][]byte{}}
+	l := &live{T: t, chain: c, disk: newDisk()}
 	if _, err := c.Mine(blocks, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -45,18 +44,11 @@ func begin(t *testing.T, blocks int) *live {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.ledger = New(asset.Regtest(), at)
+	if l.ledger, err = New(asset.Regtest(), at).Commit(t.Context(), &l.disk); err != nil {
+		t.Fatal(err)
+	}
 	l.follow()
 	return l
-}
-
-// Script implements [Prevouts].
-func (l *live) Script(_ context.Context, op btcwire.OutPoint) ([]byte, error) {
-	s, ok := l.known[op]
-	if !ok {
-		return nil, fmt.Errorf("nobody knows %v", op)
-	}
-	return s, nil
 }
 
 // follow reads to the end of the chain.
@@ -73,15 +65,12 @@ func (l *live) follow() {
 	}
 	done := errors.New("the end")
 	if err := l.chain.Follow(ctx, l.ledger.Seen(), func(e chain.Event) error {
-		if _, err := l.ledger.Apply(ctx, e, l); err != nil {
+		outcome, err := l.ledger.Apply(ctx, e, l.chain, &l.disk)
+		if err != nil {
 			return err
 		}
-		if b, ok := e.(chain.Connected); ok {
-			for _, tx := range b.Txs {
-				for i, out := range tx.TxOut {
-					l.known[btcwire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}] = out.PkScript
-				}
-			}
+		if _, err := outcome.Commit(ctx, &l.disk); err != nil {
+			return err
 		}
 		if l.ledger.Seen() == tip {
 			return done

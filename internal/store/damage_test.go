@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/ledger"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -86,6 +88,8 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 		pay.PaymentResultRow{PaymentHash: hash, Status: pay.Complete}, pay.AttemptResultRow{ID: 1, Status: pay.Complete, Failure: &pay.Failure{}},
 		pay.AttemptRow{ID: 2, PaymentHash: hash, Group: 1, Hops: []pay.Hop{{}}},
 		keys.SignerRow{KeyIndex: 1}, wallet.CoinRow{Script: []byte{1}}, wallet.TxRow{Raw: []byte{1}},
+		ledger.SeenRow{}, ledger.BlockRow{}, ledger.Entry{Moves: []asset.BalanceChange{{}}}, ledger.PropertyRow{ID: 1, Property: &asset.Property{}},
+		ledger.SaleRow{Issuer: "a", Sale: &asset.Crowdsale{}},
 		graph.NodeRow{Node: wire.NodeID{2}, Raw: []byte{1}}, PeerRow{ID: wire.NodeID{2}, Address: "a:1"},
 	}
 	whole := t.TempDir()
@@ -101,6 +105,8 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 	payment := func(s *Store) error { _, _, err := s.PaymentByHash(t.Context(), hash); return err }
 	attempts := func(s *Store) error { _, err := s.Attempts(t.Context(), 1, 10); return err }
 	coins := func(s *Store) error { _, err := s.Wallet(t.Context()); return err }
+	tokens := func(s *Store) error { _, _, err := s.Ledger(t.Context()); return err }
+	block := func(s *Store) error { _, _, err := s.AssetBlock(t.Context(), 0); return err }
 	for damage, read := range map[string]func(s *Store) error{
 		"UPDATE channels SET peer = x'00'":                  channels,
 		"UPDATE channels SET local_keys = x'00'":            channels,
@@ -132,6 +138,12 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 		"UPDATE wallet_coins SET txid = x'00'":              coins,
 		"UPDATE wallet_coins SET spent_by = x'00'":          coins,
 		"UPDATE wallet_txs SET txid = x'00'":                coins,
+		"UPDATE asset_seen SET hash = x'00'":                tokens,
+		"UPDATE asset_properties SET property = x'00'":      tokens,
+		"UPDATE asset_sales SET sale = x'00'":               tokens,
+		"UPDATE asset_blocks SET hash = x'00'":              block,
+		"UPDATE asset_blocks SET changes = x'00'":           block,
+		"UPDATE asset_entries SET txid = x'00'":             func(s *Store) error { _, err := s.AssetHistory(t.Context(), "", 0, 0, 10); return err },
 		"UPDATE nodes SET id = x'00'":                       func(s *Store) error { _, err := s.Gossip(t.Context()); return err },
 		"UPDATE peers SET id = x'00'":                       func(s *Store) error { _, err := s.Peers(t.Context()); return err },
 		"UPDATE signers SET signed_hash = x'00'":            func(s *Store) error { _, _, err := s.Signer(t.Context(), 1); return err },

@@ -20,7 +20,7 @@ type writing struct {
 
 // row writes one row with the statement of its type.
 func (w *writing) row(r durable.Row) error {
-	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow, w.onchainRow, w.forwardRow, w.dataRow, w.storageRow, w.runeRow, w.requestRow, w.webhookRow} {
+	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow, w.onchainRow, w.forwardRow, w.dataRow, w.storageRow, w.runeRow, w.requestRow, w.webhookRow, w.ledgerRow} {
 		if mine, err := room(r); mine {
 			return err
 		}

@@ -107,7 +107,7 @@ const (
 	callTimeout = 30 * time.Second
 	waitTimeout = 20 * time.Second
 	pollEvery   = time.Second
-	maxReply    = 32 << 20 // bytes
+	maxReply    = 64 << 20 // bytes: a full block with what it spends takes up to 40 MiB
 )
 
 var errUnauthorised = errors.New("user, password or cookie is wrong")
@@ -169,6 +169,12 @@ func (s *Source) post(ctx context.Context, result any, method string, params []a
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	return nil
+}
+
+// Call asks the server once for what a chain source does not, such as the commands of Omni
+// Core. Error: an [*Error] of the server's, or that of the way there.
+func (s *Source) Call(ctx context.Context, result any, method string, params ...any) error {
+	return s.call(ctx, result, method, params...)
 }
 
 // patient asks until the server answers. Only what the server says itself, and the

@@ -420,3 +420,29 @@ func TestAPrunedBlockThatLeavesTheBestChainIsNotWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// An older server, or one that has got the block again after it was pruned, does not tell
+// what is spent: that is an error, never a transaction without a sender.
+func TestAServerThatDoesNotTellWhatIsSpentIsAnError(t *testing.T) {
+	ins := []any{
+		map[string]any{"coinbase": "00"},
+		map[string]any{"txid": strings.Repeat("11", 32), "vout": 1},
+	}
+	f := &fake{answer: func(method string, params []json.RawMessage) (any, error) {
+		if method != "getblock" || string(params[1]) != "3" {
+			t.Errorf("asked for %s %s", method, params)
+		}
+		return map[string]any{"tx": []any{map[string]any{"vin": ins[:1]}, map[string]any{"vin": ins}}}, nil
+	}}
+	s, _ := source(t, f, bitcoind.Config{})
+	if got, err := s.Spent(t.Context(), chain.BlockRef{Height: 7}); !errors.Is(err, chain.ErrNotTold) {
+		t.Errorf("%v: %v", got, err)
+	}
+	ins[1] = map[string]any{
+		"txid": strings.Repeat("11", 32), "vout": 1, "prevout": map[string]any{"scriptPubKey": map[string]any{"hex": "0014"}},
+	}
+	got, err := s.Spent(t.Context(), chain.BlockRef{Height: 7})
+	if at := (btcwire.OutPoint{Hash: [32]byte(bytes.Repeat([]byte{0x11}, 32)), Index: 1}); err != nil || len(got) != 1 || !bytes.Equal(got[at], []byte{0, 0x14}) {
+		t.Errorf("%v: %v", got, err)
+	}
+}

@@ -13,6 +13,7 @@
 package chaintest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -67,6 +68,7 @@ func Run(t *testing.T, make func(t *testing.T) *Bench) {
 		{"ATransactionThatCannotBeIsRejected", rejected},
 		{"APackageIsBroadcast", packages},
 		{"AnOutputIsFoundUntilItIsSpent", outputs},
+		{"WhatABlockSpendsIsTold", spent},
 		{"FeesAreNeverBelowTheRelayFee", fees},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -507,6 +509,46 @@ func outputs(b *bench) {
 	} {
 		if _, _, err := b.s.Output(b.Context(), bad); !errors.Is(err, chain.ErrNoOutput) {
 			b.Errorf("an id %s gave %v", name, err)
+		}
+	}
+}
+
+func spent(b *bench) {
+	b.mine(105)
+	tx := b.pay(script.P2WSH(anyone))
+	b.mine(1)
+	at := b.tip()
+	parent := spend(tx, 1000, script.P2WSH(anyone))
+	child := spend(parent, 1000, script.P2WPKH(wire.Point{2, 1})) // in the same block
+	for _, tx := range []*btcwire.MsgTx{parent, child} {
+		if err := b.Chain.Broadcast(b.Context(), tx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.mine(1)
+	b.follow(at)
+	if b.Light {
+		if _, err := b.s.Spent(b.Context(), b.tip()); !errors.Is(err, chain.ErrLight) {
+			b.Errorf("a light client says what others spend: %v", err)
+		}
+		return
+	}
+	got, err := b.s.Spent(b.Context(), b.tip())
+	if err != nil || len(got) != 2 {
+		b.Fatalf("%d outputs are spent: %v", len(got), err)
+	}
+	for _, in := range []*btcwire.TxIn{parent.TxIn[0], child.TxIn[0]} {
+		if !bytes.Equal(got[in.PreviousOutPoint], script.P2WSH(anyone)) {
+			b.Errorf("%v has the script %x", in.PreviousOutPoint, got[in.PreviousOutPoint])
+		}
+	}
+	for _, quiet := range []uint32{0, 1} {
+		ref, err := b.s.At(b.Context(), quiet)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, err := b.s.Spent(b.Context(), ref); err != nil || len(got) != 0 {
+			b.Errorf("block %d spends %d outputs: %v", quiet, len(got), err)
 		}
 	}
 }

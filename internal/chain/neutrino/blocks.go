@@ -201,3 +201,8 @@ func (s *Source) spends(ctx context.Context, height uint32, op btcwire.OutPoint,
 	}
 	return false, nil
 }
+
+// Spent implements [chain.Source]: nobody tells a light client what others spend.
+func (s *Source) Spent(context.Context, chain.BlockRef) (chain.Scripts, error) {
+	return nil, chain.ErrLight
+}

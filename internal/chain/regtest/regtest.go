@@ -431,6 +431,31 @@ func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.
 	return btcwire.NewTxOut(e.Amount(), e.PkScript()), op, nil
 }
 
+// Spent implements [chain.Source].
+func (c *Chain) Spent(_ context.Context, at chain.BlockRef) (chain.Scripts, error) {
+	b, err := c.blocks.BlockByHash(&at.Hash)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s", chain.ErrUnknownBlock, at.Hash)
+	}
+	out := chain.Scripts{}
+	if len(b.Transactions()) == 1 {
+		return out, nil
+	}
+	journal, err := c.blocks.FetchSpendJournal(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", chain.ErrUnknownBlock, at.Hash, err) // disconnected meanwhile
+	}
+	for _, tx := range b.Transactions()[1:] {
+		for _, in := range tx.MsgTx().TxIn {
+			if len(journal) == 0 {
+				return nil, fmt.Errorf("%w %s: its journal ends early", chain.ErrUnknownBlock, at.Hash)
+			}
+			out[in.PreviousOutPoint], journal = journal[0].PkScript, journal[1:]
+		}
+	}
+	return out, nil
+}
+
 // unspent finds an unspent output of a block; nil: there is none. It locks: btcd's
 // cache of outputs is written to by those who read it.
 func (c *Chain) unspent(op btcwire.OutPoint) *blockchain.UtxoEntry {

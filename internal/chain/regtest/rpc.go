@@ -279,7 +279,7 @@ func (c *Chain) describe(hash chainhash.Hash, h *btcwire.BlockHeader) map[string
 	return out
 }
 
-func (c *Chain) rpcBlock(_ context.Context, a arguments) (any, error) {
+func (c *Chain) rpcBlock(ctx context.Context, a arguments) (any, error) {
 	hash, err := a.hash()
 	if err != nil {
 		return nil, err
@@ -297,6 +297,12 @@ func (c *Chain) rpcBlock(_ context.Context, a arguments) (any, error) {
 		return hex.EncodeToString(raw), err
 	}
 	out := c.describe(hash, &b.MsgBlock().Header)
+	spent := chain.Scripts{}
+	if verbosity > 2 {
+		if spent, err = c.Spent(ctx, chain.BlockRef{Hash: hash}); err != nil {
+			return nil, rpcError(codeNotFound, "Block not found")
+		}
+	}
 	var txs []any
 	for _, tx := range b.MsgBlock().Transactions {
 		if verbosity == 1 {
@@ -307,10 +313,27 @@ func (c *Chain) rpcBlock(_ context.Context, a arguments) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		txs = append(txs, map[string]any{"txid": tx.TxHash().String(), "hex": raw})
+		var ins []any
+		for _, in := range tx.TxIn {
+			ins = append(ins, describeInput(in, spent))
+		}
+		txs = append(txs, map[string]any{"txid": tx.TxHash().String(), "hex": raw, "vin": ins})
 	}
 	out["tx"], out["nTx"] = txs, len(txs)
 	return out, nil
+}
+
+// describeInput is an input, with the output that it spends where that is known.
+func describeInput(in *btcwire.TxIn, spent chain.Scripts) map[string]any {
+	at := in.PreviousOutPoint
+	if at.Index == btcwire.MaxPrevOutIndex {
+		return map[string]any{"coinbase": hex.EncodeToString(in.SignatureScript), "sequence": in.Sequence}
+	}
+	out := map[string]any{"txid": at.Hash.String(), "vout": at.Index, "sequence": in.Sequence}
+	if script, ok := spent[at]; ok {
+		out["prevout"] = map[string]any{"scriptPubKey": map[string]any{"hex": hex.EncodeToString(script)}}
+	}
+	return out
 }
 
 func encode(tx *btcwire.MsgTx) (string, error) {

@@ -14,6 +14,62 @@ type Announcement struct {
 	Raw         []byte
 }
 
+type AssetBalance struct {
+	Address  string
+	Property int64
+	Units    int64
+}
+
+type AssetBlock struct {
+	Height  int64
+	Hash    []byte
+	Changes []byte
+}
+
+type AssetEntry struct {
+	Height    int64
+	Idx       int64
+	Txid      []byte
+	Type      int64
+	Sender    string
+	Reference string
+	Property  int64
+	Units     int64
+	Failure   string
+	Alarm     string
+}
+
+type AssetFrozen struct {
+	Address  string
+	Property int64
+}
+
+type AssetMove struct {
+	Address  string
+	Height   int64
+	Idx      int64
+	N        int64
+	Property int64
+	Before   int64
+	After    int64
+}
+
+type AssetProperty struct {
+	ID       int64
+	Property []byte
+}
+
+type AssetSale struct {
+	Issuer string
+	Sale   []byte
+}
+
+type AssetSeen struct {
+	ID     int64
+	Height int64
+	Hash   []byte
+}
+
 type Attempt struct {
 	ID           int64
 	PaymentHash  []byte
