@@ -12,6 +12,7 @@
 //	m/1017'/c'/5'/0/i       channel i: SHA256 of this key is the seed of its
 //	                        per-commitment secrets
 //	m/1017'/c'/7'/0/0       SHA256 of this key encrypts the static backup
+//	m/49'/c'/0'/b/i         wallet: P2WPKH in P2SH (BIP 49), for tokens
 //	m/84'/c'/0'/b/i         wallet: P2WPKH (BIP 84), b is 1 for change
 //	m/86'/c'/0'/b/i         wallet: P2TR (BIP 86)
 //

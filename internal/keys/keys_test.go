@@ -209,7 +209,7 @@ func TestNoTwoKeysAreTheSame(t *testing.T) {
 		p := c.Basepoints()
 		add(p.Funding, p.Revocation, p.Payment, p.DelayedPayment, p.HTLC, c.PerCommitmentPoint(0), c.PerCommitmentPoint(1))
 		for branch := range uint32(2) {
-			add(walletKey(t, r, 84, branch, i), walletKey(t, r, 86, branch, i))
+			add(walletKey(t, r, 49, branch, i), walletKey(t, r, 84, branch, i), walletKey(t, r, 86, branch, i))
 		}
 	}
 	if _, err := r.WalletKey(44, 0, 0); err == nil {
@@ -233,7 +233,7 @@ func TestRingServesManyAtOnce(t *testing.T) {
 	for i := range uint32(8) {
 		all.Go(func() {
 			<-start
-			for _, purpose := range []uint32{84, 86} {
+			for _, purpose := range []uint32{49, 84, 86} {
 				if _, err := r.WalletKey(purpose, 0, i); err != nil {
 					t.Error(err)
 				}

@@ -16,6 +16,7 @@ import (
 // Ring derives every key of a node. It is safe for concurrent use.
 type Ring struct {
 	lightning *hdkeychain.ExtendedKey // m/1017'/c'
+	nested    *hdkeychain.ExtendedKey // m/49'/c'/0'
 	p2wpkh    *hdkeychain.ExtendedKey // m/84'/c'/0'
 	p2tr      *hdkeychain.ExtendedKey // m/86'/c'/0'
 	node      *NodeKey
@@ -44,6 +45,9 @@ func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
 	r := &Ring{}
 	coin := hard + network.HDCoinType
 	if r.lightning, err = account(root, hard+1017, coin); err != nil {
+		return nil, err
+	}
+	if r.nested, err = account(root, hard+49, coin, hard); err != nil {
 		return nil, err
 	}
 	if r.p2wpkh, err = account(root, hard+84, coin, hard); err != nil {
@@ -104,10 +108,12 @@ func (r *Ring) BackupKey() ([32]byte, error) {
 // Node is the node's key.
 func (r *Ring) Node() *NodeKey { return r.node }
 
-// WalletKey is a key of the on-chain wallet: purpose 84 is P2WPKH (BIP 84), 86 the
-// internal key of P2TR (BIP 86); branch 1 is change.
+// WalletKey is a key of the on-chain wallet: purpose 49 is P2WPKH in P2SH (BIP 49), 84
+// P2WPKH (BIP 84), 86 the internal key of P2TR (BIP 86); branch 1 is change.
 func (r *Ring) WalletKey(purpose, branch, index uint32) (*btcec.PrivateKey, error) {
 	switch purpose {
+	case 49:
+		return private(r.nested, branch, index)
 	case 84:
 		return private(r.p2wpkh, branch, index)
 	case 86:

@@ -32,6 +32,8 @@ const reservedBlocks = 72
 
 // Errors of [Wallet.Fund], beside [*InsufficientError].
 var (
+	// ErrTokens says why an [ErrNotFree] is one.
+	ErrTokens   = errors.New("its address has tokens, which a payment would leave without a coin to move them with")
 	ErrFeeRate  = fmt.Errorf("feerate must be from %d to %d satoshi per 1000 weight", MinFeePerKw, MaxFeePerKw)
 	ErrOutput   = errors.New("output is refused by the network")
 	ErrNotFree  = errors.New("coin is not the wallet's, or spent, reserved or too young")
@@ -182,8 +184,11 @@ func (w *Wallet) free(r Request) ([]*CoinRow, error) {
 	if len(r.Coins) > 0 {
 		for _, at := range r.Coins {
 			c := w.coins[at]
-			if c == nil || !w.spendable(c, r.MinConf) {
+			if c == nil || !w.named(c, r.MinConf) {
 				return nil, fmt.Errorf("%w: %v", ErrNotFree, at)
+			}
+			if w.holds(c) {
+				return nil, fmt.Errorf("%w: %v: %w", ErrNotFree, at, ErrTokens)
 			}
 			if !slices.Contains(free, c) {
 				free = append(free, c)
@@ -203,7 +208,13 @@ func (w *Wallet) free(r Request) ([]*CoinRow, error) {
 	return free, nil
 }
 
+// spendable tells whether the wallet may choose a coin by itself.
 func (w *Wallet) spendable(c *CoinRow, minConf uint32) bool {
+	return w.named(c, minConf) && !w.apart(c)
+}
+
+// named tells whether a coin is free to spend for who asks for just that one.
+func (w *Wallet) named(c *CoinRow, minConf uint32) bool {
 	s, ok := w.status(c)
 	return ok && (s == Confirmed || s == Unconfirmed) && w.confirmations(c) >= minConf
 }
@@ -326,11 +337,14 @@ var changeScript = append([]byte{txscript.OP_0, 20}, make([]byte, 20)...)
 // what is kept leave.
 func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amount, keep amount.Satoshi) (*txauthor.AuthoredTx, error) {
 	total, ins, values, scripts, _ := source{free}.take(btcutil.MaxSatoshi)
-	var taproot, v0 int
+	var taproot, v0, nested int
 	for _, s := range scripts {
-		if txscript.IsPayToTaproot(s) {
+		switch {
+		case txscript.IsPayToTaproot(s):
 			taproot++
-		} else {
+		case txscript.IsPayToScriptHash(s):
+			nested++
+		default:
 			v0++
 		}
 	}
@@ -338,7 +352,7 @@ func spendAll(free []*CoinRow, outs []*btcwire.TxOut, all int, perKb btcutil.Amo
 	if keep > 0 {
 		keep, size = max(keep, 2*changeDust), txsizes.P2WPKHPkScriptSize
 	}
-	fee := txrules.FeeForSerializeSize(perKb, txsizes.EstimateVirtualSize(0, taproot, v0, 0, outs, size))
+	fee := txrules.FeeForSerializeSize(perKb, txsizes.EstimateVirtualSize(0, taproot, v0, nested, outs, size))
 	needs := txauthor.SumOutputValues(outs) + fee + btcutil.Amount(keep) //nolint:gosec // at most all money
 	rest := btcwire.NewTxOut(int64(total-needs), outs[all].PkScript)
 	if rest.Value <= 0 || txrules.IsDustOutput(rest, txrules.DefaultRelayFeePerKb) {
@@ -405,9 +419,13 @@ func (w *Wallet) signInput(tx *btcwire.MsgTx, i int, hashes *txscript.TxSigHashe
 		return err
 	}
 	in := tx.TxIn[i]
-	if a.Kind == P2TR {
+	switch a.Kind {
+	case P2TR:
 		in.Witness, err = txscript.TaprootWitnessSignature(tx, hashes, i, int64(value), script, txscript.SigHashDefault, key)
-	} else {
+	case Token:
+		in.SignatureScript = push(nestedScript(key))
+		in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(value), nestedScript(key), txscript.SigHashAll, key, true)
+	default:
 		in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(value), script, txscript.SigHashAll, key, true)
 	}
 	if err != nil {

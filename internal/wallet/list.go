@@ -21,6 +21,7 @@ type Balance struct {
 	Immature    amount.Satoshi // coinbase outputs, too young to spend
 	Reserved    amount.Satoshi // kept for a transaction that was not published yet
 	Spent       amount.Satoshi // by a transaction of ours that no block has yet; not ours any more
+	Apart       amount.Satoshi // free else, but for tokens: see [Coin.Apart]
 }
 
 // Status says in which part of the [Balance] a coin is.
@@ -41,6 +42,9 @@ type Coin struct {
 	Status        Status
 	Address       string
 	Confirmations uint32
+	// Apart says that the wallet never chooses the coin: it is at an address for
+	// tokens, or at one that has some. Without a coin there tokens cannot be moved.
+	Apart bool
 }
 
 // status of a coin; false when it does not count: it is gone for good, or its
@@ -79,7 +83,7 @@ func (w *Wallet) list() []Coin {
 	all := make([]Coin, 0, len(w.coins))
 	for _, c := range w.coins {
 		if s, ok := w.status(c); ok {
-			all = append(all, Coin{*c, s, w.addresses[string(c.Script)].Address, w.confirmations(c)})
+			all = append(all, Coin{*c, s, w.addresses[string(c.Script)].Address, w.confirmations(c), w.apart(c)})
 		}
 	}
 	slices.SortFunc(all, func(a, b Coin) int {
@@ -99,16 +103,18 @@ func (w *Wallet) Balance() Balance {
 	defer w.mu.Unlock()
 	var b Balance
 	for _, c := range w.coins {
-		switch s, _ := w.status(c); s {
-		case Confirmed:
+		switch s, _ := w.status(c); {
+		case (s == Confirmed || s == Unconfirmed) && w.apart(c):
+			b.Apart += c.Value
+		case s == Confirmed:
 			b.Confirmed += c.Value
-		case Unconfirmed:
+		case s == Unconfirmed:
 			b.Unconfirmed += c.Value
-		case Immature:
+		case s == Immature:
 			b.Immature += c.Value
-		case Reserved:
+		case s == Reserved:
 			b.Reserved += c.Value
-		case Spent:
+		case s == Spent:
 			b.Spent += c.Value
 		}
 	}

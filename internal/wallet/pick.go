@@ -157,6 +157,8 @@ func (w *Wallet) Keep(coins []btcwire.OutPoint, blocks uint32, more bool) (durab
 		s, ok := w.status(coin)
 		if was := s == Reserved; !ok || s == Spent || was && !more {
 			return durable.Pending[[]Held]{}, fmt.Errorf("%w: %v", ErrNotFree, at)
+		} else if w.holds(coin) {
+			return durable.Pending[[]Held]{}, fmt.Errorf("%w: %v: %w", ErrNotFree, at, ErrTokens)
 		} else if ok && !c.coins[coin] {
 			c.coin(coin)
 			out = append(out, Held{OutPoint: at, Was: was, Is: true})

@@ -59,6 +59,9 @@ func (w *Wallet) SignPSBT(p *psbt.Packet, only []uint32) error {
 		if coin == nil || len(only) > 0 && !slices.Contains(only, uint32(i)) { //nolint:gosec // a transaction has fewer inputs
 			continue
 		}
+		if w.holds(coin) {
+			return fmt.Errorf("%w: %v: %w", ErrNotFree, coin.OutPoint, ErrTokens)
+		}
 		if s, _ := w.status(coin); s != Reserved {
 			return fmt.Errorf("%w: %v is not reserved", ErrNotFree, coin.OutPoint)
 		}
@@ -97,7 +100,12 @@ func (w *Wallet) signPSBTInput(tx *btcwire.MsgTx, i int, hashes *txscript.TxSigH
 		return fmt.Errorf("%w: input %d asks for a signature of another kind than of all", ErrOutput, i)
 	}
 	in.SighashType = txscript.SigHashAll
-	sig, err := txscript.RawTxInWitnessSignature(tx, hashes, i, int64(coin.Value), coin.Script, txscript.SigHashAll, key) //nolint:gosec // at most all money
+	program := coin.Script
+	if a.Kind == Token {
+		program = nestedScript(key)
+		in.RedeemScript = program
+	}
+	sig, err := txscript.RawTxInWitnessSignature(tx, hashes, i, int64(coin.Value), program, txscript.SigHashAll, key) //nolint:gosec // at most all money
 	if err != nil {
 		return fmt.Errorf("sign input %d: %w", i, err)
 	}

@@ -12,6 +12,7 @@ type Kind uint32
 
 // The kinds of address.
 const (
+	Token  Kind = 49 // BIP 49, P2WPKH in P2SH: for tokens, whose rules take it on every network
 	P2WPKH Kind = 84 // BIP 84
 	P2TR   Kind = 86 // BIP 86, spent by key
 )

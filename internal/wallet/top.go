@@ -47,6 +47,9 @@ func coinWeight(script []byte) uint64 {
 	if txscript.IsPayToTaproot(script) {
 		return 4*41 + 1 + 1 + 65
 	}
+	if txscript.IsPayToScriptHash(script) {
+		return 4*(41+23) + 1 + 1 + 73 + 1 + 33
+	}
 	return 4*41 + 1 + 1 + 73 + 1 + 33
 }
 
@@ -173,7 +176,7 @@ func (w *Wallet) feed(b *balance, had []*CoinRow) {
 // was never published: a crash came between.
 func (w *Wallet) keptFor(c *CoinRow, what string) bool {
 	s, ok := w.status(c)
-	return ok && s == Reserved && c.ReservedFor == what && c.Height != 0
+	return ok && s == Reserved && c.ReservedFor == what && c.Height != 0 && !w.apart(c)
 }
 
 // finishTop adds what was chosen to the transaction, reserves and signs.

@@ -33,6 +33,9 @@ type Config struct {
 	// Watch hears of every script of ours, the stored ones first: a chain source may
 	// need to know what to look for. Nil: nobody.
 	Watch func(scripts ...[]byte)
+	// Holds says whether the address of a script of ours has tokens: see [Coin.Apart].
+	// It must not wait. Nil: none has.
+	Holds func(script []byte) bool
 }
 
 // Wallet is the on-chain wallet. It is made by [Load].
@@ -60,7 +63,7 @@ type ownTx struct {
 }
 
 // ErrKind is a kind of address that there is not.
-var ErrKind = errors.New("no such kind of address: use P2WPKH or P2TR")
+var ErrKind = errors.New("no such kind of address: use P2WPKH, P2TR or Token")
 
 // Load makes the wallet from its rows; from none, an empty one.
 func Load(cfg Config, rows Rows) (*Wallet, error) {
@@ -122,7 +125,7 @@ func (w *Wallet) key(a AddressRow) (*btcec.PrivateKey, error) {
 }
 
 func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
-	if k != P2WPKH && k != P2TR {
+	if k != P2WPKH && k != P2TR && k != Token {
 		return AddressRow{}, ErrKind
 	}
 	a := AddressRow{Kind: k, Branch: on, Index: w.next[branch{k, on}]}
@@ -131,10 +134,13 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 		return AddressRow{}, err
 	}
 	var to address.Address
-	if k == P2TR {
+	switch k {
+	case P2TR:
 		output := txscript.ComputeTaprootKeyNoScript(key.PubKey())
 		to, err = address.NewAddressTaproot(output.SerializeCompressed()[1:], w.cfg.Network)
-	} else {
+	case Token:
+		to, err = address.NewAddressScriptHash(nestedScript(key), w.cfg.Network)
+	default:
 		to, err = address.NewAddressWitnessPubKeyHash(address.Hash160(key.PubKey().SerializeCompressed()), w.cfg.Network)
 	}
 	if err != nil {
@@ -182,6 +188,7 @@ func (w *Wallet) Extend(list []Given) (durable.Pending[struct{}], error) {
 			until[branch{k, b}] = Gap
 		}
 	}
+	until[branch{Token, Receive}] = Gap // there is no change in tokens
 	for _, g := range list {
 		b := branch{g.Kind, g.Branch}
 		if _, known := until[b]; !known || g.Next > maxAddresses {
