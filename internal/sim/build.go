@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -154,6 +155,13 @@ func (w *world) endow(rng *rand.Rand, n *node) *btcwire.MsgTx {
 		tx.AddTxOut(btcwire.NewTxOut(value, n.script))
 	}
 	return tx
+}
+
+// block mines one, unless somebody who comes back would miss a deadline by it.
+func (w *world) block() {
+	if !slices.ContainsFunc(w.nodes, func(n *node) bool { return !n.up && !n.gone && n.disk.Pressed(w.chain.Tip.Height) }) {
+		w.chain.Mine()
+	}
 }
 
 // mined lets every node take in the new tip, and those who break the rules act on it.

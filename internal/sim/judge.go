@@ -196,7 +196,7 @@ func (w *world) judgePayments() {
 		case pay.Failed:
 			// What is dust has no output, and what is not worth its claim is left there: a
 			// channel that goes on-chain takes it along.
-			if paid && w.fair() && !x.shared && int64(x.row.Amount.Msat) > w.worth()*1000 { //nolint:gosec // below 2^63
+			if paid && w.fair() && !x.shared && int64(x.row.Amount.Msat) > w.chain.Worth()*1000 { //nolint:gosec // below 2^63
 				w.fail("%s: payment %s has failed and %s was paid", x.payer, short(x.row.PaymentHash), x.payee)
 			}
 		}
@@ -256,7 +256,7 @@ func (w *world) judgeBalance(n *node) {
 func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) (lost int64) {
 	txid := tx.TxHash()
 	for i, out := range tx.TxOut {
-		if out.Value == int64(script.AnchorSize) || out.Value <= w.worth() {
+		if out.Value == int64(script.AnchorSize) || out.Value <= w.chain.Worth() {
 			continue
 		}
 		by, spent := w.chain.Spent[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] //nolint:gosec // an output's index
@@ -310,20 +310,10 @@ func (n *node) hung() (msat int64) {
 	return msat
 }
 
-// worth is the least that an output must hold to be worth a claim on the dearest day
-// of the run.
-func (w *world) worth() int64 {
-	peak := w.chain.Peak()
-	if peak < 300 {
-		return 350 + peak*5/4
-	}
-	return 350 + peak*4 // a commitment, its child and an HTLC transaction
-}
-
 // dear is what the outputs of a commitment are worth that were not worth a claim.
 func (w *world) dear(tx *btcwire.MsgTx) (msat int64) {
 	for _, out := range tx.TxOut {
-		if out.Value <= w.worth() && out.Value != int64(script.AnchorSize) {
+		if out.Value <= w.chain.Worth() && out.Value != int64(script.AnchorSize) {
 			msat += out.Value * 1000
 		}
 	}

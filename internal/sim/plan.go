@@ -113,7 +113,7 @@ func (w *world) plan() {
 	for range blocks {
 		at := time.Duration(rng.Int64N(int64(span)))
 		if w.cfg.Only == nil || w.cfg.Only[Blocks] {
-			w.schedule = append(w.schedule, action{at, "block", w.chain.Mine})
+			w.schedule = append(w.schedule, action{at, "block", w.block})
 		}
 	}
 	for range reorgs {

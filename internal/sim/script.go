@@ -49,7 +49,7 @@ func (w *world) opcode(op, i int) (what string, do func()) {
 			}
 		}
 	case op < 19:
-		return "block", w.chain.Mine
+		return "block", w.block
 	case op < 21:
 		return "reorganization", func() { w.chain.Reorganize(1 + (op-19)*5) }
 	case op == 21:

@@ -448,6 +448,15 @@ func (s *Channel) Past(number uint64) (list []channel.HTLCRow) {
 	return list
 }
 
+// Pressed tells whether an HTLC that came in is about to expire: who has fulfilled it must
+// not be away.
+func (d *Disk) Pressed(height uint32) (pressed bool) {
+	d.Live(func(h *channel.HTLCRow) {
+		pressed = pressed || h.Incoming && h.CLTVExpiry > height && h.CLTVExpiry <= height+10
+	})
+	return pressed
+}
+
 // Live visits every HTLC that is not done.
 func (d *Disk) Live(visit func(h *channel.HTLCRow)) {
 	for _, id := range d.Order {

@@ -130,6 +130,16 @@ func (c *Chain) apply(tx *btcwire.MsgTx, b *Block) {
 	}
 }
 
+// Worth is the least that an output must hold to be worth a claim on the dearest day
+// of the run.
+func (c *Chain) Worth() int64 {
+	peak := c.Peak()
+	if peak < 300 {
+		return 350 + peak*5/4
+	}
+	return 350 + peak*4 // a commitment, its child and an HTLC transaction
+}
+
 // Spends are the transactions of the chain that ends in a block.
 func (b *Block) Spends() (rows []enforce.SpendRow) {
 	for ; b != nil; b = b.Parent {
