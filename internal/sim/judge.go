@@ -234,7 +234,7 @@ func (w *world) judgeBalance(n *node) {
 		if me.kind == enforce.TheirsRevoked {
 			allowed += w.judgePenalty(n, e, spend.Tx)
 		}
-		allowed += n.disk.Channels[e.id].Dust(me.kind, me.number) + w.dear(spend.Tx)
+		allowed += n.disk.Channels[e.id].Dust(me.kind, me.number) + w.chain.Dear(spend.Tx)
 	}
 	for _, hash := range n.disk.Hashes {
 		if row := n.disk.Invoices[hash]; row.Status == invoice.Paid {
@@ -305,16 +305,6 @@ func (n *node) hung() (msat int64) {
 			if h := s.HTLCs[k]; h.CLTVExpiry <= until {
 				msat += int64(h.Amount) //nolint:gosec // below 2^63
 			}
-		}
-	}
-	return msat
-}
-
-// dear is what the outputs of a commitment are worth that were not worth a claim.
-func (w *world) dear(tx *btcwire.MsgTx) (msat int64) {
-	for _, out := range tx.TxOut {
-		if out.Value <= w.chain.Worth() && out.Value != int64(script.AnchorSize) {
-			msat += out.Value * 1000
 		}
 	}
 	return msat

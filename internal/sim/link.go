@@ -219,6 +219,10 @@ func (l *link) decide(in channel.Incoming) {
 	if l.n.sits(in) {
 		return
 	}
+	if l.n.w.chain.Tip.Height > l.n.height { // the present height is awaited
+		l.n.awaits = true
+		return
+	}
 	switch d := l.desk.Take(in, relay.Facts{Height: l.n.height, Outgoing: l.n.outgoing}).(type) {
 	case relay.Receive:
 		l.n.arrived(in, d.Payload)

@@ -65,6 +65,7 @@ type node struct {
 	hoping   []func() // to call when a way may have opened
 	height   uint32
 	onchain  *sweep.Spends
+	awaits   bool         // an HTLC is undecided until the view is the tip
 	view     *miner.Block // the last block that was taken in
 	chasing  bool         // blocks are being taken in
 	purse    *purse

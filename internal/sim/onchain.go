@@ -107,6 +107,13 @@ func (n *node) blockDone(struct{}) {
 	if !n.up {
 		return
 	}
+	if n.awaits && n.view == n.w.chain.Tip {
+		n.awaits = false
+		for _, l := range n.order {
+			l.after = append(l.after, l.resume)
+			l.wake()
+		}
+	}
 	n.chasing = false
 	n.after(n.w.jitter(100*time.Millisecond), n.chase)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/enforce"
 )
 
@@ -138,6 +139,16 @@ func (c *Chain) Worth() int64 {
 		return 350 + peak*5/4
 	}
 	return 350 + peak*4 // a commitment, its child and an HTLC transaction
+}
+
+// Dear is what the outputs of a commitment are worth that were not worth a claim.
+func (c *Chain) Dear(tx *btcwire.MsgTx) (msat int64) {
+	for _, out := range tx.TxOut {
+		if out.Value <= c.Worth() && out.Value != int64(script.AnchorSize) {
+			msat += out.Value * 1000
+		}
+	}
+	return msat
 }
 
 // Spends are the transactions of the chain that ends in a block.
