@@ -50,6 +50,7 @@ var floors = map[string]int{
 	"internal/chain":           4,
 	"internal/ledger":          4,
 	"internal/chain/chaintest": 4,
+	"internal/chain/present":   4,
 	"internal/chain/regtest":   4,
 	"internal/chain/bitcoind":  4,
 	"internal/chain/neutrino":  4,

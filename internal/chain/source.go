@@ -36,6 +36,8 @@ var (
 	ErrLight = errors.New("a light client sees only its own transactions, not those of others: read the chain from a bitcoind")
 	// ErrNotTold means that a server does not say what a block's transactions spend.
 	ErrNotTold = errors.New("the server does not tell what the transactions of a block spend: it has to be bitcoind 23 or later, and to have the block since it checked it")
+	// ErrBehind means that a source has not the whole chain yet.
+	ErrBehind = errors.New("the chain is still being downloaded")
 )
 
 // MinFeePerKw is the lowest feerate that nodes relay, in satoshi for 1000 units of
@@ -55,6 +57,15 @@ type BlockRef struct {
 	Height uint32
 	Hash   chainhash.Hash
 }
+
+// Best is the end of the best chain, as far as a source knows it.
+type Best struct {
+	Height uint32    // of the newest header, whose block may still be missing
+	Time   time.Time // of the newest block; zero: its age says nothing (see [Timeless])
+}
+
+// Timeless says of a network, by its name, that its blocks come when somebody wishes.
+func Timeless(network string) bool { return network == "regtest" || network == "signet" }
 
 // Tx is a transaction with its place in its block.
 type Tx struct {
@@ -96,6 +107,10 @@ func (Disconnected) isEvent() {}
 type Source interface {
 	// Tip is the last block of the best chain.
 	Tip(ctx context.Context) (BlockRef, error)
+	// Best is the end of the best chain now. It is asked once: a server that does not
+	// answer is an error and is not waited for, nor is one that knows that it has not
+	// the whole chain ([ErrBehind]).
+	Best(ctx context.Context) (Best, error)
 	// At is the block of the best chain at a height, from which to follow for
 	// whoever looks for what is older. Error: [ErrNoBlock].
 	At(ctx context.Context, height uint32) (BlockRef, error)

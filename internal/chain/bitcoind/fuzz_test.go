@@ -39,6 +39,7 @@ func FuzzWhatAServerAnswers(f *testing.F) {
 		cancel() // it is not waited for
 		_, _ = s.Ready(ctx)
 		_, _ = s.Tip(ctx)
+		_, _ = s.Best(ctx)
 		_, _, _ = s.BlockAt(ctx, 1)
 		_, _, _ = s.Parent(ctx, chain.BlockRef{Height: 1})
 		_ = s.Changed(ctx, chain.BlockRef{Height: 1})

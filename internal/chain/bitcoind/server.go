@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/leyden-ln/leyden/internal/chain"
 )
@@ -57,11 +58,34 @@ type info struct {
 	Headers     uint32 `json:"headers"`
 	Best        string `json:"bestblockhash"`
 	Downloading bool   `json:"initialblockdownload"`
+	Time        int64  `json:"time"`       // of the newest block; zero: an older server
+	MedianTime  int64  `json:"mediantime"` // in the middle of the newest eleven
 }
 
 func (s *Source) info(ctx context.Context) (i info, err error) {
 	err = s.patient(ctx, &i, "getblockchaininfo")
 	return i, err
+}
+
+// Best implements [chain.Source]. A server says that it downloads when its newest block
+// is a day old, and when it starts; the block's time tells of less.
+func (s *Source) Best(ctx context.Context) (chain.Best, error) {
+	var i info
+	if err := s.call(ctx, &i, "getblockchaininfo"); err != nil {
+		return chain.Best{}, err
+	}
+	best := chain.Best{Height: max(i.Blocks, i.Headers)}
+	if i.Downloading && i.Chain != "regtest" {
+		return chain.Best{}, fmt.Errorf("%w: bitcoind has %d blocks of at least %d", chain.ErrBehind, i.Blocks, i.Headers)
+	}
+	switch {
+	case chain.Timeless(i.Chain):
+	case i.Time > 0:
+		best.Time = time.Unix(i.Time, 0)
+	case i.MedianTime > 0:
+		best.Time = time.Unix(i.MedianTime, 0).Add(time.Hour) // five blocks later, or so
+	}
+	return best, nil
 }
 
 // Ready waits until the server answers and has the chain, and says which chain it

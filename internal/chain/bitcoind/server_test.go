@@ -446,3 +446,39 @@ func TestAServerThatDoesNotTellWhatIsSpentIsAnError(t *testing.T) {
 		t.Errorf("%v: %v", got, err)
 	}
 }
+
+func TestTheEndOfTheChainIsAskedForOnce(t *testing.T) {
+	type answer = map[string]any
+	at := time.Unix(1_800_000_000, 0)
+	for _, c := range []struct {
+		name string
+		info answer
+		err  error
+		want chain.Best
+		bad  error
+	}{
+		{"whole", answer{"chain": "main", "blocks": 900_000, "headers": 900_000, "time": at.Unix(), "mediantime": at.Unix() - 3600}, nil, chain.Best{Height: 900_000, Time: at}, nil},
+		{"an older server", answer{"chain": "main", "blocks": 900_000, "headers": 900_000, "mediantime": at.Unix() - 3600}, nil, chain.Best{Height: 900_000, Time: at}, nil},
+		{"headers first", answer{"chain": "main", "blocks": 899_900, "headers": 900_000, "time": at.Unix()}, nil, chain.Best{Height: 900_000, Time: at}, nil},
+		{"downloading", answer{"chain": "main", "blocks": 5, "headers": 900_000, "initialblockdownload": true}, nil, chain.Best{}, chain.ErrBehind},
+		{"a signet that downloads", answer{"chain": "signet", "initialblockdownload": true}, nil, chain.Best{}, chain.ErrBehind},
+		{"a signet", answer{"chain": "signet", "blocks": 7, "headers": 7, "time": 1}, nil, chain.Best{Height: 7}, nil},
+		{"a regtest of any age", answer{"chain": "regtest", "blocks": 7, "headers": 7, "time": 1, "initialblockdownload": true}, nil, chain.Best{Height: 7}, nil},
+		{"away", nil, errAway, chain.Best{}, errAway},
+		{"warming up", nil, &bitcoind.Error{Code: -28, Message: "Loading block index"}, chain.Best{}, &bitcoind.Error{}},
+	} {
+		f := &fake{answer: func(string, []json.RawMessage) (any, error) { return c.info, c.err }}
+		s, err := bitcoind.New(bitcoind.Config{URL: "http://127.0.0.1:8332"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Through(f)
+		best, err := s.Best(t.Context())
+		if said := new(bitcoind.Error); !errors.Is(err, c.bad) && !(c.name == "warming up" && errors.As(err, &said)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if best.Height != c.want.Height || !best.Time.Equal(c.want.Time) || f.count() != 1 {
+			t.Errorf("%s: %+v, asked %d times", c.name, best, f.count())
+		}
+	}
+}

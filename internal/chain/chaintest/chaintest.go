@@ -70,6 +70,7 @@ func Run(t *testing.T, make func(t *testing.T) *Bench) {
 		{"AnOutputIsFoundUntilItIsSpent", outputs},
 		{"WhatABlockSpendsIsTold", spent},
 		{"FeesAreNeverBelowTheRelayFee", fees},
+		{"TheEndOfTheChainIsKnown", end},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
@@ -558,6 +559,26 @@ func fees(b *bench) {
 	for _, blocks := range []uint32{0, 1, 6, 144, 100_000} {
 		if rate, err := b.s.FeeRate(b.Context(), blocks); err != nil || rate < chain.MinFeePerKw {
 			b.Errorf("%d blocks: %d, %v", blocks, rate, err)
+		}
+	}
+}
+
+// end: what a source says of the end of the chain comes to be the chain's.
+func end(b *bench) {
+	b.follow(b.genesis())
+	b.mine(2)
+	b.follow(b.genesis())
+	ctx, cancel := context.WithTimeout(b.Context(), timeout)
+	defer cancel()
+	for {
+		best, err := b.s.Best(ctx)
+		if err == nil && best.Height == b.tip().Height && best.Time.IsZero() {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond): // a light client asks its peers
+		case <-ctx.Done():
+			b.Fatalf("the end of the chain at %d is %+v, %v", b.tip().Height, best, err)
 		}
 	}
 }

@@ -210,6 +210,22 @@ func (s *Source) Tip(context.Context) (chain.BlockRef, error) {
 	return chain.BlockRef{Height: uint32(best.Height), Hash: best.Hash}, nil //nolint:gosec // not negative
 }
 
+// Best implements [chain.Source]. Without a peer nobody tells of new blocks.
+func (s *Source) Best(context.Context) (chain.Best, error) {
+	best, err := s.client.BestBlock()
+	if err != nil {
+		return chain.Best{}, err
+	}
+	out := chain.Best{Height: uint32(best.Height)} //nolint:gosec // not negative
+	if peers := s.client.ConnectedCount(); peers == 0 || !s.client.IsCurrent() {
+		return chain.Best{}, fmt.Errorf("%w: the light client has block %d, and %d peers", chain.ErrBehind, out.Height, peers)
+	}
+	if !chain.Timeless(s.cfg.Network.Name) {
+		out.Time = best.Timestamp
+	}
+	return out, nil
+}
+
 // At implements [chain.Source].
 func (s *Source) At(_ context.Context, height uint32) (chain.BlockRef, error) {
 	h, ok := s.header(height)

@@ -295,6 +295,11 @@ func (c *Chain) Tip(context.Context) (chain.BlockRef, error) {
 	return chain.BlockRef{Height: uint32(best.Height), Hash: best.Hash}, nil //nolint:gosec // not negative
 }
 
+// Best implements [chain.Source].
+func (c *Chain) Best(context.Context) (chain.Best, error) {
+	return chain.Best{Height: uint32(c.blocks.BestSnapshot().Height)}, nil //nolint:gosec // not negative
+}
+
 // At implements [chain.Source].
 func (c *Chain) At(_ context.Context, height uint32) (chain.BlockRef, error) {
 	h, err := c.blocks.BlockHashByHeight(int32(min(height, math.MaxInt32))) //nolint:gosec // bounded
