@@ -123,25 +123,12 @@ func (n *Node) grace(ctx context.Context, from uint32) error {
 	if err != nil {
 		return err
 	}
-	forwarded := expiries(channels)
+	forwarded := enforce.Expiries(channels)
 	until := uint32(back) + enforce.DefaultPolicy().BackGrace //nolint:gosec // written from 32 bits
 	for _, l := range n.links.All() {
 		l.Do(func(ch *channel.Channel) { ch.Grace(until, forwarded) })
 	}
 	return nil
-}
-
-// expiries are the cltv_expiry of the incoming HTLCs of all channels.
-func expiries(channels []channel.Rows) map[channel.Ref]uint32 {
-	by := map[channel.Ref]uint32{}
-	for i := range channels {
-		for _, h := range channels[i].HTLCs {
-			if h.Incoming {
-				by[channel.Ref{Channel: h.Channel, ID: h.ID}] = h.CLTVExpiry
-			}
-		}
-	}
-	return by
 }
 
 // watchFunding asks the source for what concerns a funding output, and gives a
@@ -249,6 +236,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 		n.announce(l)
 	}
 	n.synced.Store(at.Height)
+	n.present.Block()
 	return nil
 }
 

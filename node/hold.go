@@ -9,22 +9,28 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 )
 
-// ErrSyncing is that blocks are still being read: nobody knows yet whether the time
-// of an HTLC is over.
-var ErrSyncing = errors.New("the chain is still being read: try again when getinfo shows the newest block")
+// ErrSyncing is that nobody knows yet how much time an HTLC has.
+var ErrSyncing = errors.New("the present height of the chain is not known yet: try again when getinfo has no warning")
 
-// behind is how many blocks the node may lag while it reveals a preimage.
-const behind = 2
+// Syncing says why the height is not known to be the present one:
+// [present.ErrSource] or [present.ErrReading]. Nil: it is.
+func (n *Node) Syncing() error { return n.present.Doubt() }
+
+// PresentHeight is [Node.Height] once it is the present one. Error: [ErrSyncing].
+func (n *Node) PresentHeight(ctx context.Context) (uint32, error) {
+	if why := n.Syncing(); why != nil {
+		if why = n.present.Ask(ctx); why != nil {
+			return 0, fmt.Errorf("%w: %w", ErrSyncing, why)
+		}
+	}
+	return n.Height(), nil
+}
 
 // SettleHeld gives the preimage of a held invoice that is accepted, and so takes the
 // payment. Errors: those of [receiver.Receiver.Settle], and [ErrSyncing].
 func (n *Node) SettleHeld(ctx context.Context, preimage wire.Preimage) (invoice.Row, error) {
-	tip, err := n.cfg.Source.Tip(ctx)
-	if err != nil {
-		return invoice.Row{}, fmt.Errorf("the newest block: %w", err)
-	}
-	if tip.Height > n.Height()+behind {
-		return invoice.Row{}, ErrSyncing
+	if why := n.present.Ask(ctx); why != nil {
+		return invoice.Row{}, fmt.Errorf("%w: %w", ErrSyncing, why)
 	}
 	return n.receiver.Settle(ctx, preimage)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/events"
@@ -100,6 +101,7 @@ type Node struct {
 	peers    *peer.Set
 	addr     net.Addr
 
+	present  *present.Watch
 	height   atomic.Uint32
 	synced   atomic.Uint32
 	enforced atomic.Uint32
@@ -241,9 +243,10 @@ func (n *Node) build(ctx context.Context) error {
 		Wallet: n.wallet, Chain: n.cfg.Source, Signer: n.claimSigner, Writer: n.store,
 		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
 	})
+	n.present = present.New(present.Config{Best: n.cfg.Source.Best, Height: n.Height, Changed: func() { n.links.Resume() }, Log: n.log})
 	n.links = link.New(link.Config{
 		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
-		Policy: n.policy, Height: n.Height, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
+		Policy: n.policy, Height: n.Height, Present: n.present.State, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
 	})
 	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
 	n.sender = sender.New(sender.Config{
@@ -354,6 +357,9 @@ func (n *Node) start(ctx context.Context) error {
 	}
 	n.height.Store(tip.Height)
 	n.synced.Store(tip.Height)
+	if why := n.present.Ask(ctx); why != nil {
+		n.log.Info("HTLCs wait until the present height is known", "why", why)
+	}
 	n.away.Gone(n.links.All())
 	for _, l := range n.links.All() {
 		l.Start()
@@ -370,6 +376,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.onchain.Poke()
 	n.wantBack.Store(true)
 	n.wg.Go(func() { n.follow(tip) })
+	n.wg.Go(func() { n.present.Run(n.ctx) })
 	n.wg.Go(func() { n.keeper.Run(n.ctx, keepEvery, n.changes, n.Height) })
 	n.wg.Go(n.tend)
 	n.wg.Go(n.clean)

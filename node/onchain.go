@@ -105,7 +105,7 @@ func (n *Node) enforce() error {
 	if err != nil {
 		return err
 	}
-	incoming := expiries(rows)
+	incoming := enforce.Expiries(rows)
 	work := sweep.Work{Height: height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	learnt := map[wire.PaymentHash]wire.Preimage{}
 	for i := range rows {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -123,7 +124,13 @@ func (p payments) Unfinished(ctx context.Context) ([]sender.Unfinished, error) {
 // network shows the graph and our channels to the sender.
 type network struct{ n *Node }
 
-func (w network) Height() uint32 { return w.n.Height() }
+// Height implements [sender.Network].
+func (w network) Height() (height uint32, known <-chan struct{}, why error) {
+	if known, why = w.n.present.Wait(); why != nil {
+		why = fmt.Errorf("%w: %w", ErrSyncing, why)
+	}
+	return w.n.Height(), known, why
+}
 
 func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gosec // not negative
 
@@ -137,7 +144,7 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 	})
 	if err == nil {
 		w.n.traces.Emit(events.Trace{
-			Time: time.Now(), Step: events.FindPath, PaymentHash: f.PaymentHash, Amount: f.Amount, Note: describe(routes),
+			Time: time.Now(), Step: events.FindPath, PaymentHash: f.PaymentHash, Amount: f.Amount, Note: route.Describe(routes),
 		})
 	}
 	return routes, err

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -271,22 +269,6 @@ func (n *Node) RoutesFrom(source wire.NodeID, f *pay.Find) (routes []pay.Route, 
 
 // Graph gives the graph to f, which must not keep it.
 func (n *Node) Graph(f func(g *graph.Graph)) { n.book.Read(f) }
-
-// describe says in words which way a payment goes.
-func describe(routes []pay.Route) string {
-	var b strings.Builder
-	for i, r := range routes {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s over", r.Delivered())
-		for _, h := range r {
-			fmt.Fprintf(&b, " %s", h.SCID)
-		}
-		fmt.Fprintf(&b, ", fee %s, %d hops", r.Sent()-r.Delivered(), len(r))
-	}
-	return b.String()
-}
 
 // Stop asks whoever runs the node to end it: see [Node.Stopping].
 func (n *Node) Stop() { n.stopOnce.Do(func() { close(n.stopping) }) }

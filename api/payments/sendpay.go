@@ -102,11 +102,15 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayRe
 		secret := [32]byte(*r.Secret)
 		m.Secret = &secret
 	}
+	height, err := n.PresentHeight(ctx)
+	if err != nil {
+		return out, command.Refuse(command.PayRouteNotFound, "%v", err)
+	}
 	for _, h := range r.Route {
 		if err := h.check(); err != nil {
 			return out, command.Refuse(command.InvalidParams, "route: %v", err)
 		}
-		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: n.Height() + h.Delay})
+		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: height + h.Delay})
 	}
 	row, err := n.Sender().SendPay(ctx, m)
 	if err != nil {

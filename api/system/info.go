@@ -3,11 +3,13 @@ package system
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/api/peers"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -31,6 +33,9 @@ type getInfoResponse struct {
 	FeesCollected uint64          `json:"fees_collected_msat" doc:"by forwarding, of HTLCs that have ended"`
 	LightningDir  string          `json:"lightning-dir" doc:"the data folder"`
 	OurFeatures   ourFeatures     `json:"our_features" doc:"feature bits, in hexadecimal"`
+
+	WarningSource  string `json:"warning_bitcoind_sync,omitempty" doc:"the source of blocks is away, or has not the whole chain: no HTLC is taken, forwarded or sent"`
+	WarningReading string `json:"warning_lightningd_sync,omitempty" doc:"blocks are still being read: until then no HTLC is taken, forwarded or sent"`
 }
 
 type ourFeatures struct {
@@ -52,6 +57,11 @@ func getInfo(ctx context.Context, n *node.Node, _ command.None) (getInfoResponse
 			Init: hex.EncodeToString(node.Features()), Node: hex.EncodeToString(node.Features()),
 			Invoice: hex.EncodeToString(invoiceFeatures),
 		},
+	}
+	if why := n.Syncing(); errors.Is(why, present.ErrReading) {
+		out.WarningReading = why.Error()
+	} else if why != nil {
+		out.WarningSource = why.Error()
 	}
 	if n.Addr() != nil {
 		out.Binding = append(out.Binding, peers.AddressOf(n.Addr().String()))

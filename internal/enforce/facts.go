@@ -81,3 +81,16 @@ func DefaultPolicy() Policy {
 		BackGrace: 6, Cascade: 6, MaxAtRisk: 10_000_000,
 	}
 }
+
+// Expiries are the cltv_expiry of the incoming HTLCs of all channels.
+func Expiries(channels []channel.Rows) map[channel.Ref]uint32 {
+	by := map[channel.Ref]uint32{}
+	for i := range channels {
+		for _, h := range channels[i].HTLCs {
+			if h.Incoming {
+				by[channel.Ref{Channel: h.Channel, ID: h.ID}] = h.CLTVExpiry
+			}
+		}
+	}
+	return by
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -53,6 +55,8 @@ type side struct {
 	ring   *keys.Ring
 	links  *Links
 	traces events.Traces
+
+	present atomic.Uint32 // a present.State
 
 	mu            sync.Mutex
 	writes        int
@@ -101,7 +105,8 @@ func (s *side) newLinks() *Links {
 		Policy: func(*Link) (relay.Policy, []relay.Policy, *wire.ChannelUpdate) {
 			return relay.DefaultPolicy(), nil, nil
 		},
-		Height: func() uint32 { return height }, Traces: &s.traces, Log: slog.New(slog.DiscardHandler),
+		Present: func() present.State { return present.State(s.present.Load()) }, //nolint:gosec // of 8 bits
+		Height:  func() uint32 { return height }, Traces: &s.traces, Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

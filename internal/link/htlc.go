@@ -2,12 +2,14 @@ package link
 
 import (
 	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/relay"
 )
 
 // decide hands on an incoming HTLC that is irrevocable: to the receiver, to the link
-// of the next channel, or back.
+// of the next channel, or back. While the present height is awaited it stays: resume
+// comes back to it.
 func (l *Link) decide(in channel.Incoming) {
 	id := in.Ref.ID
 	if l.desk.Asked(id) {
@@ -16,7 +18,13 @@ func (l *Link) decide(in channel.Incoming) {
 		}
 		return
 	}
-	switch d := l.desk.Take(in, relay.Facts{Height: l.cfg.Height(), Outgoing: l.links.outgoing}).(type) {
+	state := l.cfg.Present()
+	if state == present.Awaited {
+		l.desk.Wait(id)
+		return
+	}
+	facts := relay.Facts{Height: l.cfg.Height(), Lost: state == present.Lost, Outgoing: l.links.outgoing}
+	switch d := l.desk.Take(in, facts).(type) {
 	case relay.Receive:
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
@@ -48,8 +56,8 @@ func (l *Link) waits(id uint64, why error) {
 	}
 }
 
-// resume goes on with every incoming HTLC that is not settled, after a start and
-// after each reconnect.
+// resume goes on with every incoming HTLC that is not settled, after a start, after
+// each reconnect, and when the present height is known or no longer waited for.
 func (l *Link) resume() {
 	l.mu.Lock()
 	unsettled := l.ch.Unsettled()

@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
@@ -63,9 +64,12 @@ type Config struct {
 	// channel_update; nil: none yet.
 	Policy func(l *Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate)
 	Height func() uint32
-	Traces *events.Traces
-	Log    *slog.Logger
-	Fatal  func(error) // a write failed or the signer refused: must end the process
+	// Present says whether Height is the present one: else no HTLC is decided. When that
+	// changes, [Links.Resume] comes.
+	Present func() present.State
+	Traces  *events.Traces
+	Log     *slog.Logger
+	Fatal   func(error) // a write failed or the signer refused: must end the process
 }
 
 // Link drives one channel.

@@ -59,8 +59,17 @@ func (ls *Links) Add(ch *channel.Channel, signer channel.Signer, b Begin) *Link 
 // Start begins a link's loop and goes on with what is not settled. When links are
 // loaded, all are added before the first is started.
 func (l *Link) Start() {
-	l.in.put(func(l *Link) { l.after = append(l.after, l.resume) })
+	l.goOn()
 	l.links.wg.Go(func() { l.run(l.links.ctx) })
+}
+
+func (l *Link) goOn() { l.in.put(func(l *Link) { l.after = append(l.after, l.resume) }) }
+
+// Resume has all links decide what waited for the present height.
+func (ls *Links) Resume() {
+	for _, l := range ls.All() {
+		l.goOn()
+	}
 }
 
 // Begin gives a link the connection on which its channel was opened, with what is

@@ -20,6 +20,7 @@ const MinExpiry = 3
 // Facts is what a decision depends on beside the HTLC itself.
 type Facts struct {
 	Height   uint32                                         // of the best block
+	Lost     bool                                           // nobody knows the present height, nor will soon
 	Outgoing func(scid wire.ShortChannelID) (Channel, bool) // false: no channel has this id or alias
 }
 
@@ -67,6 +68,12 @@ func Decide(in channel.Incoming, peeled onion.Peeled, peelErr error, f Facts) De
 			return Fail{p.Failure}
 		}
 		return Fail{onion.InvalidOnionPayload(0, 0)}
+	}
+	// Whether there is time to claim it on-chain cannot be said.
+	// BOLT 4: "if an otherwise unspecified transient error occurs for the entire node:"
+	// BOLT 4: "return a `temporary_node_failure` error."
+	if f.Lost {
+		return Fail{onion.TemporaryNodeFailure()}
 	}
 	if in.OverExposed {
 		return Fail{onion.TemporaryChannelFailure(nil)}

@@ -23,6 +23,7 @@ type scene struct {
 	peelErr error
 	out     Channel
 	known   bool
+	lost    bool
 	scid    wire.ShortChannelID
 }
 
@@ -41,7 +42,7 @@ func forwardable() *scene {
 }
 
 func (s *scene) decide() Decision {
-	return Decide(s.in, s.peeled, s.peelErr, Facts{Height: height, Outgoing: func(scid wire.ShortChannelID) (Channel, bool) {
+	return Decide(s.in, s.peeled, s.peelErr, Facts{Height: height, Lost: s.lost, Outgoing: func(scid wire.ShortChannelID) (Channel, bool) {
 		if !s.known {
 			return Channel{}, false
 		}
@@ -66,8 +67,14 @@ func TestEachBrokenRuleHasItsFailure(t *testing.T) {
 		spoil func(s *scene)
 		want  onion.Code
 	}{
-		"unusable":             {func(s *scene) { s.out.Usable = false }, onion.CodeTemporaryChannelFailure},
-		"above the maximum":    {func(s *scene) { s.out.Policy.HTLCMaximum = 99_999 }, onion.CodeTemporaryChannelFailure},
+		"unusable":          {func(s *scene) { s.out.Usable = false }, onion.CodeTemporaryChannelFailure},
+		"above the maximum": {func(s *scene) { s.out.Policy.HTLCMaximum = 99_999 }, onion.CodeTemporaryChannelFailure},
+		"no present height": {func(s *scene) { s.lost = true }, onion.CodeTemporaryNodeFailure},
+		"nor a payload": {func(s *scene) {
+			s.lost = true
+			s.peeled.PayloadErr = &onion.PayloadError{Failure: onion.InvalidOnionPayload(4, 2)}
+		}, onion.CodeInvalidOnionPayload},
+		"nor for us":           {func(s *scene) { s.lost = true; s.peeled.Next = nil }, onion.CodeTemporaryNodeFailure},
 		"over exposed":         {func(s *scene) { s.in.OverExposed = true }, onion.CodeTemporaryChannelFailure},
 		"gone":                 {func(s *scene) { s.out.Gone = true }, onion.CodePermanentChannelFailure},
 		"the hidden name":      {func(s *scene) { s.out.Policy.Hidden = 7 }, onion.CodeUnknownNextPeer},

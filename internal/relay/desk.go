@@ -28,7 +28,7 @@ type Desk struct {
 	secrets map[uint64][32]byte          // of onions that were peeled
 	decided map[uint64]DecisionRow       // removals to propose until they are irrevocable
 	asked   map[uint64]bool              // HTLCs that were handed on and are not settled
-	since   map[uint64]uint64            // when they were
+	since   map[uint64]uint64            // when they came
 	behind  map[uint64]*wire.Attribution // what came with the end of the outgoing HTLC
 }
 
@@ -72,10 +72,18 @@ func (d *Desk) Asked(id uint64) bool {
 	return decided || d.asked[id]
 }
 
+// Wait notes that an HTLC which is irrevocable is here, decided or not.
+func (d *Desk) Wait(id uint64) {
+	if _, waits := d.since[id]; !waits {
+		d.since[id] = d.now()
+	}
+}
+
 // Take decides about an HTLC that is irrevocable, which from then on counts as
 // handed on.
 func (d *Desk) Take(in channel.Incoming, f Facts) Decision {
-	d.asked[in.Ref.ID], d.since[in.Ref.ID] = true, d.now()
+	d.Wait(in.Ref.ID)
+	d.asked[in.Ref.ID] = true
 	peeled, err := d.peel(in)
 	return Decide(in, peeled, err, f)
 }

@@ -140,6 +140,25 @@ func TestAnHTLCIsHandedOnOnce(t *testing.T) {
 	}
 }
 
+func TestWhatWaitedForItsDecisionCountsAsHeldAllTheWhile(t *testing.T) {
+	d, m := desk(t, 5)
+	d.Wait(5)
+	if d.Asked(5) {
+		t.Error("it counts as decided")
+	}
+	m.clock += 7000
+	d.Wait(5) // after a reconnect
+	m.clock += 1000
+	d.Take(channel.Incoming{Ref: channel.Ref{ID: 5}, Onion: new([wire.OnionPacketSize]byte)}, Facts{})
+	if held := m.clock - d.since[5]; held != 8000 {
+		t.Errorf("held for %d ms", held)
+	}
+	d.Settled(5)
+	if d.Left() != 0 {
+		t.Error("something of an HTLC is left")
+	}
+}
+
 // Three desks hand back what the last of them decides, each with the time for which
 // it had the HTLC, and the origin reads it.
 func TestTheOriginLearnsForHowLongEachHopHadTheHTLC(t *testing.T) {

@@ -196,9 +196,12 @@ func (d *driver) act(todo pay.Todo) error {
 	if todo.Find == nil {
 		return nil
 	}
-	hope := d.s.Network.Hope() // before the search, so that no change is missed
-	height := d.s.Network.Height()
-	routes, err := d.s.Network.Routes(height, todo.Find)
+	var routes []pay.Route
+	height, hope, err := d.s.Network.Height()
+	if err == nil {
+		hope = d.s.Network.Hope() // before the search, so that no change is missed
+		routes, err = d.s.Network.Routes(height, todo.Find)
+	}
 	if err != nil {
 		var why *pay.Error
 		if !errors.As(err, &why) {

@@ -25,8 +25,9 @@ type Links interface {
 
 // Network is what is known of the ways through the network.
 type Network interface {
-	// Height is that of the best block.
-	Height() uint32
+	// Height is that of the best block. While it is not known to be the present one, why
+	// says so; known is closed when it may be, and nil when that is not expected soon.
+	Height() (height uint32, known <-chan struct{}, why error)
 	// Routes finds routes for all of f.Amount together. The error is a
 	// [*pay.Error], or counts as pay.CodeRouteNotFound.
 	Routes(height uint32, f *pay.Find) ([]pay.Route, error)

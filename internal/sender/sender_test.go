@@ -57,6 +57,8 @@ type world struct {
 	offers   []channel.Add
 	refuse   error // of Offer
 	hope     chan struct{}
+	known    chan struct{} // closed when the height may be known
+	stale    error         // why it is not
 	lessons  []pay.Lesson
 	broken   error
 	searches int
@@ -150,7 +152,11 @@ func (w *world) Offer(_ wire.ShortChannelID, add channel.Add) error {
 	return nil
 }
 
-func (w *world) Height() uint32 { return 500 }
+func (w *world) Height() (uint32, <-chan struct{}, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return 500, w.known, w.stale
+}
 
 func (w *world) Routes(height uint32, f *pay.Find) ([]pay.Route, error) {
 	w.mu.Lock()
@@ -315,6 +321,49 @@ func TestAPaymentWaitsForAChannelThatIsExpectedBack(t *testing.T) {
 		s.Resolved(channel.Resolved{Origin: w.offered(0).Origin, Preimage: &preimage})
 		if a := <-done; a.err != nil || a.row.Result.Preimage != preimage {
 			t.Errorf("%+v", a)
+		}
+	})
+}
+
+func TestNoHTLCIsSentBeforeThePresentHeightIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.stale, w.known = errors.New("20 of 30 blocks"), make(chan struct{})
+		w.hope = make(chan struct{}) // of a channel: it is not what is waited for
+		s := w.sender(t)
+		defer s.Close()
+		done := pays(s, request(t))
+		if len(w.offers)+w.searches != 0 {
+			t.Fatalf("%d offers, %d searches", len(w.offers), w.searches)
+		}
+		known := w.known
+		w.mu.Lock()
+		w.stale, w.known = nil, nil
+		w.mu.Unlock()
+		close(known)
+		synctest.Wait()
+		s.Resolved(channel.Resolved{Origin: w.offered(0).Origin, Preimage: &preimage})
+		if a := <-done; a.err != nil || a.row.Result.Preimage != preimage {
+			t.Errorf("%+v", a)
+		}
+	})
+}
+
+func TestAPaymentSaysThatThePresentHeightIsNotKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.stale = errors.New("20 of 30 blocks") // and nobody knows when it will be
+		s := w.sender(t)
+		defer s.Close()
+		if a := <-pays(s, request(t)); !isCode(a.err, pay.CodeRouteNotFound) || a.err.Error() != w.stale.Error() || w.searches != 0 {
+			t.Errorf("%+v, %d searches", a, w.searches)
+		}
+		w.known = make(chan struct{}) // it may be soon, but is not within retry_for
+		r := request(t)
+		second := uint64(1)
+		r.RetryFor = &second
+		if a := <-pays(s, r); a.err == nil || a.err.Error() != w.stale.Error() || w.searches != 0 {
+			t.Errorf("%+v, %d searches", a, w.searches)
 		}
 	})
 }
