@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/shell"
 )
 
 // arg is one parameter of a command, as the command line takes it.
@@ -52,6 +54,17 @@ func (s *Server) call(ctx context.Context, out any, name string, args ...arg) er
 	return json.Unmarshal(raw, out)
 }
 
+// Lister asks for a part of a list.
+func (v *visit) Lister() newest.Ask {
+	return func(out any, shown bool, name, status string, start, limit uint64) error {
+		args := append(given(arg{"status", status}), arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", strconv.FormatUint(limit, 10)})
+		if shown {
+			return v.run(v.ctx(), out, name, args...)
+		}
+		return v.s.call(v.ctx(), out, name, args...)
+	}
+}
+
 // line is a command as one would type it: by position as long as the parameters come
 // in their order, then by name.
 func (s *Server) line(name string, args []arg) string {
@@ -61,23 +74,12 @@ func (s *Server) line(name string, args []arg) string {
 	for i, a := range args {
 		position = position && i < len(c.Params) && c.Params[i].Name == a.name && !strings.HasPrefix(a.value, "-")
 		if position {
-			parts = append(parts, quote(a.value))
+			parts = append(parts, shell.Quote(a.value))
 		} else {
-			parts = append(parts, "--"+a.name+"="+quote(a.value))
+			parts = append(parts, "--"+a.name+"="+shell.Quote(a.value))
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-// quote makes one word of a shell's command line.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,", r))
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // codeOf is the code of a command's refusal.
@@ -86,12 +88,4 @@ func codeOf(err error) command.Code {
 		return e.Code
 	}
 	return 0
-}
-
-// reason is a refusal in words.
-func reason(err error) string {
-	if e, ok := errors.AsType[*command.Error](err); ok {
-		return e.Message
-	}
-	return err.Error()
 }

@@ -7,6 +7,10 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/sse"
+	"github.com/leyden-ln/leyden/web/table"
 )
 
 // rowsAtOnce is how many rows of a download are in memory.
@@ -44,7 +48,7 @@ func searched(v *visit, before string, limit int) ([]json.RawMessage, uint64, er
 
 // listedBy reads the rows of a list that have the page's status.
 func listedBy(command, key string) func(*visit, string, int) ([]json.RawMessage, uint64, error) {
-	l := list[json.RawMessage]{command, key, func(row *json.RawMessage) uint64 {
+	l := newest.List[json.RawMessage]{Command: command, Key: key, Index: func(row *json.RawMessage) uint64 {
 		var r struct {
 			Created uint64 `json:"created_index"`
 		}
@@ -52,14 +56,16 @@ func listedBy(command, key string) func(*visit, string, int) ([]json.RawMessage,
 		return r.Created
 	}}
 	return func(v *visit, before string, limit int) ([]json.RawMessage, uint64, error) {
-		return older(v, l, v.r.URL.Query().Get("status"), before, limit)
+		return l.Older(v.Lister(), v.r.URL.Query().Get("status"), before, limit)
 	}
 }
 
 // csv answers with the rows as a table for spreadsheets.
 func (f *saved) csv(v *visit) error {
 	head := strings.Join(f.columns, ",") + "\r\n"
-	return f.send(v, "text/csv; charset=utf-8; header=present", head, "", "", f.line)
+	return f.send(v, "text/csv; charset=utf-8; header=present", head, "", "", func(b *bytes.Buffer, row json.RawMessage) error {
+		return table.Line(b, f.columns, row)
+	})
 }
 
 // json answers with the rows as the command gives them.
@@ -105,7 +111,7 @@ func (f *saved) send(v *visit, kind, head, between, foot string, write func(*byt
 			b.WriteString(foot)
 		}
 		if err == nil {
-			err = (&stream{w: v.w, c: http.NewResponseController(v.w)}).flush(b.Bytes())
+			err = sse.To(v.w, pageTime).Flush(b.Bytes())
 		}
 		if err != nil { // half a file must not look like a whole one
 			v.quietly(err)
@@ -117,60 +123,6 @@ func (f *saved) send(v *visit, kind, head, between, foot string, write func(*byt
 		b.Reset()
 		before = strconv.FormatUint(next, 10)
 	}
-}
-
-// line writes a row as a line of CSV (RFC 4180).
-func (f *saved) line(b *bytes.Buffer, row json.RawMessage) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(row, &fields); err != nil {
-		return err
-	}
-	for i, name := range f.columns {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		field, err := cell(name, fields[name])
-		if err != nil {
-			return err
-		}
-		b.WriteString(field)
-	}
-	b.WriteString("\r\n")
-	return nil
-}
-
-// cell is a field of a row as CSV: amounts are integers of millisatoshi, times are
-// those of RFC 3339, and texts are quoted where they must be.
-func cell(name string, raw json.RawMessage) (string, error) {
-	if len(raw) == 0 {
-		return "", nil
-	}
-	if raw[0] == '"' {
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return quoted(s), err
-	}
-	if !strings.HasSuffix(name, "_at") && !strings.HasSuffix(name, "_time") {
-		return quoted(string(raw)), nil
-	}
-	at, err := strconv.ParseUint(string(raw), 10, 62)
-	if err != nil || at == 0 {
-		return "", err
-	}
-	return stamp(at), nil
-}
-
-// quoted is a text as a field of CSV. A spreadsheet takes what begins like a formula
-// for one, and may run it; an apostrophe before it makes it a text.
-func quoted(s string) string {
-	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r\n") || strings.HasPrefix(s, "＝") || strings.HasPrefix(s, "＋") ||
-		strings.HasPrefix(s, "－") || strings.HasPrefix(s, "＠") {
-		s = "'" + s
-	}
-	if strings.ContainsAny(s, "\",\r\n") || strings.TrimSpace(s) != s {
-		s = `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
-	}
-	return s
 }
 
 // files are the addresses of a page's list as files, with the filters of the page.

@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/channels"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // pageHome is how the node is, at a glance.
 type pageHome struct {
-	funds
+	channels.Funds
 	OnChain, Unconfirmed amount.MilliSatoshi
 	ID, Network, Address string
 	Height               uint64
@@ -52,7 +54,7 @@ func (v *visit) readHome() (page pageHome, err error) {
 	if at := slices.Concat(info.Address, info.Binding); len(at) > 0 {
 		page.Address = info.ID + "@" + at[0].String()
 	}
-	coins, err := v.coins()
+	coins, err := office.ReadCoins(v)
 	if err != nil {
 		return page, err
 	}
@@ -61,11 +63,16 @@ func (v *visit) readHome() (page pageHome, err error) {
 	if err != nil {
 		return page, err
 	}
-	page.funds, page.Channels = sums(rows), len(rows)
+	page.Funds, page.Channels = channels.Sums(rows), len(rows)
 	for i := range rows {
 		if c := &rows[i]; !c.Well() {
 			name := cmp.Or(v.s.alias(v.ctx(), c.PeerID), short(c.PeerID))
-			page.Attention = append(page.Attention, attention{text("home.channel", plain(name), c.Word()), "/channels"})
+			page.Attention = append(page.Attention, attention{text("home.channel", plain(name), channelWord(c)), "/channels"})
+		}
+	}
+	if b := office.ReadBackups(v); b.ChannelsAt != 0 {
+		if n := b.Lacks(rows); n > 0 {
+			page.Attention = append(page.Attention, attention{text("home.backup", n), "/settings"})
 		}
 	}
 	return page, v.readRecent(&page)
@@ -93,17 +100,24 @@ func (v *visit) readRecent(page *pageHome) error {
 		return err
 	}
 	for _, i := range held.Invoices {
-		page.Attention = append(page.Attention, attention{text("home.held", plain(i.Label)), "/invoices/" + i.PaymentHash})
+		words := text("home.held", plain(i.Label))
+		if left := v.blocksLeft(i.PaymentHash); left != 0 {
+			words = text("home.blocks", plain(i.Label), left)
+		}
+		page.Attention = append(page.Attention, attention{words, "/invoices/" + i.PaymentHash})
 	}
 	if err := v.run(v.ctx(), &paid, "searchinvoices", arg{"status", "paid"}, limit); err != nil {
 		return err
 	}
 	for _, i := range paid.Invoices {
+		if i.PaidAt > i.ExpiresAt {
+			page.Attention = append(page.Attention, attention{text("home.late", plain(i.Label)), "/invoices/" + i.PaymentHash})
+		}
 		page.Recent = append(page.Recent, happened{
 			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Received, At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
 		})
 	}
-	pays, _, err := older(v, paysList, "", "", recently)
+	pays, _, err := paysList.Older(v.Lister(), "", "", recently)
 	if err != nil {
 		return err
 	}

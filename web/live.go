@@ -1,26 +1,18 @@
 package web
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/web/sse"
 )
 
 // heartbeat is how often a stream says something, so that a browser that has gone is
 // noticed.
 const heartbeat = 20 * time.Second
-
-// stream is a page's changes, as server-sent events.
-type stream struct {
-	w    http.ResponseWriter
-	c    *http.ResponseController
-	last []byte
-}
 
 // stay makes room for an answer that takes as long as it takes, and gives what ends
 // it. When there is no room, that is said, and it gives nil.
@@ -42,16 +34,16 @@ func (v *visit) stream(draw func() (part []byte, last bool, err error), wait fun
 		return nil
 	}
 	defer leave()
-	out := &stream{w: v.w, c: http.NewResponseController(v.w)}
+	out := sse.To(v.w, pageTime)
 	v.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	for {
 		v.lines = nil
 		part, last, err := draw()
 		if err == nil {
-			err = out.send(part)
+			err = out.Send(part)
 		}
 		if err == nil && last {
-			err = out.end()
+			err = out.End()
 		}
 		if err != nil || last {
 			v.quietly(err)
@@ -76,32 +68,6 @@ func (v *visit) quietly(err error) {
 	if err != nil {
 		v.s.c.Log.Debug("a stream ended", "path", v.r.URL.Path, "why", err)
 	}
-}
-
-// send writes a part of the page, or a comment when it is as it was.
-func (s *stream) send(part []byte) error {
-	var b bytes.Buffer
-	if bytes.Equal(part, s.last) {
-		b.WriteString(":\n\n")
-	} else {
-		for line := range bytes.Lines(part) {
-			fmt.Fprintf(&b, "data: %s\n", bytes.TrimRight(line, "\r\n"))
-		}
-		b.WriteString("\n")
-		s.last = part
-	}
-	return s.flush(b.Bytes())
-}
-
-// end says that nothing more will come.
-func (s *stream) end() error { return s.flush([]byte("event: done\ndata: done\n\n")) }
-
-func (s *stream) flush(b []byte) error {
-	_ = s.c.SetWriteDeadline(time.Now().Add(pageTime)) // a recorder has none
-	if _, err := s.w.Write(b); err != nil {
-		return err
-	}
-	return s.c.Flush()
 }
 
 // reached is how far an index of a list has come.

@@ -4,16 +4,21 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/channels"
+	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // pageChannels is the channels and their sums.
 type pageChannels struct {
-	funds
+	channels.Funds
 	Channels []channelRow
+	Forwards int // whose fees are counted
 }
 
 func (v *visit) channels() error {
@@ -24,11 +29,46 @@ func (v *visit) channels() error {
 	for i := range rows {
 		c := &rows[i]
 		c.Alias = v.s.alias(v.ctx(), c.PeerID)
-		if it := v.s.errands.find(closing(c.ID)); it != nil && it.over() && it.err != nil {
-			c.Wrong = reason(it.err)
+		if it := v.s.errands.Find(closing(c.ID)); it != nil && it.Over() && it.Err != nil {
+			c.Wrong = office.Reason(it.Err)
 		}
 	}
-	return v.show("channels", pageChannels{sums(rows), rows})
+	forwards, err := v.earned(rows)
+	if err != nil {
+		return err
+	}
+	return v.show("channels", pageChannels{channels.Sums(rows), rows, forwards})
+}
+
+// forwardsCounted is how many of the newest forwards say what a channel earned.
+const forwardsCounted = 1000
+
+// earned says of each channel how old it is, and what the newest forwards out of it
+// earned.
+func (v *visit) earned(rows []channelRow) (counted int, err error) {
+	var info struct {
+		Height uint64 `json:"blockheight"`
+	}
+	if err := v.run(v.ctx(), &info, "getinfo"); err != nil {
+		return 0, err
+	}
+	forwards, _, err := forwardsList.Older(v.Lister(), "settled", "", forwardsCounted)
+	if err != nil {
+		return 0, err
+	}
+	fees := map[string]amount.MilliSatoshi{}
+	for i := range forwards {
+		fees[forwards[i].Out] += forwards[i].Fee // no more than there are bitcoins
+	}
+	for i := range rows {
+		c := &rows[i]
+		c.Earned = fees[c.SCID]
+		block, _, _ := strings.Cut(c.SCID, "x")
+		if at, err := strconv.ParseUint(block, 10, 32); err == nil && at <= info.Height {
+			c.Age = inWords(time.Duration(info.Height-at+1) * blockTime) //nolint:gosec // 32 bits
+		}
+	}
+	return len(forwards), nil
 }
 
 // closing is the errand that closes a channel.
@@ -65,7 +105,9 @@ func (v *visit) terms() error {
 	if err != nil {
 		return err
 	}
-	return v.show("terms", pageTerms{Channel: c, Base: fmt.Sprint(c.FeeBase), PPM: fmt.Sprint(c.FeePPM)})
+	return v.show("terms", pageTerms{
+		Channel: c, Base: fmt.Sprint(c.FeeBase), PPM: fmt.Sprint(c.FeePPM), Min: plainSat(c.Updates.Local.Min), Max: plainSat(c.Updates.Local.Max),
+	})
 }
 
 func (v *visit) setTerms() error {
@@ -77,10 +119,18 @@ func (v *visit) setTerms() error {
 	// An amount without a unit is millisatoshi; the limits are filled in as satoshi.
 	args := given(arg{"feebase", page.Base}, arg{"feeppm", page.PPM}, arg{"htlcmin", satoshis(page.Min)}, arg{"htlcmax", satoshis(page.Max)})
 	if err := v.run(v.ctx(), nil, "setchannel", append([]arg{{"id", c.ID}}, args...)...); err != nil {
-		page.Wrong = reason(err)
+		page.Wrong = office.Reason(err)
 		return v.write(422, "terms", page)
 	}
 	return v.see("/channels#" + c.ID)
+}
+
+// plainSat is an amount as the form takes it; empty when it is no whole satoshi.
+func plainSat(m amount.MilliSatoshi) string {
+	if m == 0 || m%1000 != 0 {
+		return ""
+	}
+	return fmt.Sprint(uint64(m / 1000))
 }
 
 // satoshis is an amount as commands take it, of a number of satoshi.
@@ -97,15 +147,15 @@ const patience = 15 * time.Second
 
 // outcome waits for an errand, for a while.
 func (v *visit) outcome(name string) error {
-	it := v.s.errands.find(name)
+	it := v.s.errands.Find(name)
 	if it == nil {
 		return nil
 	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case <-it.done:
-		return it.err
+	case <-it.Done:
+		return it.Err
 	case <-t.C:
 	case <-v.ctx().Done():
 	}
@@ -162,14 +212,14 @@ func (v *visit) closeChannel() error {
 	if force {
 		name += " by force" // one by agreement may wait for the peer
 	}
-	started := v.s.errands.start(name, func(ctx context.Context) error {
+	started := v.s.errands.Start(name, func(ctx context.Context) error {
 		return v.s.call(ctx, nil, "close", closeArgs(c.ID, force)...)
 	})
 	if !started {
 		return v.busy()
 	}
 	if err := v.outcome(name); err != nil {
-		v.status(422, "failed", page500{reason(err)})
+		v.status(422, "failed", page500{office.Reason(err)})
 		return nil
 	}
 	return v.see("/channels")
@@ -190,18 +240,16 @@ type pageOpen struct {
 	Wrong                              string
 }
 
-var rates = []string{"normal", "slow", "urgent"}
-
 // fundingSize is of a transaction with two inputs that funds a channel and has
 // change, in virtual bytes.
 const fundingSize = 210
 
 func (v *visit) openForm() error {
-	return v.showOpen(200, pageOpen{Unit: "sat", Rate: rates[0], Announce: "yes"})
+	return v.showOpen(200, pageOpen{Peer: v.r.URL.Query().Get("peer"), Unit: "sat", Rate: office.Rates[0], Announce: "yes"})
 }
 
 func (v *visit) showOpen(status int, page pageOpen) error {
-	c, err := v.coins()
+	c, err := office.ReadCoins(v)
 	if err != nil {
 		return err
 	}
@@ -211,7 +259,7 @@ func (v *visit) showOpen(status int, page pageOpen) error {
 	if err := v.run(v.ctx(), &fees, "feerates", arg{"style", "perkb"}); err != nil {
 		return err
 	}
-	page.Units, page.Rates, page.OnChain = amountUnits, rates, c.Confirmed
+	page.Units, page.Rates, page.OnChain = amountUnits, office.Rates, c.Confirmed
 	page.Fee = amount.MilliSatoshi(min(fees.PerKb.Opening, 1<<32) * fundingSize)
 	return v.write(status, "open", page)
 }
@@ -231,19 +279,19 @@ func (v *visit) open() error {
 		announce = "true"
 	}
 	name := "open " + id + " " + sum
-	started := v.s.errands.start(name, func(ctx context.Context) error {
+	started := v.s.errands.Start(name, func(ctx context.Context) error {
 		if strings.Contains(page.Peer, "@") {
 			if err := v.s.call(ctx, nil, "connect", arg{"id", page.Peer}); err != nil {
 				return err
 			}
 		}
-		return v.s.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, rates[0])}, arg{"announce", announce})
+		return v.s.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, office.Rates[0])}, arg{"announce", announce})
 	})
 	if !started {
 		return v.busy()
 	}
 	if err := v.outcome(name); err != nil {
-		page.Wrong = reason(err)
+		page.Wrong = office.Reason(err)
 		return v.showOpen(422, page)
 	}
 	return v.see("/channels")
@@ -252,6 +300,7 @@ func (v *visit) open() error {
 // forwardRow is an HTLC that we forwarded.
 type forwardRow struct {
 	In       string              `json:"in_channel"`
+	HTLC     uint64              `json:"in_htlc_id"`
 	InMsat   amount.MilliSatoshi `json:"in_msat"`
 	Out      string              `json:"out_channel"`
 	OutMsat  amount.MilliSatoshi `json:"out_msat"`
@@ -260,6 +309,8 @@ type forwardRow struct {
 	Received float64             `json:"received_time"`
 	Created  uint64              `json:"created_index"`
 }
+
+var forwardsList = newest.List[forwardRow]{Command: "listforwards", Key: "forwards", Index: func(r *forwardRow) uint64 { return r.Created }}
 
 // At is when it came, in unix seconds.
 func (r *forwardRow) At() uint64 { return uint64(max(r.Received, 0)) }
@@ -281,7 +332,7 @@ func (v *visit) forwards() error {
 	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed"}, First: q.Get("before") == "", Files: v.files()}
 	var next uint64
 	var err error
-	if page.Forwards, next, err = older(v, forwardsList, page.Status, q.Get("before"), rowsOfPage); err != nil {
+	if page.Forwards, next, err = forwardsList.Older(v.Lister(), page.Status, q.Get("before"), rowsOfPage); err != nil {
 		return err
 	}
 	for i := range page.Forwards {

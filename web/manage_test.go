@@ -136,7 +136,7 @@ func TestTheSettingsMakeBackups(t *testing.T) {
 	if r := b.post("/settings/backup", "file", file); r.status != 422 {
 		t.Errorf("a second copy over the first gave %d", r.status)
 	}
-	scb := b.get("/settings/channels.json")
+	scb := b.post("/settings/channels.json")
 	has(t, "the static backup", scb.body, `"scb"`)
 	if got := scb.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment") {
 		t.Errorf("it is shown as %q", got)

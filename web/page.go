@@ -8,13 +8,14 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/child"
+	"github.com/leyden-ln/leyden/web/qrcode"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 //go:embed templates/*.html texts/en.json
@@ -49,8 +50,8 @@ func text(key string, args ...any) string {
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	funcs := template.FuncMap{
 		"t": text, "sat": satoshi, "plain": plain, "short": short, "clock": clock, "stamp": stamp, "ago": func(u uint64) string { return ago(time.Now(), u) },
-		"static": func(name string) string { return assets()[name].path }, "qr": qrCode, "word": statusWord,
-		"percent": percent, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
+		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": statusWord, "made": madeFor, "state": func(c channelRow) string { return channelWord(&c) },
+		"percent": words.Percent, "chance": words.Chance, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
 		"less": amount.MilliSatoshi.Less0, "bar": func() []entry { return menu },
 	}
@@ -83,12 +84,13 @@ var menu = []entry{
 	{"home", "/", []string{"home"}},
 	{"receive", "/receive", []string{"receive"}},
 	{"pay", "/pay", []string{"pay"}},
-	{"invoices", "/invoices", []string{"invoices", "invoice"}},
+	{"invoices", "/invoices", []string{"invoices", "invoice", "delete"}},
 	{"payments", "/payments", []string{"payments", "payment", "inside"}},
 	{"channels", "/channels", []string{"channels", "open", "terms", "close"}},
 	{"forwards", "/forwards", []string{"forwards"}},
-	{"onchain", "/onchain", []string{"onchain"}},
-	{"settings", "/settings", []string{"settings"}},
+	{"network", "/network", []string{"network"}},
+	{"onchain", "/onchain", []string{"onchain", "bump"}},
+	{"settings", "/settings", []string{"settings", "runes", "webhooks", "webhook"}},
 }
 
 // frame is what every page has.
@@ -160,66 +162,21 @@ func (v *visit) part(name, part string, page any) error {
 // byScript says whether htmx asks, for a part of a page.
 func (v *visit) byScript() bool { return v.r.Header.Get("HX-Request") == "true" }
 
+// What is the same in every language.
+var (
+	plain, short, clock, stamp = words.Plain, words.Short, words.Clock, words.Stamp
+	readTime, amountOf         = words.ReadTime, words.AmountOf
+	amountUnits                = words.AmountUnits
+)
+
 // satoshi shows an amount for people: groups of three, and millisatoshi after the
 // point where there are any.
 func satoshi(m amount.MilliSatoshi) string {
-	out := group(uint64(m / 1000))
+	out := words.Group(uint64(m / 1000))
 	if rest := m % 1000; rest != 0 {
 		out += fmt.Sprintf(".%03d", uint64(rest))
 	}
 	return out + "\u00a0" + text("unit.sat")
-}
-
-func group(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
-	}
-	return s
-}
-
-// percent is a part of a whole for an SVG's width.
-func percent(part, of amount.MilliSatoshi) string {
-	if of == 0 {
-		return "0%"
-	}
-	return strconv.FormatFloat(100*float64(part)/float64(of), 'f', 2, 64) + "%" // a picture, no money
-}
-
-// plain shows somebody's text without what could make it look like another one:
-// control characters and those that turn the direction of what follows become their
-// names. What joins letters and emoji stays.
-func plain(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
-			b.WriteRune(r)
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
-			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// short is the beginning and the end of an id.
-func short(s string) string {
-	if len(s) <= 20 {
-		return s
-	}
-	return s[:8] + "…" + s[len(s)-6:]
-}
-
-// clock is a time for people, in UTC: the server does not know where its reader is.
-func clock(unix uint64) string {
-	return time.Unix(int64(unix), 0).UTC().Format("2006-01-02 15:04:05") + " UTC" //nolint:gosec // from our own rows
-}
-
-// stamp is a time for programs.
-func stamp(unix uint64) string {
-	return time.Unix(int64(unix), 0).UTC().Format(time.RFC3339) //nolint:gosec // from our own rows
 }
 
 // ago is how long ago a time was, or how far away it is, in words.
@@ -234,47 +191,17 @@ func ago(now time.Time, unix uint64) string {
 	return text("time.ago", inWords(d))
 }
 
-// units are those of a length of time, the largest first.
-var units = []struct {
-	key     string
-	seconds uint64
-}{{"week", 7 * 24 * 3600}, {"day", 24 * 3600}, {"hour", 3600}, {"minute", 60}, {"second", 1}}
-
 // inWords is a length of time in its largest unit.
 func inWords(d time.Duration) string {
 	s := uint64(d / time.Second) //nolint:gosec // not negative
-	for _, u := range units {
-		if n := s / u.seconds; n > 1 {
-			return text("time."+u.key+"s", n)
+	for _, u := range words.Units {
+		if n := s / u.Seconds; n > 1 {
+			return text("time."+u.Key+"s", n)
 		} else if n == 1 {
-			return text("time." + u.key)
+			return text("time." + u.Key)
 		}
 	}
 	return text("time.seconds", 0)
-}
-
-// readTime reads a length of time as people write it: "1 hour", "90 minutes", "2d",
-// "3600".
-func readTime(s string) (seconds uint64, ok bool) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	digits := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-	if digits < 0 {
-		digits = len(s)
-	}
-	n, err := strconv.ParseUint(s[:digits], 10, 32)
-	if err != nil {
-		return 0, false
-	}
-	unit := strings.TrimSpace(s[digits:])
-	if unit == "" {
-		return n, true
-	}
-	for _, u := range units {
-		if unit == u.key || unit == u.key+"s" || unit == u.key[:1] || unit == u.key[:3] {
-			return n * u.seconds, true
-		}
-	}
-	return 0, false
 }
 
 // statusWord is a status as the pages name it.
@@ -283,4 +210,13 @@ func statusWord(status string) string {
 		return s
 	}
 	return status
+}
+
+// madeFor is what a transaction was made for, in words.
+func madeFor(t child.Transaction) string {
+	kind, _, _ := strings.Cut(t.Label, " ")
+	if s, ok := texts()["label."+kind]; ok {
+		return s
+	}
+	return t.Label
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // decoded is what an invoice says.
@@ -24,6 +25,7 @@ type decoded struct {
 	PaymentHash     string               `json:"payment_hash"`
 	CreatedAt       uint64               `json:"created_at"`
 	Expiry          uint64               `json:"expiry"`
+	FinalDelta      uint64               `json:"min_final_cltv_expiry"`
 }
 
 // pagePay is an invoice that somebody may pay.
@@ -36,9 +38,8 @@ type pagePay struct {
 	Expired     bool
 	Paid        bool // by us, already
 	Pending     bool
-	Hops        int // of the route that would be taken; 0: unknown
-	Fee         amount.MilliSatoshi
-	NoRoute     string // why there is none now
+	routes             // that would be taken; none: unknown
+	NoRoute     string // why there are none now
 	Amount      string // that was filled in
 	Unit        string
 	Spendable   amount.MilliSatoshi
@@ -83,11 +84,11 @@ func (v *visit) decode(given string) (pagePay, error) {
 	}
 	var inv decoded
 	if err := v.run(v.ctx(), &inv, "decode", arg{"string", page.Text}); err != nil {
-		page.Wrong = reason(err)
+		page.Wrong = office.Reason(err)
 		return page, nil
 	}
 	if err := v.run(v.ctx(), nil, "preapproveinvoice", arg{"bolt11", page.Text}); err != nil {
-		page.Wrong = reason(err)
+		page.Wrong = office.Reason(err)
 		return page, nil
 	}
 	page.Invoice, page.Alias = &inv, v.s.alias(v.ctx(), inv.Payee)
@@ -101,17 +102,8 @@ func (v *visit) decode(given string) (pagePay, error) {
 	if inv.Amount == nil || page.Paid || page.Pending || page.Expired {
 		return page, nil
 	}
-	var route struct {
-		Route []struct {
-			Amount amount.MilliSatoshi `json:"amount_msat"`
-		}
-	}
-	err = v.run(v.ctx(), &route, "getroute", arg{"id", inv.Payee}, arg{"amount_msat", fmt.Sprintf("%dmsat", *inv.Amount)})
-	switch {
-	case err != nil:
-		page.NoRoute = reason(err)
-	case len(route.Route) > 0:
-		page.Hops, page.Fee = len(route.Route), route.Route[0].Amount.Less0(*inv.Amount)
+	if page.routes, err = v.findRoutes(inv.Payee, *inv.Amount, inv.FinalDelta); err != nil {
+		page.NoRoute = office.Reason(err)
 	}
 	return page, nil
 }
@@ -132,7 +124,7 @@ func (v *visit) send() error {
 	text11 := pasted(v.field("invoice"))
 	var inv decoded
 	if err := v.s.call(v.ctx(), &inv, "decode", arg{"string", text11}); err != nil {
-		return v.write(422, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: reason(err)})
+		return v.write(422, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: office.Reason(err)})
 	}
 	args := []arg{{"bolt11", text11}}
 	if inv.Amount == nil {
@@ -151,7 +143,7 @@ func (v *visit) send() error {
 	if label := v.field("label"); label != "" {
 		args = append(args, arg{"label", label})
 	}
-	started := v.s.errands.start(inv.PaymentHash, func(ctx context.Context) error {
+	started := v.s.errands.Start(inv.PaymentHash, func(ctx context.Context) error {
 		return v.s.call(ctx, nil, "pay", args...)
 	})
 	if !started {
@@ -176,6 +168,8 @@ type paymentRow struct {
 	Created     uint64              `json:"created_index"`
 	Error       string              `json:"error"`
 }
+
+var paysList = newest.List[paymentRow]{Command: "listpays", Key: "pays", Index: func(r *paymentRow) uint64 { return r.Created }}
 
 // Fee is what the nodes on the way took.
 func (r *paymentRow) Fee() amount.MilliSatoshi { return r.Sent.Less0(r.Amount) }
@@ -219,8 +213,8 @@ func (v *visit) readPagePayment() (page pagePayment, err error) {
 	if err != nil {
 		return page, err
 	}
-	it := v.s.errands.find(hash)
-	over := it == nil || it.over() // looked at first: what it has written is read below
+	it := v.s.errands.Find(hash)
+	over := it == nil || it.Over() // looked at first: what it has written is read below
 	page.paymentRow, page.Known, err = v.findPayment(hash)
 	if err != nil {
 		return page, err
@@ -232,8 +226,8 @@ func (v *visit) readPagePayment() (page pagePayment, err error) {
 		page.PaymentHash, page.Status, page.Over = hash, "pending", over
 		if over {
 			page.Status = "failed"
-			if it.err != nil {
-				page.Why = reason(it.err)
+			if it.Err != nil {
+				page.Why = office.Reason(it.Err)
 			}
 		}
 		return page, nil
@@ -290,19 +284,19 @@ func (v *visit) paymentLive() error {
 	return v.stream(draw, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		if it := v.s.errands.find(hash); it != nil {
-			if it.over() {
+		if it := v.s.errands.Find(hash); it != nil {
+			if it.Over() {
 				return changes.wait(ctx)
 			}
 			var ended error
 			go func() {
 				select {
-				case <-it.done:
+				case <-it.Done:
 					cancel()
 				case <-ctx.Done():
 				}
 			}()
-			if ended = changes.wait(ctx); it.over() {
+			if ended = changes.wait(ctx); it.Over() {
 				ended = nil
 			}
 			return ended
@@ -326,7 +320,7 @@ func (v *visit) receiptFile() error {
 	if err != nil {
 		return err
 	}
-	return v.file("receipt-"+hash[:16]+".json", r)
+	return v.File("receipt-"+hash[:16]+".json", r)
 }
 
 // pagePayments is a page of the payments, the newest first.
@@ -346,7 +340,7 @@ func (v *visit) payments() error {
 	page := pagePayments{Status: q.Get("status"), Statuses: []string{"", "pending", "complete", "failed"}, First: q.Get("before") == "", Files: v.files()}
 	var next uint64
 	var err error
-	if page.Payments, next, err = older(v, paysList, page.Status, q.Get("before"), rowsOfPage); err != nil {
+	if page.Payments, next, err = paysList.Older(v.Lister(), page.Status, q.Get("before"), rowsOfPage); err != nil {
 		return err
 	}
 	for i := range page.Payments {

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -50,9 +52,19 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		bob.ask(t, &out, "invoice", i.amount, i.label, i.description)
 		made[i.label], hash[i.label] = out.Text, out.Hash
 	}
+	alice.ask(t, nil, "createwebhook", "http://127.0.0.1:1/paid", "payment") // where nobody is
+	aRune(t, alice)
 	for _, label := range []string{"espresso-1", "shirt-1", "tea-7"} {
 		alice.ask(t, nil, "pay", made[label])
 	}
+	held, end := heldBy(t, alice, bob)
+	defer end()
+	waiting := waitingCoin(t, alice)
+	until(t, "somebody was to be told of a payment", func() bool {
+		var found struct{ Deliveries []struct{ Outcome string } }
+		alice.ask(t, &found, "listwebhookdeliveries", "1")
+		return len(found.Deliveries) > 0 && found.Deliveries[0].Outcome != ""
+	})
 	a, b, c := alice.windowIn(t), bob.windowIn(t), carol.windowIn(t)
 	until(t, "the last step is there", func() bool {
 		var seen struct{ Traces []trace }
@@ -63,6 +75,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	carol.ask(t, &channels, "listpeerchannels")
 	ofCarol := channels.Channels[0].ID
 	axe := axeSource(t)
+	bob.settle(17_000, 50_000)
 	for _, p := range []struct {
 		name string
 		w    *window
@@ -91,12 +104,27 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"close", c, "/channels/" + ofCarol + "/close"},
 		{"close-by-force", c, "/channels/" + ofCarol + "/close?force=yes"},
 		{"forwards", c, "/forwards"},
+		{"network", c, "/network"},
+		{"network-large", b, "/network"},
+		{"network-route", a, "/network?to=" + bob.node.ID().String() + "&amount=25000"},
 		{"onchain", a, "/onchain"},
+		{"bump", a, "/onchain/bump?coin=" + waiting},
 		{"settings", a, "/settings"},
+		{"runes", a, "/settings/runes"},
+		{"rune-made", a, "/settings/runes"},
+		{"webhooks", a, "/settings/webhooks"},
+		{"webhook", a, "/settings/webhooks/1"},
+		{"webhook-delete", a, "/settings/webhooks/1?delete=yes"},
+		{"delete", b, "/delete?what=invoice&label=tea-7&status=paid"},
+		{"invoice-held", b, "/invoices/" + held},
 		{"notfound", a, "/nothing"},
 		{"login", alice.window(t), "/login"},
 	} {
 		p.w.open(p.path)
+		if click, makes := makers[p.name]; makes {
+			p.w.click(click)
+			p.w.sees("not shown again")
+		}
 		if axe != "" {
 			p.w.do(chromedp.Evaluate[chromedp.Void](axe))
 		}
@@ -125,6 +153,65 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		p.w.open(p.path)
 		p.w.picture(filepath.Join(folder, p.name+".png"), chromedp.CaptureScreenshot())
 	}
+}
+
+// makers are what is clicked to make what a page shows once.
+var makers = map[string]string{"rune-made": `form[action="/settings/runes"] .main`}
+
+// heldBy is a payment to a house that waits for its answer; end sends it back.
+func heldBy(t *testing.T, payer, payee *house) (hash string, end func()) {
+	t.Helper()
+	hash = strings.Repeat("5e", 32)
+	var inv struct{ Bolt11 string }
+	payee.ask(t, &inv, "holdinvoice", hash, "33000sat", "desk-4", "A desk, made to measure")
+	raw, err := json.Marshal([]string{inv.Bolt11})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = apiCall(t, payer, "pay", raw) // it fails, when it is sent back
+	}()
+	until(t, "the payment is held", func() bool {
+		var found struct{ HoldInvoices []struct{ State string } }
+		payee.ask(t, &found, "listholdinvoices", hash)
+		return found.HoldInvoices[0].State == "accepted"
+	})
+	return hash, func() {
+		payee.ask(t, nil, "cancelholdinvoice", hash)
+		<-ended
+	}
+}
+
+// aRune makes a rune that allows to look.
+func aRune(t *testing.T, h *house) {
+	t.Helper()
+	if _, err := apiCall(t, h, "createrune", json.RawMessage(`{"restrictions": "readonly"}`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitingCoin is a coin of a transaction that waits for a block.
+func waitingCoin(t *testing.T, h *house) string {
+	t.Helper()
+	var made struct{ Bech32 string }
+	h.ask(t, &made, "newaddr")
+	h.ask(t, nil, "withdraw", made.Bech32, "100000", "slow")
+	var funds struct {
+		Outputs []struct {
+			Txid, Status string
+			Output       int
+		}
+	}
+	h.ask(t, &funds, "listfunds")
+	for _, o := range funds.Outputs {
+		if o.Status == "unconfirmed" {
+			return fmt.Sprintf("%s:%d", o.Txid, o.Output)
+		}
+	}
+	t.Fatal("no coin waits")
+	return ""
 }
 
 // axeSource is axe-core, the script of axe.min.js that AXE names: it says what of a page

@@ -12,102 +12,19 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/web/channels"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // channelRow is what the pages show of a channel.
-type channelRow struct {
-	PeerID       string              `json:"peer_id"`
-	Connected    bool                `json:"peer_connected"`
-	State        string              `json:"state"`
-	ID           string              `json:"channel_id"`
-	SCID         string              `json:"short_channel_id"`
-	FundingTxid  string              `json:"funding_txid"`
-	Opener       string              `json:"opener"`
-	Private      bool                `json:"private"`
-	ToUs         amount.MilliSatoshi `json:"to_us_msat"`
-	Total        amount.MilliSatoshi `json:"total_msat"`
-	Spendable    amount.MilliSatoshi `json:"spendable_msat"`
-	Receivable   amount.MilliSatoshi `json:"receivable_msat"`
-	OurReserve   amount.MilliSatoshi `json:"our_reserve_msat"`
-	TheirReserve amount.MilliSatoshi `json:"their_reserve_msat"`
-	FeeBase      uint64              `json:"fee_base_msat"`
-	FeePPM       uint64              `json:"fee_proportional_millionths"`
-	CLTVDelta    uint64              `json:"cltv_expiry_delta"`
-	Delay        uint64              `json:"our_to_self_delay"`
-	FeeRate      struct {
-		PerKw uint64 `json:"perkw"`
-	} `json:"feerate"`
-	Status []string `json:"status"`
-	HTLCs  []struct {
-		Direction string              `json:"direction"`
-		Amount    amount.MilliSatoshi `json:"amount_msat"`
-	} `json:"htlcs"`
-	OnChain []struct {
-		Amount amount.MilliSatoshi `json:"amount_msat"`
-		State  string              `json:"state"`
-		Height uint64              `json:"spendable_height"`
-	} `json:"onchain"`
+type channelRow = channels.Row
 
-	Alias string `json:"-"`
-	Wrong string `json:"-"` // why it could not be closed
-}
-
-// CanClose says whether a close by agreement can be asked for, or has been already.
-func (c *channelRow) CanClose() bool { return c.normal() || strings.Contains(c.State, "LOCKIN") }
-
-// CanForce says whether our commitment can still be broadcast.
-func (c *channelRow) CanForce() bool {
-	return c.CanClose() || strings.Contains(c.State, "SHUTTING_DOWN")
-}
-
-// normal says whether the channel carries payments when its peer is here.
-func (c *channelRow) normal() bool { return c.State == "CHANNELD_NORMAL" }
-
-// InFlight is what the channel's HTLCs carry.
-func (c *channelRow) InFlight() (sum amount.MilliSatoshi) {
-	for _, h := range c.HTLCs {
-		sum += h.Amount // both sides have checked that it is less than the capacity
-	}
-	return sum
-}
-
-// Theirs is what is neither ours nor in flight from us.
-func (c *channelRow) Theirs() amount.MilliSatoshi { return c.Total.Less0(c.ToUs).Less0(c.InFlight()) }
-
-// Word is the state in words.
-func (c *channelRow) Word() string {
-	switch {
-	case c.normal() && c.Connected:
-		return text("channel.open")
-	case c.normal():
-		return text("channel.away")
-	case strings.Contains(c.State, "AWAITING_LOCKIN"):
-		return text("channel.opening")
-	case c.State == "ONCHAIN":
-		return text("channel.onchain")
-	case strings.Contains(c.State, "SHUTTING_DOWN"), strings.Contains(c.State, "CLOSING"):
-		return text("channel.closing")
+// channelWord is a channel's state in words.
+func channelWord(c *channelRow) string {
+	if word, ok := texts()["channel."+c.Kind()]; ok {
+		return word
 	}
 	return c.State
-}
-
-// Well says whether there is nothing to worry about.
-func (c *channelRow) Well() bool { return c.normal() && c.Connected }
-
-// funds are sums over channels.
-type funds struct{ Spendable, Receivable, Ours amount.MilliSatoshi }
-
-func sums(rows []channelRow) (f funds) {
-	for i := range rows {
-		if c := &rows[i]; c.normal() {
-			f.Ours += c.ToUs // no more than there are bitcoins
-			if c.Connected {
-				f.Spendable += c.Spendable
-				f.Receivable += c.Receivable
-			}
-		}
-	}
-	return f
 }
 
 func (v *visit) listChannels() ([]channelRow, error) {
@@ -118,16 +35,13 @@ func (v *visit) listChannels() ([]channelRow, error) {
 
 // form is what somebody filled in, and what is wrong with it.
 type form struct {
-	Amount, Unit, Label, Description, Expiry, Preimage, Private string
-	Units, Exposures                                            []string
-	Wrong                                                       string // in words
-	Receivable                                                  amount.MilliSatoshi
+	Amount, Unit, Label, Description, Expiry, Preimage, Hash, Private string
+	Units, Exposures                                                  []string
+	Wrong                                                             string // in words
+	Receivable                                                        amount.MilliSatoshi
 }
 
-var (
-	amountUnits = []string{"sat", "btc", "msat"}
-	exposures   = []string{"auto", "true", "false"}
-)
+var exposures = []string{"auto", "true", "false"}
 
 func (v *visit) receive() error {
 	return v.receiveForm(200, form{Unit: "sat", Expiry: inWords(time.Hour), Private: "auto"})
@@ -138,36 +52,17 @@ func (v *visit) receiveForm(status int, f form) error {
 	if err != nil {
 		return err
 	}
-	f.Units, f.Exposures, f.Receivable = amountUnits, exposures, sums(rows).Receivable
+	f.Units, f.Exposures, f.Receivable = amountUnits, exposures, channels.Sums(rows).Receivable
 	return v.write(status, "receive", f)
 }
 
 // field is what was filled in under a name.
 func (v *visit) field(name string) string { return strings.TrimSpace(v.r.PostFormValue(name)) }
 
-// amountOf is an amount as commands take it, of a number and its unit.
-func amountOf(number, unit string) string {
-	number = strings.Map(func(r rune) rune {
-		if r == ' ' || r == '\u202f' || r == '\u00a0' || r == ',' && unit != "btc" || r == '_' {
-			return -1
-		}
-		return r
-	}, number)
-	if number == "" || strings.EqualFold(number, "any") {
-		return "any"
-	}
-	for _, u := range amountUnits {
-		if u == unit {
-			return number + unit
-		}
-	}
-	return number
-}
-
 func (v *visit) makeInvoice() error {
 	f := form{
 		Amount: v.field("amount"), Unit: v.field("unit"), Label: v.field("label"), Description: v.field("description"),
-		Expiry: v.field("expiry"), Preimage: v.field("preimage"), Private: v.field("private"),
+		Expiry: v.field("expiry"), Preimage: v.field("preimage"), Hash: v.field("hash"), Private: v.field("private"),
 	}
 	if f.Label == "" {
 		f.Label = time.Now().UTC().Format("2006-01-02 15:04:05 ") + strings.ToLower(rand.Text()[:4])
@@ -188,10 +83,14 @@ func (v *visit) makeInvoice() error {
 	var made struct {
 		Hash string `json:"payment_hash"`
 	}
-	args := []arg{{"amount_msat", amountOf(f.Amount, f.Unit)}, {"label", f.Label}, {"description", f.Description}}
+	command, args := "invoice", []arg{}
+	if f.Hash != "" { // whoever has the preimage settles it
+		command, args = "holdinvoice", append(args, arg{"payment_hash", f.Hash})
+	}
+	args = append(args, []arg{{"amount_msat", amountOf(f.Amount, f.Unit)}, {"label", f.Label}, {"description", f.Description}}...)
 	args = append(args, given(arg{"expiry", expiry}, arg{"preimage", f.Preimage}, arg{"exposeprivatechannels", private})...)
-	if err := v.run(v.ctx(), &made, "invoice", args...); err != nil {
-		f.Wrong = reason(err)
+	if err := v.run(v.ctx(), &made, command, args...); err != nil {
+		f.Wrong = office.Reason(err)
 		return v.receiveForm(422, f)
 	}
 	return v.see("/invoices/" + made.Hash)
@@ -234,6 +133,9 @@ type pageInvoice struct {
 	invoiceRow
 	Receivable amount.MilliSatoshi
 	TooLittle  bool
+	Barely     bool // whether it will be too little soon
+	BlocksLeft uint64
+	Wrong      string
 }
 
 // hash is the payment hash in a page's address.
@@ -258,6 +160,9 @@ func (v *visit) readPageInvoice() (page pageInvoice, err error) {
 		return page, errNotFound
 	}
 	page.invoiceRow = found.Invoices[0]
+	if page.Status == "accepted" {
+		page.BlocksLeft = v.blocksLeft(hash)
+	}
 	if page.Status != "unpaid" {
 		return page, nil
 	}
@@ -265,8 +170,9 @@ func (v *visit) readPageInvoice() (page pageInvoice, err error) {
 	if err != nil {
 		return page, err
 	}
-	page.Receivable = sums(rows).Receivable
+	page.Receivable = channels.Sums(rows).Receivable
 	page.TooLittle = page.Receivable == 0 || page.Amount != nil && *page.Amount > page.Receivable
+	page.Barely = !page.TooLittle && page.Amount != nil && page.Receivable-*page.Amount < *page.Amount/4
 	return page, nil
 }
 

@@ -19,6 +19,8 @@ import (
 
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web/door"
+	"github.com/leyden-ln/leyden/web/errand"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // Config is what pages need.
@@ -48,8 +50,10 @@ type Server struct {
 	self    identity
 	door    *door.Door
 	handler http.Handler
-	errands errands
+	errands errand.Errands
 	streams chan struct{}
+
+	networks networks
 }
 
 //go:embed static
@@ -96,13 +100,13 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.door = door.New("leyden_" + s.self.ID[2:14])
 	s.handler = s.guard(s.routes())
-	s.errands.begin()
+	s.errands.Begin()
 	return s, nil
 }
 
 // Close ends what was begun from pages. What is durable of a payment goes on without
 // them.
-func (s *Server) Close() { s.errands.wait() }
+func (s *Server) Close() { s.errands.Wait() }
 
 // Listen opens the address of the pages.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -166,44 +170,60 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("POST /login", s.login)
 	m.HandleFunc("GET /static/{hash}/{name}", static)
 	inside := map[string]func(*visit) error{
-		"GET /{$}":                          (*visit).home,
-		"GET /live":                         (*visit).homeLive,
-		"GET /receive":                      (*visit).receive,
-		"POST /receive":                     (*visit).makeInvoice,
-		"GET /invoices":                     (*visit).invoices,
-		"GET /invoices.csv":                 savedInvoices.csv,
-		"GET /invoices.json":                savedInvoices.json,
-		"GET /invoices/{hash}":              (*visit).invoice,
-		"GET /invoices/{hash}/live":         (*visit).invoiceLive,
-		"GET /pay":                          (*visit).pay,
-		"POST /pay":                         (*visit).readInvoice,
-		"POST /pay/send":                    (*visit).send,
-		"GET /payments":                     (*visit).payments,
-		"GET /payments.csv":                 savedPayments.csv,
-		"GET /payments.json":                savedPayments.json,
-		"GET /payments/{hash}":              (*visit).payment,
-		"GET /payments/{hash}/live":         (*visit).paymentLive,
-		"GET /payments/{hash}/receipt.json": (*visit).receiptFile,
-		"GET /inside/{hash}":                (*visit).inside,
-		"GET /channels":                     (*visit).channels,
-		"GET /open":                         (*visit).openForm,
-		"POST /open":                        (*visit).open,
-		"GET /channels/{hash}/terms":        (*visit).terms,
-		"POST /channels/{hash}/terms":       (*visit).setTerms,
-		"GET /channels/{hash}/close":        (*visit).askClose,
-		"POST /channels/{hash}/close":       (*visit).closeChannel,
-		"GET /forwards":                     (*visit).forwards,
-		"GET /forwards.csv":                 savedForwards.csv,
-		"GET /forwards.json":                savedForwards.json,
-		"GET /onchain":                      (*visit).onChain,
-		"POST /onchain/address":             (*visit).newAddress,
-		"POST /onchain/send":                (*visit).sendCoins,
-		"GET /settings":                     (*visit).settings,
-		"POST /settings/backup":             (*visit).backup,
-		"GET /settings/channels.json":       (*visit).channelsFile,
-		"POST /theme":                       (*visit).theme,
-		"POST /logout":                      (*visit).logout,
-		"/":                                 (*visit).nothing,
+		"GET /{$}":                               (*visit).home,
+		"GET /live":                              (*visit).homeLive,
+		"GET /receive":                           (*visit).receive,
+		"POST /receive":                          (*visit).makeInvoice,
+		"GET /invoices":                          (*visit).invoices,
+		"GET /invoices.csv":                      savedInvoices.csv,
+		"GET /invoices.json":                     savedInvoices.json,
+		"GET /invoices/{hash}":                   (*visit).invoice,
+		"GET /invoices/{hash}/live":              (*visit).invoiceLive,
+		"GET /pay":                               (*visit).pay,
+		"POST /pay":                              (*visit).readInvoice,
+		"POST /pay/send":                         (*visit).send,
+		"GET /payments":                          (*visit).payments,
+		"GET /payments.csv":                      savedPayments.csv,
+		"GET /payments.json":                     savedPayments.json,
+		"GET /payments/{hash}":                   (*visit).payment,
+		"GET /payments/{hash}/live":              (*visit).paymentLive,
+		"GET /payments/{hash}/receipt.json":      (*visit).receiptFile,
+		"GET /inside/{hash}":                     (*visit).inside,
+		"GET /channels":                          (*visit).channels,
+		"GET /open":                              (*visit).openForm,
+		"POST /open":                             (*visit).open,
+		"GET /channels/{hash}/terms":             (*visit).terms,
+		"POST /channels/{hash}/terms":            (*visit).setTerms,
+		"GET /channels/{hash}/close":             (*visit).askClose,
+		"POST /channels/{hash}/close":            (*visit).closeChannel,
+		"GET /forwards":                          (*visit).forwards,
+		"GET /forwards.csv":                      savedForwards.csv,
+		"GET /forwards.json":                     savedForwards.json,
+		"GET /network":                           (*visit).showNetwork,
+		"GET /network.bin":                       (*visit).networkPicture,
+		"GET /onchain":                           of(office.OnChain),
+		"POST /onchain/address":                  of(office.NewAddress),
+		"POST /onchain/send":                     of(office.SendCoins),
+		"GET /settings":                          of(office.Settings),
+		"POST /settings/backup":                  of(office.Backup),
+		"POST /settings/channels.json":           of(office.ChannelsFile),
+		"GET /settings/runes":                    of(office.Runes),
+		"POST /settings/runes":                   of(office.MakeRune),
+		"POST /settings/runes/revoke":            of(office.RevokeRune),
+		"GET /settings/webhooks":                 of(office.Webhooks),
+		"POST /settings/webhooks":                of(office.MakeWebhook),
+		"GET /settings/webhooks/{id}":            of(office.Deliveries),
+		"POST /settings/webhooks/{id}/redeliver": of(office.Redeliver),
+		"POST /settings/webhooks/{id}/delete":    of(office.DeleteWebhook),
+		"GET /delete":                            of(office.Delete),
+		"POST /delete":                           of(office.Delete),
+		"POST /invoices/{hash}/settle":           (*visit).settle,
+		"POST /invoices/{hash}/cancel":           (*visit).cancel,
+		"GET /onchain/bump":                      of(office.Bump),
+		"POST /onchain/bump":                     of(office.Bump),
+		"POST /theme":                            (*visit).theme,
+		"POST /logout":                           (*visit).logout,
+		"/":                                      (*visit).nothing,
 	}
 	for pattern, page := range inside {
 		m.HandleFunc(pattern, s.inside(page))
@@ -241,7 +261,7 @@ type visit struct {
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
 // errNotFound says that there is no such page.
-var errNotFound = errors.New("web: there is no such page")
+var errNotFound = office.ErrNotFound
 
 func (v *visit) nothing() error { return errNotFound }
 
@@ -268,7 +288,7 @@ func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 			v.status(http.StatusNotFound, "notfound", page404{})
 		default:
 			s.c.Log.Warn("a page failed", "path", r.URL.Path, "why", err)
-			v.status(http.StatusInternalServerError, "failed", page500{reason(err)})
+			v.status(http.StatusInternalServerError, "failed", page500{office.Reason(err)})
 		}
 	}
 }

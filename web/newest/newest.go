@@ -1,31 +1,36 @@
-package web
+// Package newest reads lists backwards: the commands that list rows give them from an
+// index on, the oldest first, and pages show the newest first.
+//
+//	pays := newest.List[row]{Command: "listpays", Key: "pays", Index: func(r *row) uint64 { return r.Created }}
+//	rows, next, err := pays.Older(ask, status, before, 50)
+//
+// It costs the same however long a list is: where it ends is found by halving.
+package newest
 
 import (
 	"encoding/json"
 	"strconv"
 )
 
-// list is a command that lists rows by an index of theirs, from one on and the oldest
-// first. A page shows the newest first.
-type list[R any] struct {
-	command, key string // and the name of the rows in the result
-	index        func(*R) uint64
+// List is a command that lists rows by an index of theirs.
+type List[R any] struct {
+	Command, Key string // and the name of the rows in the result
+	Index        func(*R) uint64
 }
 
-var (
-	paysList     = list[paymentRow]{"listpays", "pays", func(r *paymentRow) uint64 { return r.Created }}
-	forwardsList = list[forwardRow]{"listforwards", "forwards", func(r *forwardRow) uint64 { return r.Created }}
-)
+// Ask gives the node a command that lists; shown says whether the page names it. An
+// empty status is every one.
+type Ask func(out any, shown bool, command, status string, start, limit uint64) error
 
 // windowOfStatus is how many rows one page looks at for those of a status.
 const windowOfStatus = 1000
 
-// older lists up to limit rows whose index is below before, or the newest when that is
+// Older lists up to limit rows whose index is below before, or the newest when that is
 // empty, and where to go on; 0 when there are no more.
-func older[R any](v *visit, l list[R], status, before string, limit int) (rows []R, next uint64, err error) {
+func (l List[R]) Older(ask Ask, status, before string, limit int) (rows []R, next uint64, err error) {
 	below, err := strconv.ParseUint(before, 10, 62)
 	if err != nil {
-		last, err := l.last(v)
+		last, err := l.last(ask)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -36,18 +41,17 @@ func older[R any](v *visit, l list[R], status, before string, limit int) (rows [
 		window = windowOfStatus
 	}
 	start := max(below-min(below, window), 1)
-	args := append(given(arg{"status", status}), arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", strconv.FormatUint(window, 10)})
 	var out map[string]json.RawMessage
-	if err := v.run(v.ctx(), &out, l.command, args...); err != nil {
+	if err := ask(&out, true, l.Command, status, start, window); err != nil {
 		return nil, 0, err
 	}
 	var all []R
-	if err := json.Unmarshal(out[l.key], &all); err != nil {
+	if err := json.Unmarshal(out[l.Key], &all); err != nil {
 		return nil, 0, err
 	}
 	next = start
 	for i := len(all) - 1; i >= 0; i-- {
-		at := l.index(&all[i])
+		at := l.Index(&all[i])
 		if at >= below {
 			continue
 		}
@@ -63,14 +67,14 @@ func older[R any](v *visit, l list[R], status, before string, limit int) (rows [
 }
 
 // last is the index of the newest row; 0 when there is none. It is found by halving.
-func (l list[R]) last(v *visit) (uint64, error) {
+func (l List[R]) last(ask Ask) (uint64, error) {
 	from := func(start uint64) (bool, error) {
 		var out map[string]json.RawMessage
-		if err := v.s.call(v.ctx(), &out, l.command, arg{"start", strconv.FormatUint(start, 10)}, arg{"limit", "1"}); err != nil {
+		if err := ask(&out, false, l.Command, "", start, 1); err != nil {
 			return false, err
 		}
 		var some []json.RawMessage
-		err := json.Unmarshal(out[l.key], &some)
+		err := json.Unmarshal(out[l.Key], &some)
 		return len(some) > 0, err
 	}
 	high := uint64(1)

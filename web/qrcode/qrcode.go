@@ -1,4 +1,5 @@
-package web
+// Package qrcode draws texts as QR codes.
+package qrcode
 
 import (
 	"fmt"
@@ -11,9 +12,9 @@ import (
 // quietZone is how many modules around a QR code are light, so that it is found.
 const quietZone = 4
 
-// qrCode is a text as a QR code: one path in an SVG, dark on light in every theme,
+// SVG is a text as a QR code: one path in an SVG, dark on light in every theme,
 // because scanners expect it so.
-func qrCode(content, label string) (template.HTML, error) {
+func SVG(content, label string) (template.HTML, error) {
 	c, err := qr.Encode(content, qr.L) // a screen does no damage, and larger modules are read from farther away
 	if err != nil {
 		return "", err
