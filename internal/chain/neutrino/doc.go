@@ -10,10 +10,12 @@
 // be had again from the network.
 //
 // What a light client cannot do: it sees no mempool and no fees but those of the
-// blocks that it has read; it learns that a transaction was refused only from a
-// peer that says so, which bitcoind does not; it notices that an output which it
-// does not watch is spent only where that happened lately. What others spend, which a ledger of
-// tokens has to know, nobody tells it.
+// blocks that it has read; it learns that a transaction was refused only from
+// peers that say so, which bitcoind does not, and believes most of them but no single
+// stranger; it notices that an output which it does not watch is spent only where
+// that happened lately. What others spend, which a ledger of tokens has to know,
+// nobody tells it. Whose output it is asked for, a whole block is read for it: blocks
+// of 40 MB in all are kept, so that several outputs of one cost one.
 //
 // A chain whose last block is older than a day looks unfinished to it: filters are
 // asked for once there is a younger block. That happens on a regtest only.

@@ -117,7 +117,7 @@ func (s *Source) start() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("light client: %w", err), s.client.Stop())
 	}
-	s.outbox = newOutbox(s.cfg.Log)
+	s.outbox = newOutbox(s.cfg.Log, len(s.cfg.Peers))
 	s.wg.Go(func() { s.listen(sub) })
 	s.wg.Go(func() {
 		defer cancel()

@@ -19,8 +19,14 @@ import (
 // and gives them to whoever asks. It is not the client's own broadcaster: that one
 // takes one transaction at a time, waits for its peers each time, and does not
 // forget.
+//
+// A peer may lie about a transaction, so that none is kept from the others for what
+// one of them says: it counts what a peer says of what it was given, and a
+// transaction is refused when most peers have refused it and nobody has it who did
+// not.
 type outbox struct {
-	log *slog.Logger
+	log   *slog.Logger
+	least int // peers, without which nothing is refused
 
 	mu    sync.Mutex
 	peers map[query.Peer]bool
@@ -31,23 +37,38 @@ type outbox struct {
 type offer struct {
 	tx      *btcwire.MsgTx
 	height  uint32 // when it was offered last
-	asked   int    // peers that asked for it
-	refused int    // and those of them that did not want it
-	why     *pushtx.BroadcastError
-	news    chan struct{} // closed when every peer has refused it
-	closed  bool
+	trial   *trial // nil when nobody waits for what the peers say
+	refused bool   // they did not want it: newcomers are not told of it
+	wanted  bool   // later somebody asked for it all the same
+}
+
+// trial is what peers say of a transaction that they are offered for the first time.
+type trial struct {
+	began time.Time
+	given map[query.Peer]time.Time // who asked, and when
+	no    map[query.Peer]bool      // those of them that did not want it
+	why   *pushtx.BroadcastError   // of the last one
+	all   chan struct{}            // has a token when every peer may have refused
 }
 
 const (
 	verdictTimeout = time.Second      // in which a peer of the rare kind refuses
+	askTimeout     = 10 * time.Second // in which a peer asks: Core may wait six seconds with what comes from such as we are
+	leastStrangers = 3                // peers that must refuse when anybody may be one
 	settle         = time.Second      // in which a new peer may not listen yet
 	offerEvery     = 10 * time.Minute // a peer may have lost its mempool
 	offerBlocks    = 144              // after which what nobody offers again is forgotten
 	maxOffers      = 1000
 )
 
-func newOutbox(log *slog.Logger) *outbox {
-	return &outbox{log: log, peers: map[query.Peer]bool{}, txs: map[chainhash.Hash]*offer{}}
+// newOutbox makes an outbox for so many peers that the user has named; none: for
+// whoever the network names.
+func newOutbox(log *slog.Logger, named int) *outbox {
+	least := leastStrangers
+	if named > 0 {
+		least = min(named, least)
+	}
+	return &outbox{log: log, least: least, peers: map[query.Peer]bool{}, txs: map[chainhash.Hash]*offer{}}
 }
 
 // run attends to peers as they come, until ctx ends.
@@ -107,7 +128,9 @@ func (o *outbox) offerAll(p query.Peer, height uint32) {
 			delete(o.txs, txid)
 			continue
 		}
-		tell(p, txid)
+		if !f.refused {
+			tell(p, txid)
+		}
 	}
 }
 
@@ -127,13 +150,21 @@ func tell(p query.Peer, txid chainhash.Hash) {
 	p.QueueMessageWithEncoding(inv, nil, btcwire.WitnessEncoding)
 }
 
+// give gives a peer what it asks for, refused or not: it may know better than those
+// who spoke first.
 func (o *outbox) give(p query.Peer, m *btcwire.MsgGetData) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, v := range m.InvList {
-		if f := o.txs[v.Hash]; f != nil {
-			f.asked++
-			p.QueueMessageWithEncoding(f.tx, nil, btcwire.WitnessEncoding)
+		f := o.txs[v.Hash]
+		if f == nil {
+			continue
+		}
+		p.QueueMessageWithEncoding(f.tx, nil, btcwire.WitnessEncoding)
+		if t := f.trial; t == nil {
+			f.wanted = true
+		} else if _, again := t.given[p]; !again {
+			t.given[p] = time.Now()
 		}
 	}
 }
@@ -142,66 +173,124 @@ func (o *outbox) refuse(p query.Peer, m *btcwire.MsgReject) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f := o.txs[m.Hash]
-	if f == nil {
+	if f == nil || f.trial == nil {
 		return
+	}
+	t := f.trial
+	if _, given := t.given[p]; !given || t.no[p] {
+		return // it does not know what it speaks of, or has said so already
 	}
 	why := pushtx.ParseBroadcastError(m, p.Addr())
 	if why.Code == pushtx.Mempool || why.Code == pushtx.Confirmed {
 		return
 	}
 	o.log.Debug("a peer refuses a transaction", "tx", m.Hash, "why", why.Reason)
-	f.refused++
-	f.why = why
-	if f.refused >= len(o.peers) && !f.closed {
-		f.closed = true
-		close(f.news)
+	t.no[p], t.why = true, why
+	if no := o.refusals(t); no == len(o.peers) && no >= o.least {
+		select {
+		case t.all <- struct{}{}:
+		default:
+		}
 	}
+}
+
+// refusals is how many of the peers that there are have refused. It is called with
+// mu held.
+func (o *outbox) refusals(t *trial) (n int) {
+	for p := range o.peers {
+		if t.no[p] {
+			n++
+		}
+	}
+	return n
 }
 
 // offer offers a transaction to all peers. The first time it waits a moment for
-// peers that refuse it.
+// peers that refuse it, and if there are such for what the others do.
 func (o *outbox) offer(ctx context.Context, tx *btcwire.MsgTx, height uint32) error {
-	txid := tx.TxHash()
+	f, t := o.begin(tx, height)
+	if t == nil {
+		return nil
+	}
+	defer o.end(f)
+	tick := time.NewTicker(verdictTimeout)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.all:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if done, err := o.verdict(f, t); done {
+			return err
+		}
+	}
+}
+
+// begin tells the peers of a transaction. Without a trial there is nothing to wait
+// for: nobody is there, or nobody refused it before.
+func (o *outbox) begin(tx *btcwire.MsgTx, height uint32) (*offer, *trial) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	txid := tx.TxHash()
 	f := o.txs[txid]
-	first := f == nil
-	if first {
-		f = &offer{tx: tx.Copy(), news: make(chan struct{})}
+	tried := f != nil && (!f.refused || f.wanted)
+	if f == nil {
+		f = &offer{tx: tx.Copy()}
 		o.makeRoom()
 		o.txs[txid] = f
 	}
-	f.height = height
+	f.height, f.refused, f.wanted = height, false, false
 	for p := range o.peers {
 		tell(p, txid)
 	}
-	alone := len(o.peers) == 0
-	o.mu.Unlock()
-	if !first || alone {
-		return nil
+	if tried || len(o.peers) == 0 {
+		return f, nil
 	}
-	t := time.NewTimer(verdictTimeout)
-	defer t.Stop()
-	select {
-	case <-f.news:
-	case <-t.C:
-	case <-ctx.Done():
-		return ctx.Err()
+	f.trial = &trial{
+		began: time.Now(), given: map[query.Peer]time.Time{}, no: map[query.Peer]bool{}, all: make(chan struct{}, 1),
 	}
-	return o.verdict(txid, f)
+	return f, f.trial
 }
 
-// verdict is an error if whoever asked for a transaction has refused it.
-func (o *outbox) verdict(txid chainhash.Hash, f *offer) error {
+func (o *outbox) end(f *offer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if f.refused == 0 || f.refused < f.asked {
-		return nil
+	f.trial = nil
+}
+
+// verdict is an error when a transaction is refused: by most of the peers that there
+// are, and by all that have it. Not done means that more may be said yet.
+func (o *outbox) verdict(f *offer, t *trial) (done bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(t.no) == 0 {
+		return true, nil
 	}
-	delete(o.txs, txid)
-	if f.why.Code == pushtx.InsufficientFee {
-		return fmt.Errorf("%w: %w", chain.ErrFeeTooLow, f.why)
+	late := time.Since(t.began) >= askTimeout
+	undecided := false
+	for p, at := range t.given {
+		if t.no[p] {
+			continue
+		}
+		if late || time.Since(at) >= verdictTimeout {
+			return true, nil // it has it, and keeps it
+		}
+		undecided = true
 	}
-	return fmt.Errorf("%w: %w", chain.ErrRejected, f.why)
+	no := o.refusals(t)
+	if undecided || no < len(o.peers) && !late {
+		return false, nil
+	}
+	if no < o.least || 2*no <= len(o.peers) {
+		return true, nil
+	}
+	f.refused = true
+	if t.why.Code == pushtx.InsufficientFee {
+		return true, fmt.Errorf("%w: %w", chain.ErrFeeTooLow, t.why)
+	}
+	return true, fmt.Errorf("%w: %w", chain.ErrRejected, t.why)
 }
 
 // makeRoom forgets the transaction that was offered longest ago.

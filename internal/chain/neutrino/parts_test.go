@@ -75,10 +75,11 @@ func transaction(n uint32) *btcwire.MsgTx {
 
 // withOutbox runs a test of an outbox, at a height that can be changed, with peers
 // that can be added.
-func withOutbox(t *testing.T, f func(t *testing.T, o *outbox, height *uint32, join func() *somebody)) {
+// The user has named so many of them; none: they may be anybody.
+func withOutbox(t *testing.T, named int, f func(t *testing.T, o *outbox, height *uint32, join func() *somebody)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o, height, peers := newOutbox(slog.New(slog.DiscardHandler)), uint32(1000), make(chan query.Peer)
+		o, height, peers := newOutbox(slog.New(slog.DiscardHandler), named), uint32(1000), make(chan query.Peer)
 		go o.run(t.Context(), peers, func() uint32 { return height })
 		f(t, o, &height, func() *somebody {
 			p := newSomebody()
@@ -90,7 +91,7 @@ func withOutbox(t *testing.T, f func(t *testing.T, o *outbox, height *uint32, jo
 }
 
 func TestATransactionIsOfferedToThosePeersThatComeLater(t *testing.T) {
-	withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 		tx := transaction(1)
 		if err := o.offer(t.Context(), tx, *height); err != nil {
 			t.Fatal(err)
@@ -112,7 +113,7 @@ func TestATransactionIsOfferedToThosePeersThatComeLater(t *testing.T) {
 }
 
 func TestWhatNobodyOffersAgainIsForgottenAfterADay(t *testing.T) {
-	withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 		for n := range uint32(2) {
 			if err := o.offer(t.Context(), transaction(n), *height); err != nil {
 				t.Fatal(err)
@@ -133,7 +134,7 @@ func TestWhatNobodyOffersAgainIsForgottenAfterADay(t *testing.T) {
 }
 
 func TestATransactionInABlockIsOfferedNoMore(t *testing.T) {
-	withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 		tx := transaction(1)
 		if err := o.offer(t.Context(), tx, *height); err != nil {
 			t.Fatal(err)
@@ -150,7 +151,7 @@ func TestATransactionInABlockIsOfferedNoMore(t *testing.T) {
 }
 
 func TestTheOutboxIsBounded(t *testing.T) {
-	withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 		for n := range uint32(maxOffers + 10) {
 			if err := o.offer(t.Context(), transaction(n), *height+n); err != nil {
 				t.Fatal(err)
@@ -184,7 +185,7 @@ func TestATransactionIsRejectedByAllWhoAskForIt(t *testing.T) {
 		"both, that have it":      {2, btcwire.RejectDuplicate, "txn-already-in-mempool", nil},
 		"both, with it confirmed": {2, btcwire.RejectDuplicate, "transaction already exists", nil},
 	} {
-		withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+		withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 			tx, peers := transaction(1), []*somebody{join(), join()}
 			done := make(chan error)
 			go func() { done <- o.offer(t.Context(), tx, *height) }()
@@ -203,8 +204,165 @@ func TestATransactionIsRejectedByAllWhoAskForIt(t *testing.T) {
 	}
 }
 
+// has says whether a peer was given the transaction once it asks for it.
+func (p *somebody) has(txid chainhash.Hash) bool {
+	_, before := p.offers()
+	p.asks(txid)
+	synctest.Wait()
+	_, after := p.offers()
+	return after > before
+}
+
+func TestNoSinglePeerKeepsATransactionFromTheOthers(t *testing.T) {
+	for name, liar := range map[string]func(p *somebody, txid chainhash.Hash){
+		"that has not asked": func(p *somebody, txid chainhash.Hash) {
+			for range 2 {
+				p.refuses(txid, btcwire.RejectInvalid, "bad")
+			}
+		},
+		"that asks and refuses before the others ask": func(p *somebody, txid chainhash.Hash) {
+			p.asks(txid)
+			for range 5 {
+				p.refuses(txid, btcwire.RejectInvalid, "bad")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+				tx, a, b := transaction(1), join(), join()
+				done := make(chan error, 1)
+				go func() { done <- o.offer(t.Context(), tx, *height) }()
+				synctest.Wait()
+				liar(a, tx.TxHash())
+				time.Sleep(4 * time.Second) // of the bubble's clock: Core waits with what comes from an inbound peer
+				if !b.has(tx.TxHash()) {
+					t.Error("another peer is not given the transaction")
+				}
+				if err := <-done; err != nil {
+					t.Errorf("one peer of two has refused it: %v", err)
+				}
+				// Nor is it lost to those who come later, and ask later still.
+				if c := join(); !c.has(tx.TxHash()) {
+					t.Error("a peer that came later is not given the transaction")
+				} else if told, _ := c.offers(); told != 1 {
+					t.Errorf("it was told %d times", told)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatAPeerSaysOfATransactionThatItWasNotGivenCountsForNothing(t *testing.T) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+		tx, p := transaction(1), join()
+		done := make(chan error, 1)
+		go func() { done <- o.offer(t.Context(), tx, *height) }()
+		synctest.Wait()
+		p.refuses(tx.TxHash(), btcwire.RejectInvalid, "bad")
+		if err := <-done; err != nil {
+			t.Errorf("the only peer has not seen it: %v", err)
+		}
+	})
+}
+
+func TestStrangersAreNotBelievedThatATransactionIsRefusedUntilTheyAreSome(t *testing.T) {
+	for peers := 1; peers <= leastStrangers; peers++ {
+		withOutbox(t, 0, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+			tx, all := transaction(1), make([]*somebody, peers)
+			for i := range all {
+				all[i] = join()
+			}
+			done := make(chan error, 1)
+			go func() { done <- o.offer(t.Context(), tx, *height) }()
+			synctest.Wait()
+			for _, p := range all {
+				p.asks(tx.TxHash())
+				p.refuses(tx.TxHash(), btcwire.RejectInvalid, "bad")
+			}
+			if err := <-done; errors.Is(err, chain.ErrRejected) != (peers == leastStrangers) {
+				t.Errorf("refused by all of %d strangers: %v", peers, err)
+			}
+		})
+	}
+}
+
+func TestATransactionThatMostPeersRefuseIsGivenToWhoAsksForItAllTheSame(t *testing.T) {
+	withOutbox(t, 3, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+		tx, peers := transaction(1), []*somebody{join(), join(), join()}
+		began := time.Now()
+		done := make(chan error, 1)
+		offer := func() { done <- o.offer(t.Context(), tx, *height) }
+		go offer()
+		synctest.Wait()
+		all := func() {
+			for _, p := range peers {
+				p.asks(tx.TxHash())
+				p.refuses(tx.TxHash(), btcwire.RejectInvalid, "bad")
+			}
+		}
+		all()
+		if err := <-done; !errors.Is(err, chain.ErrRejected) || time.Since(began) != 0 {
+			t.Fatalf("refused by all: %v after %v", err, time.Since(began))
+		}
+		newcomer := join()
+		if told, _ := newcomer.offers(); told != 0 {
+			t.Error("a newcomer is told of what was refused")
+		}
+		if !newcomer.has(tx.TxHash()) {
+			t.Error("it is not given what it asks for")
+		}
+		// It has it and says nothing against it: the transaction is on its way.
+		go offer()
+		synctest.Wait()
+		all()
+		if err := <-done; err != nil {
+			t.Errorf("offered again: %v", err)
+		}
+		if told, _ := newcomer.offers(); told != 1 {
+			t.Errorf("offered again, the newcomer was told %d times", told)
+		}
+	})
+}
+
+func TestWhoHasATransactionAndDoesNotRefuseItKeepsIt(t *testing.T) {
+	withOutbox(t, 5, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+		tx, peers := transaction(1), []*somebody{join(), join(), join(), join(), join()}
+		done := make(chan error, 1)
+		go func() { done <- o.offer(t.Context(), tx, *height) }()
+		synctest.Wait()
+		for _, p := range peers[:4] {
+			p.asks(tx.TxHash())
+			p.refuses(tx.TxHash(), btcwire.RejectInvalid, "bad")
+		}
+		time.Sleep(askTimeout - verdictTimeout/2) // of the bubble's clock
+		peers[4].asks(tx.TxHash())
+		close(peers[4].gone)
+		if err := <-done; err != nil {
+			t.Errorf("one of five has it: %v", err)
+		}
+	})
+}
+
+func TestMostPeersDecideWhenTheOthersDoNotAsk(t *testing.T) {
+	for refusals := 1; refusals <= 4; refusals++ {
+		withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+			tx, peers := transaction(1), []*somebody{join(), join(), join(), join()}
+			done := make(chan error, 1)
+			go func() { done <- o.offer(t.Context(), tx, *height) }()
+			synctest.Wait()
+			for _, p := range peers[:refusals] {
+				p.asks(tx.TxHash())
+				p.refuses(tx.TxHash(), btcwire.RejectInvalid, "bad")
+			}
+			if err := <-done; errors.Is(err, chain.ErrRejected) != (refusals > 2) {
+				t.Errorf("refused by %d of 4: %v", refusals, err)
+			}
+		})
+	}
+}
+
 func TestAPeerThatIsGoneIsToldNothing(t *testing.T) {
-	withOutbox(t, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
+	withOutbox(t, 1, func(t *testing.T, o *outbox, height *uint32, join func() *somebody) {
 		p := join()
 		close(p.gone)
 		synctest.Wait()
