@@ -235,7 +235,7 @@ func (n *Node) build(ctx context.Context) error {
 	}
 	if n.book, err = gossip.New(gossip.Config{
 		Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Height: n.Height, Store: n.store,
-		Flush: n.flush(), Log: n.log, Fatal: n.fatal,
+		Ours: n.welcome, Flush: n.flush(), Log: n.log, Fatal: n.fatal,
 	}, gossiped); err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ const (
 const (
 	wantAnnouncement = 1 << 0
 	wantUpdate       = 1 << 1
+	wantChannel      = wantAnnouncement | wantUpdate | wantUpdate<<1
 	wantNode         = 1 << 3
 	wantAll          = 0x1f
 )
@@ -49,11 +50,11 @@ type idsAnswer struct {
 	told  map[wire.NodeID]bool
 }
 
-// What an id costs a peer whether it is known or not, and what going through the
-// graph costs it, in bytes of its credit.
+// What an id costs a peer whether it is known or not, and what a query or a filter
+// does, in bytes of its credit.
 const (
 	lookupCost = 16
-	scanCost   = 32 << 10
+	askCost    = 32 << 10
 )
 
 // query takes query_short_channel_ids.
@@ -146,13 +147,15 @@ func (b *Book) nextID(ctx context.Context, c *conversation) {
 	if ch == nil {
 		return
 	}
-	announcement, updates := b.readChannel(ctx, scid)
-	if flag&wantAnnouncement != 0 {
-		b.send(c, announcement)
-	}
-	for d := range updates {
-		if flag&(wantUpdate<<d) != 0 && !hidden[d] {
-			b.send(c, updates[d])
+	if flag&wantChannel != 0 {
+		announcement, updates := b.readChannel(ctx, scid)
+		if flag&wantAnnouncement != 0 {
+			b.send(c, announcement)
+		}
+		for d := range updates {
+			if flag&(wantUpdate<<d) != 0 && !hidden[d] {
+				b.send(c, updates[d])
+			}
 		}
 	}
 	for d, id := range nodes {
@@ -194,7 +197,7 @@ func (b *Book) queryRange(ctx context.Context, p Peer, m *wire.QueryChannelRange
 	// BOLT 7: "if it has not sent all `reply_channel_range` to a previously received `query_channel_range` from this sender: - MAY send a `warning`. - MAY close the connection."
 	busy := c.span != nil
 	if !busy {
-		c.credit -= scanCost
+		c.credit -= askCost
 		c.span = &spanAnswer{
 			next: wire.NewShortChannelID(min(m.FirstBlocknum, maxBlock), 0, 0), block: m.FirstBlocknum,
 			end: min(uint64(m.FirstBlocknum)+uint64(m.NumberOfBlocks), 1<<32-1), options: options,
@@ -254,31 +257,31 @@ func (b *Book) nextSpan(c *conversation) {
 	reply := &wire.ReplyChannelRange{ChainHash: b.cfg.Chain, FirstBlocknum: a.block}
 	var ids []wire.ShortChannelID
 	timestamps, sums := []byte{uncompressed}, []byte(nil)
-	b.mu.Lock()
 	most, more := perReply(a.options), false
 	var next wire.ShortChannelID
-	for _, scid := range b.index.from(a.next) {
-		ch, e := b.shown(scid)
-		if uint64(scid.Height()) >= a.end {
-			break
-		}
-		if ch == nil {
-			continue
-		}
-		if more = len(ids) == most; more {
-			next = scid
-			break
-		}
-		ids = append(ids, scid)
-		for d := range ch.Policies {
-			t, sum := ch.Policies[d].Timestamp, e.sums[d]
-			if e.hidden[d] {
-				t, sum = 0, 0
+	b.reading(func() {
+		for _, scid := range b.index.from(a.next) {
+			ch, e := b.shown(scid)
+			if uint64(scid.Height()) >= a.end {
+				break
 			}
-			timestamps, sums = binary.BigEndian.AppendUint32(timestamps, t), binary.BigEndian.AppendUint32(sums, sum)
+			if ch == nil {
+				continue
+			}
+			if more = len(ids) == most; more {
+				next = scid
+				break
+			}
+			ids = append(ids, scid)
+			for d := range ch.Policies {
+				t, sum := ch.Policies[d].Timestamp, e.sums[d]
+				if e.hidden[d] {
+					t, sum = 0, 0
+				}
+				timestamps, sums = binary.BigEndian.AppendUint32(timestamps, t), binary.BigEndian.AppendUint32(sums, sum)
+			}
 		}
-	}
-	b.mu.Unlock()
+	})
 	if more {
 		n := len(ids)
 		for n > 0 && ids[n-1].Height() == next.Height() {

@@ -385,7 +385,7 @@ func TestFiltersWithoutEndCostTheirSender(t *testing.T) {
 	}
 	e := alice.stranger(50, nil)
 	e.got()
-	for range maxCredit/scanCost + 10 {
+	for range maxCredit/askCost + 10 {
 		alice.takes(e, &wire.GossipTimestampFilter{ChainHash: chainHash})
 	}
 	if got := names(e.sent); got != "channel_announcement channel_update" {

@@ -103,6 +103,7 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkARangeOfAllBlocks(b *testing.B) {
 	w := newWorld(&testing.T{})
 	alice := w.book("alice", 1)
+	alice.ours[identityOf(50).id] = true
 	for _, r := range publicGraph() {
 		if err := alice.load(r); err != nil {
 			b.Fatal(err)

@@ -17,11 +17,13 @@ import (
 	"github.com/leyden-ln/leyden/internal/store"
 )
 
-// Peer is a connection. Send never waits.
+// Peer is a connection. Send never waits; Queued is the bytes that it has not written
+// yet.
 type Peer interface {
 	ID() wire.NodeID
 	Features() wire.Features
 	Send(msgs ...wire.Message) error
+	Queued() int
 	Disconnect(reason error)
 }
 
@@ -47,8 +49,9 @@ type Config struct {
 	Source Chain
 	Height func() uint32
 	Store  Store
-	Now    func() time.Time // nil: the clock
-	Flush  time.Duration    // between two batches of news to a peer; zero: 60 seconds, as BOLT 7 asks
+	Ours   func(wire.NodeID) bool // says with whom we have a channel; nil: nobody
+	Now    func() time.Time       // nil: the clock
+	Flush  time.Duration          // between two batches of news to a peer; zero: 60 seconds, as BOLT 7 asks
 	Log    *slog.Logger
 	Fatal  func(error) // a write failed: must end the process
 }
@@ -74,6 +77,8 @@ type Book struct {
 
 	writing sync.Mutex // held while drafts are written
 
+	strangers strangers
+
 	talk      sync.Mutex
 	peers     map[Peer]*conversation
 	met       uint64    // how many peers have come
@@ -88,6 +93,9 @@ func New(cfg Config, rows []durable.Row) (*Book, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Ours == nil {
+		cfg.Ours = func(wire.NodeID) bool { return false }
+	}
 	if cfg.Flush == 0 {
 		cfg.Flush = defaultFlush
 	}
@@ -95,7 +103,7 @@ func New(cfg Config, rows []durable.Row) (*Book, error) {
 		cfg: cfg, graph: graph.New(cfg.Chain), index: newIndex(), drafts: newDrafts(), waiting: newWaiting(),
 		young: map[wire.ShortChannelID]held{}, refused: newRefused(), rates: rates{}, news: newNews(),
 		ours: map[wire.ShortChannelID]*[2]*wire.ChannelUpdate{}, peers: map[Peer]*conversation{},
-		nextPrune: cfg.Now().Add(pruneEvery),
+		strangers: strangers{credit: strangersCredit, credited: cfg.Now()}, nextPrune: cfg.Now().Add(pruneEvery),
 	}
 	for _, r := range rows {
 		if err := b.load(r); err != nil {
@@ -147,8 +155,14 @@ func (b *Book) Tick(ctx context.Context) {
 	b.prune()
 	b.Save(ctx)
 	b.seek()
-	for _, c := range b.conversations() {
+	b.strangers.fill(b.cfg.Now())
+	short := b.strangers.spent()
+	for _, c := range b.round() {
 		b.serve(ctx, c)
+		if !short && b.strangers.spent() {
+			short = true
+			b.strangers.stop(c.number)
+		}
 	}
 }
 

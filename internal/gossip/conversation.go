@@ -12,11 +12,12 @@ import (
 )
 
 // How fast a peer is answered, in bytes: so many at once, and then so many a
-// second. What it asked for beyond that waits as a place in the graph, not as
-// messages.
+// second; and no further while so many of them wait to be written to it. What it
+// asked for beyond that waits as a place in the graph, not as messages.
 const (
 	maxCredit  = 1 << 20
 	creditRate = 256 << 10
+	maxQueue   = 128 << 10
 )
 
 // conversation is what goes on with a peer: what we ask, and what we answer.
@@ -92,8 +93,8 @@ func (b *Book) inOrder() []*conversation {
 	return out
 }
 
-// serve sends a peer what it has to get, as far as its credit goes: answers, then
-// news, then what is known from before.
+// serve sends a peer what it has to get, as far as its credit goes and it reads:
+// answers, then news, then what is known from before.
 func (b *Book) serve(ctx context.Context, c *conversation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +109,15 @@ func (b *Book) serve(ctx context.Context, c *conversation) {
 		b.mu.RUnlock()
 		c.nextFlush = now.Add(b.cfg.Flush)
 	}
-	for c.credit > 0 && ctx.Err() == nil {
+	if !c.owed() {
+		return
+	}
+	room, stranger := maxQueue, !b.cfg.Ours(c.peer.ID())
+	if stranger {
+		room = b.share()
+	}
+	for c.owed() && c.credit > 0 && c.peer.Queued() < room && ctx.Err() == nil && !(stranger && b.strangers.spent()) {
+		before := c.credit
 		switch {
 		case c.ids != nil:
 			b.nextID(ctx, c)
@@ -116,12 +125,18 @@ func (b *Book) serve(ctx context.Context, c *conversation) {
 			b.nextSpan(c)
 		case c.heard < c.flushTo:
 			b.nextNews(ctx, c)
-		case c.backlog != nil:
-			b.nextOld(ctx, c)
 		default:
-			return
+			b.nextOld(ctx, c)
+		}
+		if stranger {
+			b.strangers.spend(before - c.credit)
 		}
 	}
+}
+
+// owed says whether there is anything to send.
+func (c *conversation) owed() bool {
+	return c.ids != nil || c.span != nil || c.heard < c.flushTo || c.backlog != nil
 }
 
 // send sends messages as they came, at the expense of the peer's credit.
@@ -137,6 +152,7 @@ func (b *Book) nextNews(ctx context.Context, c *conversation) {
 	k, after, ok := b.news.next(c.heard, c.flushTo, c.peer)
 	wanted := ok && b.wanted(c, k)
 	b.mu.RUnlock()
+	c.credit -= scanPrice
 	c.heard = max(after, c.heard)
 	if !ok {
 		c.heard = c.flushTo
@@ -192,7 +208,7 @@ func (b *Book) filter(ctx context.Context, p Peer, m *wire.GossipTimestampFilter
 	c.mu.Lock()
 	first := !c.greeted
 	c.greeted = true
-	c.credit -= scanCost
+	c.credit -= askCost
 	b.mu.RLock()
 	end := b.news.end()
 	b.mu.RUnlock()
@@ -232,65 +248,98 @@ func (b *Book) ownKeys() (out []key) {
 	return out
 }
 
-// nextOld sends what is known of the next channel or node of the backlog.
+// What is gone through in search of what a filter asks for: so much at once, with the
+// lock held, and each, as of the news, for so many bytes of the peer's credit.
+const (
+	scanStep  = 512
+	scanPrice = 2
+)
+
+// nextOld sends what is known of the next channel or node of the backlog, or goes a
+// step further in search of one.
 func (b *Book) nextOld(ctx context.Context, c *conversation) {
-	if !c.backlog.nodes {
-		scid, want, ok := b.nextWanted(c)
-		if !ok {
-			c.backlog.nodes = true
-			return
-		}
-		c.backlog.channel = scid + 1
-		a, updates := b.readChannel(ctx, scid)
-		if a == nil {
-			return
-		}
-		b.send(c, a)
-		for d := range updates {
-			if want[d] {
-				b.send(c, updates[d])
-			}
+	if c.backlog.nodes {
+		if id, ok := b.nextNode(c); ok {
+			b.send(c, b.readNode(ctx, id))
 		}
 		return
 	}
-	b.mu.RLock()
-	nodes := b.graph.Nodes()
-	i := c.backlog.node
-	for i < len(nodes) && (nodes[i].Timestamp == 0 || !c.wants(nodes[i].Timestamp) || !b.public(int32(i))) { //nolint:gosec // far fewer
-		i++
-	}
-	var id wire.NodeID
-	done := i >= len(nodes)
-	if !done {
-		id = nodes[i].ID
-	}
-	b.mu.RUnlock()
-	if done {
-		c.backlog = nil
+	scid, want, ok := b.nextWanted(c)
+	if !ok {
 		return
 	}
-	c.backlog.node = i + 1
-	b.send(c, b.readNode(ctx, id))
+	a, updates := b.readChannel(ctx, scid)
+	if a == nil {
+		return
+	}
+	b.send(c, a)
+	for d := range updates {
+		if want[d] {
+			b.send(c, updates[d])
+		}
+	}
 }
 
 // nextWanted finds the next channel of the backlog with an update in the filter's
-// range.
+// range. False: there was none in this step.
 func (b *Book) nextWanted(c *conversation) (scid wire.ShortChannelID, want [2]bool, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, scid := range b.index.from(c.backlog.channel) {
-		ch, e := b.shown(scid)
-		if ch == nil {
-			continue
+	b.reading(func() {
+		rest := b.index.from(c.backlog.channel)
+		for i, id := range rest[:min(scanStep, len(rest))] {
+			c.credit -= scanPrice
+			ch, e := b.shown(id)
+			if ch == nil {
+				continue
+			}
+			for d := range want {
+				want[d] = ch.Policies[d].Known() && !e.hidden[d] && c.wants(ch.Policies[d].Timestamp)
+			}
+			if ok = want[0] || want[1]; ok {
+				scid, rest = id, rest[i+1:]
+				break
+			}
 		}
-		for d := range want {
-			want[d] = ch.Policies[d].Known() && !e.hidden[d] && c.wants(ch.Policies[d].Timestamp)
+		if !ok {
+			rest = rest[min(scanStep, len(rest)):]
 		}
-		if want[0] || want[1] {
-			return scid, want, true
+		if c.backlog.nodes = len(rest) == 0; !c.backlog.nodes {
+			c.backlog.channel = rest[0]
+		}
+	})
+	return scid, want, ok
+}
+
+// nextNode finds the next node of the backlog that has said something in the filter's
+// range. False: there was none in this step.
+func (b *Book) nextNode(c *conversation) (id wire.NodeID, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	nodes := b.graph.Nodes()
+	i, end := c.backlog.node, min(c.backlog.node+scanStep, len(nodes))
+	for ; i < end && !ok; i++ {
+		c.credit -= scanPrice
+		if nodes[i].Timestamp != 0 && c.wants(nodes[i].Timestamp) && b.public(int32(i)) { //nolint:gosec // far fewer
+			id, ok = nodes[i].ID, true
 		}
 	}
-	return 0, want, false
+	if c.backlog.node = i; i >= len(nodes) {
+		c.backlog = nil
+	}
+	return id, ok
+}
+
+// reading calls f, which only reads, with mu held and the index in order.
+func (b *Book) reading(f func()) {
+	b.mu.RLock()
+	if b.index.sorted {
+		defer b.mu.RUnlock()
+		f()
+		return
+	}
+	b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
 }
 
 // shown is a public channel that others may be told of: it has an update to show

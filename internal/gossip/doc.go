@@ -28,8 +28,9 @@
 // # Answering
 //
 // What a peer asked for is a place in the graph (conversation), from which messages
-// are read as the peer's credit of bytes allows, first answers, then news, then
-// what a filter asks for of the past. A second query before the end of the first
+// are read as the peer's credit of bytes allows and as it reads them, first answers,
+// then news, then what a filter asks for of the past. Peers that have no channel with
+// us have a credit together too. A second query before the end of the first
 // ends the connection. News is flushed to a peer every 60 seconds, each message in
 // its latest form, to those whose filter has room for it and who did not tell us
 // themselves. What is our own goes to everybody at once.

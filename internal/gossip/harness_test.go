@@ -200,10 +200,11 @@ type book struct {
 	name string
 	self identity
 	disk *disk
+	ours map[wire.NodeID]bool // with whom it has a channel
 }
 
 func (w *world) book(name string, n uint64) *book {
-	k := &book{w: w, name: name, self: identityOf(n), disk: &disk{rows: map[key]durable.Row{}}}
+	k := &book{w: w, name: name, self: identityOf(n), disk: &disk{rows: map[key]durable.Row{}}, ours: map[wire.NodeID]bool{}}
 	k.start()
 	w.books = append(w.books, k)
 	return k
@@ -214,7 +215,8 @@ func (k *book) start() {
 	k.w.Helper()
 	b, err := New(Config{
 		Chain: chainHash, Source: k.w, Height: func() uint32 { return k.w.height }, Store: k.disk,
-		Now: func() time.Time { return k.w.now }, Log: slog.New(slog.DiscardHandler),
+		Ours: func(id wire.NodeID) bool { return k.ours[id] },
+		Now:  func() time.Time { return k.w.now }, Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { panic(err) },
 	}, k.disk.all())
 	if err != nil {
@@ -232,6 +234,8 @@ type end struct {
 	sent     []wire.Message // what the owner sent, as the other end decodes it
 	reason   error          // why the owner ended it
 	down     bool
+	deaf     bool // nothing of what was sent is read
+	queued   int  // bytes of it
 }
 
 type letter struct {
@@ -241,6 +245,7 @@ type letter struct {
 
 func (e *end) ID() wire.NodeID         { return e.id }
 func (e *end) Features() wire.Features { return e.features }
+func (e *end) Queued() int             { return e.queued }
 
 func (e *end) Send(msgs ...wire.Message) error {
 	if e.reason != nil || e.down {
@@ -251,6 +256,10 @@ func (e *end) Send(msgs ...wire.Message) error {
 		if err != nil {
 			e.owner.w.Errorf("%s sends what cannot be sent: %v", e.owner.name, err)
 			return err
+		}
+		if e.deaf {
+			e.queued += len(raw)
+			continue
 		}
 		if m, err = wire.Decode(raw); err != nil {
 			e.owner.w.Errorf("%s sends what cannot be read: %v", e.owner.name, err)

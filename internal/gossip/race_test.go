@@ -52,6 +52,7 @@ type deaf struct {
 
 func (d *deaf) ID() wire.NodeID         { return d.id }
 func (d *deaf) Features() wire.Features { return extended }
+func (d *deaf) Queued() int             { return 0 }
 func (d *deaf) Disconnect(error)        {}
 func (d *deaf) Send(msgs ...wire.Message) error {
 	d.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/leyden-ln/leyden/bolt/noise"
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -244,6 +245,33 @@ func TestAPeerThatDoesNotReadIsDroppedAtTheLimit(t *testing.T) {
 		t.Error("the wrong one was dropped")
 	}
 	c.socket.Close()
+}
+
+func TestWhatIsQueuedIsWhatThePeerHasNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, d := newSet(t, 1, nil)
+		c := greet(t, pipe(t, s), 2, s)
+		p := d.next(t, "up").p
+		m := text(strings.Repeat("x", 10_000))
+		size := len(wire.Encode(m))
+		for n := 1; n <= 3; n++ { // the first is in the writer's hands
+			if err := p.Send(m); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := p.Queued(); got != n*size {
+				t.Errorf("%d bytes are queued, want %d", got, n*size)
+			}
+		}
+		for range 3 {
+			c.hear()
+		}
+		synctest.Wait()
+		if got := p.Queued(); got != 0 {
+			t.Errorf("all was read, and %d bytes are queued", got)
+		}
+		c.socket.Close()
+	})
 }
 
 func TestABurstIsQueuedWholeOrNotAtAll(t *testing.T) {

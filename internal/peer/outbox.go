@@ -42,6 +42,7 @@ type outbox struct {
 
 	mu      sync.Mutex
 	waiting batch
+	writing int // bytes in the writer's hands
 	pongs   int // bytes of pongs in waiting
 }
 
@@ -113,7 +114,14 @@ func (o *outbox) take(done batch) batch {
 		b = batch{}
 	}
 	o.waiting = batch{bytes: done.bytes[:0], ends: done.ends[:0]}
-	o.pongs = 0
+	o.pongs, o.writing = 0, len(b.bytes)
 	signal(o.taken)
 	return b
+}
+
+// size is the bytes that are not written yet.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.waiting.bytes) + o.writing
 }

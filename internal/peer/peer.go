@@ -90,6 +90,10 @@ func (p *Peer) Send(msgs ...wire.Message) error {
 	return err
 }
 
+// Queued is how many bytes wait to be written. Whoever has much to say that can wait
+// looks at it before [Peer.Send].
+func (p *Peer) Queued() int { return p.box.size() }
+
 // Disconnect ends the connection once what is queued has been written, for which
 // the peer has a few seconds. Messages that come after it are not handed up.
 func (p *Peer) Disconnect(reason error) { p.close(reason, true) }
