@@ -232,6 +232,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	n.onchain.Poke()
 	n.rebroadcast()
 	n.book.Block(n.ctx, txs...)
+	n.wg.Go(func() { n.book.Grow(n.ctx) }) // reads blocks for strangers
 	for _, l := range n.links.All() {
 		n.announce(l)
 	}

@@ -26,6 +26,9 @@ var (
 	// ErrNoOutput means that a short_channel_id names no output of the chain, or
 	// one that is spent.
 	ErrNoOutput = errors.New("no such unspent output")
+	// ErrNeverWas is an [ErrNoOutput]: the block has no such transaction. Not every
+	// source can tell an output that never was from one that is spent.
+	ErrNeverWas = fmt.Errorf("%w: there never was one", ErrNoOutput)
 	// ErrNoBlock means that the best chain is not that high.
 	ErrNoBlock = errors.New("no block at that height")
 	// ErrUnknownBlock means that a source knows a block neither in the best chain

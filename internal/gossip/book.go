@@ -69,14 +69,17 @@ type Book struct {
 	drafts  drafts
 	waiting waiting
 	young   map[wire.ShortChannelID]held // announcements of channels that are not deep enough yet
-	refused refused
+	refused refused[wire.ShortChannelID]
+	claims  refused[claim] // to outputs of others
 	rates   rates
 	news    news
 	us      wire.NodeID
 	ours    map[wire.ShortChannelID]*[2]*wire.ChannelUpdate // by direction, of channels of ours
 
 	writing sync.Mutex // held while drafts are written
+	growing sync.Mutex // held while announcements are taken that came too early
 
+	looking   chan struct{} // has a token for each look at the chain for a stranger
 	strangers strangers
 
 	talk      sync.Mutex
@@ -101,9 +104,9 @@ func New(cfg Config, rows []durable.Row) (*Book, error) {
 	}
 	b := &Book{
 		cfg: cfg, graph: graph.New(cfg.Chain), index: newIndex(), drafts: newDrafts(), waiting: newWaiting(),
-		young: map[wire.ShortChannelID]held{}, refused: newRefused(), rates: rates{}, news: newNews(),
+		young: map[wire.ShortChannelID]held{}, refused: newRefused[wire.ShortChannelID](), claims: newRefused[claim](), rates: rates{}, news: newNews(),
 		ours: map[wire.ShortChannelID]*[2]*wire.ChannelUpdate{}, peers: map[Peer]*conversation{},
-		strangers: strangers{credit: strangersCredit, credited: cfg.Now()}, nextPrune: cfg.Now().Add(pruneEvery),
+		looking: make(chan struct{}, maxLooking), strangers: strangers{credit: strangersCredit, credited: cfg.Now()}, nextPrune: cfg.Now().Add(pruneEvery),
 	}
 	for _, r := range rows {
 		if err := b.load(r); err != nil {

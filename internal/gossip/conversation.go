@@ -25,6 +25,7 @@ type conversation struct {
 	peer   Peer
 	number uint64 // in the order of coming
 	asking asking // held by the book's talk
+	doubt  doubt  // held by the book's talk
 
 	mu       sync.Mutex // held while the peer is answered
 	credit   int        // bytes that may be sent

@@ -5,6 +5,7 @@
 //	handled := book.Message(peer, m)   // from the peer's own goroutine
 //	book.Tick(ctx)                     // every second
 //	book.Block(ctx, txs...)            // after each block
+//	book.Grow(ctx)                     // and then, beside the rest
 //	book.Down(peer)
 //	book.Read(func(g *graph.Graph) {…})
 //
@@ -23,7 +24,8 @@
 // then query_short_channel_ids for what we lack, some channels at a time. Five peers
 // tell us what is new (gossip_timestamp_filter), the others only what is their own.
 // A peer that is silent, or whose answer breaks a rule, is passed over for a while;
-// only false signatures end a connection. Every hour another peer is asked.
+// only false signatures end a connection, and too many announcements of channels that
+// are not on the chain. Every hour another peer is asked.
 //
 // # Answering
 //

@@ -95,6 +95,7 @@ type world struct {
 	outputs map[wire.ShortChannelID]*btcwire.TxOut
 	lookups int
 	broken  error // what the chain says instead of an answer
+	absent  error // and what of an output that is not there
 	queue   []letter
 	books   []*book
 	log     []string // what went from whom to whom
@@ -103,7 +104,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	return &world{
 		T: t, now: time.Unix(1_800_000_000, 0), height: 800_000,
-		outputs: map[wire.ShortChannelID]*btcwire.TxOut{},
+		outputs: map[wire.ShortChannelID]*btcwire.TxOut{}, absent: chain.ErrNoOutput,
 	}
 }
 
@@ -116,7 +117,7 @@ func (w *world) Output(_ context.Context, scid wire.ShortChannelID) (*btcwire.Tx
 	if out := w.outputs[scid]; out != nil {
 		return out, btcwire.OutPoint{}, nil
 	}
-	return nil, btcwire.OutPoint{}, chain.ErrNoOutput
+	return nil, btcwire.OutPoint{}, w.absent
 }
 
 // fund puts a channel's funding output on the chain.
@@ -223,6 +224,12 @@ func (k *book) start() {
 		k.w.Fatal(err)
 	}
 	k.Book = b
+}
+
+// Block also takes what was waiting for the block, which a node does beside the rest.
+func (k *book) Block(ctx context.Context, txs ...*btcwire.MsgTx) {
+	k.Book.Block(ctx, txs...)
+	k.Grow(ctx)
 }
 
 // end is a book's end of a connection.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/graph"
 )
 
 // entry is what a book knows of a public channel beside the graph. The messages
@@ -97,14 +96,13 @@ func (x *index) from(scid wire.ShortChannelID) []wire.ShortChannelID {
 // fundingOf is the first bytes of the hash in an announced channel's funding
 // output: the key by which a spend, which shows the script, is recognised.
 func fundingOf(raw []byte) uint64 {
-	const program = 2 // the version and the length come before it
 	var a wire.ChannelAnnouncement
 	if len(raw) >= announcementKeys {
 		if keys := announcementKeys + int(binary.BigEndian.Uint16(raw[announcementFeatures:])); len(raw) >= keys+66 {
 			a.BitcoinKey1, a.BitcoinKey2 = wire.Point(raw[keys:keys+33]), wire.Point(raw[keys+33:keys+66])
 		}
 	}
-	return binary.BigEndian.Uint64(graph.FundingScript(&a)[program:])
+	return fundingHash(&a)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

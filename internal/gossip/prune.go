@@ -62,10 +62,9 @@ func (b *Book) spentFact() store.Fact {
 }
 
 // Block says that the chain has grown by a block with these transactions, of which
-// those that spend channels matter: announcements that came too early are taken,
-// and channels that were spent long enough ago are forgotten.
+// those that spend channels matter: channels that were spent long enough ago are
+// forgotten.
 func (b *Book) Block(ctx context.Context, txs ...*btcwire.MsgTx) {
-	b.grown(ctx)
 	b.mu.Lock()
 	suspects := b.suspects(txs)
 	var over []wire.ShortChannelID

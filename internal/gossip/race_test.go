@@ -99,6 +99,7 @@ func TestABookIsSafeForConcurrentUse(t *testing.T) {
 		for range 50 {
 			b.Tick(t.Context())
 			b.Block(t.Context(), spend(identityOf(1000), identityOf(2000)))
+			b.Grow(t.Context())
 			b.Local(at(7), identityOf(1).id, identityOf(2).id, capacity)
 			b.Read(func(g *graph.Graph) { _ = len(g.Channels()) })
 		}

@@ -1,7 +1,5 @@
 package gossip
 
-import "github.com/leyden-ln/leyden/bolt/wire"
-
 // Limits of what one origin may say about one thing: so many messages at once, and
 // one more each time the interval has passed, in seconds.
 const (
@@ -65,27 +63,28 @@ const (
 	refusedFor = 24 * 3600 // seconds
 )
 
-// refused are channels that were found wanting (no funding output, spent, stale),
-// so that they are not looked up again and again. The oldest make room for new ones.
-type refused struct {
-	at    map[wire.ShortChannelID]uint32 // unix seconds
-	order []wire.ShortChannelID
+// refused are channels that were found wanting (no funding output, spent, stale), or
+// claims to one, so that they are not looked up again and again. The oldest make room
+// for new ones.
+type refused[K comparable] struct {
+	at    map[K]uint32 // unix seconds
+	order []K
 }
 
-func newRefused() refused { return refused{at: map[wire.ShortChannelID]uint32{}} }
+func newRefused[K comparable]() refused[K] { return refused[K]{at: map[K]uint32{}} }
 
-func (r *refused) add(scid wire.ShortChannelID, now uint32) {
-	if _, ok := r.at[scid]; !ok {
+func (r *refused[K]) add(k K, now uint32) {
+	if _, ok := r.at[k]; !ok {
 		if len(r.order) >= maxRefused {
 			delete(r.at, r.order[0])
 			r.order = r.order[1:]
 		}
-		r.order = append(r.order, scid)
+		r.order = append(r.order, k)
 	}
-	r.at[scid] = now
+	r.at[k] = now
 }
 
-func (r *refused) has(scid wire.ShortChannelID, now uint32) bool {
-	at, ok := r.at[scid]
+func (r *refused[K]) has(k K, now uint32) bool {
+	at, ok := r.at[k]
 	return ok && now < at+refusedFor
 }

@@ -1,14 +1,13 @@
 package gossip
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/graph"
 )
 
@@ -29,17 +28,8 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 	if b.early(p, m) {
 		return
 	}
-	out, _, err := b.cfg.Source.Output(ctx, m.ShortChannelID)
-	if err == nil && !bytes.Equal(out.PkScript, graph.FundingScript(m)) {
-		err = errNotAChannel
-	}
-	if err != nil {
-		b.cfg.Log.Debug("channel_announcement ignored", "channel", m.ShortChannelID, "why", err)
-		if errors.Is(err, chain.ErrNoOutput) || errors.Is(err, errNotAChannel) {
-			b.mu.Lock()
-			b.refused.add(m.ShortChannelID, b.now())
-			b.mu.Unlock()
-		}
+	out, ok := b.look(ctx, p, m)
+	if !ok {
 		return
 	}
 	capacity := amount.Satoshi(out.Value) //nolint:gosec // an output's value is not negative
@@ -47,6 +37,7 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 	if v.Kind != graph.Accepted {
 		return
 	}
+	b.trust(p)
 	b.mu.Lock()
 	waited := b.waiting.of(m)
 	b.mu.Unlock()
@@ -54,8 +45,6 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 		b.again(ctx, h)
 	}
 }
-
-var errNotAChannel = errors.New("the output is not a channel of these keys")
 
 // again takes a message that had to wait.
 func (b *Book) again(ctx context.Context, h held) {
@@ -70,7 +59,7 @@ func (b *Book) again(ctx context.Context, h held) {
 }
 
 // knows says whether an announcement is not worth checking: the channel is public
-// already, or its funding output was not there a while ago.
+// already, or its funding output was not there a while ago, or was another's.
 func (b *Book) knows(p Peer, m *wire.ChannelAnnouncement) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +67,7 @@ func (b *Book) knows(p Peer, m *wire.ChannelAnnouncement) bool {
 		b.news.heard(announcementKey(m.ShortChannelID), p)
 		return true
 	}
-	return b.refused.has(m.ShortChannelID, b.now())
+	return b.refused.has(m.ShortChannelID, b.now()) || b.claims.has(claimOf(m), b.now())
 }
 
 // update takes a channel_update.
@@ -204,7 +193,7 @@ type held struct {
 }
 
 // early keeps an announcement for a later block when the peer that told us is some
-// blocks ahead. The height is read with the lock held: either [Book.Block] sees the
+// blocks ahead. The height is read with the lock held: either [Book.Grow] sees the
 // announcement, or we see the block.
 //
 // BOLT 7: "MAY accept the message if the output is close to 6 confirmations, in case the receiving node hasn't received the latest block(s) yet."
@@ -227,17 +216,25 @@ func (b *Book) early(p Peer, m *wire.ChannelAnnouncement) bool {
 	return true
 }
 
-// grown takes the announcements that came too early, in order.
-func (b *Book) grown(ctx context.Context) {
+// Grow takes the announcements that came too early and whose time has come: call it
+// after each [Book.Block]. What peers have told makes it read the chain, so that nothing
+// may wait for it. Those of peers with a channel come first.
+func (b *Book) Grow(ctx context.Context) {
+	b.growing.Lock()
+	defer b.growing.Unlock()
 	b.mu.Lock()
 	young := b.young
 	b.young = map[wire.ShortChannelID]held{}
 	b.mu.Unlock()
-	ids := make([]wire.ShortChannelID, 0, len(young))
-	for id := range young {
-		ids = append(ids, id)
+	ids, strange := make([]wire.ShortChannelID, 0, len(young)), map[wire.ShortChannelID]int{}
+	for id, h := range young {
+		if ids = append(ids, id); !b.cfg.Ours(h.from.ID()) {
+			strange[id] = 1
+		}
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(x, y wire.ShortChannelID) int {
+		return cmp.Or(cmp.Compare(strange[x], strange[y]), cmp.Compare(x, y))
+	})
 	for _, id := range ids {
 		b.again(ctx, young[id])
 	}

@@ -208,7 +208,7 @@ func (s *Source) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire
 		return nil, op, err
 	}
 	if int(scid.Index()) >= len(block.Txs) {
-		return nil, op, chain.ErrNoOutput
+		return nil, op, chain.ErrNeverWas
 	}
 	txid, err := chainhash.NewHashFromStr(block.Txs[scid.Index()])
 	if err != nil {

@@ -501,9 +501,16 @@ func outputs(b *bench) {
 	at := b.tip()
 	b.mine(1)
 	b.follow(at)
+	never := wire.NewShortChannelID(scid.Height(), 77, 0)
+	if _, _, err := b.s.Output(b.Context(), never); !errors.Is(err, chain.ErrNeverWas) {
+		b.Errorf("an id of no transaction gave %v, want %v", err, chain.ErrNeverWas)
+	}
+	if _, _, err := b.s.Output(b.Context(), scid); errors.Is(err, chain.ErrNeverWas) {
+		b.Error("an output that is spent never was")
+	}
 	for name, bad := range map[string]wire.ShortChannelID{
 		"of no block":           wire.NewShortChannelID(99999, 0, 0),
-		"of no transaction":     wire.NewShortChannelID(scid.Height(), 77, 0),
+		"of no transaction":     never,
 		"of no output":          wire.NewShortChannelID(scid.Height(), 1, 77),
 		"of a spent output":     scid,
 		"of a block not yet in": wire.NewShortChannelID(scid.Height()+2, 0, 0),

@@ -157,7 +157,7 @@ func (s *Source) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire
 	}
 	txs := b.MsgBlock().Transactions
 	if int(scid.Index()) >= len(txs) || int(scid.Output()) >= len(txs[scid.Index()].TxOut) {
-		return nil, op, chain.ErrNoOutput
+		return nil, op, chain.ErrNeverWas
 	}
 	tx := txs[scid.Index()]
 	out := tx.TxOut[scid.Output()]

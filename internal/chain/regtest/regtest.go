@@ -425,8 +425,11 @@ func (c *Chain) Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.
 	if err != nil {
 		return nil, btcwire.OutPoint{}, err
 	}
-	if !ok || int(scid.Index()) >= len(b.Txs) {
+	if !ok {
 		return nil, btcwire.OutPoint{}, chain.ErrNoOutput
+	}
+	if int(scid.Index()) >= len(b.Txs) {
+		return nil, btcwire.OutPoint{}, chain.ErrNeverWas
 	}
 	op := btcwire.OutPoint{Hash: b.Txs[scid.Index()].TxHash(), Index: uint32(scid.Output())}
 	e := c.unspent(op)
