@@ -23,19 +23,20 @@
 // One peer at a time is asked for everything: query_channel_range over all blocks,
 // then query_short_channel_ids for what we lack, some channels at a time. Five peers
 // tell us what is new (gossip_timestamp_filter), the others only what is their own.
-// A peer that is silent, or whose answer breaks a rule, is passed over for a while;
-// only false signatures end a connection, and too many announcements of channels that
-// are not on the chain. Every hour another peer is asked.
+// A peer that is silent, whose answer breaks a rule, whose channels nobody has, or that
+// takes half an hour while another could be asked, is passed over for a while; only
+// false signatures end a connection, and too many announcements of channels that are
+// not on the chain. Every hour another peer is asked.
 //
 // # Answering
 //
 // What a peer asked for is a place in the graph (conversation), from which messages
 // are read as the peer's credit of bytes allows and as it reads them, first answers,
 // then news, then what a filter asks for of the past. Peers that have no channel with
-// us have a credit together too. A second query before the end of the first
-// ends the connection. News is flushed to a peer every 60 seconds, each message in
-// its latest form, to those whose filter has room for it and who did not tell us
-// themselves. What is our own goes to everybody at once.
+// us have a credit together too. A second query before the end of the first ends the
+// connection. News is flushed to a peer every 60 seconds, each message in its latest
+// form, to those whose filter has room for it and who did not tell us themselves. What
+// is our own goes to everybody at once.
 //
 // # Forgetting
 //

@@ -19,9 +19,11 @@ const (
 	maxMissing   = 200     // channels of orphans to ask for at once
 	maxAsked     = 4096    // of them, on a connection
 	maxListening = 5       // peers that tell us news of others
+	maxBarren    = 5       // queries in a row that bring nothing
 
 	silence   = time.Minute      // after which a peer is given up
 	patience  = 10 * time.Minute // for one answer, however it trickles
+	attempt   = 30 * time.Minute // for everything that a peer knows, while another could be asked
 	tryAgain  = 10 * time.Minute // until a peer that failed is asked again
 	askOthers = time.Hour        // until another peer is asked for everything
 	overlap   = 3600             // seconds before the time from which news is asked for
@@ -53,6 +55,8 @@ type asking struct {
 	replies, ids int
 	blind        bool // the replies had no timestamps
 	partial      bool // the peer does not know everything
+	brought      bool // what came of the last query was of use
+	barren       int  // queries in a row of which nothing was
 	want         []want
 	missing      map[wire.ShortChannelID]bool // channels of orphans
 	askedFor     map[wire.ShortChannelID]bool
@@ -88,7 +92,9 @@ func (b *Book) seek() {
 	busy, listening := false, 0
 	for _, c := range b.peers {
 		a := &c.asking
-		if a.state != quiet && (now.Sub(a.heard) > silence || now.Sub(a.asked) > patience) {
+		learning := a.state == ranging || a.state == fetching
+		if a.state != quiet && (now.Sub(a.heard) > silence || now.Sub(a.asked) > patience) ||
+			learning && now.Sub(a.began) > attempt && b.candidate(now) != nil {
 			b.done(c, false)
 		}
 		busy = busy || a.state == ranging || a.state == fetching
@@ -112,14 +118,16 @@ func (b *Book) seek() {
 	}
 }
 
-// candidate is the peer that was not asked for everything for the longest time.
+// candidate is the peer that was not asked for everything for the longest time, one
+// with a channel first.
 func (b *Book) candidate(now time.Time) (best *conversation) {
 	for _, c := range b.inOrder() {
 		a := &c.asking
 		if !a.queries || a.state != quiet || !a.tried.IsZero() && now.Sub(a.tried) < tryAgain {
 			continue
 		}
-		if best == nil || a.tried.Before(best.asking.tried) {
+		if best == nil || a.tried.Before(best.asking.tried) ||
+			a.tried.Equal(best.asking.tried) && b.cfg.Ours(c.peer.ID()) && !b.cfg.Ours(best.peer.ID()) {
 			best = c
 		}
 	}
@@ -131,6 +139,7 @@ func (b *Book) begin(c *conversation, now time.Time) {
 	a := &c.asking
 	a.state, a.began, a.asked, a.heard = ranging, now, now, now
 	a.end, a.last, a.told, a.replies, a.ids, a.blind, a.partial, a.want = uint64(b.cfg.Height())+1, 0, 0, 0, 0, false, false, nil
+	a.brought, a.barren = false, 0
 	q := &wire.QueryChannelRange{ChainHash: b.cfg.Chain, NumberOfBlocks: uint32(a.end)} //nolint:gosec // a height
 	if a.extended {
 		q.Extra = tlv.Stream{{Type: optionType, Value: []byte{optionTimestamps | optionChecksums}}}.Append(nil)
@@ -336,7 +345,30 @@ func (b *Book) idsEnd(p Peer, m *wire.ReplyShortChannelIDsEnd) {
 	}
 	// BOLT 7: "cannot be trusted, a 0 does indicate that the sender should search elsewhere for additional data."
 	c.asking.partial = c.asking.partial || !m.FullInformation
+	if c.asking.fruitless() {
+		b.done(c, false)
+		return
+	}
 	b.fetch(c, c.asking.state)
+}
+
+// fruitless says, at the end of an answer, whether several in a row brought nothing of
+// use: the peer names channels that nobody has.
+func (a *asking) fruitless() bool {
+	if a.barren++; a.brought || a.state != fetching {
+		a.barren = 0
+	}
+	a.brought = false
+	return a.barren >= maxBarren
+}
+
+// brings notes that a message of a peer was of use.
+func (b *Book) brings(p Peer) {
+	b.talk.Lock()
+	defer b.talk.Unlock()
+	if c := b.peers[p]; c != nil {
+		c.asking.brought = true
+	}
 }
 
 // done ends what we ask of a peer. After everything was asked, news is.

@@ -225,6 +225,90 @@ func TestAPeerThatTricklesIsPassedOver(t *testing.T) {
 	}
 }
 
+// invented are channels that nobody has.
+func invented(n int) (ids []wire.ShortChannelID) {
+	for i := range uint32(n) {
+		ids = append(ids, at(100_000+i))
+	}
+	return ids
+}
+
+func TestAPeerWhoseChannelsNobodyHasIsPassedOver(t *testing.T) {
+	w := newWorld(t)
+	bob := w.book("bob", 2)
+	x, y := identityOf(5), identityOf(6)
+	a := announce(at(100_001), x, y)
+	w.fund(a)
+	liar, honest := bob.stranger(50, extended), bob.stranger(51, extended)
+	bob.takes(liar, reply(0, 800_001, true, invented(20*chunk)...))
+	end := &wire.ReplyShortChannelIDsEnd{ChainHash: chainHash, FullInformation: true}
+	for range maxBarren - 1 {
+		bob.takes(liar, end)
+		w.pass(time.Second)
+	}
+	bob.takes(liar, a, end) // this one was of use
+	for range maxBarren {
+		if w.pass(time.Second); honest.has(&wire.QueryChannelRange{}) {
+			t.Fatal("given up too early")
+		}
+		bob.takes(liar, end)
+	}
+	if w.pass(time.Second); !honest.has(&wire.QueryChannelRange{}) || bob.synced {
+		t.Error("nobody else is asked")
+	}
+}
+
+func TestAPeerThatTakesVeryLongIsPassedOverWhenThereIsAnother(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		w := newWorld(t)
+		bob := w.book("bob", 2)
+		bob.learns(w.network(1)...)
+		slow := bob.stranger(50, extended)
+		honest := slow
+		if !alone {
+			honest = bob.stranger(51, extended)
+		}
+		bob.takes(slow, reply(0, 800_001, true, invented(100*chunk)...))
+		began, hub := w.now, identityOf(1000)
+		for w.now.Sub(began) < attempt+silence {
+			if w.now.Sub(began) < attempt && !alone && honest.has(&wire.QueryChannelRange{}) {
+				t.Fatal("given up too early")
+			}
+			w.leap(silence / 2)
+			// It is never silent, and each answer brings something.
+			bob.takes(slow, nodeAnnouncement(hub, w.now, "hub"))
+			if w.now.Sub(began)%(patience/2) == 0 {
+				bob.takes(slow, &wire.ReplyShortChannelIDsEnd{ChainHash: chainHash, FullInformation: true})
+			}
+		}
+		switch state := bob.with(slow).asking.state; {
+		case !alone && (!honest.has(&wire.QueryChannelRange{}) || state != quiet):
+			t.Error("nobody else is asked")
+		case alone && state != fetching:
+			t.Error("the only peer is given up")
+		}
+		if !alone {
+			continue
+		}
+		late := bob.stranger(52, extended)
+		if !late.has(&wire.QueryChannelRange{}) {
+			t.Error("another peer comes, and is not asked at once")
+		}
+	}
+}
+
+func TestAPeerWithAChannelIsAskedFirst(t *testing.T) {
+	w := newWorld(t)
+	bob := w.book("bob", 2)
+	first := bob.stranger(50, extended)
+	other, friend := bob.stranger(51, extended), bob.stranger(52, extended)
+	bob.ours[friend.id] = true
+	bob.Down(first)
+	if other.has(&wire.QueryChannelRange{}) || !friend.has(&wire.QueryChannelRange{}) {
+		t.Error("a stranger is asked before the peer with a channel")
+	}
+}
+
 func TestAPeerThatLeavesIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	bob := w.book("bob", 2)

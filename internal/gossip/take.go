@@ -146,8 +146,11 @@ func (b *Book) take(from Peer, m wire.Message, apply func(g *graph.Graph) graph.
 		b.waiting.add(held{m, from})
 	}
 	b.mu.Unlock()
-	if v.Kind == graph.Bad {
+	switch v.Kind {
+	case graph.Bad:
 		b.blame(from, v.Why)
+	case graph.Accepted:
+		b.brings(from)
 	}
 	return v
 }
