@@ -208,6 +208,15 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 		if e.Height < n.quiet.Load() {
 			return n.store.Write(n.ctx, append(rows, tipFact(*at))...)
 		}
+		look, again, err := keeper.Looked(n.ctx, n.store, e.Height, n.cfg.Source.Tip)
+		if err != nil {
+			return err
+		}
+		if again {
+			n.goBackSoon()
+			return n.store.Write(n.ctx, append(rows, tipFact(*at))...)
+		}
+		rows = append(rows, look...)
 		rows = append(rows, n.await(e.Height)...)
 	case chain.Disconnected:
 		pending, err := n.wallet.Disconnect(e.Height)

@@ -221,12 +221,8 @@ func (n *Node) open(ctx context.Context) (err error) {
 const factTip = "tip"
 
 // build makes every room from what is stored.
-func (n *Node) build(ctx context.Context) error {
-	rows, err := n.store.Wallet(ctx)
-	if err != nil {
-		return err
-	}
-	if n.wallet, err = wallet.Load(wallet.Config{Network: n.cfg.Network, Keys: n.ring, Watch: n.cfg.Source.Watch}, rows); err != nil {
+func (n *Node) build(ctx context.Context) (err error) {
+	if n.wallet, err = keeper.Wallet(ctx, n.store, wallet.Config{Network: n.cfg.Network, Keys: n.ring, Watch: n.cfg.Source.Watch}); err != nil {
 		return err
 	}
 	gossiped, err := n.store.Gossip(ctx)

@@ -14,7 +14,6 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/link"
-	"github.com/leyden-ln/leyden/internal/store"
 )
 
 // keepEvery is how often the keeper looks by itself whether something has changed.
@@ -143,7 +142,7 @@ func (n *Node) meetAgain(ctx context.Context, id wire.NodeID) {
 	p.Disconnect(errors.New("a channel was recovered"))
 }
 
-// goBackSoon has the blocks after [keeper.FactRescan] looked at again.
+// goBackSoon has blocks looked at again, as [keeper.Back] says.
 func (n *Node) goBackSoon() {
 	n.wantBack.Store(true)
 	if cancel := n.following.Load(); cancel != nil {
@@ -153,17 +152,18 @@ func (n *Node) goBackSoon() {
 
 // goBack goes back to the block that a rescan asks for, if one does.
 func (n *Node) goBack(at chain.BlockRef) (chain.BlockRef, error) {
+	n.recoverMu.Lock() // nobody asks for more while it is noted as done
+	defer n.recoverMu.Unlock()
 	if !n.wantBack.Swap(false) {
 		return at, nil
 	}
 	defer n.onchain.Poke() // nothing was enforced meanwhile
-	from, asked, err := store.Number(n.ctx, n.store, keeper.FactRescan)
+	from, asked, done, err := keeper.Back(n.ctx, n.store)
 	if err != nil || !asked {
 		return at, err
 	}
-	done := store.Fact{Name: keeper.FactRescan}
 	if from >= uint64(at.Height) {
-		return at, n.store.Write(n.ctx, done)
+		return at, n.store.Write(n.ctx, done...)
 	}
 	to, err := n.cfg.Source.At(n.ctx, uint32(from)) //nolint:gosec // below a height
 	if err != nil {
@@ -171,7 +171,7 @@ func (n *Node) goBack(at chain.BlockRef) (chain.BlockRef, error) {
 		return at, err
 	}
 	n.log.Info("blocks are looked at again for what is ours", "from", to.Height, "to", at.Height)
-	if _, err := n.wallet.Rescan(to.Height).With(tipFact(to), done).Commit(context.WithoutCancel(n.ctx), n.store); err != nil {
+	if _, err := n.wallet.Rescan(to.Height).With(append(done, tipFact(to))...).Commit(context.WithoutCancel(n.ctx), n.store); err != nil {
 		n.fatal(err)
 		return at, err
 	}

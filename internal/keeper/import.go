@@ -72,8 +72,12 @@ func Import(ctx context.Context, s Store, ring *keys.Ring, w *wallet.Wallet, b *
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := w.LookAhead(wallet.Ahead); err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrNotWritten, err)
+	}
 	used := FreshKeys(b.NextKey, height)
 	rows := []durable.Row{used, store.NumberFact(FactBirthday, birthday), store.NumberFact(FactRescan, uint64(b.Birthday))}
+	rows = append(rows, looking()...)
 	for _, l := range list {
 		rows = append(rows, l.rows...)
 		out = append(out, l.channel)

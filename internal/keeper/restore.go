@@ -199,6 +199,7 @@ func (r *Restoration) Do(ctx context.Context) (p Prospect, err error) {
 		store.NumberFact(FactBirthday, uint64(p.From)), store.NumberFact(FactRescan, uint64(p.From)),
 		store.NumberFact(FactRestored, uint64(p.Backup.NextKey)),
 	}
+	rows = append(rows, looking()...)
 	for _, l := range list {
 		rows = append(rows, l.rows...)
 	}

@@ -70,9 +70,14 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 		if height == 0 || height > w.tip.Height+1 {
 			return durable.Pending[Seen]{}, fmt.Errorf("%w: it is at %d, not after %d", ErrHeight, height, w.tip.Height)
 		}
-		if err := w.undo(height, c); err != nil {
+		if height == w.tip.Height { // the last one once more: of any age, while blocks are connected again
+			w.takeBack(height, c)
+		} else if err := w.undo(height, c); err != nil {
 			return durable.Pending[Seen]{}, err
 		}
+	}
+	if err := w.discover(txs, c); err != nil {
+		return durable.Pending[Seen]{}, err
 	}
 	w.tip = TipRow{Height: height, Highest: max(w.tip.Highest, height)}
 	var seen struct {
@@ -173,6 +178,7 @@ func (w *Wallet) Rescan(height uint32) durable.Pending[struct{}] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := newChanges()
+	w.lookThrough()
 	if height < w.tip.Height {
 		w.takeBack(height+1, c)
 		w.settle(c)

@@ -211,7 +211,7 @@ func TestAddressesForTokensAreFoundAgain(t *testing.T) {
 	f := newFixture(t)
 	a := f.address(Token)
 	fresh := newFixture(t)
-	p, err := fresh.Extend(nil)
+	p, err := fresh.Extend(f.Given())
 	commit(fresh, p, err)
 	if got := fresh.ScriptOf(a.Address); !bytes.Equal(got, a.Script) {
 		t.Errorf("%x", got)

@@ -25,5 +25,11 @@
 // changes the facts, and all else follows (see settle). Rows are the whole
 // truth: [Load] of the rows gives the same wallet.
 //
+// A wallet that came back without its rows ([Config.Ahead]) looks for addresses beyond
+// those that it knows to be given out. A coin gives its address out, with those below,
+// in the write that has the coin. An index is given out once by a wallet: what the one
+// before the loss gave out and nobody paid may be given out again, so that the next
+// address is never further from the last one paid than a restore looks.
+//
 // Methods may be called from several goroutines.
 package wallet

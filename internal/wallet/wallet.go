@@ -36,6 +36,16 @@ type Config struct {
 	// Holds says whether the address of a script of ours has tokens: see [Coin.Apart].
 	// It must not wait. Nil: none has.
 	Holds func(script []byte) bool
+	// Ahead is how many addresses beyond the last one given out are looked for on each
+	// branch of a wallet that came back without its rows: those may have been given out
+	// before. One that is paid is given out, with those below it, and the look goes on
+	// from there. Half of them is the widest gap of addresses that nobody paid which is
+	// seen through. Zero: none.
+	Ahead uint32
+	// Rolled are rows that are written with a coin that moves the look on so far that
+	// blocks connected before it may have paid what is looked for since: they are to be
+	// connected again, see [Wallet.Rescan].
+	Rolled []durable.Row
 }
 
 // Wallet is the on-chain wallet. It is made by [Load].
@@ -46,6 +56,7 @@ type Wallet struct {
 	tip       TipRow
 	addresses map[string]AddressRow // by script
 	next      map[branch]uint32     // index of the next address
+	ahead     ahead
 	coins     map[btcwire.OutPoint]*CoinRow
 	txs       map[chainhash.Hash]*ownTx
 	number    uint64 // of the last transaction published
@@ -72,6 +83,7 @@ func Load(cfg Config, rows Rows) (*Wallet, error) {
 		tip:       rows.Tip,
 		addresses: make(map[string]AddressRow, len(rows.Addresses)),
 		next:      make(map[branch]uint32),
+		ahead:     newAhead(),
 		coins:     make(map[btcwire.OutPoint]*CoinRow, len(rows.Coins)),
 		txs:       make(map[chainhash.Hash]*ownTx, len(rows.Txs)),
 		number:    rows.Number,
@@ -91,16 +103,24 @@ func Load(cfg Config, rows Rows) (*Wallet, error) {
 		w.number = max(w.number, t.Number)
 	}
 	w.forget()
+	if err := w.lookAhead(); err != nil {
+		return nil, err
+	}
 	return w, nil
 }
 
 func (w *Wallet) remember(a AddressRow) {
 	w.addresses[string(a.Script)] = a
+	delete(w.ahead.addresses, string(a.Script))
+	w.watch(a)
+	b := branch{a.Kind, a.Branch}
+	w.next[b] = max(w.next[b], a.Index+1)
+}
+
+func (w *Wallet) watch(a AddressRow) {
 	if w.cfg.Watch != nil {
 		w.cfg.Watch(a.Script)
 	}
-	b := branch{a.Kind, a.Branch}
-	w.next[b] = max(w.next[b], a.Index+1)
 }
 
 // NewAddress makes an address that was never given out. Error: [ErrKind], or
@@ -128,13 +148,24 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 	if k != P2WPKH && k != P2TR && k != Token {
 		return AddressRow{}, ErrKind
 	}
-	a := AddressRow{Kind: k, Branch: on, Index: w.next[branch{k, on}]}
+	b := branch{k, on}
+	a, err := w.derive(b, w.next[b])
+	if err != nil {
+		return AddressRow{}, err
+	}
+	w.remember(a)
+	return a, w.lookOn(b)
+}
+
+// derive makes the address of a branch at an index.
+func (w *Wallet) derive(b branch, index uint32) (AddressRow, error) {
+	a := AddressRow{Kind: b.kind, Branch: b.branch, Index: index}
 	key, err := w.key(a)
 	if err != nil {
 		return AddressRow{}, err
 	}
 	var to address.Address
-	switch k {
+	switch b.kind {
 	case P2TR:
 		output := txscript.ComputeTaprootKeyNoScript(key.PubKey())
 		to, err = address.NewAddressTaproot(output.SerializeCompressed()[1:], w.cfg.Network)
@@ -150,7 +181,6 @@ func (w *Wallet) newAddress(k Kind, on uint32) (AddressRow, error) {
 		return AddressRow{}, err
 	}
 	a.Address = to.EncodeAddress()
-	w.remember(a)
 	return a, nil
 }
 
@@ -172,41 +202,25 @@ func (w *Wallet) Given() (list []Given) {
 	return list
 }
 
-// Gap is how many addresses beyond the last one known are looked for when a wallet
-// comes back from its seed.
-const Gap = 200
-
-// Extend gives out every address of the list's branches, and [Gap] more of each kind
-// and branch: those that were given out before the rows were lost. Blocks that paid
-// them are to be connected again: see [Wallet.Rescan].
+// Extend gives out the addresses of the list, which were given out before the rows were
+// lost. Blocks that paid them are to be connected again: see [Wallet.Rescan].
 func (w *Wallet) Extend(list []Given) (durable.Pending[struct{}], error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	until := map[branch]uint32{}
-	for _, k := range []Kind{P2WPKH, P2TR} {
-		for _, b := range []uint32{Receive, Change} {
-			until[branch{k, b}] = Gap
-		}
-	}
-	until[branch{Token, Receive}] = Gap // there is no change in tokens
 	for _, g := range list {
-		b := branch{g.Kind, g.Branch}
-		if _, known := until[b]; !known || g.Next > maxAddresses {
+		if !slices.Contains(branches, branch{g.Kind, g.Branch}) || g.Next > maxAddresses {
 			return durable.Pending[struct{}]{}, fmt.Errorf("%w: %d addresses of kind %d, branch %d", ErrKind, g.Next, g.Kind, g.Branch)
 		}
-		until[b] = max(until[b], g.Next+Gap)
 	}
-	var rows []durable.Row
-	for b, next := range until {
-		for w.next[b] < next {
-			a, err := w.newAddress(b.kind, b.branch)
-			if err != nil {
-				return durable.Pending[struct{}]{}, err
-			}
-			rows = append(rows, a)
+	var all []durable.Row
+	for _, g := range list {
+		rows, err := w.giveOut(branch{g.Kind, g.Branch}, g.Next)
+		if err != nil {
+			return durable.Pending[struct{}]{}, err
 		}
+		all = append(all, rows...)
 	}
-	return durable.Hold(struct{}{}, rows...), nil
+	return durable.Hold(struct{}{}, all...), nil
 }
 
 // maxAddresses is more than a branch ever gives out.
