@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -22,6 +23,11 @@ type shop struct {
 	seed  keys.Seed
 	born  uint32
 	coins amount.Satoshi
+}
+
+// mortal is a node on the shop's folder that can die at a write.
+func (s *shop) mortal() *mortal {
+	return &mortal{t: s.t, chain: s.chain, dir: s.cfg.Dir, alias: "shop", addr: "127.0.0.1:0"}
 }
 
 // paid are the addresses of a branch that somebody paid, the last one first.
@@ -122,4 +128,43 @@ func TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack(t *testing.T) 
 	s.stop()
 	s.start() // there is nothing more to look through
 	s.whole()
+}
+
+// Wherever a node dies while it looks through its blocks, the next life ends with the same
+// coins. A life begins with so many keys that not every write of a pass has its own here:
+// each has, wallet alone, in TestEveryCoinComesBackFromTheSeedWhileNoGapIsTooWide.
+func TestADeathWhileBlocksAreLookedThroughCostsNoCoin(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stop()
+	s.restore()
+	again := s.cfg.Dir
+	for _, after := range []bool{false, true} {
+		for k := uint64(1); ; k += 6 + uint64(race.Step(20)) { //nolint:gosec // positive
+			s.cfg.Dir = t.TempDir()
+			copyDir(t, s.cfg.Dir, again)
+			m := s.mortal()
+			m.start()
+			m.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
+			dead := false
+			until(t, "it has died, or looked through all", func() bool {
+				select {
+				case <-m.died:
+					dead = true
+				default:
+				}
+				return dead || !m.Rescanning() && coins(m.Node) == s.coins && m.Synced() == s.born+4
+			})
+			struck := m.Store().SetFault(nil)
+			m.Close()
+			if struck {
+				m.start()
+				s.Node = m.Node
+				s.whole()
+				m.Close()
+			} else if !dead {
+				break
+			}
+		}
+	}
 }
