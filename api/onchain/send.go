@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -119,7 +120,7 @@ func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out fee
 		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times, rate * times})
 		if blocks == command.ConfirmTarget {
 			e.Opening, e.Close = rate*times, rate*times
-			e.Alone = node.CommitFee(rate) * times
+			e.Alone = terms.CommitFee(rate) * times
 			e.Anchored = e.Alone
 		}
 	}

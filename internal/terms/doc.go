@@ -1,5 +1,5 @@
 // Package terms keeps at what terms each of our channels forwards: the node's, or its
-// own where its owner has set them.
+// own where its owner has set them; and it says what feerate its commitments should have.
 //
 //	policy, older := book.Of(link, now)
 //	err := book.Change(ctx, store, links, change, 10*time.Minute)
