@@ -59,6 +59,7 @@ var floors = map[string]int{
 	"internal/wallet":          4,
 	"internal/events":          4,
 	"internal/history":         4,
+	"internal/steps":           4,
 	"internal/store":           4,
 	"internal/store/db":        4,
 	"internal/store/ready":     5,

@@ -94,6 +94,7 @@ func (s *scene) play() {
 	s.playRunes()
 	s.playEvents()
 	s.playNode()
+	s.playSteps()
 	s.playEnd()
 }
 
@@ -400,6 +401,25 @@ func (s *scene) playNode() {
 	s.wrong(bob, command.Failed, "sql", "DELETE FROM invoices")
 	s.right(alice, "help", "stop")
 	s.wrong(alice, command.UnknownMethod, "help", "dream")
+}
+
+// playSteps holds a payment.
+func (s *scene) playSteps() {
+	alice := s.alice
+	s.right(alice, "stepmode")
+	s.right(alice, "stepmode", true)
+	slow, over := ask[invoiceResult](s.T, s.bob, "invoice", 25_000, "slow", "one slow", nil, nil, secret(21)), make(chan struct{})
+	go func() {
+		defer close(over)
+		ask[payResult](s.T, alice, "pay", slow.Bolt11)
+	}()
+	until(s.T, "a step is held", func() bool { return len(ask[stepsResult](s.T, alice, "liststeps").Steps) > 0 })
+	s.right(alice, "liststeps", slow.PaymentHash)
+	s.right(alice, "nextstep", 1)
+	s.wrong(alice, command.Failed, "nextstep", 1)
+	s.right(alice, "stepmode", false)
+	<-over
+	s.idle(s.T)
 }
 
 // playEnd opens and closes a channel, and stops a node.

@@ -43,6 +43,33 @@ func permit(ctx context.Context, n *node.Node, rune string, peer, method *string
 	return ctx, nil
 }
 
+// Bearer is who gives commands: the owner, or somebody with a rune.
+type Bearer struct {
+	Node *node.Node
+	Rune string // empty: the owner
+}
+
+// Call runs a command as [Call] does, if the bearer may give it. Errors: those of [Call]
+// and of [Permit].
+func (b Bearer) Call(ctx context.Context, method string, params json.RawMessage) (any, error) {
+	if b.Rune != "" {
+		permitted, err := Permit(ctx, b.Node, b.Rune, nil, method, params)
+		if err != nil {
+			return nil, command.AsError(err)
+		}
+		ctx = permitted
+	}
+	return Call(ctx, b.Node, method, params)
+}
+
+// May says whether the bearer may give a command with some parameters.
+func (b Bearer) May(method string) bool {
+	return b.Rune == "" || b.Node.Gate().Allows(b.Rune, method)
+}
+
+// Good says whether the rune is still one of the node's.
+func (b Bearer) Good() bool { return b.Rune == "" || b.Node.Gate().Good(b.Rune) }
+
 // canonical gives parameters the names under which the table has them.
 func canonical(c *command.Command, given map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	out := make(map[string]json.RawMessage, len(given))

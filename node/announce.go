@@ -20,6 +20,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/steps"
 )
 
 // announceDepth is how deep the funding output is when a channel is announced.
@@ -482,3 +483,6 @@ func ParseAddress(s string) (wire.Address, error) {
 
 // Traces show the inside of payments while they happen.
 func (n *Node) Traces() *events.Traces { return &n.traces }
+
+// Steps holds payments before each of their steps; nil on mainnet: it never does.
+func (n *Node) Steps() *steps.Gate { return n.steps }

@@ -234,6 +234,7 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 		n.log.Info("blocks were looked at again for what is ours", "to", at.Height)
 	}
 	n.height.Store(at.Height)
+	n.steps.Block(at.Height)
 	n.tellLinks(at.Height)
 	if err := n.store.Write(n.ctx, append(rows, tipFact(*at))...); err != nil {
 		return err

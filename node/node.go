@@ -35,6 +35,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
+	"github.com/leyden-ln/leyden/internal/steps"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/terms"
@@ -92,6 +93,7 @@ type Node struct {
 	store    *store.Store
 	events   *events.Log
 	traces   events.Traces
+	steps    *steps.Gate // nil on mainnet
 	wallet   *wallet.Wallet
 	book     *gossip.Book
 	links    *link.Links
@@ -239,15 +241,16 @@ func (n *Node) build(ctx context.Context) (err error) {
 		Wallet: n.wallet, Chain: n.cfg.Source, Signer: n.claimSigner, Writer: n.store,
 		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
 	})
+	n.steps = steps.For(n.cfg.Network)
 	n.present = present.New(present.Config{Best: n.cfg.Source.Best, Height: n.Height, Changed: func() { n.links.Resume() }, Log: n.log})
 	n.links = link.New(link.Config{
 		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
-		Policy: n.policy, Height: n.Height, Present: n.present.State, Traces: &n.traces, Log: n.log, Fatal: n.fatal,
+		Policy: n.policy, Height: n.Height, Present: n.present.State, Traces: &n.traces, Steps: n.steps, Log: n.log, Fatal: n.fatal,
 	})
 	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
 	n.sender = sender.New(sender.Config{
 		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
-		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Rand: n.cfg.Random, Fatal: n.fatal,
+		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Steps: n.steps, Rand: n.cfg.Random, Fatal: n.fatal,
 	})
 	next, err := n.store.NextKeyIndex(ctx)
 	if err != nil {
@@ -352,6 +355,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.height.Store(tip.Height)
+	n.steps.Block(tip.Height)
 	n.synced.Store(tip.Height)
 	if why := n.present.Ask(ctx); why != nil {
 		n.log.Info("HTLCs wait until the present height is known", "why", why)

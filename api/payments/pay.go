@@ -302,4 +302,4 @@ var Commands = slices.Concat([]command.Command{
 		Name: "listsendpays", Group: "payments", Short: "list attempts to pay",
 		Long: "Lists every HTLC by which we paid, or tried to.", Errors: []command.Code{command.Failed}, Examples: []string{"listsendpays"},
 	}, listSendPays),
-}, routeCommands, xpayCommands, receiptCommands, traceCommands)
+}, routeCommands, xpayCommands, receiptCommands, traceCommands, stepCommands)

@@ -15,6 +15,7 @@ type tracesRequest struct {
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"only the steps of this payment"`
 	Start       *uint64           `json:"start" doc:"go on from here: next of the answer before"`
 	Limit       *uint32           `json:"limit" doc:"how many at the most, 1 to 1000; 100 when not given"`
+	Timeout     *uint64           `json:"timeout" doc:"seconds to wait for a step when there is none from start on; no waiting when not given"`
 }
 
 type traceRow struct {
@@ -45,13 +46,32 @@ const (
 	tracesMost = 1000
 )
 
-func traces(_ context.Context, n *node.Node, r tracesRequest) (tracesResponse, error) {
+func traces(ctx context.Context, n *node.Node, r tracesRequest) (tracesResponse, error) {
 	out := tracesResponse{Traces: []traceRow{}}
 	limit := int(command.Or(r.Limit, tracesPage))
 	if limit == 0 || limit > tracesMost {
 		return out, command.Refuse(command.InvalidParams, "limit: should be from 1 to %d, not %d", tracesMost, limit)
 	}
-	list, next, _ := n.Traces().After(command.Or(r.Start, 0))
+	out.Next = command.Or(r.Start, 0)
+	ctx, cancel := command.Within(ctx, r.Timeout)
+	defer cancel()
+	for {
+		more := out.read(n, &r, limit)
+		if len(out.Traces) > 0 || r.Timeout == nil {
+			return out, nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return out, nil
+		}
+	}
+}
+
+// read adds traces from where the last ones ended, and gives what is closed when there
+// are more.
+func (out *tracesResponse) read(n *node.Node, r *tracesRequest, limit int) (more <-chan struct{}) {
+	list, next, more := n.Traces().After(out.Next)
 	first := next - uint64(len(list))
 	out.Next = next
 	for i := range list {
@@ -65,7 +85,7 @@ func traces(_ context.Context, n *node.Node, r tracesRequest) (tracesResponse, e
 		}
 		out.Traces = append(out.Traces, showTrace(t))
 	}
-	return out, nil
+	return more
 }
 
 func showTrace(t *events.Trace) traceRow {
@@ -89,7 +109,7 @@ var traceCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "traces", Group: "payments", Short: "look inside payments",
 		Long: "Shows the steps of payments as this node saw them: every message about an HTLC, with the commitments that it " +
-			"led to. The last few thousand are kept, in memory only.",
+			"led to. The last few thousand are kept, in memory only. With a timeout it waits for the next one.",
 		Examples: []string{"traces", "traces 630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd"},
 	}, traces),
 }

@@ -192,6 +192,19 @@ func (g *Gate) Holds(text string, c *runes.Call) bool {
 	return err == nil && !runes.Within(g.Revoked(), id) && r.Check(c) == nil
 }
 
+// Good says whether a rune is ours and not revoked, whatever it permits.
+func (g *Gate) Good(text string) bool {
+	_, id, err := g.read(text)
+	return err == nil && !runes.Within(g.Revoked(), id)
+}
+
+// Allows says whether a rune that is good may permit a command with some parameters, at
+// some time.
+func (g *Gate) Allows(text, method string) bool {
+	r, id, err := g.read(text)
+	return err == nil && !runes.Within(g.Revoked(), id) && r.Allows(method)
+}
+
 // read is a rune of ours, with its number. Error: [ErrNotAuthorized].
 func (g *Gate) read(text string) (*runes.Rune, uint64, error) {
 	r, err := runes.Decode(text)

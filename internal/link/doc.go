@@ -27,6 +27,10 @@
 // could be lost: what is unfinished is in the rows, and [Link] asks the channel
 // for it at start and after every reconnect.
 //
+// While payments are taken step by step ([steps.Gate]), what is to be sent waits in the
+// link's line until each step is let go, as it would behind a slow peer: the goroutine
+// never waits, and a disconnect or the end forgets the line.
+//
 // A decision to settle an incoming HTLC is durable before a link hears of it
 // (the row is written with the fact that caused it), so a link keeps proposing it
 // until the channel says that the HTLC is settled.

@@ -29,6 +29,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/steps"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 )
@@ -55,6 +56,7 @@ type side struct {
 	ring   *keys.Ring
 	links  *Links
 	traces events.Traces
+	steps  *steps.Gate // off, unless a test turns it on
 
 	present atomic.Uint32 // a present.State
 
@@ -78,7 +80,7 @@ const height = 500
 
 func newSide(t *testing.T, name string) *side {
 	t.Helper()
-	s := &side{t: t, name: name, preimages: map[wire.PaymentHash]wire.Preimage{}, refused: map[uint64]error{}}
+	s := &side{t: t, name: name, steps: steps.New(), preimages: map[wire.PaymentHash]wire.Preimage{}, refused: map[uint64]error{}}
 	var err error
 	if s.store, err = store.Open(t.Context(), ready.Dir(t, t.TempDir())); err != nil {
 		t.Fatal(err)
@@ -106,7 +108,7 @@ func (s *side) newLinks() *Links {
 			return relay.DefaultPolicy(), nil, nil
 		},
 		Present: func() present.State { return present.State(s.present.Load()) }, //nolint:gosec // of 8 bits
-		Height:  func() uint32 { return height }, Traces: &s.traces, Log: slog.New(slog.DiscardHandler),
+		Height:  func() uint32 { return height }, Traces: &s.traces, Steps: s.steps, Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

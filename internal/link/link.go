@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
@@ -16,6 +15,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/steps"
 )
 
 // Peer is the connection to the channel's other side.
@@ -68,6 +68,7 @@ type Config struct {
 	// changes, [Links.Resume] comes.
 	Present func() present.State
 	Traces  *events.Traces
+	Steps   *steps.Gate // of payments that are taken step by step; nil: none are
 	Log     *slog.Logger
 	Fatal   func(error) // a write failed or the signer refused: must end the process
 }
@@ -91,6 +92,9 @@ type Link struct {
 	desk  *relay.Desk    // of incoming HTLCs
 	words []wire.Message // to send before the outcome's own messages
 	after []func()       // to run once the outcome is visible, without the lock
+
+	line   []*outgoing // what waits to be sent: see say
+	forget func()      // tells the gate that the first of it is gone; nil: it is not held
 }
 
 // ID is the channel's id.
@@ -177,7 +181,7 @@ func (l *Link) receive(m wire.Message) {
 		l.log.Warn("the peer broke a rule", "message", wire.Name(m), "rule", err)
 		return
 	}
-	l.emit(m, false)
+	l.cfg.Traces.Emit(l.observe(m, false)...)
 	if _, ok := m.(*wire.ChannelReestablish); ok {
 		l.after = append(l.after, l.resume, func() { l.cfg.Above.Reestablished(l) })
 	}
@@ -187,6 +191,7 @@ func (l *Link) receive(m wire.Message) {
 func (l *Link) Up(p Peer) {
 	l.in.put(func(l *Link) {
 		l.peer, l.words = p, nil
+		l.unsay()
 		l.ch.Connected(l.signer, l.cfg.Features.Has(wire.SimpleClose) && p.Features().Has(wire.SimpleClose))
 		l.trace.load(l.ch)
 	})
@@ -197,6 +202,7 @@ func (l *Link) Down(p Peer) {
 	l.in.put(func(l *Link) {
 		if l.peer == p {
 			l.peer, l.words = nil, nil
+			l.unsay()
 			l.ch.Disconnected()
 		}
 	})
@@ -230,6 +236,7 @@ func (l *Link) send(msgs []wire.Message) {
 func (l *Link) run(ctx context.Context) {
 	defer close(l.done)
 	defer l.in.close()
+	defer l.unsay()
 	for {
 		inputs, err := l.in.take(ctx)
 		if err != nil {
@@ -260,10 +267,7 @@ func (l *Link) turn(ctx context.Context, inputs []input) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range visible.Send {
-		l.emit(m, true)
-	}
-	l.send(append(l.words, visible.Send...))
+	l.say(l.words, visible.Send)
 	l.words = nil
 	for _, e := range visible.Raise {
 		l.raise(e)
@@ -274,16 +278,10 @@ func (l *Link) turn(ctx context.Context, inputs []input) error {
 		f()
 	}
 	if visible.Disconnect && l.peer != nil {
+		l.flush()
 		l.peer.Disconnect(errors.New("the channel's rules were broken"))
 	}
 	return nil
-}
-
-func (l *Link) emit(m wire.Message, sent bool) {
-	if ctx := context.Background(); l.log.Enabled(ctx, slog.LevelDebug) {
-		l.log.Debug("message", "name", wire.Name(m), "sent", sent)
-	}
-	l.cfg.Traces.Emit(l.trace.observe(time.Now(), m, sent)...)
 }
 
 // raise passes on what the channel raised.

@@ -3,6 +3,7 @@ package runes
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,18 @@ func (x Restriction) Check(c *Call) error {
 		why = append(why, err.Error())
 	}
 	return Refusal(strings.Join(why, " AND "))
+}
+
+// Allows says whether some use of a command can be permitted: of each restriction there is
+// an alternative that the command's name fulfils, or that asks for something else.
+func (r *Rune) Allows(method string) bool {
+	c := &Call{Method: &method}
+	for _, x := range r.Restrictions() {
+		if !slices.ContainsFunc(x, func(a Alternative) bool { return a.Field != "method" || a.check(c) == nil }) {
+			return false
+		}
+	}
+	return true
 }
 
 // HasRate says whether it depends on the rune's last use.

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/pay"
 )
 
@@ -196,6 +197,7 @@ func (d *driver) act(todo pay.Todo) error {
 	if todo.Find == nil {
 		return nil
 	}
+	d.s.Steps.Wait(d.s.ctx, events.Trace{Time: time.Now(), Step: events.FindPath, PaymentHash: d.hash, Amount: todo.Find.Amount})
 	var routes []pay.Route
 	height, hope, err := d.s.Network.Height()
 	if err == nil {

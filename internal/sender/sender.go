@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/steps"
 )
 
 // Links takes HTLCs to channels. It must not wait.
@@ -66,6 +67,7 @@ type Config struct {
 	Links    Links
 	Network  Network
 	Node     pay.Node
+	Steps    *steps.Gate // asked before a path is looked for; nil: never
 	Rand     io.Reader   // of session keys; safe for concurrent use
 	Fatal    func(error) // the disk or the randomness failed: must end the process
 }
