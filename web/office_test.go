@@ -185,6 +185,9 @@ func TestAHeldInvoiceIsTakenOrSentBack(t *testing.T) {
 		}()
 		until(t, "the payment is held", func() bool { return strings.Contains(b.get(at).body, "waits for your answer") })
 		has(t, "the page", b.get(at).body, "sent back by itself in", at+"/settle", at+"/cancel")
+		if strings.Contains(b.get(at).body, `class="qr"`) {
+			t.Error("what is paid already can be scanned")
+		}
 		has(t, "home", b.get("/").body, "A payment waits for your answer: order "+hash[:4]+" (blocks left: ")
 		if r := b.post(at+"/settle", "preimage", strings.Repeat("ff", 32)); r.status != 422 {
 			t.Errorf("a wrong preimage gave %d", r.status)
@@ -212,7 +215,7 @@ func TestATransactionThatWaitsIsSpedUp(t *testing.T) {
 	bob.ask(t, &made, "newaddr")
 	alice.ask(t, nil, "withdraw", made.Bech32, "100000", "slow")
 	page := a.get("/onchain").body
-	has(t, "the wallet", page, "speed up", "a new channel", "leyden listtransactions", "must confirm")
+	has(t, "the wallet", page, "speed up", "a new channel", "a payment from here", "from others", "leyden listtransactions", "must confirm")
 	link := regexp.MustCompile(`href="(/onchain/bump\?coin=[0-9a-f]{64}(?::|%3a)\d+)"`).FindStringSubmatch(page)
 	if link == nil {
 		t.Fatal("no coin can be used for it")
@@ -240,7 +243,7 @@ func TestAnOldBackupNeedsAttention(t *testing.T) {
 	if strings.Contains(a.get("/").body, "The backup of your channels") {
 		t.Error("who makes no backups here is told of one")
 	}
-	has(t, "the settings", a.get("/settings").body, "not downloaded here yet", "Channels that it lacks: 1")
+	has(t, "the settings", a.get("/settings").body, "not downloaded here yet")
 	a.post("/settings/channels.json")
 	page := a.get("/settings").body
 	has(t, "the settings", page, "It was downloaded here just now")
@@ -249,6 +252,7 @@ func TestAnOldBackupNeedsAttention(t *testing.T) {
 	}
 	alice.ask(t, nil, "fundchannel", bob.node.ID().String(), "200000")
 	has(t, "home", a.get("/").body, "The backup of your channels is old: it lacks 1 of them")
+	has(t, "the settings", a.get("/settings").body, "Channels that it lacks: 1")
 	a.post("/settings/channels.json")
 	if strings.Contains(a.get("/").body, "The backup of your channels") {
 		t.Error("the newer backup is old")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -214,7 +215,7 @@ func statusWord(status string) string {
 
 // madeFor is what a transaction was made for, in words.
 func madeFor(t child.Transaction) string {
-	kind, _, _ := strings.Cut(t.Label, " ")
+	kind, _, _ := strings.Cut(cmp.Or(t.Label, "none"), " ")
 	if s, ok := texts()["label."+kind]; ok {
 		return s
 	}

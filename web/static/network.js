@@ -14,7 +14,7 @@
   const canvas = document.getElementById("graph-canvas");
   const said = document.getElementById("graph-said");
   const pen = canvas.getContext("2d");
-  const cell = 11, most = 1500, mostLines = 4000, mostNames = 40, size = 30000;
+  const cell = 11, most = 1500, mostLines = 2000, mostNames = 40, size = 30000;
   const place = new Map();
   for (let i = 0; i < g.nodes; i++) place.set(idOf(i), i);
   const find = (id) => place.get(id.slice(0, 16));
@@ -89,7 +89,7 @@
       pen.arc(x0, y0, g.outer[h] * unit() + 6, 0, 7);
       pen.stroke();
     }
-    // Lines between what is drawn, fewer and fainter the more there is; those of the node that is pointed at.
+    // Lines between what is drawn, fainter the more there is, and where that is little, also those out of sight.
     const path = (a, b) => { pen.moveTo(toX(a), toY(a)); pen.lineTo(toX(b), toY(b)); };
     const few = shown.length <= 200;
     let left = few ? mostLines : Math.min(mostLines, 250 * view.zoom);
@@ -98,7 +98,7 @@
     pen.beginPath();
     for (let e = 0; e < g.ends.length && left > 0; e += 2) {
       const [a, b] = [g.ends[e], g.ends[e + 1]];
-      if (drawn[a] && drawn[b]) { path(a, b); left--; }
+      if (few ? drawn[a] || drawn[b] : drawn[a] && drawn[b]) { path(a, b); left--; }
     }
     pen.stroke();
     pen.globalAlpha = 1;
@@ -135,7 +135,8 @@
 
   // names writes them where there is room, of what matters first.
   function names(colour) {
-    pen.font = "12px system-ui, sans-serif";
+    const letter = 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize);
+    pen.font = letter + "px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
     const boxes = [];
@@ -145,7 +146,7 @@
       let x = toX(i) + radius(i) + 4;
       if (!inside(toX(i), y, 0)) continue;
       if (x + w > wide - 2) x = toX(i) - radius(i) - 4 - w;
-      if (x < 2 || boxes.some((o) => x < o.x + o.w + 8 && o.x < x + w + 8 && Math.abs(o.y - y) < 16)) continue;
+      if (x < 2 || boxes.some((o) => x < o.x + o.w + 8 && o.x < x + w + 8 && Math.abs(o.y - y) < 1.35 * letter)) continue;
       boxes.push({ x, y, w });
       pen.lineWidth = 4;
       pen.strokeStyle = colour("card");
@@ -163,7 +164,7 @@
   // zoom looks closer by a factor, at a point of the canvas that stays where it is.
   function zoom(by, x = wide / 2, y = high / 2) {
     const before = unit();
-    view.zoom = Math.min(300, Math.max(0.5, view.zoom * by));
+    view.zoom = Math.min(60, Math.max(0.5, view.zoom * by));
     view.x += (x - wide / 2) * (1 / before - 1 / unit());
     view.y += (y - high / 2) * (1 / before - 1 / unit());
     redraw();
