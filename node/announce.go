@@ -133,6 +133,9 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 		n.ready(l, e)
 	case channel.ClosedMutually:
 		n.log.Info("channel closed by agreement", "channel", l.ID(), "tx", e.Tx.TxHash())
+		if n.awaits(l) {
+			return // what it pays us is no coin as long as the peer may have made up the funding
+		}
 		if !e.Best {
 			n.broadcast(e.Tx)
 			return
@@ -143,6 +146,10 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 		}
 		n.broadcast(e.Tx)
 	case channel.Failure:
+		if n.awaits(l) {
+			n.log.Info("channel fails before its funding transaction is in a block", "channel", l.ID(), "why", e.Why)
+			return
+		}
 		n.log.Warn("channel fails: our commitment is broadcast", "channel", l.ID(), "why", e.Why)
 		n.reviveOnChain(l)
 		n.onchain.Poke()

@@ -267,7 +267,7 @@ func (n *Node) inspect(b chain.Block) (rows []durable.Row) {
 	for _, tx := range b.Txs {
 		for _, l := range byTx[tx.TxHash()] {
 			p := l.Params()
-			if !pays(tx.MsgTx, p) {
+			if !funding.Pays(tx.MsgTx, p) {
 				n.log.Error("the funding transaction does not pay the channel", "channel", p.Channel)
 				continue
 			}
@@ -288,13 +288,12 @@ func (n *Node) inspect(b chain.Block) (rows []durable.Row) {
 }
 
 // awaits says whether a channel that its peer opened waits for its funding
-// output.
+// output: nothing else can be in a block.
 func (n *Node) awaits(l *link.Link) bool {
-	p := l.Params()
 	n.chainMu.Lock()
-	_, placed := n.places[p.Channel]
+	_, placed := n.places[l.ID()]
 	n.chainMu.Unlock()
-	return !p.LocalIsOpener && p.MinimumDepth > 0 && !placed && l.Status().Status < channel.Spent
+	return funding.Awaits(l.Params(), placed) && l.Status().Status < channel.Spent
 }
 
 // await notes since when channels that peers opened wait for their funding
@@ -329,17 +328,6 @@ func (n *Node) waitingFrom(id wire.NodeID) (count int) {
 		}
 	}
 	return count
-}
-
-// pays says whether a transaction has the funding output that was agreed on: its
-// script and its amount.
-func pays(tx *btcwire.MsgTx, p channel.ParamsRow) bool {
-	if int(p.Funding.Index) >= len(tx.TxOut) {
-		return false
-	}
-	out := tx.TxOut[p.Funding.Index]
-	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
-	return string(out.PkScript) == string(pkScript) && out.Value == int64(p.Capacity) //nolint:gosec // below MaxMoney
 }
 
 // undo forgets what was seen in a block that is gone.
@@ -417,6 +405,9 @@ func (n *Node) broadcast(tx *btcwire.MsgTx) {
 
 // reviveOnChain broadcasts what closes a channel, until it is in a block.
 func (n *Node) reviveOnChain(l *link.Link) {
+	if n.awaits(l) {
+		return
+	}
 	l.Do(func(ch *channel.Channel) {
 		status := ch.Status()
 		switch {

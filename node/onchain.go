@@ -91,9 +91,13 @@ func (n *Node) enforce() error {
 	links := n.links.All()
 	closing, late := map[wire.ChannelID]*link.Link{}, map[wire.ChannelID]*link.Link{}
 	for _, l := range links {
-		if s := l.Status(); s.Status != channel.Open || n.onchain.Touched(l.ID()) {
+		_, planned := n.onchain.Plan(l.ID())
+		switch s := l.Status(); {
+		case !planned && s.Status != channel.Open && s.SCID == 0 && n.awaits(l):
+			// No HTLC was ever in it, and there is nothing that could be claimed.
+		case s.Status != channel.Open || n.onchain.Touched(l.ID()):
 			closing[l.ID()] = l
-		} else if slices.ContainsFunc(l.View().HTLCs, func(h channel.HTLCView) bool { return !h.Incoming && h.CLTVExpiry <= height }) {
+		case slices.ContainsFunc(l.View().HTLCs, func(h channel.HTLCView) bool { return !h.Incoming && h.CLTVExpiry <= height }):
 			late[l.ID()] = l
 		}
 	}
@@ -146,7 +150,7 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 	if !ok {
 		return nil
 	}
-	f.Spends = n.onchain.Of(l.ID())
+	f.Spends, f.Unfunded = n.onchain.Of(l.ID()), n.awaits(l)
 	if s, spent := f.Spends[rows.Params.Funding]; spent {
 		number, revoked, err := enforce.Revoked(*rows, s.Tx)
 		if err == nil && revoked {
@@ -236,10 +240,11 @@ func (n *Node) OnChain() (sum amount.Satoshi) {
 }
 
 // reserve is what is kept in the wallet for the channels that may yet have to be
-// closed by a commitment of ours, and for so many more.
+// closed by a commitment of ours, and for so many more. What a peer may have made up
+// keeps no coins back.
 func (n *Node) reserve(more int) amount.Satoshi {
 	for _, l := range n.links.All() {
-		if l.Status().Status < channel.Spent {
+		if l.Status().Status < channel.Spent && !n.awaits(l) {
 			more++
 		}
 	}

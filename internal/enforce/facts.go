@@ -15,6 +15,9 @@ type Facts struct {
 	// the funding output, every output of the transaction that spent it, and every
 	// output of those that spent these. Spends above Height do not count.
 	Spends map[btcwire.OutPoint]Spend
+	// Unfunded says that the funding output, which is the peer's to see to, is in no
+	// block: it may never be in one, and our commitment neither. Nothing is paid for it.
+	Unfunded bool
 	// Past are the HTLCs that are done and stood in the peer's commitment that
 	// [Revoked] names; more do no harm.
 	Past []channel.HTLCRow

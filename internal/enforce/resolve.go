@@ -243,14 +243,17 @@ func (r *resolver) anywhere(k HTLC) (bool, error) {
 
 // unconfirmed plans for a channel that has failed and of which nothing is
 // confirmed: our commitment is broadcast, unless a closing transaction is agreed
-// on; an anchor pays for whichever commitment is on its way.
+// on, or the funding output is in no block; an anchor pays for whichever commitment is
+// on its way. What pays for one whose funding output a reorganization took away stays
+// as it is: the next block may bring it back.
 func (r *resolver) unconfirmed() error {
 	if r.blank() {
 		return nil
 	}
 	status := &r.rows.Status
-	r.plan.Publish = status.Status != channel.Lost && status.Closing == nil
-	if r.plan.Publish {
+	may := status.Status != channel.Lost && status.Closing == nil
+	r.plan.Publish = may && !r.facts.Unfunded
+	if may {
 		ours, err := r.own()
 		if err != nil {
 			return err

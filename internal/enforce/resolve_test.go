@@ -439,6 +439,26 @@ func TestAFailedChannelIsPublishedAndItsAnchorPays(t *testing.T) {
 	}
 }
 
+func TestNothingIsPublishedWhileTheFundingOutputIsInNoBlock(t *testing.T) {
+	p := open(t, usual())
+	p.a.ch.ForceClose("a test")
+	p.take(p.a)
+	f := p.facts(p.a, newChain(t, p, 449))
+	want, err := enforce.Resolve(p.a.disk.load(), p.a.signer, f, enforce.DefaultPolicy())
+	if err != nil || !want.Publish {
+		t.Fatalf("publish %v: %v", want.Publish, err)
+	}
+	f.Unfunded = true
+	plan, err := enforce.Resolve(p.a.disk.load(), p.a.signer, f, enforce.DefaultPolicy())
+	if err != nil || plan.Publish {
+		t.Fatalf("publish %v: %v", plan.Publish, err)
+	}
+	// What was made before a reorganization is not in vain.
+	if len(plan.Claims) != 2 || plan.Claims[0].OutPoint != want.Claims[0].OutPoint {
+		t.Errorf("%+v", plan.Claims)
+	}
+}
+
 func TestACommitmentIsUrgentForAnHTLCOfWhichWeHaveThePreimage(t *testing.T) {
 	p := open(t, usual())
 	id := p.offer(p.b, 20_000_000, cltv)

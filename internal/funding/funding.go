@@ -13,6 +13,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
@@ -96,6 +97,24 @@ const forgetAfter = 2016
 // BOLT 2: "SHOULD forget the channel if it does not see the correct funding
 // transaction after a timeout of 2016 blocks."
 func Forget(since, height uint32) bool { return uint64(height) >= uint64(since)+forgetAfter }
+
+// Awaits says whether a channel waits for a funding output that is its opener's to see
+// to, a peer whom we do not trust with it. Placed: the output is in a block. The peer
+// may have made up the transaction: nothing of ours is spent on the channel until then.
+func Awaits(p channel.ParamsRow, placed bool) bool {
+	return !p.LocalIsOpener && p.MinimumDepth > 0 && !placed
+}
+
+// Pays says whether a transaction has the funding output that was agreed on: its
+// script and its amount.
+func Pays(tx *btcwire.MsgTx, p channel.ParamsRow) bool {
+	if int(p.Funding.Index) >= len(tx.TxOut) {
+		return false
+	}
+	out := tx.TxOut[p.Funding.Index]
+	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	return string(out.PkScript) == string(pkScript) && out.Value == int64(p.Capacity) //nolint:gosec // below MaxMoney
+}
 
 // Manager runs the conversations. It is safe for concurrent use.
 type Manager struct {

@@ -432,6 +432,15 @@ func TestOnePeerOpensOnlySoManyChannelsAtOnce(t *testing.T) {
 	bob.nothing("at the end")
 }
 
+func TestOnlyAStrangersFundingOutputIsAwaited(t *testing.T) {
+	peers := channel.ParamsRow{MinimumDepth: 3}
+	ours, trusted := peers, peers
+	ours.LocalIsOpener, trusted.MinimumDepth = true, 0
+	if !Awaits(peers, false) || Awaits(peers, true) || Awaits(ours, false) || Awaits(trusted, false) {
+		t.Error("another one is awaited")
+	}
+}
+
 func TestAFundingOutputOfAnotherChannelIsRefused(t *testing.T) {
 	bob, p := newNode(t, "bob"), newTape(t, "alice")
 	for i := range byte(2) {

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
 	"github.com/leyden-ln/leyden/internal/sim/draw"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
@@ -141,9 +142,7 @@ func (n *node) enforce() {
 	if n.cheating() {
 		return
 	}
-	f := enforce.Facts{
-		Height: n.height, Learnt: map[wire.PaymentHash]wire.Preimage{}, Incoming: n.disk.Incoming(),
-	}
+	f := enforce.Facts{Height: n.height, Learnt: map[wire.PaymentHash]wire.Preimage{}, Incoming: n.disk.Incoming()}
 	work := sweep.Work{Height: n.height, Parents: map[chainhash.Hash]sweep.Parent{}, Alive: map[chainhash.Hash]bool{}}
 	for _, l := range n.order {
 		if !n.alive() {
@@ -179,6 +178,7 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 			f.Past = s.Past(number)
 		}
 	}
+	f.Unfunded = funding.Awaits(rows.Params, n.places[l.edge.id] != 0)
 	plan, err := enforce.Resolve(rows, l.signer, f, onChainPolicy())
 	if err != nil {
 		n.w.fail("%s: %v", l, err)
