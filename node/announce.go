@@ -165,9 +165,7 @@ func (a above) Raised(l *link.Link, e channel.Event) {
 // Reestablished implements [link.Above].
 func (a above) Reestablished(l *link.Link) {
 	a.n.away.Back(l.ID())
-	if p, up := a.n.peers.Get(l.Params().Peer); up {
-		a.n.keeper.Established(p)
-	}
+	a.n.established(l)
 	a.n.forgetConnectionOf(l.ID())
 	a.n.tidy(l)
 	a.n.tellUpdate(l)
@@ -211,7 +209,6 @@ func (n *Node) opened(p funding.Peer, ch *channel.Channel, s channel.Signer, fir
 	l := n.links.Add(ch, s, link.Begin{})
 	l.Begin(p, first)
 	l.Start()
-	n.keeper.Established(p)
 	if c, up := n.peers.Get(p.ID()); up {
 		if err := n.reached(n.ctx, p.ID(), c.Outbound(), c.Addr()); err != nil {
 			n.fatal(err)
@@ -224,10 +221,22 @@ func (n *Node) opened(p funding.Peer, ch *channel.Channel, s channel.Signer, fir
 	}
 }
 
+// established has a channel's peer store our backup, unless the channel still waits for
+// its funding transaction: then the peer need not.
+func (n *Node) established(l *link.Link) {
+	if s := l.Status(); s.Status == channel.Open && !s.ReadySent {
+		return
+	}
+	if p, up := n.peers.Get(l.Params().Peer); up {
+		n.keeper.Established(p)
+	}
+}
+
 // ready gives a channel that can carry HTLCs its place in the graph and its terms:
 // when both sides are ready, and again when it is in a block, if that comes later.
 func (n *Node) ready(l *link.Link, e channel.Ready) {
 	n.log.Info("channel ready", "channel", l.ID(), "short_channel_id", e.SCID)
+	n.established(l)
 	n.introduce(l.Params(), e.SCID)
 	n.tidy(l)
 	id := LocalID(l.Params(), l.Status())

@@ -319,15 +319,17 @@ func (n *Node) await(height uint32) (rows []durable.Row) {
 	return rows
 }
 
-// waitingFrom is how many channels that a peer opened wait for their funding
-// outputs.
-func (n *Node) waitingFrom(id wire.NodeID) (count int) {
-	for _, l := range n.linksOf(id) {
-		if n.awaits(l) {
-			count++
+// waiting counts the channels that wait for their peers' funding outputs.
+func (n *Node) waiting() funding.Waiting {
+	w := funding.Waiting{Of: map[wire.NodeID]int{}, Met: map[wire.NodeID]bool{}}
+	for _, l := range n.links.All() {
+		if peer := l.Params().Peer; n.awaits(l) {
+			w.Of[peer]++
+		} else {
+			w.Met[peer] = true
 		}
 	}
-	return count
+	return w
 }
 
 // undo forgets what was seen in a block that is gone.

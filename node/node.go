@@ -259,7 +259,7 @@ func (n *Node) build(ctx context.Context) (err error) {
 	n.funding = funding.New(funding.Config{
 		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
 		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: keys.Verifier{}, Random: n.cfg.Random,
-		Reserve: n.reserve, Waiting: n.waitingFrom, Named: n.named, Trusts: n.trusts, Broadcast: n.broadcastFunding, Opened: n.opened, Log: n.log, Fatal: n.fatal,
+		Reserve: n.reserve, Waiting: n.waiting, Named: n.named, Trusts: n.trusts, Broadcast: n.broadcastFunding, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})
 	n.peers = peer.New(peer.Config{
 		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},

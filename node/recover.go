@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -27,7 +26,7 @@ func (n *Node) openKeeper(ctx context.Context) error {
 	}
 	n.keeper, err = keeper.Open(ctx, keeper.Config{
 		Dir: n.cfg.Dir, Key: key, Chain: *n.cfg.Network.GenesisHash, Node: n.ID(), Store: n.store, Random: n.cfg.Random,
-		Now: time.Now, Lost: n.cfg.ChannelsLost, Content: n.backupContent, HasChannel: n.hasChannel, Peers: n.connections,
+		Now: time.Now, Lost: n.cfg.ChannelsLost, Content: n.backupContent, HasChannel: n.welcome, Awaited: n.awaited, Peers: n.connections,
 		Old: n.giveUp, Recover: n.recover, Log: n.log, Fatal: n.fatal,
 	})
 	if err != nil {
@@ -60,8 +59,10 @@ func (n *Node) backupContent(ctx context.Context) (backup.Backup, error) {
 	return keeper.Content(ctx, n.store, n.wallet, n.links.All(), n.addresses)
 }
 
-func (n *Node) hasChannel(id wire.NodeID) bool {
-	return slices.ContainsFunc(n.linksOf(id), func(l *link.Link) bool { return l.Status().Status != channel.Closed })
+// awaited says whether a channel waits for its peer's funding output.
+func (n *Node) awaited(id wire.ChannelID) bool {
+	l, ok := n.links.Get(id)
+	return ok && n.awaits(l)
 }
 
 func (n *Node) connections() (list []keeper.Peer) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/onion"
@@ -270,4 +271,7 @@ func (n *Node) linksOf(id wire.NodeID) []*link.Link {
 }
 
 // welcome says of whom a connection is taken however many strangers there are.
-func (n *Node) welcome(id wire.NodeID) bool { return len(n.linksOf(id)) > 0 }
+func (n *Node) welcome(id wire.NodeID) bool { return slices.ContainsFunc(n.linksOf(id), n.real) }
+
+// real says whether a channel is not over, and more than its peer's word.
+func (n *Node) real(l *link.Link) bool { return l.Status().Status != channel.Closed && !n.awaits(l) }

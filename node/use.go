@@ -243,15 +243,6 @@ func (n *Node) failed(ctx context.Context, err error) bool {
 	return true
 }
 
-func zero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // Routes finds routes without paying. The error is a [*pay.Error].
 func (n *Node) Routes(f *pay.Find) ([]pay.Route, error) { return network{n}.Routes(n.Height(), f) }
 

@@ -13,47 +13,73 @@ import (
 
 // asked answers open_channel.
 func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
-	id := msg.TemporaryChannelID
-	if why := m.mayAsk(p, id); why != nil {
-		m.answer(p, id, why)
+	t := &talk{peer: p, temporary: msg.TemporaryChannelID, mu: new(sync.Mutex)}
+	if why := m.mayAsk(t); why != nil {
+		m.answer(p, t.temporary, why)
 		return
 	}
 	cfg, err := m.config(ctx, p)
 	if err != nil {
-		m.answer(p, id, err)
+		m.take(t)
+		m.answer(p, t.temporary, err)
 		return
 	}
 	a, answer, err := open.Accept(cfg, msg)
 	if err != nil {
 		m.cfg.Log.Info("channel refused", "peer", p.ID(), "why", err)
+		m.take(t)
 		m.unseen(p, cfg)
-		m.answer(p, id, err)
+		m.answer(p, t.temporary, err)
 		return
 	}
-	m.begin(&talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, mu: new(sync.Mutex), accepter: a})
+	m.mu.Lock()
+	t.alias, t.signer, t.script, t.accepter = cfg.Alias, cfg.Signer, cfg.Script, a
+	m.mu.Unlock()
 	m.say(p, answer)
 }
 
-// mayAsk tells whether a peer may begin one more conversation, under an id.
+// mayAsk begins one more conversation of a peer, if it may. It counts with those of
+// others that begin at the same time: there are never more than there may be.
 //
 // BOLT 2: "MUST ensure `temporary_channel_id` is unique from any other channel ID
 // with the same peer."
-func (m *Manager) mayAsk(p Peer, id wire.ChannelID) error {
-	twice := &channel.Violation{Kind: channel.Fail, Text: "temporary_channel_id is that of another channel"}
-	if t := m.find(p, id); t != nil {
-		m.drop(t, twice) // our answer is about both
+func (m *Manager) mayAsk(t *talk) error {
+	if other := m.find(t.peer, t.temporary); other != nil {
+		twice := &channel.Violation{Kind: channel.Fail, Text: "temporary_channel_id is that of another channel"}
+		m.drop(other, twice) // our answer is about both
 		return twice
 	}
-	opening := m.cfg.Waiting(p.ID())
-	for _, t := range m.of(p) {
-		if t.accepter != nil {
-			opening++
+	own, all := m.asking(t)
+	id, waiting := t.peer.ID(), m.cfg.Waiting() // later: a channel waits before its conversation has ended
+	why := ""
+	switch {
+	case own+waiting.Of[id] > maxTalks:
+		why = "too many channels are being opened at once"
+	case !waiting.Met[id] && all+waiting.strangers() > maxStrange:
+		why = "too many channels wait here for their funding transactions: please try again later"
+	default:
+		return nil
+	}
+	m.take(t)
+	return &channel.Violation{Kind: channel.Fail, Text: why}
+}
+
+// asking begins a conversation that a peer asks for, and counts those: of its
+// connection, and all.
+func (m *Manager) asking(t *talk) (own, all int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.talks[key{t.peer, t.temporary}] = t
+	for k, other := range m.talks {
+		if other.batch != nil || k.id != other.temporary {
+			continue
+		}
+		all++
+		if k.peer == t.peer {
+			own++
 		}
 	}
-	if opening >= maxTalks {
-		return &channel.Violation{Kind: channel.Fail, Text: "too many channels are being opened at once"}
-	}
-	return nil
+	return own, all
 }
 
 // created takes funding_created: the channel is on disk before funding_signed
@@ -73,12 +99,13 @@ func (m *Manager) created(ctx context.Context, t *talk, msg *wire.FundingCreated
 	case err != nil:
 		return m.fault(err)
 	}
-	m.take(t)
+	t.script = nil // it is the channel's
 	if b, reserve := m.cfg.Wallet.Balance(), m.reserve(1); b.Confirmed+b.Unconfirmed < reserve {
 		m.cfg.Log.Warn("the wallet has less than its reserve: should this channel have to be closed on a day of high fees, it may not be closed in time",
 			"peer", t.peer.ID(), "has", b.Confirmed+b.Unconfirmed, "reserve", reserve)
 	}
 	m.cfg.Opened(t.peer, done.A.Channel, t.signer, append(done.A.Send, done.B.Send...))
+	m.take(t)
 	return nil
 }
 

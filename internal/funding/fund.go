@@ -127,7 +127,7 @@ func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wi
 		m.unseen(p, cfg)
 		return nil, &PeerError{Peer: p.ID(), Err: err}
 	}
-	t := &talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, mu: &b.mu, batch: b, opener: o}
+	t := &talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, script: cfg.Script, mu: &b.mu, batch: b, opener: o}
 	b.talks = append(b.talks, t)
 	m.begin(t)
 	return hello, nil
@@ -297,6 +297,7 @@ func (m *Manager) publish(ctx context.Context, b *batch) error {
 	}
 	var e ended
 	for i, t := range b.talks {
+		t.script = nil // it is the channel's
 		m.take(t)
 		done := both.A[i]
 		ch := done.A.Channel

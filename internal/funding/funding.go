@@ -46,9 +46,9 @@ type Config struct {
 	// Reserve is what must stay in the wallet once so many more channels are open; nil:
 	// nothing.
 	Reserve func(more int) amount.Satoshi
-	// Waiting is how many channels that this node opened with us wait for their
-	// funding transaction.
-	Waiting func(id wire.NodeID) int
+	// Waiting counts the channels that wait for the funding transactions of their
+	// openers ([Awaits]).
+	Waiting func() Waiting
 	// Named says whether a short_channel_id or an alias is that of a channel.
 	Named func(id wire.ShortChannelID) bool
 	// Trusts says whether a node may open channels that are used before their
@@ -60,6 +60,22 @@ type Config struct {
 	Opened func(p Peer, ch *channel.Channel, s channel.Signer, first []wire.Message)
 	Log    *slog.Logger
 	Fatal  func(error) // a write failed or the signer refused: must end the process
+}
+
+// Waiting is how many channels wait for the funding transactions of their openers.
+type Waiting struct {
+	Of  map[wire.NodeID]int  // so many of each node's
+	Met map[wire.NodeID]bool // nodes that have other channels with us
+}
+
+// strangers are those of all nodes that have no other channel with us.
+func (w Waiting) strangers() (sum int) {
+	for id, count := range w.Of {
+		if !w.Met[id] {
+			sum += count
+		}
+	}
+	return sum
 }
 
 // Request is a channel to open.
@@ -122,8 +138,8 @@ type Manager struct {
 
 	mu      sync.Mutex
 	nextKey uint32
-	spare   map[wallet.Kind]open.Config // keys and a script that no peer has seen
-	talks   map[key]*talk               // a conversation has one entry an id
+	spare   map[wallet.Kind][]open.Config // scripts that no peer has seen, some with keys that none has
+	talks   map[key]*talk                 // a conversation has one entry an id
 }
 
 // key is an id of a conversation on a peer's connection.
@@ -139,6 +155,7 @@ type talk struct {
 	channel   wire.ChannelID // zero before it is known
 	alias     wire.ShortChannelID
 	signer    channel.Signer
+	script    []byte // of ours, which is there for others should no channel come of it; nil: none, or the channel's
 
 	// mu is held while a step is taken, and while the conversation is ended: who
 	// ends it sees all that was done. Those of one batch have one.
@@ -163,12 +180,17 @@ func (t *talk) id() wire.ChannelID {
 
 // New makes a manager.
 func New(cfg Config) *Manager {
-	return &Manager{cfg: cfg, nextKey: cfg.NextKey, spare: map[wallet.Kind]open.Config{}, talks: map[key]*talk{}}
+	return &Manager{cfg: cfg, nextKey: cfg.NextKey, spare: map[wallet.Kind][]open.Config{}, talks: map[key]*talk{}}
 }
 
 // maxTalks is how many channels one peer may be opening at once: those whose
 // conversation is under way, and those that wait for their funding transaction.
 const maxTalks = 16
+
+// maxStrange is how many channels all those may be opening at once who have no other
+// channel with us: who they are costs them nothing, and a funding transaction that
+// never comes neither.
+const maxStrange = 100
 
 // errFault is a failure of ours, of which nobody hears: the process ends.
 var errFault = errors.New("the node ends")
@@ -262,29 +284,33 @@ func (m *Manager) kind(p Peer) wallet.Kind {
 }
 
 // fresh gives keys and a script that no peer has seen.
-func (m *Manager) fresh(ctx context.Context, kind wallet.Kind) (open.Config, error) {
+func (m *Manager) fresh(ctx context.Context, kind wallet.Kind) (cfg open.Config, err error) {
 	m.mu.Lock()
-	if cfg, ok := m.spare[kind]; ok {
-		delete(m.spare, kind)
-		m.mu.Unlock()
-		return cfg, nil
+	if list := m.spare[kind]; len(list) > 0 {
+		cfg, m.spare[kind] = list[len(list)-1], list[:len(list)-1]
 	}
-	index := m.nextKey
-	m.nextKey++
+	if cfg.Signer == nil {
+		cfg.KeyIndex = m.nextKey
+		m.nextKey++
+	}
 	m.mu.Unlock()
-	signer, err := m.cfg.Keys(index)
-	if err != nil {
-		return open.Config{}, err
+	if cfg.Signer == nil {
+		if cfg.Signer, err = m.cfg.Keys(cfg.KeyIndex); err != nil {
+			return open.Config{}, err
+		}
 	}
-	pending, err := m.cfg.Wallet.NewAddress(kind)
-	if err != nil {
-		return open.Config{}, err
+	if cfg.Script == nil {
+		pending, err := m.cfg.Wallet.NewAddress(kind)
+		if err != nil {
+			return open.Config{}, err
+		}
+		addr, err := write(ctx, m, pending)
+		if err != nil {
+			return open.Config{}, err
+		}
+		cfg.Script = addr.Script
 	}
-	addr, err := write(ctx, m, pending)
-	if err != nil {
-		return open.Config{}, err
-	}
-	return open.Config{KeyIndex: index, Signer: signer, Script: addr.Script}, nil
+	return cfg, nil
 }
 
 // unseen takes back what a conversation that came to nothing would have used, so
@@ -292,7 +318,13 @@ func (m *Manager) fresh(ctx context.Context, kind wallet.Kind) (open.Config, err
 func (m *Manager) unseen(p Peer, cfg open.Config) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.spare[m.kind(p)] = open.Config{KeyIndex: cfg.KeyIndex, Signer: cfg.Signer, Script: cfg.Script}
+	m.keep(p, open.Config{KeyIndex: cfg.KeyIndex, Signer: cfg.Signer, Script: cfg.Script})
+}
+
+// keep is called with mu held.
+func (m *Manager) keep(p Peer, cfg open.Config) {
+	kind := m.kind(p)
+	m.spare[kind] = append(m.spare[kind], cfg)
 }
 
 // SkipKeys says that keys below an index may have been used by channels that nobody
@@ -302,7 +334,11 @@ func (m *Manager) SkipKeys(next uint32) {
 	defer m.mu.Unlock()
 	if next > m.nextKey {
 		m.nextKey = next
-		clear(m.spare)
+		for _, list := range m.spare {
+			for i := range list {
+				list[i] = open.Config{Script: list[i].Script}
+			}
+		}
 	}
 }
 
@@ -340,7 +376,9 @@ func (m *Manager) of(p Peer) (talks []*talk) {
 	return talks
 }
 
-// take ends a conversation's entries; false when somebody else did.
+// take ends a conversation's entries; false when somebody else did. A script that no
+// channel has is kept for the next one: no message has named it. The keys the peer may
+// have seen.
 func (m *Manager) take(t *talk) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -350,6 +388,10 @@ func (m *Manager) take(t *talk) bool {
 	delete(m.talks, key{t.peer, t.temporary})
 	if t.channel != (wire.ChannelID{}) {
 		delete(m.talks, key{t.peer, t.channel})
+	}
+	if t.script != nil {
+		m.keep(t.peer, open.Config{Script: t.script})
+		t.script = nil
 	}
 	return true
 }

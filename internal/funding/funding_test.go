@@ -2,6 +2,8 @@ package funding
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -12,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -417,7 +420,7 @@ func TestATemporaryIDThatIsUsedTwiceEndsBothConversations(t *testing.T) {
 
 func TestOnePeerOpensOnlySoManyChannelsAtOnce(t *testing.T) {
 	bob, p := newNode(t, "bob"), newTape(t, "alice")
-	bob.waiting = 3 // for their funding transactions
+	bob.waiting.Of = map[wire.NodeID]int{p.id: 3}
 	for i := range byte(maxTalks - 3) {
 		bob.Message(t.Context(), p, newAsker(t, 1+i).hello)
 		next[*wire.AcceptChannel](p)
@@ -439,6 +442,123 @@ func TestOnlyAStrangersFundingOutputIsAwaited(t *testing.T) {
 	if !Awaits(peers, false) || Awaits(peers, true) || Awaits(ours, false) || Awaits(trusted, false) {
 		t.Error("another one is awaited")
 	}
+}
+
+// given is how many addresses a wallet has on disk.
+func (n *node) given() (sum uint32) {
+	for _, g := range n.reload().Given() {
+		sum += g.Next
+	}
+	return sum
+}
+
+func TestAskingInVainCostsNoAddress(t *testing.T) {
+	bob := newNode(t, "bob")
+	peers := []*tape{newTape(t, "alice"), newTape(t, "carol"), newTape(t, "dave")}
+	hello := newAsker(t, 1).hello
+	round := func(i int, say wire.Message) {
+		for _, p := range peers {
+			m := *hello
+			for id := range byte(4) {
+				m.TemporaryChannelID = wire.ChannelID{id, byte(i), byte(i >> 8)}
+				bob.Message(t.Context(), p, &m)
+				next[*wire.AcceptChannel](p)
+			}
+		}
+		for _, p := range peers {
+			if say == nil {
+				bob.Down(p)
+				continue
+			}
+			bob.Message(t.Context(), p, say) // about all channels
+		}
+		bob.nothing("after a round")
+	}
+	round(0, nil)
+	first := bob.given()
+	for i := range 8 / race.Step(4) {
+		var say wire.Message
+		if i%2 == 1 {
+			say = &wire.Error{Data: []byte("no")}
+		}
+		round(i, say)
+	}
+	if now := bob.given(); first != 12 || now != first {
+		t.Errorf("%d addresses after 12 conversations at once, and %d after all", first, now)
+	}
+
+	// No peer sees a key that another one has seen.
+	seen := map[wire.Point]bool{}
+	for i, p := range peers {
+		m := *hello
+		m.TemporaryChannelID[5] = byte(i)
+		bob.Message(t.Context(), p, &m)
+		key := next[*wire.AcceptChannel](p).FundingPubkey
+		if seen[key] {
+			t.Error("a key is shown twice")
+		}
+		seen[key] = true
+		bob.Down(p)
+	}
+
+	// What a funding output of another channel ends costs none either, and what becomes
+	// a channel has an address of its own.
+	p := newTape(t, "erin")
+	for i := range byte(5) {
+		a := newAsker(t, 2+i)
+		bob.Message(t.Context(), p, a.hello)
+		bob.Message(t.Context(), p, a.created(bob, next[*wire.AcceptChannel](p), outpoint(i/3)))
+		if i%3 != 0 {
+			p.told("the output of another", a.hello.TemporaryChannelID)
+		}
+	}
+	rows := bob.rows()
+	if len(rows) != 2 || string(rows[0].Params.LocalScript) == string(rows[1].Params.LocalScript) || bob.given() != first {
+		t.Errorf("%d channels, %d addresses", len(rows), bob.given())
+	}
+}
+
+func TestStrangersTogetherOpenOnlySoManyChannelsAtOnce(t *testing.T) {
+	bob := newNode(t, "bob")
+	hello := newAsker(t, 1).hello
+	ask := func(p *tape, id byte) {
+		m := *hello
+		m.TemporaryChannelID = wire.ChannelID{id}
+		bob.Message(t.Context(), p, &m)
+	}
+	friend := wire.NodeID{2, 7}
+	bob.waiting = Waiting{
+		Of:  map[wire.NodeID]int{{2, 1}: 10, {2, 2}: maxStrange - 30, friend: 16},
+		Met: map[wire.NodeID]bool{friend: true},
+	}
+	var crowd []*tape
+	for i := range 20 {
+		p := newTape(t, fmt.Sprint("stranger ", i))
+		ask(p, 1)
+		next[*wire.AcceptChannel](p)
+		crowd = append(crowd, p)
+	}
+	late := newTape(t, "alice")
+	ask(late, 1)
+	if e := late.told("one more", wire.ChannelID{1}); !strings.Contains(string(e.Data), "try again later") {
+		t.Errorf("the peer was told %q", e.Data)
+	}
+	// Who has a channel with us is no stranger.
+	bob.waiting.Met[late.id] = true
+	ask(late, 2)
+	next[*wire.AcceptChannel](late)
+	bob.Down(late)
+	delete(bob.waiting.Met, late.id)
+	// There is room when one has given up.
+	bob.Down(crowd[0])
+	ask(late, 3)
+	next[*wire.AcceptChannel](late)
+	ask(crowd[0], 3)
+	crowd[0].told("one more again", wire.ChannelID{3})
+	for _, p := range append(crowd, late) {
+		bob.Down(p)
+	}
+	bob.nothing("at the end")
 }
 
 func TestAFundingOutputOfAnotherChannelIsRefused(t *testing.T) {

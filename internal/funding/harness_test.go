@@ -71,7 +71,7 @@ type node struct {
 	broadcast []*btcwire.MsgTx
 	faults    []error
 	reserve   amount.Satoshi // what must stay in the wallet
-	waiting   int
+	waiting   Waiting
 	named     func(wire.ShortChannelID) bool
 	trusted   wire.NodeID
 	refuse    error // of Broadcast
@@ -113,7 +113,7 @@ func newNode(t *testing.T, name string) *node {
 		},
 		Verifier: verifier{}, Random: newRandom(name + "'s ids"),
 		Reserve: func(int) amount.Satoshi { return n.reserve },
-		Waiting: func(wire.NodeID) int { return n.waiting },
+		Waiting: func() Waiting { return n.waiting },
 		Named:   func(id wire.ShortChannelID) bool { return n.named != nil && n.named(id) },
 		Trusts:  func(id wire.NodeID) bool { return id == n.trusted },
 		Broadcast: func(_ context.Context, tx *btcwire.MsgTx) error {

@@ -4,7 +4,7 @@
 // The static backup ([backup.Backup]) is written anew at each start and whenever the
 // set of channels has changed: to a file beside the database, and to the peers with
 // whom we have channels (BOLT 1, "Peer storage"), which give it back whenever they
-// connect. A channel's funding transaction is broadcast when the file has the channel.
+// connect. Channels that peers have only promised to fund are in the file alone. A channel's funding transaction is broadcast when the file has the channel.
 // Peers' own backups are stored here for them.
 //
 // What is newer never gives way to what is older. A backup that knows of channels of

@@ -53,8 +53,12 @@ type Config struct {
 	Lost bool
 	// Content is what a backup has but for counter and time.
 	Content func(ctx context.Context) (backup.Backup, error)
-	// HasChannel says whether a node has a channel with us that is not closed for good.
+	// HasChannel says whether a node has a channel with us that is not closed for good,
+	// and whose funding transaction is no mere promise of the node.
 	HasChannel func(id wire.NodeID) bool
+	// Awaited says whether a channel waits for the funding transaction that its peer
+	// has promised: the file has it, what peers store has not.
+	Awaited func(id wire.ChannelID) bool
 	// Peers are the connections.
 	Peers func() []Peer
 	// Old hears that a peer has proved that the database is old. When it returns, no
@@ -83,7 +87,7 @@ type Keeper struct {
 	generation uint64
 	marked     mark
 	counter    uint64 // of the last backup
-	written    []byte // the content of the file, without what changes all the time
+	written    []byte // the content of the file and of what peers store, without what changes all the time
 	sealed     []byte // the last backup, for peers
 	found      backup.Backup
 	peers      map[wire.NodeID]*theirs

@@ -79,6 +79,7 @@ type home struct {
 	given    uint32 // addresses
 	friends  []*friend
 	with     map[wire.NodeID]bool // who has a channel
+	awaited  []wire.ChannelID     // that wait for their peers' funding transactions
 	olds     int
 	recover  bool
 	dies     bool
@@ -105,6 +106,7 @@ func (h *home) try() error {
 			}, nil
 		},
 		HasChannel: func(id wire.NodeID) bool { return h.with[id] },
+		Awaited:    func(id wire.ChannelID) bool { return slices.Contains(h.awaited, id) },
 		Peers: func() (list []Peer) {
 			for _, f := range h.friends {
 				list = append(list, f)
@@ -516,6 +518,33 @@ func TestOurBackupIsGivenToPeersThatOfferToStoreIt(t *testing.T) {
 	}
 	if h.olds != 0 {
 		t.Error("an old backup makes the database old")
+	}
+}
+
+func TestAChannelThatItsPeerOnlyPromisesIsInTheFileAlone(t *testing.T) {
+	h := newHome(t)
+	promised := channelOf(3, point(3))
+	promised.Capacity *= 1000
+	h.channels = []backup.Channel{channelOf(2, point(2)), promised}
+	h.awaited = []wire.ChannelID{promised.ID()}
+	f := newFriend(2)
+	h.friends = []*friend{f}
+	h.Up(t.Context(), f)
+	h.save()
+	h.Established(f)
+	if n := len(h.file().Channels); n != 2 {
+		t.Errorf("the file has %d channels", n)
+	}
+	h.awaited = nil // its funding output is in a block
+	h.save()
+	for i, blob := range f.gave() {
+		got, err := h.Keeper.open(blob)
+		if err != nil || len(got.Channels) != i+1 || got.Channels[0].Peer != point(2) {
+			t.Errorf("backup %d has %+v: %v", i, got.Channels, err)
+		}
+	}
+	if n := len(f.gave()); n != 2 {
+		t.Errorf("given %d times", n)
 	}
 }
 

@@ -27,16 +27,18 @@ func (k *Keeper) Save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lasting := lasting(b)
+	shared := k.shared(b)
+	lasting := append(lasting(b), lasting(shared)...)
 	if bytes.Equal(lasting, k.written) {
 		return nil
 	}
 	b.Counter, b.Time = k.counter+1, k.seconds()
+	shared.Counter, shared.Time = b.Counter, b.Time
 	file, err := k.seal(&b, 0)
 	if err != nil {
 		return err
 	}
-	fitting, left := b.Fit(backup.PeerStorageSize - backup.Overhead)
+	fitting, left := shared.Fit(backup.PeerStorageSize - backup.Overhead)
 	if left > 0 {
 		k.cfg.Log.Warn("peers cannot store all channels: the smallest are in the file alone", "left out", left)
 	}
@@ -62,6 +64,13 @@ func (k *Keeper) Save(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// shared is what of a backup peers store. What anybody can have us believe, such as
+// that a channel of any size is to come, must not take the room of what is there.
+func (k *Keeper) shared(b backup.Backup) backup.Backup {
+	b.Channels = slices.DeleteFunc(slices.Clone(b.Channels), func(c backup.Channel) bool { return k.cfg.Awaited(c.ID()) })
+	return b
 }
 
 // content is what the next backup has: what the node has, and what was found.

@@ -60,7 +60,7 @@ func (n *node) furnish() {
 		Wallet: w, NextKey: n.disk.NextKey(), Verifier: lent.Verifier{}, Random: p,
 		Keys:    func(index uint32) (channel.Signer, error) { return n.signer(index, false), nil },
 		Reserve: func(more int) amount.Satoshi { return wallet.Reserve(len(n.order) + more) },
-		Waiting: func(wire.NodeID) int { return 0 }, Named: func(id wire.ShortChannelID) bool { return n.named(id) != nil },
+		Waiting: func() funding.Waiting { return funding.Waiting{} }, Named: func(id wire.ShortChannelID) bool { return n.named(id) != nil },
 		Trusts:    func(wire.NodeID) bool { return false },
 		Broadcast: func(_ context.Context, tx *btcwire.MsgTx) error { return p.broadcast(tx) },
 		Opened:    n.opened, Log: quiet, Fatal: p.fatal,
