@@ -95,6 +95,7 @@ func (s *scene) play() {
 	s.playEvents()
 	s.playNode()
 	s.playSteps()
+	s.playAssets()
 	s.playEnd()
 }
 
@@ -317,6 +318,36 @@ func (s *scene) playCoins() {
 	s.wrong(alice, command.FundCannotAfford, "fundchannel", s.bob.ID(), "5000000sat")
 	s.wrong(alice, command.Failed, "fundchannel", s.bob.ID(), 100)
 	s.right(alice, "fundchannel", s.bob.ID(), 200_000, "1000perkw")
+}
+
+func (s *scene) playAssets() {
+	alice, carol := s.alice, s.carol
+	s.read(s.T)
+	s.right(alice, "assetissue", "fixed", "Tea", "1000.5", true, "Drinks", "Hot", "tea.example", "Earl Grey", "main", nil, "1000perkw")
+	s.wrong(alice, command.InvalidParams, "assetissue", "fixed", "Tea")
+	s.wrong(carol, command.AssetsOff, "assetissue", "fixed", "Tea", "1")
+	s.right(alice, "assetissue", named{"kind": "managed", "name": "Cups", "divisible": false, "ecosystem": "test"})
+	s.block(s.T)
+	s.right(alice, "listassets")
+	s.right(alice, "listassets", 3)
+	s.wrong(alice, command.AssetUnknown, "listassets", 77)
+	s.wrong(carol, command.AssetsOff, "listassets")
+	s.right(alice, "assetgrant", 2147483651, "7")
+	s.wrong(alice, command.InvalidParams, "assetgrant", 2147483651, "0.5")
+	s.wrong(s.bob, command.AssetRefused, "assetgrant", 2147483651, "1")
+	to := tokenAddress(s.T, s.bob)
+	s.right(alice, "assetsend", 3, "12.5", to, nil, "1000perkw")
+	s.wrong(alice, command.AssetTooFew, "assetsend", 3, "1000.5", to)
+	s.wrong(alice, command.AssetUnknown, "assetsend", 77, "1", to)
+	s.right(alice, "assetbalance", 3)
+	s.block(s.T)
+	s.right(alice, "assetbalance")
+	s.right(alice, "assetbalance", nil, to)
+	s.wrong(alice, command.InvalidParams, "assetbalance", nil, "mine")
+	s.wrong(carol, command.AssetsOff, "assetbalance")
+	s.right(alice, "listassettransactions", to)
+	s.wrong(alice, command.InvalidParams, "listassettransactions", "mine")
+	s.right(alice, "newaddr", "p2sh-segwit")
 }
 
 func (s *scene) playBackups() {

@@ -36,6 +36,7 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`lnbcrt[0-9a-z]{50,}`), "<bolt11>"},
 	{regexp.MustCompile(`bcrt1[0-9a-z]{20,}`), "<address>"},
+	{regexp.MustCompile(`\b2[MN][1-9A-HJ-NP-Za-km-z]{33}\b`), "<address>"},
 	{regexp.MustCompile(`cHNidP8[0-9A-Za-z+/=]+`), "<psbt>"},
 	{regexp.MustCompile(`[0-9a-f]{32,}`), "<hex>"},
 	{regexp.MustCompile(`"zbase":"[a-z0-9]{50,}"`), `"zbase":"<zbase32>"`},

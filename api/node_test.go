@@ -25,6 +25,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/store/ready"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -72,7 +73,8 @@ func (w *network) start(t *testing.T, alias string, trusted ...wire.NodeID) *nod
 	t.Helper()
 	n, err := node.Open(context.Background(), node.Config{
 		Dir: ready.Dir(t, t.TempDir()), Network: w.chain.Params(), Source: w.chain, Alias: alias, Listen: "127.0.0.1:0", ZeroConf: trusted,
-		Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
+		Assets: tokens.Wish{On: alias != "carol"},
+		Log:    slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/leyden-ln/leyden/api/assets"
 	"github.com/leyden-ln/leyden/api/backups"
 	"github.com/leyden-ln/leyden/api/channels"
 	"github.com/leyden-ln/leyden/api/command"
@@ -26,7 +27,7 @@ var table []command.Command
 
 func init() {
 	table = slices.Concat(
-		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, backups.Commands, runes.Commands, events.Commands, system.Commands,
+		invoices.Commands, payments.Commands, channels.Commands, peers.Commands, onchain.Commands, assets.Commands, backups.Commands, runes.Commands, events.Commands, system.Commands,
 	)
 	table = slices.Concat(table, query.Commands(table), ownCommands())
 }

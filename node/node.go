@@ -39,6 +39,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/terms"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/internal/webhook"
 )
@@ -74,6 +75,7 @@ type Config struct {
 	// ShowWords is shown the 24 words of a new node before anything is stored; its
 	// error is the end of the start. Nil: nobody sees them.
 	ShowWords func(words string) error
+	Assets    tokens.Wish // whether the ledger of the Omni Layer is kept
 	// ChannelsLost gives up every channel: for a database that is old. Nothing of
 	// theirs is broadcast; the peers are asked to close them.
 	ChannelsLost bool
@@ -95,6 +97,7 @@ type Node struct {
 	traces   events.Traces
 	steps    *steps.Gate // nil on mainnet
 	wallet   *wallet.Wallet
+	tokens   *tokens.Service
 	book     *gossip.Book
 	links    *link.Links
 	receiver *receiver.Receiver
@@ -224,9 +227,16 @@ const factTip = "tip"
 
 // build makes every room from what is stored.
 func (n *Node) build(ctx context.Context) (err error) {
-	if n.wallet, err = keeper.Wallet(ctx, n.store, wallet.Config{Network: n.cfg.Network, Keys: n.ring, Watch: n.cfg.Source.Watch}); err != nil {
+	if n.tokens, err = tokens.Open(ctx, tokens.Config{
+		Wish: n.cfg.Assets, Network: n.prefix, Source: n.cfg.Source, Store: n.store,
+		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal,
+	}); err != nil {
 		return err
 	}
+	if n.wallet, err = keeper.Wallet(ctx, n.store, wallet.Config{Network: n.cfg.Network, Keys: n.ring, Watch: n.cfg.Source.Watch, Holds: n.tokens.Holds}); err != nil {
+		return err
+	}
+	n.tokens.Use(n.wallet)
 	gossiped, err := n.store.Gossip(ctx)
 	if err != nil {
 		return err
@@ -381,6 +391,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.wg.Go(n.tend)
 	n.wg.Go(n.clean)
 	n.wg.Go(func() { n.hooks.Run(n.ctx) })
+	n.wg.Go(func() { n.tokens.Run(n.ctx) })
 	if n.cfg.Listen != "" {
 		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
 			return err

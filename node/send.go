@@ -165,8 +165,8 @@ func (n *Node) UnkeepCoins(ctx context.Context, coins []btcwire.OutPoint, blocks
 	return commit(ctx, n, pending)
 }
 
-// SendSigned sends a transaction that its caller has made and signed. What it spends of
-// ours counts as spent from then on. Error: [ErrBroadcast].
-func (n *Node) SendSigned(ctx context.Context, tx *btcwire.MsgTx) error {
-	return n.publish(ctx, Prepared{Funded: wallet.Funded{Tx: tx}, name: "sendpsbt"})
+// SendSigned sends a transaction that its caller has made and signed, with what it is
+// for. What it spends of ours counts as spent from then on. Error: [ErrBroadcast].
+func (n *Node) SendSigned(ctx context.Context, tx *btcwire.MsgTx, name string) error {
+	return n.publish(ctx, Prepared{Funded: wallet.Funded{Tx: tx}, name: name})
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/internal/webhook"
 )
@@ -37,6 +38,9 @@ func (n *Node) Store() *store.Store { return n.store }
 
 // Events is the durable log.
 func (n *Node) Events() *events.Log { return n.events }
+
+// Tokens has the ledger of the Omni Layer.
+func (n *Node) Tokens() *tokens.Service { return n.tokens }
 
 // Wallet has the coins on-chain.
 func (n *Node) Wallet() *wallet.Wallet { return n.wallet }

@@ -61,6 +61,12 @@ const (
 
 	ForwardNotFound Code = 1401
 
+	// Not among Core Lightning's.
+	AssetsOff    Code = 1600
+	AssetUnknown Code = 1601
+	AssetTooFew  Code = 1602
+	AssetRefused Code = 1603
+
 	RuneNotAuthorized Code = 1501
 	RuneNotPermitted  Code = 1502
 	RuneBlacklisted   Code = 1503
@@ -112,6 +118,10 @@ var codeText = map[Code]string{
 	DataHasChildren:         "there are keys under this one",
 	DataParentHasValue:      "a key above this one has a value",
 	ForwardNotFound:         "there is no such forward",
+	AssetsOff:               "the node keeps no ledger of tokens",
+	AssetUnknown:            "there is no such token",
+	AssetTooFew:             "no address of the wallet has that many",
+	AssetRefused:            "the rules of the Omni Layer refuse it",
 	RuneNotAuthorized:       "the rune is not one of this node, or none at all",
 	RuneNotPermitted:        "the rune does not permit this",
 	RuneBlacklisted:         "the rune is revoked",

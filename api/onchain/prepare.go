@@ -104,7 +104,7 @@ func txPrepare(ctx context.Context, n *node.Node, r txPrepareRequest) (out txPre
 func unsigned(tx *btcwire.MsgTx) *btcwire.MsgTx {
 	bare := tx.Copy()
 	for _, in := range bare.TxIn {
-		in.Witness = nil
+		in.Witness, in.SignatureScript = nil, nil
 	}
 	return bare
 }
@@ -117,12 +117,18 @@ func psbtOf(p node.Prepared, signed bool) (string, error) {
 	}
 	for i, in := range p.Tx.TxIn {
 		packet.Inputs[i].WitnessUtxo = p.Spent[i]
+		if len(in.SignatureScript) > 1 { // of P2SH: it pushes the script
+			packet.Inputs[i].RedeemScript = in.SignatureScript[1:]
+		}
 		if signed {
 			var w writer
 			if err := psbt.WriteTxWitness(&w, in.Witness); err != nil {
 				return "", err
 			}
 			packet.Inputs[i].FinalScriptWitness = w
+			if len(in.SignatureScript) > 1 {
+				packet.Inputs[i].RedeemScript, packet.Inputs[i].FinalScriptSig = nil, in.SignatureScript
+			}
 		}
 	}
 	return packet.B64Encode()

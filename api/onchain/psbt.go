@@ -204,7 +204,7 @@ func sendPSBT(ctx context.Context, n *node.Node, r sendPSBTRequest) (out sentRes
 	if err != nil {
 		return out, command.Refuse(command.InvalidParams, "psbt: %v", err)
 	}
-	if err := n.SendSigned(ctx, tx); err != nil {
+	if err := n.SendSigned(ctx, tx, "sendpsbt"); err != nil {
 		return out, sendError(err)
 	}
 	out.Txid = tx.TxHash().String()

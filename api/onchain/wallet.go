@@ -15,12 +15,13 @@ import (
 )
 
 type newAddrRequest struct {
-	Type *string `json:"addresstype" doc:"bech32 (P2WPKH), p2tr or all; bech32 when not given"`
+	Type *string `json:"addresstype" doc:"bech32 (P2WPKH), p2tr, p2sh-segwit (P2WPKH in P2SH, for tokens) or all, which is the first two; bech32 when not given"`
 }
 
 type newAddrResponse struct {
 	Bech32 string `json:"bech32,omitempty" doc:"a P2WPKH address"`
 	P2TR   string `json:"p2tr,omitempty" doc:"a P2TR address"`
+	P2SH   string `json:"p2sh-segwit,omitempty" doc:"an address for tokens: the wallet does not spend what is paid there"`
 }
 
 func newAddr(ctx context.Context, n *node.Node, r newAddrRequest) (out newAddrResponse, err error) {
@@ -30,10 +31,12 @@ func newAddr(ctx context.Context, n *node.Node, r newAddrRequest) (out newAddrRe
 		kinds[wallet.P2WPKH] = &out.Bech32
 	case *r.Type == "p2tr":
 		kinds[wallet.P2TR] = &out.P2TR
+	case *r.Type == "p2sh-segwit":
+		kinds[wallet.Token] = &out.P2SH
 	case *r.Type == "all":
 		kinds[wallet.P2WPKH], kinds[wallet.P2TR] = &out.Bech32, &out.P2TR
 	default:
-		return out, command.Refuse(command.InvalidParams, "addresstype: should be bech32, p2tr or all, not %q", command.Clip([]byte(*r.Type)))
+		return out, command.Refuse(command.InvalidParams, "addresstype: should be bech32, p2tr, p2sh-segwit or all, not %q", command.Clip([]byte(*r.Type)))
 	}
 	for kind, to := range kinds {
 		if *to, err = n.NewAddress(ctx, kind); err != nil {
@@ -56,6 +59,8 @@ type outputRow struct {
 	Status       string              `json:"status" doc:"unconfirmed, confirmed, immature or spent"`
 	BlockHeight  uint32              `json:"blockheight,omitempty" doc:"of the block that has it"`
 	Reserved     bool                `json:"reserved" doc:"whether a transaction that is being made will spend it"`
+	// Apart is not among Core Lightning's fields.
+	Apart bool `json:"kept_for_tokens,omitempty" doc:"its address is for tokens, or has some: payments do not spend it"`
 }
 
 type fundsRow struct {
@@ -85,7 +90,7 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 		}
 		row := outputRow{
 			Txid: c.OutPoint.Hash.String(), Output: c.OutPoint.Index, Amount: c.Value.Msat(),
-			Scriptpubkey: hex.EncodeToString(c.Script), Address: c.Address, Status: string(c.Status), BlockHeight: c.Height,
+			Scriptpubkey: hex.EncodeToString(c.Script), Address: c.Address, Status: string(c.Status), BlockHeight: c.Height, Apart: c.Apart,
 		}
 		if c.Status == wallet.Reserved {
 			row.Reserved, row.Status = true, string(wallet.Confirmed)
@@ -119,7 +124,8 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "newaddr", Group: "bitcoin", Short: "make an address for bitcoin on-chain",
-		Long: "Makes a new address of the wallet. It is on disk before it is shown.", Errors: []command.Code{command.Failed},
+		Long: "Makes a new address of the wallet. It is on disk before it is shown. One of p2sh-segwit is for tokens: payments never " +
+			"spend what is there, unless it is named.", Errors: []command.Code{command.Failed},
 		Examples: []string{"newaddr", "newaddr p2tr"},
 	}, newAddr),
 	command.Define(command.Spec{

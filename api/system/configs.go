@@ -49,6 +49,10 @@ func listConfigs(_ context.Context, n *node.Node, r listConfigsRequest) (listCon
 	seconds("autoclean-cycle", cfg.Clean.Every)
 	seconds("autoclean-expiredinvoices-age", n.CleanAge(invoice.Expired))
 	seconds("autoclean-paidinvoices-age", n.CleanAge(invoice.Paid))
+	text("assets", n.Tokens().Kept())
+	if from, on := n.Tokens().From(); on {
+		number("assets-from", uint64(from))
+	}
 	bound := []string{}
 	if n.Addr() != nil {
 		bound = append(bound, n.Addr().String())

@@ -20,6 +20,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web"
@@ -138,7 +139,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})).With("node", name)
 		n, err := node.Open(ctx, node.Config{
 			Dir: filepath.Join(d.dir, name), Network: d.chain.Params(), Source: d.chain, Alias: name,
-			Color: demoColors[name], Listen: "127.0.0.1:0", Log: log,
+			Color: demoColors[name], Listen: "127.0.0.1:0", Assets: tokens.Wish{On: true}, Log: log,
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -53,6 +53,7 @@ func root() *cobra.Command {
 	for _, command := range api.Table() {
 		c.AddCommand(rpcCommand(command, &at))
 	}
+	c.AddCommand(assetCommand(&at))
 	c.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // help is one of the node's commands
 	return c
 }

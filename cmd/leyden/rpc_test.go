@@ -29,3 +29,23 @@ func TestCheckTakesTheParametersOfAnotherCommand(t *testing.T) {
 		t.Error("too many parameters were taken")
 	}
 }
+
+func TestEachCommandOfTokensHasItsShortName(t *testing.T) {
+	asset, _, err := root().Find([]string{"asset"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := map[string]bool{}
+	for _, c := range asset.Commands() {
+		short[c.Short] = true
+	}
+	table := api.Table()
+	for i := range table {
+		if c := &table[i]; c.Group == "assets" && !short[c.Short] {
+			t.Errorf("%s is not below leyden asset", c.Name)
+		}
+	}
+	if send, _, err := root().Find([]string{"asset", "send"}); err != nil || send.Use != "send property_id amount destination [from] [feerate]" {
+		t.Errorf("%v: %v", send.Use, err)
+	}
+}

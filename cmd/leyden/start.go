@@ -24,6 +24,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/omnicore"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web"
 )
@@ -91,6 +93,11 @@ type startOptions struct {
 	skipWords    bool
 	channelsLost bool
 
+	assets      bool
+	assetsFrom  uint32
+	assetsGiven bool // whether the owner chose the block
+	omnicore    string
+
 	bitcoind, cookie, user, password string
 	neutrino                         bool
 
@@ -135,6 +142,7 @@ func startCommand(dir *string) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			o.webGiven = cmd.Flags().Changed("web")
+			o.assetsGiven = cmd.Flags().Changed("assets-from")
 			return runNode(ctx, *dir, o)
 		},
 	}
@@ -155,6 +163,9 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringSliceVar(&o.announce, "announce-addr", nil, "where others find the node, as its announcement says: host:port")
 	f.StringVar(&o.alias, "alias", "", "the node's name in the network, at most 32 bytes")
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
+	f.BoolVar(&o.assets, "assets", false, "keep the ledger of the Omni Layer's tokens, from all blocks of a bitcoind: docs/assets.md")
+	f.Uint32Var(&o.assetsFrom, "assets-from", 0, "the first block that a new ledger reads (default: where the Omni Layer begins, 249498 on mainnet)")
+	f.StringVar(&o.omnicore, "omnicore", "", "an Omni Core server to ask for tokens, instead of a ledger: http://user:password@host:port. Nothing is sent by it")
 	f.StringVar(&o.passphrase, "passphrase-file", "", "a file with the passphrase of the seed (default: $"+passphraseVariable+", or typed)")
 	f.BoolVar(&o.skipWords, "skip-words", false, "do not show the 24 words of a new node and ask for them back; they are not shown either where there is no terminal")
 	f.BoolVar(&o.channelsLost, "channels-lost", false, "give up every channel, once, because the database is old: nothing of theirs is broadcast, their peers are asked to close them")
@@ -250,6 +261,21 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return err
 	}
 	defer closeSource()
+	assets := tokens.Wish{On: o.assets}
+	if o.assetsGiven {
+		assets.From = &o.assetsFrom
+	}
+	if o.omnicore != "" {
+		if o.assets {
+			return errors.New("--assets and --omnicore: choose one")
+		}
+		rpc, err := bitcoind.New(bitcoind.Config{URL: o.omnicore, Log: log})
+		if err != nil {
+			return fmt.Errorf("--omnicore: %w", err)
+		}
+		defer rpc.Close()
+		assets.Server = omnicore.New(rpc)
+	}
 	s := secret{file: o.passphrase, term: theTerminal()}
 	show := s.show
 	if o.skipWords {
@@ -259,7 +285,7 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		Passphrase: s.passphrase, ShowWords: show, ChannelsLost: o.channelsLost,
 		Dir: dir, Network: networks[o.network].params, Source: source, Alias: o.alias, Color: [3]byte(color),
 		Listen: o.listen, Announce: announce, ZeroConf: trusted, InvoiceExpiry: o.invoiceExpiry, Clean: o.clean(),
-		Log: log, LogLevel: level,
+		Assets: assets, Log: log, LogLevel: level,
 	})
 	if err != nil {
 		return explainStart(err)
