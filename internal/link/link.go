@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -187,15 +188,27 @@ func (l *Link) receive(m wire.Message) {
 	}
 }
 
-// Up says that the peer is connected.
+// errEarly ends a connection on which an HTLC would be signed again.
+var errEarly = errors.New("an HTLC that was signed before waits for the present height of the chain")
+
+// Up says that the peer is connected. What we have signed and the peer may not have got is
+// sent again, as it was: that waits for the present height, by which a channel with an
+// HTLC that is past its deadline has failed.
 func (l *Link) Up(p Peer) {
 	l.in.put(func(l *Link) {
+		if l.cfg.Present() == present.Awaited && slices.ContainsFunc(l.ch.View().HTLCs, unanswered) {
+			l.after = append(l.after, func() { p.Disconnect(errEarly) })
+			return
+		}
 		l.peer, l.words = p, nil
 		l.unsay()
 		l.ch.Connected(l.signer, l.cfg.Features.Has(wire.SimpleClose) && p.Features().Has(wire.SimpleClose))
 		l.trace.load(l.ch)
 	})
 }
+
+// unanswered says of an HTLC of ours that the peer has not acknowledged it.
+func unanswered(h channel.HTLCView) bool { return !h.Incoming && h.Added == channel.Committed }
 
 // Down says that the connection p is gone.
 func (l *Link) Down(p Peer) {

@@ -144,3 +144,43 @@ func TestAPreimageGoesUpThoughThePresentHeightIsNotKnown(t *testing.T) {
 		})
 	}
 }
+
+// An HTLC that was signed, and that the peer has not got, goes out again with the
+// numbers: by then it may be long past its time.
+func TestWhatWasSignedBeforeIsNotSentAgainBeforeThePresentHeightIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alice, bob := newSide(t, "alice"), newSide(t, "bob")
+		p := opened(alice, bob, 1)
+		preimage, add := payment(1, 20_000_000, []*side{bob}, []*pair{p})
+		bob.preimages[add.PaymentHash] = preimage
+		reached, release := alice.hold()
+		if err := alice.links.Offer(p.scid, add); err != nil {
+			t.Fatal(err)
+		}
+		<-reached
+		p.conn.cut()
+		release()
+		synctest.Wait()
+		alice.becomes(present.Awaited)
+		p.conn = connect(alice, bob, -1)
+		if sent := p.conn.sent(); !over(p.conn) || slices.ContainsFunc(sent, func(s string) bool { return s != "bob channel_reestablish" }) {
+			t.Fatalf("over: %v, sent %v", over(p.conn), sent)
+		}
+		if n := len(p.links[0].View().HTLCs); n != 1 {
+			t.Fatalf("%d HTLCs", n)
+		}
+		alice.becomes(present.Known)
+		p.conn = connect(alice, bob, -1)
+		if r, times := alice.end(1); times != 1 || r == nil || r.Preimage == nil || *r.Preimage != preimage {
+			t.Errorf("told %d times: %+v", times, r)
+		}
+		p.agree(t, alice, bob)
+		// A peer that has all that was signed is spoken to.
+		alice.becomes(present.Awaited)
+		p.conn.cut()
+		synctest.Wait()
+		if p.conn = connect(alice, bob, -1); over(p.conn) || !p.links[0].View().Connected {
+			t.Error("the connection was ended")
+		}
+	})
+}
