@@ -117,7 +117,7 @@ func (b *Book) serve(ctx context.Context, c *conversation) {
 	if stranger {
 		room = b.share()
 	}
-	for c.owed() && c.credit > 0 && c.peer.Queued() < room && ctx.Err() == nil && !(stranger && b.strangers.spent()) {
+	for c.owed() && c.credit > 0 && c.peer.Queued() < room && ctx.Err() == nil && (!stranger || !b.strangers.spent()) {
 		before := c.credit
 		switch {
 		case c.ids != nil:

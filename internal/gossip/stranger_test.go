@@ -39,7 +39,7 @@ func TestAPeerThatDoesNotReadIsSentNoMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			alice := w.book("alice", 1)
-			ids := alice.stored(1000)
+			ids := alice.stored(500)
 			for _, friend := range []bool{false, true} {
 				e := alice.stranger(50, nil)
 				alice.ours[e.id], e.deaf = friend, true
