@@ -115,7 +115,11 @@ func TestAWalletThatCameBackGoesOnLookingAhead(t *testing.T) {
 			t.Errorf("after one to %d: %v, not %v", index, got, want)
 		}
 	}
-	if a := f.address(P2WPKH); a.Index != 49 {
+	f.block(f.payTo(branches[0], 75, 1000), f.payTo(branches[0], 60, 1000)) // one is looked for since the other
+	if got := f.has(); got != 6000 {
+		t.Errorf("after two in one block: %v", got)
+	}
+	if a := f.address(P2WPKH); a.Index != 76 {
 		t.Errorf("the next address is number %d", a.Index)
 	}
 	if a := f.address(P2TR); a.Index != 0 {
