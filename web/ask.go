@@ -25,17 +25,22 @@ func given(args ...arg) []arg {
 // asked is the commands that a page ran, for the page to show.
 type asked struct {
 	s     *Server
+	by    api.Bearer // who asks
 	lines []string
 }
 
 // run gives the node a command and reads its result into out.
 func (a *asked) run(ctx context.Context, out any, name string, args ...arg) error {
 	a.lines = append(a.lines, a.s.line(name, args))
-	return a.s.call(ctx, out, name, args...)
+	return a.call(ctx, out, name, args...)
 }
 
-// call gives the node a command and reads its result into out; nil reads nothing.
-func (s *Server) call(ctx context.Context, out any, name string, args ...arg) error {
+// owner asks for the node's owner: what the pages themselves must know.
+func (s *Server) owner() *asked { return &asked{s: s, by: api.Bearer{Node: s.c.Node}} }
+
+// call gives the node a command, if who asks may give it, and reads its result into out;
+// nil reads nothing.
+func (a *asked) call(ctx context.Context, out any, name string, args ...arg) error {
 	params := map[string]string{}
 	for _, a := range args {
 		params[a.name] = a.value
@@ -44,7 +49,7 @@ func (s *Server) call(ctx context.Context, out any, name string, args ...arg) er
 	if err != nil {
 		return err
 	}
-	res, err := api.Call(ctx, s.c.Node, name, raw)
+	res, err := a.by.Call(ctx, name, raw)
 	if err != nil || out == nil {
 		return err
 	}
@@ -61,7 +66,7 @@ func (v *visit) Lister() newest.Ask {
 		if shown {
 			return v.run(v.ctx(), out, name, args...)
 		}
-		return v.s.call(v.ctx(), out, name, args...)
+		return v.call(v.ctx(), out, name, args...)
 	}
 }
 

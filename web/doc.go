@@ -13,8 +13,11 @@
 // themselves (htmx and server-sent events). Everything is in the binary, and the
 // Content-Security-Policy lets nothing else in, no inline script or style either.
 //
-// Whoever is logged in owns the node's money, so the default address is loopback's, and
-// everything that is asked for passes the door ([door.Guard], [door.Session]).
+// Whoever is logged in owns the node's money, unless by a rune: then each command of a page
+// is judged by the gate, as if it had come over REST, and what the rune does not permit is
+// hidden, and refused to who asks for it nevertheless (needs). So the default address is
+// loopback's, and everything that is asked for passes the door ([door.Guard],
+// [door.Session]).
 //
 // Texts of others (descriptions, labels, aliases) are escaped by html/template, kept
 // apart from the direction of the text around them, and their control characters are

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,7 @@ type pageHome struct {
 	Channels             int
 	Recent               []happened
 	Attention            []attention
+	Mode                 stepMode
 }
 
 // happened is a payment in or out.
@@ -66,7 +68,7 @@ func (v *visit) readHome() (page pageHome, err error) {
 	page.Funds, page.Channels = channels.Sums(rows), len(rows)
 	for i := range rows {
 		if c := &rows[i]; !c.Well() {
-			name := cmp.Or(v.s.alias(v.ctx(), c.PeerID), short(c.PeerID))
+			name := cmp.Or(v.alias(v.ctx(), c.PeerID), short(c.PeerID))
 			page.Attention = append(page.Attention, attention{text("home.channel", plain(name), channelWord(c)), "/channels"})
 		}
 	}
@@ -74,6 +76,13 @@ func (v *visit) readHome() (page pageHome, err error) {
 		if n := b.Lacks(rows); n > 0 {
 			page.Attention = append(page.Attention, attention{text("home.backup", n), "/settings"})
 		}
+	}
+	if page.Mode, err = v.readSteps(""); err != nil {
+		return page, err
+	}
+	for i := range page.Mode.Held {
+		h := &page.Mode.Held[i]
+		page.Attention = append(page.Attention, attention{text("home.step", h.Step), "/inside/" + h.Hash})
 	}
 	return page, v.readRecent(&page)
 }
@@ -143,15 +152,14 @@ func (v *visit) home() error {
 
 func (v *visit) homeLive() error {
 	changes := v.changes()
-	return v.stream(func() ([]byte, bool, error) {
+	var page pageHome
+	return v.stream(func() (b []byte, last bool, err error) {
 		if err := changes.look(v.ctx(), "invoices", "sendpays"); err != nil {
 			return nil, false, err
 		}
-		page, err := v.readHome()
-		if err != nil {
-			return nil, false, err
+		if page, err = v.readHome(); err == nil {
+			b, err = v.fragment("home", "home-now", &page)
 		}
-		b, err := v.fragment("home", "home-now", &page)
 		return b, false, err
-	}, changes.wait)
+	}, func(ctx context.Context) error { return either(ctx, changes.wait, page.Mode.wait(v)) })
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ const (
 type trace struct {
 	Time      time.Time           `json:"time"`
 	Step      string              `json:"step"`
+	Hash      string              `json:"payment_hash"`
 	ChannelID string              `json:"channel_id"`
 	SCID      string              `json:"short_channel_id"`
 	PeerID    string              `json:"peer_id"`
@@ -49,6 +51,7 @@ type drawn struct {
 	To, Text int
 	Peer     string // its name
 	Kind     string // the class of its colour
+	Held     bool   // it has not happened yet
 }
 
 // IsArrow says whether a message was sent.
@@ -88,6 +91,9 @@ type pageInside struct {
 	Left          int // that are not drawn
 	Width, Height int
 	Foot          int // where the columns end
+	Mode          stepMode
+
+	next uint64 // where the traces go on
 }
 
 // kinds are the classes of the steps' colours.
@@ -96,8 +102,7 @@ var kinds = map[string]string{
 	"close HTLC signed": "closed", "fail HTLC": "fail",
 }
 
-func (v *visit) readTraces(hash string) ([]trace, error) {
-	var all []trace
+func (v *visit) readTraces(hash string) (all []trace, next uint64, err error) {
 	for start := uint64(0); ; {
 		var page struct {
 			Traces []trace
@@ -108,14 +113,48 @@ func (v *visit) readTraces(hash string) ([]trace, error) {
 			args = append(args, arg{"start", strconv.FormatUint(start, 10)})
 		}
 		if err := v.run(v.ctx(), &page, "traces", append(args, arg{"limit", "1000"})...); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		all = append(all, page.Traces...)
 		if len(page.Traces) < 1000 || len(all) > 10*mostSteps {
-			return all, nil
+			return all, page.Next, nil
 		}
 		start = page.Next
 	}
+}
+
+func (v *visit) readInside(hash string) (*pageInside, error) {
+	page := &pageInside{PaymentHash: hash, Role: "forwarder"}
+	row, paid, err := v.findPayment(hash)
+	if err != nil {
+		return nil, err
+	}
+	destination := ""
+	if paid || v.s.errands.Find(hash) != nil {
+		page.Role, page.Back, destination = "payer", "/payments/"+hash, row.Destination
+	} else {
+		var found struct{ Invoices []invoiceRow }
+		if err := v.run(v.ctx(), &found, "listinvoices", arg{"payment_hash", hash}); err != nil {
+			return nil, err
+		}
+		if len(found.Invoices) == 1 {
+			page.Role, page.Back = "payee", "/invoices/"+hash
+		}
+	}
+	if page.Mode, err = v.readSteps(hash); err != nil {
+		return nil, err
+	}
+	traces, next, err := v.readTraces(hash)
+	if err != nil {
+		return nil, err
+	}
+	if page.next = next; len(traces)+len(page.Mode.Held) == 0 && page.Back == "" {
+		return nil, errNotFound
+	}
+	page.draw(traces, v.s.self.ID, destination, func(id string) string {
+		return cmp.Or(v.alias(v.ctx(), id), short(id))
+	})
+	return page, nil
 }
 
 func (v *visit) inside() error {
@@ -123,44 +162,45 @@ func (v *visit) inside() error {
 	if err != nil {
 		return err
 	}
-	page := pageInside{PaymentHash: hash, Role: "forwarder"}
-	row, paid, err := v.findPayment(hash)
+	page, err := v.readInside(hash)
 	if err != nil {
 		return err
 	}
-	destination := ""
-	if paid {
-		page.Role, page.Back, destination = "payer", "/payments/"+hash, row.Destination
-	} else {
-		var found struct{ Invoices []invoiceRow }
-		if err := v.run(v.ctx(), &found, "listinvoices", arg{"payment_hash", hash}); err != nil {
-			return err
-		}
-		if len(found.Invoices) == 1 {
-			page.Role, page.Back = "payee", "/invoices/"+hash
-		}
-	}
-	traces, err := v.readTraces(hash)
+	return v.show("inside", page)
+}
+
+// insideLive is the picture as it grows, and what is held.
+func (v *visit) insideLive() error {
+	hash, err := v.hash()
 	if err != nil {
 		return err
 	}
-	if len(traces) == 0 && page.Back == "" {
-		return errNotFound
-	}
-	page.draw(traces, v.s.self.ID, destination, func(id string) string {
-		return cmp.Or(v.s.alias(v.ctx(), id), short(id))
+	var page *pageInside
+	return v.stream(func() (b []byte, last bool, err error) {
+		if page, err = v.readInside(hash); err == nil {
+			b, err = v.fragment("inside", "inside-now", page)
+		}
+		return b, false, err
+	}, func(ctx context.Context) error {
+		return either(ctx, page.Mode.wait(v), func(ctx context.Context) error {
+			return v.call(ctx, nil, "traces", arg{"payment_hash", hash}, arg{"start", strconv.FormatUint(page.next, 10)}, arg{"timeout", "60"})
+		})
 	})
-	return v.show("inside", &page)
 }
 
 // draw makes the picture: peers that offer us HTLCs on the left, us, peers to whom we
-// offer on the right, and the payee when it is farther away.
+// offer on the right, and the payee when it is farther away. What is held stands at the
+// end.
 func (p *pageInside) draw(traces []trace, us, destination string, name func(id string) string) {
 	for _, n := range names {
 		p.Names = append(p.Names, seen{Name: n, Kind: kinds[n]})
 	}
 	if len(traces) > mostSteps {
 		p.Left, traces = len(traces)-mostSteps, traces[:mostSteps]
+	}
+	happened := len(traces)
+	for i := range p.Mode.Held {
+		traces = append(traces, p.Mode.Held[i].trace)
 	}
 	var left, right []string
 	for _, t := range traces {
@@ -185,8 +225,10 @@ func (p *pageInside) draw(traces []trace, us, destination string, name func(id s
 		x[c.ID] = c.X
 	}
 	for i, t := range traces {
-		d := drawn{trace: t, N: i + 1, Y: headRoom + (i+1)*rowHeight, Kind: kinds[t.Step], From: x[us], To: x[us]}
-		d.At = fmt.Sprintf("%.1f ms", float64(t.Time.Sub(traces[0].Time).Microseconds())/1000)
+		d := drawn{trace: t, N: i + 1, Y: headRoom + (i+1)*rowHeight, Kind: kinds[t.Step], From: x[us], To: x[us], Held: i >= happened}
+		if !d.Held {
+			d.At = fmt.Sprintf("%.1f ms", float64(t.Time.Sub(traces[0].Time).Microseconds())/1000)
+		}
 		if t.PeerID != "" {
 			d.Peer = name(t.PeerID)
 		}
@@ -199,9 +241,14 @@ func (p *pageInside) draw(traces []trace, us, destination string, name func(id s
 		d.Text = (d.From + d.To) / 2
 		p.Steps = append(p.Steps, d)
 		for j := range p.Names {
-			if p.Names[j].Name == t.Step {
+			if p.Names[j].Name == t.Step && !d.Held {
 				p.Names[j].Times++
 			}
+		}
+	}
+	for i := range p.Mode.Held {
+		if h := &p.Mode.Held[i]; h.PeerID != "" {
+			h.Name = name(h.PeerID)
 		}
 	}
 	p.Width = gutter + 2*edge + max(len(p.Columns)-1, 1)*columnGap

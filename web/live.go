@@ -76,17 +76,17 @@ type reached struct{ Created, Updated uint64 }
 // changes waits until attempts of payments, or invoices, have changed since the last
 // call.
 type changes struct {
-	s    *Server
+	v    *visit
 	seen map[string]uint64
 }
 
-func (v *visit) changes() *changes { return &changes{v.s, map[string]uint64{}} }
+func (v *visit) changes() *changes { return &changes{v, map[string]uint64{}} }
 
 // look remembers where the lists are. Call it before what is shown is read.
 func (c *changes) look(ctx context.Context, lists ...string) error {
 	for _, list := range lists {
 		var r reached
-		if err := c.s.call(ctx, &r, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", "0"}); err != nil {
+		if err := c.v.call(ctx, &r, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", "0"}); err != nil {
 			return err
 		}
 		c.seen[list] = r.Updated
@@ -96,18 +96,11 @@ func (c *changes) look(ctx context.Context, lists ...string) error {
 
 // wait returns when one of the lists that were looked at has changed.
 func (c *changes) wait(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, len(c.seen))
+	waits := make([]func(context.Context) error, 0, len(c.seen))
 	for list, at := range c.seen {
-		go func() {
-			done <- c.s.call(ctx, nil, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", strconv.FormatUint(at+1, 10)})
-		}()
+		waits = append(waits, func(ctx context.Context) error {
+			return c.v.call(ctx, nil, "wait", arg{"subsystem", list}, arg{"indexname", "updated"}, arg{"nextvalue", strconv.FormatUint(at+1, 10)})
+		})
 	}
-	err := <-done
-	cancel()
-	for range len(c.seen) - 1 {
-		<-done
-	}
-	return err
+	return either(ctx, waits...)
 }

@@ -28,7 +28,7 @@ func (v *visit) channels() error {
 	}
 	for i := range rows {
 		c := &rows[i]
-		c.Alias = v.s.alias(v.ctx(), c.PeerID)
+		c.Alias = v.alias(v.ctx(), c.PeerID)
 		if it := v.s.errands.Find(closing(c.ID)); it != nil && it.Over() && it.Err != nil {
 			c.Wrong = office.Reason(it.Err)
 		}
@@ -86,7 +86,7 @@ func (v *visit) channel() (row channelRow, err error) {
 	}
 	for _, c := range rows {
 		if c.ID == id {
-			c.Alias = v.s.alias(v.ctx(), c.PeerID)
+			c.Alias = v.alias(v.ctx(), c.PeerID)
 			return c, nil
 		}
 	}
@@ -213,7 +213,7 @@ func (v *visit) closeChannel() error {
 		name += " by force" // one by agreement may wait for the peer
 	}
 	started := v.s.errands.Start(name, func(ctx context.Context) error {
-		return v.s.call(ctx, nil, "close", closeArgs(c.ID, force)...)
+		return v.call(ctx, nil, "close", closeArgs(c.ID, force)...)
 	})
 	if !started {
 		return v.busy()
@@ -281,11 +281,11 @@ func (v *visit) open() error {
 	name := "open " + id + " " + sum
 	started := v.s.errands.Start(name, func(ctx context.Context) error {
 		if strings.Contains(page.Peer, "@") {
-			if err := v.s.call(ctx, nil, "connect", arg{"id", page.Peer}); err != nil {
+			if err := v.call(ctx, nil, "connect", arg{"id", page.Peer}); err != nil {
 				return err
 			}
 		}
-		return v.s.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, office.Rates[0])}, arg{"announce", announce})
+		return v.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, office.Rates[0])}, arg{"announce", announce})
 	})
 	if !started {
 		return v.busy()

@@ -70,7 +70,7 @@ func (s *Server) readNetwork(ctx context.Context) error {
 		}
 	}
 	for _, command := range []string{"listnodes", "listchannels"} {
-		if err := s.call(ctx, &found, command); err != nil {
+		if err := s.owner().call(ctx, &found, command); err != nil {
 			return err
 		}
 	}

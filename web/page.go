@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/web/child"
 	"github.com/leyden-ln/leyden/web/qrcode"
 	"github.com/leyden-ln/leyden/web/words"
@@ -54,7 +55,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": statusWord, "made": madeFor, "state": func(c channelRow) string { return channelWord(&c) },
 		"percent": words.Percent, "chance": words.Chance, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
-		"less": amount.MilliSatoshi.Less0, "bar": func() []entry { return menu },
+		"less": amount.MilliSatoshi.Less0,
 	}
 	frame := template.Must(template.New("").Funcs(funcs).ParseFS(written, "templates/frame.html"))
 	out := map[string]*template.Template{}
@@ -101,10 +102,18 @@ type frame struct {
 	CSRF         string
 	Theme        string
 	Themes       []string
-	Inside       bool // whether somebody is logged in
+	Inside       bool   // whether somebody is logged in
+	Owner        bool   // who may do everything
+	Role         string // what somebody else may do, in words
+	Bar          []entry
 	Commands     []string
 	Page         any
+
+	by api.Bearer
 }
+
+// May says whether the reader may give a command.
+func (f frame) May(command string) bool { return f.Inside && f.by.May(command) }
 
 // show answers with a page.
 func (v *visit) show(name string, page any) error { return v.write(http.StatusOK, name, page) }
@@ -119,12 +128,16 @@ func (v *visit) status(code int, name string, page any) {
 
 func (v *visit) frame(name string, page any) frame {
 	f := frame{
-		Name: name, Path: v.r.URL.RequestURI(), Theme: themes[0], Themes: themes, Page: page, Commands: v.lines, Inside: v.session != nil,
+		Name: name, Path: strings.TrimSuffix(v.r.URL.RequestURI(), "/live"), Theme: themes[0], Themes: themes, Page: page, Commands: v.lines, Inside: v.session != nil,
 	}
 	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "dark" || c.Value == "light") {
 		f.Theme = c.Value
 	}
 	if v.session != nil {
+		f.by, f.Owner, f.Bar = v.by, v.by.Rune == "", slices.DeleteFunc(slices.Clone(menu), func(e entry) bool { return !v.may("GET " + e.Path) })
+		if !f.Owner {
+			f.Role = text("role." + cmp.Or(string(v.session.Role), "rune"))
+		}
 		f.CSRF = v.session.CSRF()
 		f.Alias, f.Color = v.s.self.Alias, "#"+v.s.self.Color
 	}

@@ -91,7 +91,7 @@ func (v *visit) decode(given string) (pagePay, error) {
 		page.Wrong = office.Reason(err)
 		return page, nil
 	}
-	page.Invoice, page.Alias = &inv, v.s.alias(v.ctx(), inv.Payee)
+	page.Invoice, page.Alias = &inv, v.alias(v.ctx(), inv.Payee)
 	page.ExpiresAt = inv.CreatedAt + min(inv.Expiry, math.MaxInt64/2)
 	page.Expired = uint64(max(time.Now().Unix(), 0)) >= page.ExpiresAt //nolint:gosec // not negative
 	row, found, err := v.findPayment(inv.PaymentHash)
@@ -109,12 +109,12 @@ func (v *visit) decode(given string) (pagePay, error) {
 }
 
 // alias is the name that a node gave itself; empty when it did not.
-func (s *Server) alias(ctx context.Context, id string) string {
-	if id == s.self.ID {
-		return s.self.Alias
+func (a *asked) alias(ctx context.Context, id string) string {
+	if id == a.s.self.ID {
+		return a.s.self.Alias
 	}
 	var found struct{ Nodes []struct{ Alias string } }
-	if err := s.call(ctx, &found, "listnodes", arg{"id", id}); err != nil || len(found.Nodes) == 0 {
+	if err := a.call(ctx, &found, "listnodes", arg{"id", id}); err != nil || len(found.Nodes) == 0 {
 		return ""
 	}
 	return found.Nodes[0].Alias
@@ -123,7 +123,7 @@ func (s *Server) alias(ctx context.Context, id string) string {
 func (v *visit) send() error {
 	text11 := pasted(v.field("invoice"))
 	var inv decoded
-	if err := v.s.call(v.ctx(), &inv, "decode", arg{"string", text11}); err != nil {
+	if err := v.call(v.ctx(), &inv, "decode", arg{"string", text11}); err != nil {
 		return v.write(422, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: office.Reason(err)})
 	}
 	args := []arg{{"bolt11", text11}}
@@ -144,10 +144,17 @@ func (v *visit) send() error {
 		args = append(args, arg{"label", label})
 	}
 	started := v.s.errands.Start(inv.PaymentHash, func(ctx context.Context) error {
-		return v.s.call(ctx, nil, "pay", args...)
+		return v.call(ctx, nil, "pay", args...)
 	})
 	if !started {
 		return v.write(503, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: text("pay.many")})
+	}
+	var steps stepMode
+	if err := v.run(v.ctx(), &steps, "liststeps"); err != nil {
+		return err
+	}
+	if steps.Enabled {
+		return v.see("/inside/" + inv.PaymentHash)
 	}
 	return v.see("/payments/" + inv.PaymentHash)
 }
@@ -235,7 +242,7 @@ func (v *visit) readPagePayment() (page pagePayment, err error) {
 		page.Status = "pending" // it was tried before, and is tried again
 	}
 	page.Over = page.Status != "pending"
-	page.Alias = v.s.alias(v.ctx(), page.Destination)
+	page.Alias = v.alias(v.ctx(), page.Destination)
 	var attempts struct{ Payments []attemptRow }
 	if err := v.run(v.ctx(), &attempts, "listsendpays", arg{"payment_hash", hash}); err != nil {
 		return page, err

@@ -201,7 +201,7 @@ func (v *visit) invoiceLive() error {
 		return b, !page.Open(), err
 	}
 	return v.stream(draw, func(ctx context.Context) error {
-		err := v.s.call(ctx, nil, "waitinvoice", arg{"label", page.Label})
+		err := v.call(ctx, nil, "waitinvoice", arg{"label", page.Label})
 		if codeOf(err) == command.InvoiceWaitTimedOut {
 			return nil
 		}

@@ -69,7 +69,7 @@ func (v *visit) findRoutes(to string, sum amount.MilliSatoshi, delta uint64) (fo
 			return routes{}, nil // it is for us
 		}
 		for k := range path {
-			path[k].Alias = v.s.alias(v.ctx(), path[k].ID)
+			path[k].Alias = v.alias(v.ctx(), path[k].ID)
 		}
 	}
 	return found, err

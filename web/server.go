@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web/door"
 	"github.com/leyden-ln/leyden/web/errand"
@@ -95,10 +96,10 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		c.Program = "leyden"
 	}
 	s := &Server{c: c, streams: make(chan struct{}, maxStreams)}
-	if err := s.call(ctx, &s.self, "getinfo"); err != nil {
+	if err := s.owner().call(ctx, &s.self, "getinfo"); err != nil {
 		return nil, err
 	}
-	s.door = door.New("leyden_" + s.self.ID[2:14])
+	s.door = door.New(c.Dir, "leyden_"+s.self.ID[2:14])
 	s.handler = s.guard(s.routes())
 	s.errands.Begin()
 	return s, nil
@@ -119,14 +120,14 @@ func (s *Server) Announce(l net.Listener) error {
 	if !loopback(l.Addr()) {
 		s.c.Log.Warn("the pages are not on loopback: whoever listens on the way reads what you read; put TLS in front", "address", l.Addr().String())
 	}
-	return s.door.Announce(s.c.Dir, "http://"+shown(l.Addr()))
+	return s.door.Announce("http://" + shown(l.Addr()))
 }
 
 // URL is where the pages are.
 func (s *Server) URL() string { return s.door.URL() }
 
 // Link is a link that logs its bearer in, once.
-func (s *Server) Link() string { return s.door.Link() }
+func (s *Server) Link() string { return s.door.Link(door.All) }
 
 func loopback(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
@@ -151,7 +152,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelDebug),
 	}
 	defer s.Close()
-	defer s.door.Retire(s.c.Dir)
+	defer s.door.Retire()
 	stop := context.AfterFunc(ctx, func() { h.Close() }) // streams never end by themselves
 	defer stop()
 	defer cancel()
@@ -189,6 +190,11 @@ func (s *Server) routes() http.Handler {
 		"GET /payments/{hash}/live":              (*visit).paymentLive,
 		"GET /payments/{hash}/receipt.json":      (*visit).receiptFile,
 		"GET /inside/{hash}":                     (*visit).inside,
+		"GET /inside/{hash}/live":                (*visit).insideLive,
+		"POST /steps":                            (*visit).setSteps,
+		"POST /steps/next":                       (*visit).nextStep,
+		"GET /password":                          (*visit).password,
+		"POST /password":                         (*visit).setPassword,
 		"GET /channels":                          (*visit).channels,
 		"GET /open":                              (*visit).openForm,
 		"POST /open":                             (*visit).open,
@@ -269,6 +275,13 @@ func (v *visit) nothing() error { return errNotFound }
 func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{asked: asked{s: s}, w: w, r: r, session: s.door.Session(r)}
+		if v.session != nil {
+			v.by = api.Bearer{Node: s.c.Node, Rune: v.session.Rune}
+			if !v.by.Good() { // it was revoked
+				s.door.Leave(w, r)
+				v.session = nil
+			}
+		}
 		if v.session == nil {
 			if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") != "empty" {
 				http.Redirect(w, r, "/login", http.StatusSeeOther)
@@ -281,9 +294,15 @@ func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 			http.Error(w, text("guard.csrf"), http.StatusForbidden)
 			return
 		}
+		if !v.may(r.Pattern) {
+			v.status(http.StatusForbidden, "forbidden", pageForbidden{})
+			return
+		}
 		err := page(v)
 		switch {
 		case err == nil, r.Context().Err() != nil:
+		case refused(err):
+			v.status(http.StatusForbidden, "forbidden", pageForbidden{office.Reason(err)})
 		case errors.Is(err, errNotFound):
 			v.status(http.StatusNotFound, "notfound", page404{})
 		default:
@@ -297,33 +316,47 @@ type page404 struct{}
 
 type page500 struct{ Reason string }
 
-// login shows how to log in, and logs in who has a ticket.
+// login shows how to log in, and logs in who has a link, the password or a rune.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	v := &visit{asked: asked{s: s}, w: w, r: r}
-	ticket := r.FormValue("ticket")
-	if ticket == "" || r.Method == http.MethodHead {
-		v.status(http.StatusOK, "login", pageLogin{Program: s.c.Program})
+	has, err := s.door.HasPassword()
+	if err != nil {
+		s.c.Log.Error("the password cannot be read", "why", err)
+	}
+	page := pageLogin{Program: s.c.Program, HasPassword: has}
+	pasted, password := strings.TrimSpace(r.FormValue("ticket")), r.PostFormValue("password")
+	if pasted+password == "" || r.Method == http.MethodHead {
+		v.status(http.StatusOK, "login", page)
 		return
 	}
-	if _, after, ok := strings.Cut(ticket, "ticket="); ok { // the whole link was pasted
-		ticket = after
+	proof := s.door.Password(password)
+	if pasted != "" {
+		proof = s.proof(r, pasted)
 	}
-	cookie, err := s.door.Enter(strings.TrimSpace(ticket), door.From(r))
+	cookie, err := s.door.Enter(door.From(r), proof)
 	switch {
 	case errors.Is(err, door.ErrTries):
 		w.Header().Set("Retry-After", fmt.Sprint(int(door.TryAgainIn.Seconds())))
-		v.status(http.StatusTooManyRequests, "login", pageLogin{s.c.Program, text("login.tries")})
+		page.Wrong = text("login.tries")
+		v.status(http.StatusTooManyRequests, "login", page)
 		return
 	case err != nil:
-		s.c.Log.Warn("a wrong ticket", "from", r.RemoteAddr)
-		v.status(http.StatusForbidden, "login", pageLogin{s.c.Program, text("login.wrong")})
+		s.c.Log.Warn("a wrong login", "from", r.RemoteAddr)
+		if page.Wrong = text("login.wrong"); pasted == "" {
+			page.Wrong = text("password.wrong")
+		}
+		v.status(http.StatusForbidden, "login", page)
 		return
 	}
 	s.door.Welcome(w, r, cookie)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-type pageLogin struct{ Program, Wrong string }
+type pageLogin struct {
+	Program     string
+	HasPassword bool
+	Wrong       string
+}
 
 func (v *visit) logout() error {
 	v.s.door.Leave(v.w, v.r)

@@ -361,7 +361,7 @@ func TestOnlyWhoHasALinkComesIn(t *testing.T) {
 	}
 	has(t, "the login", b.get("/login").body, "leyden web")
 
-	link, err := door.NewLink(h.node.Dir())
+	link, err := door.NewLink(h.node.Dir(), door.All)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +389,7 @@ func TestOnlyWhoHasALinkComesIn(t *testing.T) {
 	if a := b.get("/"); a.status != http.StatusSeeOther {
 		t.Errorf("after the logout, home gave %d", a.status)
 	}
-	if _, err := door.NewLink(t.TempDir()); err != door.ErrOff {
+	if _, err := door.NewLink(t.TempDir(), door.All); err != door.ErrOff {
 		t.Errorf("a folder without a node: %v", err)
 	}
 }
@@ -512,7 +512,7 @@ func TestTheFirstPageIsSmallAndWhole(t *testing.T) {
 // is.
 func TestTheCatalogueHasEveryText(t *testing.T) {
 	used := map[string]bool{}
-	dynamic := regexp.MustCompile(`^(?:(?:nav|theme|status|time|inside\.role|channel\.opener|receive\.private|rate|level|runes\.what|webhooks\.kind|delete|label)\.|channel\.(?:open|away|opening|closing|onchain)$)`)
+	dynamic := regexp.MustCompile(`^(?:(?:nav|role|theme|status|time|inside\.role|channel\.opener|receive\.private|rate|level|runes\.what|webhooks\.kind|delete|label)\.|channel\.(?:open|away|opening|closing|onchain)$)`)
 	files, err := written.ReadDir("templates")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -60,13 +61,21 @@ func program(dir string) string {
 }
 
 func webCommand(dir *string) *cobra.Command {
-	return &cobra.Command{
+	var as, file string
+	var set bool
+	c := &cobra.Command{
 		Use:   "web",
 		Short: "log in to the node's pages",
-		Long:  "Prints a link to the pages of the running node. Whoever opens it is logged in; it works once, for ten minutes.",
-		Args:  cobra.NoArgs,
+		Long: "Prints a link to the pages of the running node. Whoever opens it is logged in; it works once, for ten minutes. " +
+			"With --role look or receive, the session may only look, or make invoices and addresses too: it has a rune that showrunes " +
+			"shows and blacklistrune revokes.\n\nWith --set-password it prints no link, and sets the password of the pages, of a node " +
+			"that runs or of one that will.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			link, err := door.NewLink(*dir)
+			if set || file != "" {
+				return setWebPassword(*dir, file)
+			}
+			link, err := door.NewLink(*dir, door.Role(as))
 			if err != nil {
 				return err
 			}
@@ -74,4 +83,31 @@ func webCommand(dir *string) *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().StringVar(&as, "role", string(door.All), "what the session may do: all, receive or look")
+	c.Flags().BoolVar(&set, "set-password", false, "set the password of the pages")
+	c.Flags().StringVar(&file, "password-file", "", "set it to what is in this file")
+	return c
+}
+
+// setWebPassword sets the password of the pages: to what a file has, or is typed twice.
+func setWebPassword(dir, file string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil { // before the first start
+		return err
+	}
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return door.SetPassword(dir, strings.TrimRight(string(b), "\r\n"))
+	}
+	term := theTerminal()
+	if !term.there {
+		return errors.New("say where the password is: --password-file")
+	}
+	password, err := term.twice("New password: ")
+	if err != nil {
+		return err
+	}
+	return door.SetPassword(dir, password)
 }

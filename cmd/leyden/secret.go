@@ -78,13 +78,18 @@ func (s *secret) passphrase(fresh bool) (string, error) {
 // choose asks for a new passphrase, twice.
 func (s *secret) choose() (string, error) {
 	_, _ = fmt.Fprintln(s.term.out, "A passphrase encrypts the seed on this disk; the node asks for it at each start. Empty: none.")
+	return s.term.twice("New passphrase: ")
+}
+
+// twice asks for something that is not shown, until the same was typed twice.
+func (t *terminal) twice(prompt string) (string, error) {
 	for range tries {
 		var typed [2]string
-		for i, prompt := range []string{"New passphrase: ", "Once more: "} {
-			_, _ = fmt.Fprint(s.term.out, prompt)
+		for i, prompt := range []string{prompt, "Once more: "} {
+			_, _ = fmt.Fprint(t.out, prompt)
 			var err error
-			typed[i], err = s.term.hidden()
-			_, _ = fmt.Fprintln(s.term.out)
+			typed[i], err = t.hidden()
+			_, _ = fmt.Fprintln(t.out)
 			if err != nil {
 				return "", err
 			}
@@ -92,7 +97,7 @@ func (s *secret) choose() (string, error) {
 		if typed[0] == typed[1] {
 			return typed[0], nil
 		}
-		_, _ = fmt.Fprintln(s.term.out, "These are not the same.")
+		_, _ = fmt.Fprintln(t.out, "These are not the same.")
 	}
 	return "", errTyping
 }

@@ -76,8 +76,8 @@ func TestALongFormIsNotRead(t *testing.T) {
 }
 
 func TestACookieIsOfNoUseToAScriptOrAnotherSite(t *testing.T) {
-	d := New("leyden_test")
-	cookie, err := d.Enter(newTicket(d.place.Secret, time.Now()), netip.Addr{})
+	d := New(t.TempDir(), "leyden_test")
+	cookie, err := d.Enter(netip.Addr{}, d.Ticket(newTicket(d.place.Secret, time.Now(), All)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +102,15 @@ func TestACookieIsOfNoUseToAScriptOrAnotherSite(t *testing.T) {
 }
 
 func TestALinkIsMadeOfTheFileInTheDataFolder(t *testing.T) {
-	d, dir := New("leyden_test"), t.TempDir()
-	if _, err := NewLink(dir); err != ErrOff {
+	dir := t.TempDir()
+	d := New(dir, "leyden_test")
+	if _, err := NewLink(dir, Look); err != ErrOff {
 		t.Errorf("without pages: %v", err)
 	}
-	if err := d.Announce(dir, "http://127.0.0.1:7"); err != nil {
+	if err := d.Announce("http://127.0.0.1:7"); err != nil {
 		t.Fatal(err)
 	}
-	link, err := NewLink(dir)
+	link, err := NewLink(dir, Look)
 	ticket, ok := strings.CutPrefix(link, d.URL()+"/login?ticket=")
 	if err != nil || !ok {
 		t.Fatal(link, err)
@@ -117,16 +118,16 @@ func TestALinkIsMadeOfTheFileInTheDataFolder(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, placeFile)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if _, err := d.Enter(ticket, netip.Addr{}); err != nil {
+	if _, err := d.Enter(netip.Addr{}, d.Ticket(ticket)); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.Enter(ticket, netip.Addr{}); err != ErrTicket {
+	if _, err := d.Enter(netip.Addr{}, d.Ticket(ticket)); err != ErrWrong {
 		t.Errorf("a second time: %v", err)
 	}
-	if err := d.Retire(dir); err != nil {
+	if err := d.Retire(); err != nil {
 		t.Error(err)
 	}
-	if _, err := NewLink(dir); err != ErrOff {
+	if _, err := NewLink(dir, Look); err != ErrOff {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -150,32 +151,32 @@ func TestAFormSendsBackToPagesOfOursOnly(t *testing.T) {
 }
 
 func TestWhoTriesWrongLinksHasToWait(t *testing.T) {
-	d := New("leyden_test")
+	d := New(t.TempDir(), "leyden_test")
 	now := time.Unix(1_800_000_000, 0)
 	d.now = func() time.Time { return now }
 	here, there := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for range freeTries {
-		if _, err := d.Enter("wrong", here); err != ErrTicket {
+		if _, err := d.Enter(here, d.Ticket("wrong")); err != ErrWrong {
 			t.Fatal(err)
 		}
 	}
-	good := newTicket(d.place.Secret, now)
-	if _, err := d.Enter(good, here); err != ErrTries {
+	good := newTicket(d.place.Secret, now, All)
+	if _, err := d.Enter(here, d.Ticket(good)); err != ErrTries {
 		t.Fatalf("after %d wrong ones: %v", freeTries, err)
 	}
-	if _, err := d.Enter("wrong", there); err != ErrTicket {
+	if _, err := d.Enter(there, d.Ticket("wrong")); err != ErrWrong {
 		t.Fatalf("another address: %v", err)
 	}
 	now = now.Add(TryAgainIn)
-	if _, err := d.Enter(good, here); err != nil {
+	if _, err := d.Enter(here, d.Ticket(good)); err != nil {
 		t.Fatalf("later: %v", err)
 	}
-	late := newTicket(d.place.Secret, now)
+	late := newTicket(d.place.Secret, now, All)
 	now = now.Add(ticketLife + time.Second)
-	if _, err := d.Enter(late, there); err != ErrTicket {
+	if _, err := d.Enter(there, d.Ticket(late)); err != ErrWrong {
 		t.Fatalf("an old ticket: %v", err)
 	}
-	cookie, err := d.Enter(newTicket(d.place.Secret, now), there)
+	cookie, err := d.Enter(there, d.Ticket(newTicket(d.place.Secret, now, All)))
 	if err != nil || d.find(cookie) == nil {
 		t.Fatalf("no session: %v", err)
 	}
@@ -183,10 +184,10 @@ func TestWhoTriesWrongLinksHasToWait(t *testing.T) {
 		t.Error("a session never ends")
 	}
 	for i := range 3 * maxTriers {
-		_, _ = d.Enter("wrong", netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+		_, _ = d.Enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), d.Ticket("wrong"))
 	}
 	for range 3 * maxSessions {
-		if _, err := d.Enter(newTicket(d.place.Secret, now), here); err != nil {
+		if _, err := d.Enter(here, d.Ticket(newTicket(d.place.Secret, now, All))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// letters makes an invoice of Bob's, and gives its text and hash.
+func letters(t *testing.T, bob *house, label string) (text11, hash string) {
+	t.Helper()
+	var made struct {
+		Hash string `json:"payment_hash"`
+		Text string `json:"bolt11"`
+	}
+	bob.ask(t, &made, "invoice", "1000sat", label, label)
+	return made.Text, made.Hash
+}
+
+func TestAStepIsShownBeforeItHappensAndGoesOnByAForm(t *testing.T) {
+	alice, bob := couple(t)
+	a := alice.in(t)
+	has(t, "home", a.get("/").body, `action="/steps"`, `name="enable" value="true"`)
+	if r := a.post("/steps", "enable", "true", "back", "/"); r.status != http.StatusSeeOther || r.header.Get("Location") != "/" || !alice.node.Steps().On() {
+		t.Fatalf("the switch gave %d", r.status)
+	}
+	text11, hash := letters(t, bob, "tea")
+	sent := a.post("/pay/send", "invoice", text11)
+	if sent.header.Get("Location") != "/inside/"+hash {
+		t.Fatalf("%d, to %s", sent.status, sent.header.Get("Location"))
+	}
+	var body string
+	until(t, "a step is held", func() bool {
+		body = a.get("/inside/" + hash).body
+		return strings.Contains(body, `action="/steps/next"`)
+	})
+	has(t, "the page", body, text("steps.held"), "<b>find path</b>", "leyden liststeps "+hash, `name="enable" value="false"`)
+	has(t, "home", a.get("/").body, `href="/inside/`+hash+`"`, text("home.step", "find path"))
+	next := func(id string) answer { return a.post("/steps/next", "id", id, "back", "/inside/"+hash) }
+	id := func() string {
+		_, rest, _ := strings.Cut(a.get("/inside/"+hash).body, `name="id" value="`)
+		id, _, _ := strings.Cut(rest, `"`)
+		return id
+	}
+	first := id()
+	if r := next(first); r.header.Get("Location") != "/inside/"+hash {
+		t.Errorf("next gave %d", r.status)
+	}
+	if r := next(first); r.status != http.StatusSeeOther { // it was said twice
+		t.Errorf("next of what is gone gave %d", r.status)
+	}
+	until(t, "the message is held", func() bool { return strings.Contains(a.get("/inside/"+hash).body, "update_add_htlc") })
+	has(t, "the picture", a.get("/inside/"+hash).body, `class="k-add held"`, text("steps.yet"))
+	var waiting struct{ Invoices []invoiceRow }
+	if bob.ask(t, &waiting, "listinvoices", "tea"); waiting.Invoices[0].Status != "unpaid" {
+		t.Errorf("the invoice is %s", waiting.Invoices[0].Status)
+	}
+	a.post("/steps", "enable", "false", "back", "/inside/"+hash)
+	bob.ask(t, nil, "waitinvoice", "tea")
+	until(t, "nothing is held", func() bool { return !strings.Contains(a.get("/inside/"+hash).body, `action="/steps/next"`) })
+}
+
+// Alice's and Bob's windows, in which one says next until the payment is over, without a
+// page being loaded again.
+func TestInTwoWindowsAPaymentGoesStepByStepFromTheFirstClickToTheLast(t *testing.T) {
+	if !haveChromium(t) {
+		return
+	}
+	alice, bob := couple(t)
+	text11, hash := letters(t, bob, "tea")
+	a, b := alice.windowIn(t), bob.windowIn(t)
+	for _, w := range []*window{a, b} {
+		w.click(".switch button")
+		w.becomes("is switched on", `document.querySelector(".switch button").getAttribute("aria-pressed") === "true"`)
+	}
+	b.open("/inside/" + hash)
+	a.open("/pay?invoice=" + text11)
+	a.click(`form[action="/pay/send"] .main`)
+	a.at("/inside/" + hash)
+	js[bool](a, `window.notReloaded = true`)
+	js[bool](b, `window.notReloaded = true`)
+	var clicked []string
+	over := `[...document.querySelectorAll(".sequence a:not(.held) text.step")].some(e => e.textContent === "close HTLC signed")`
+	for !js[bool](a, over) || !js[bool](b, over) {
+		var at *window
+		until(t, fmt.Sprintf("a window shows what is next after %q", clicked), func() bool {
+			for _, w := range []*window{a, b} {
+				if js[bool](w, `!!document.querySelector("form.next button")`) {
+					at = w
+					return true
+				}
+			}
+			return js[bool](a, over) && js[bool](b, over)
+		})
+		if at == nil {
+			break
+		}
+		id := js[string](at, `document.querySelector("form.next [name=id]").value`)
+		step := js[string](at, `document.querySelector("form.next b").textContent`)
+		if len(clicked) == 0 || clicked[len(clicked)-1] != step {
+			clicked = append(clicked, step)
+		}
+		at.click("form.next button")
+		at.becomes("has gone on", fmt.Sprintf(`!document.querySelector("form.next [name=id][value='%s']")`, id))
+		if len(clicked) > 30 {
+			t.Fatalf("it never ends: %q", clicked)
+		}
+	}
+	if !slices.Equal(clicked, names) {
+		t.Errorf("clicked %q, not %q", clicked, names)
+	}
+	if !js[bool](a, `window.notReloaded === true`) || !js[bool](b, `window.notReloaded === true`) {
+		t.Error("a page was loaded again")
+	}
+	b.open("/invoices/" + hash)
+	b.sees("✓ Paid")
+}
+
+func TestWithoutAScriptOneSaysNextByAForm(t *testing.T) {
+	if !haveChromium(t) {
+		return
+	}
+	alice, bob := couple(t)
+	text11, hash := letters(t, bob, "tea")
+	a := alice.window(t)
+	a.noScript()
+	a.open(strings.TrimPrefix(alice.pages.Link(), alice.pages.URL()))
+	a.at("/")
+	a.click(".switch button")
+	a.becomes("is switched on", `document.querySelector(".switch button").getAttribute("aria-pressed") === "true"`)
+	a.open("/pay?invoice=" + text11)
+	a.click(`form[action="/pay/send"] .main`)
+	a.at("/inside/" + hash)
+	a.sees("find path") // the page asks again by itself
+	a.click("form.next button")
+	a.at("/inside/" + hash)
+	a.sees("update_add_htlc")
+	a.click(".switch button")
+	a.becomes("is switched off", `document.querySelector(".switch button").getAttribute("aria-pressed") === "false"`)
+	bob.ask(t, nil, "waitinvoice", "tea")
+}
