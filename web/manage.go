@@ -329,7 +329,7 @@ type pageForwards struct {
 
 func (v *visit) forwards() error {
 	q := v.r.URL.Query()
-	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed"}, First: q.Get("before") == "", Files: v.files()}
+	page := pageForwards{Status: q.Get("status"), Statuses: []string{"", "offered", "settled", "failed", "local_failed"}, First: q.Get("before") == "", Files: v.files()}
 	var next uint64
 	var err error
 	if page.Forwards, next, err = forwardsList.Older(v.Lister(), page.Status, q.Get("before"), rowsOfPage); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/link"
@@ -130,19 +131,21 @@ type listForwardsRequest struct {
 }
 
 type forwardRow struct {
-	CreatedIndex uint64              `json:"created_index" doc:"place in the order of creation"`
-	UpdatedIndex uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
-	In           wire.ShortChannelID `json:"in_channel" doc:"where it came"`
-	InHTLC       uint64              `json:"in_htlc_id" doc:"the HTLC's number there"`
-	InAmount     amount.MilliSatoshi `json:"in_msat" doc:"what it carried"`
-	Out          wire.ShortChannelID `json:"out_channel" doc:"where it went"`
-	OutHTLC      uint64              `json:"out_htlc_id" doc:"the HTLC's number there"`
-	OutAmount    amount.MilliSatoshi `json:"out_msat" doc:"what it carried"`
-	Fee          amount.MilliSatoshi `json:"fee_msat" doc:"what is ours, if it is settled"`
-	Status       string              `json:"status" doc:"offered: on its way; settled; failed"`
-	Style        string              `json:"style" doc:"tlv: the form of the onion's payload"`
-	Received     uint64              `json:"received_time" doc:"unix seconds; 0: not known"`
-	Resolved     uint64              `json:"resolved_time,omitempty" doc:"unix seconds"`
+	CreatedIndex uint64               `json:"created_index" doc:"place in the order of creation"`
+	UpdatedIndex uint64               `json:"updated_index,omitempty" doc:"place in the order of changes"`
+	In           wire.ShortChannelID  `json:"in_channel" doc:"where it came"`
+	InHTLC       uint64               `json:"in_htlc_id" doc:"the HTLC's number there"`
+	InAmount     amount.MilliSatoshi  `json:"in_msat" doc:"what it carried"`
+	Out          wire.ShortChannelID  `json:"out_channel,omitempty" doc:"where it went, or was to go"`
+	OutHTLC      *uint64              `json:"out_htlc_id,omitempty" doc:"the HTLC's number there"`
+	OutAmount    *amount.MilliSatoshi `json:"out_msat,omitempty" doc:"what it carried"`
+	Fee          *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"what is ours, if it is settled"`
+	Status       string               `json:"status" doc:"offered: on its way; settled; failed: further on; local_failed: refused by this node"`
+	FailCode     onion.Code           `json:"failcode,omitempty" doc:"BOLT 4's number of the failure with which it was refused"`
+	FailReason   string               `json:"failreason,omitempty" doc:"its name"`
+	Style        string               `json:"style" doc:"tlv: the form of the onion's payload"`
+	Received     uint64               `json:"received_time" doc:"unix seconds; 0: not known"`
+	Resolved     uint64               `json:"resolved_time,omitempty" doc:"unix seconds"`
 }
 
 type listForwardsResponse struct {
@@ -157,9 +160,7 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 	out := listForwardsResponse{Forwards: []forwardRow{}}
 	status := store.ForwardStatus(command.Or(r.Status, ""))
 	switch status {
-	case "", store.ForwardOffered, store.ForwardSettled, store.ForwardFailed:
-	case "local_failed": // what never left is not kept
-		return out, nil
+	case "", store.ForwardOffered, store.ForwardSettled, store.ForwardFailed, store.ForwardRefused:
 	default:
 		return out, command.Refuse(command.InvalidParams, "status: should be offered, settled, failed or local_failed, not %q", command.Clip([]byte(*r.Status)))
 	}
@@ -204,11 +205,16 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 }
 
 func showForward(f store.ForwardRow) forwardRow {
-	return forwardRow{
+	row := forwardRow{
 		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, Out: f.Out,
-		OutHTLC: f.OutHTLC, OutAmount: f.OutAmount, Fee: f.InAmount - f.OutAmount, Status: string(f.Status), Style: "tlv",
+		Status: string(f.Status), FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv",
 		Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
+	if f.Status != store.ForwardRefused {
+		fee := f.InAmount - f.OutAmount
+		row.OutHTLC, row.OutAmount, row.Fee = &f.OutHTLC, &f.OutAmount, &fee
+	}
+	return row
 }
 
 type delForwardRequest struct {
@@ -219,7 +225,7 @@ type delForwardRequest struct {
 
 func delForward(ctx context.Context, n *node.Node, r delForwardRequest) (command.None, error) {
 	status := store.ForwardStatus(r.Status)
-	if status != store.ForwardSettled && status != store.ForwardFailed && status != "local_failed" {
+	if status != store.ForwardSettled && status != store.ForwardFailed && status != store.ForwardRefused {
 		return command.None{}, command.Refuse(command.InvalidParams, "status: should be settled, failed or local_failed, not %q", command.Clip([]byte(r.Status)))
 	}
 	rows, err := n.Store().Channels(ctx)
@@ -247,7 +253,7 @@ var termsCommands = []command.Command{
 	}, setChannel),
 	command.Define(command.Spec{
 		Name: "listforwards", Group: "channels", Short: "list what was forwarded",
-		Long:   "Lists the HTLCs that this node forwards, or has forwarded. What it refused to forward is not kept.",
+		Long:   "Lists the HTLCs that this node forwards, has forwarded, or has refused to forward.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"listforwards", "listforwards settled"},
 	}, listForwards),
 	command.Define(command.Spec{

@@ -54,7 +54,7 @@ func list(ctx context.Context, n *node.Node, r listRequest) (listResponse, error
 var Commands = append(hookCommands, []command.Command{
 	command.Define(command.Spec{
 		Name: "listevents", Group: "events", Short: "list what has happened",
-		Long: "Lists the changes of state of invoices, payments and channels, in the order in which they were written. Who remembers " +
+		Long: "Lists the changes of state of invoices, payments, forwards and channels, in the order in which they were written. Who remembers " +
 			"`next` and asks again from there misses nothing and sees nothing twice, over any restart. REST shows the same as they happen, " +
 			"at GET /v1/events; a rune permits that when it permits this.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"listevents", "listevents -k start=7 kinds=invoice,payment"},

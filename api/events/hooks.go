@@ -129,11 +129,13 @@ type deliveryRow struct {
 
 type deliveriesResponse struct {
 	Deliveries []deliveryRow `json:"deliveries" doc:"in the order of their events"`
+	Next       uint64        `json:"next,omitempty" doc:"the start with which the list goes on: there may be more"`
 }
 
 func deliveries(ctx context.Context, n *node.Node, r deliveriesRequest) (deliveriesResponse, error) {
 	out := deliveriesResponse{Deliveries: []deliveryRow{}}
-	rows, err := n.Store().Deliveries(ctx, r.ID, command.Or(r.Start, 0), int(min(command.Or(r.Limit, command.LongestList), command.LongestList))) //nolint:gosec // bounded
+	limit := int(min(command.Or(r.Limit, command.LongestList), command.LongestList)) //nolint:gosec // bounded
+	rows, err := n.Store().Deliveries(ctx, r.ID, command.Or(r.Start, 0), limit)
 	for _, d := range rows {
 		row := deliveryRow{fmt.Sprintf("%d-%d", d.Webhook, d.Event), d.Event, d.State, d.Tries, d.TriedAt, 0, d.Outcome}
 		if d.State == "pending" {
@@ -141,6 +143,7 @@ func deliveries(ctx context.Context, n *node.Node, r deliveriesRequest) (deliver
 		}
 		out.Deliveries = append(out.Deliveries, row)
 	}
+	out.Next = command.Next(len(rows), limit, func() uint64 { return rows[limit-1].Event })
 	return out, err
 }
 

@@ -33,7 +33,6 @@ var sources = []*source{
 	{table: "closedchannels", command: "listclosedchannels"},
 	{
 		table: "forwards", command: "listforwards", paged: true,
-		empty: []string{"failcode INTEGER", "failreason TEXT"},
 	},
 	{
 		table: "invoices", command: "listinvoices", paged: true,
@@ -47,7 +46,7 @@ var sources = []*source{
 	{
 		table: "peerchannels", command: "listpeerchannels", by: map[string]string{"peer_id": "id"},
 		empty: []string{
-			"reestablished INTEGER", "owner TEXT", "close_to BLOB", "closer TEXT", "min_to_us_msat INTEGER",
+			"owner TEXT", "close_to BLOB", "min_to_us_msat INTEGER",
 			"max_to_us_msat INTEGER", "last_tx_fee_msat INTEGER", "in_payments_offered INTEGER",
 			"in_offered_msat INTEGER", "in_payments_fulfilled INTEGER", "in_fulfilled_msat INTEGER", "out_payments_offered INTEGER",
 			"out_offered_msat INTEGER", "out_payments_fulfilled INTEGER", "out_fulfilled_msat INTEGER",
@@ -55,7 +54,7 @@ var sources = []*source{
 	},
 	{
 		table: "sendpays", command: "listsendpays", paged: true, by: map[string]string{"payment_hash": "payment_hash", "bolt11": "bolt11"},
-		empty: []string{"label TEXT", "bolt11 TEXT", "description TEXT", "bolt12 TEXT", "erroronion BLOB"},
+		empty: []string{"bolt12 TEXT"},
 	},
 	{table: "transactions", command: "listtransactions", paged: true, empty: []string{"txindex INTEGER"}},
 }

@@ -33,11 +33,11 @@ type waitAttemptRow struct {
 }
 
 type waitForwardRow struct {
-	Status    string              `json:"status" doc:"offered, settled or failed"`
+	Status    string              `json:"status" doc:"offered, settled, failed or local_failed"`
 	InChannel wire.ShortChannelID `json:"in_channel" doc:"where it came"`
 	InHTLC    uint64              `json:"in_htlc_id" doc:"the HTLC's number there"`
 	InAmount  amount.MilliSatoshi `json:"in_msat" doc:"what it carried"`
-	Out       wire.ShortChannelID `json:"out_channel" doc:"where it went"`
+	Out       wire.ShortChannelID `json:"out_channel,omitempty" doc:"where it went, or was to go"`
 }
 
 type waitResponse struct {

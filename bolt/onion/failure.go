@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/tlv"
@@ -116,6 +117,14 @@ func (c Code) String() string {
 		return l.name
 	}
 	return fmt.Sprintf("unknown failure code 0x%04x", uint16(c))
+}
+
+// WireName is the code's name as Core Lightning writes it; empty: it has none.
+func (c Code) WireName() string {
+	if l, ok := layouts[c]; ok {
+		return "WIRE_" + strings.ToUpper(l.name)
+	}
+	return ""
 }
 
 // String is the code's name in BOLT 4.

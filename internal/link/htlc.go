@@ -29,10 +29,10 @@ func (l *Link) decide(in channel.Incoming) {
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
 		if !l.links.offer(d.SCID, d.Add) {
-			l.fail(id, onion.UnknownNextPeer())
+			l.reject(id, onion.UnknownNextPeer())
 		}
 	case relay.Fail:
-		l.fail(id, d.Failure)
+		l.reject(id, d.Failure)
 	case relay.FailMalformed:
 		l.settle(relay.DecisionRow{In: in.Ref, Kind: relay.Failed, Malformed: &d.Malformed})
 	}
@@ -41,6 +41,16 @@ func (l *Link) decide(in channel.Incoming) {
 // fail decides to fail an HTLC.
 func (l *Link) fail(id uint64, f onion.Failure) {
 	l.in.put(func(l *Link) { l.waits(id, l.desk.Settle(l.desk.Fail(id, f))) })
+}
+
+// reject decides to fail an HTLC for which none of ours has gone out. When it was to be
+// forwarded, that is on disk with the removal, or before it.
+func (l *Link) reject(id uint64, f onion.Failure) {
+	l.in.put(func(l *Link) {
+		row := l.desk.Fail(id, f)
+		l.rows = append(l.rows, l.desk.Refuse(row, f.Code)...)
+		l.waits(id, l.desk.Settle(row))
+	})
 }
 
 // settle takes a decision, and proposes it with the next inputs.

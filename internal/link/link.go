@@ -92,6 +92,7 @@ type Link struct {
 	trace *tracer
 	desk  *relay.Desk    // of incoming HTLCs
 	words []wire.Message // to send before the outcome's own messages
+	rows  []durable.Row  // to write with the outcome
 	after []func()       // to run once the outcome is visible, without the lock
 
 	line   []*outgoing // what waits to be sent: see say
@@ -276,7 +277,8 @@ func (l *Link) turn(ctx context.Context, inputs []input) error {
 	if err != nil {
 		return err
 	}
-	visible, err := pending.Commit(ctx, l.cfg.Store)
+	visible, err := pending.With(l.rows...).Commit(ctx, l.cfg.Store)
+	l.rows = nil
 	if err != nil {
 		return err
 	}
@@ -325,7 +327,9 @@ func (l *Link) raise(e channel.Event) {
 func (l *Link) refuse(o channel.Origin, why error) {
 	if o.In != nil {
 		_, _, update := l.cfg.Policy(l)
-		l.links.Fail(*o.In, onion.TemporaryChannelFailure(update))
+		if in, ok := l.links.Get(o.In.Channel); ok {
+			in.reject(o.In.ID, onion.TemporaryChannelFailure(update))
+		}
 		return
 	}
 	l.cfg.Sender.Refused(o.Attempt, why)

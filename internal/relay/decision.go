@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 )
@@ -29,3 +30,15 @@ type DecisionRow struct {
 
 // Table implements durable.Row.
 func (DecisionRow) Table() string { return "decisions" }
+
+// RefusedRow is a forward that we refuse, keyed by In, written with the decision: so it
+// stays the decision, whatever comes later. One that was forwarded meanwhile is left as
+// it is.
+type RefusedRow struct {
+	In   channel.Ref
+	Out  wire.ShortChannelID // as the onion asked; zero: it did not say
+	Code onion.Code
+}
+
+// Table implements durable.Row.
+func (RefusedRow) Table() string { return "forwards" }

@@ -4,6 +4,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
 )
 
 // Machine is what the desk asks of its [channel.Channel].
@@ -24,19 +25,20 @@ type Machine interface {
 type Desk struct {
 	key     onion.ECDHer // the node's
 	ch      Machine
-	now     func() uint64                // milliseconds of any clock
-	secrets map[uint64][32]byte          // of onions that were peeled
-	decided map[uint64]DecisionRow       // removals to propose until they are irrevocable
-	asked   map[uint64]bool              // HTLCs that were handed on and are not settled
-	since   map[uint64]uint64            // when they came
-	behind  map[uint64]*wire.Attribution // what came with the end of the outgoing HTLC
+	now     func() uint64                  // milliseconds of any clock
+	secrets map[uint64][32]byte            // of onions that were peeled
+	decided map[uint64]DecisionRow         // removals to propose until they are irrevocable
+	asked   map[uint64]bool                // HTLCs that were handed on and are not settled
+	since   map[uint64]uint64              // when they came
+	behind  map[uint64]*wire.Attribution   // what came with the end of the outgoing HTLC
+	onward  map[uint64]wire.ShortChannelID // where an HTLC that is not for us was to go; zero: its onion did not say
 }
 
 // NewDesk makes the desk of a channel. Now gives milliseconds of any clock.
 func NewDesk(key onion.ECDHer, ch Machine, now func() uint64) *Desk {
 	return &Desk{
 		key: key, ch: ch, now: now, secrets: map[uint64][32]byte{}, decided: map[uint64]DecisionRow{}, asked: map[uint64]bool{},
-		since: map[uint64]uint64{}, behind: map[uint64]*wire.Attribution{},
+		since: map[uint64]uint64{}, behind: map[uint64]*wire.Attribution{}, onward: map[uint64]wire.ShortChannelID{},
 	}
 }
 
@@ -85,6 +87,12 @@ func (d *Desk) Take(in channel.Incoming, f Facts) Decision {
 	d.Wait(in.Ref.ID)
 	d.asked[in.Ref.ID] = true
 	peeled, err := d.peel(in)
+	if err == nil && peeled.Next != nil {
+		d.onward[in.Ref.ID] = 0
+		if to := peeled.Payload.ShortChannelID; to != nil {
+			d.onward[in.Ref.ID] = *to
+		}
+	}
 	return Decide(in, peeled, err, f)
 }
 
@@ -117,6 +125,17 @@ func (d *Desk) secret(id uint64) [32]byte {
 // Fail is the decision to fail an HTLC with a failure of ours.
 func (d *Desk) Fail(id uint64, f onion.Failure) DecisionRow {
 	return DecisionRow{In: channel.Ref{Channel: d.ch.ID(), ID: id}, Kind: Failed, Reason: onion.NewFailure(d.secret(id), f)}
+}
+
+// Refuse is what is to be written with the decision to fail an HTLC for which none of ours
+// has gone out: the decision, and that it is one about a forward. Nothing: the HTLC was
+// for us, has ended, or was decided before.
+func (d *Desk) Refuse(row DecisionRow, code onion.Code) []durable.Row {
+	out, forward := d.onward[row.In.ID]
+	if !forward || d.Decided(row.In.ID) || !d.ch.Holds(row.In.ID) {
+		return nil
+	}
+	return []durable.Row{row, RefusedRow{In: row.In, Out: out, Code: code}}
 }
 
 // Answer is the decision that follows from the end of the outgoing HTLC.
@@ -189,9 +208,10 @@ func (d *Desk) Settled(id uint64) {
 	delete(d.asked, id)
 	delete(d.since, id)
 	delete(d.behind, id)
+	delete(d.onward, id)
 }
 
 // Left is how many HTLCs the desk knows.
 func (d *Desk) Left() int {
-	return max(len(d.decided), len(d.asked), len(d.secrets), len(d.since), len(d.behind))
+	return max(len(d.decided), len(d.asked), len(d.secrets), len(d.since), len(d.behind), len(d.onward))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
 )
 
 // machine stands for a channel with incoming HTLCs.
@@ -219,5 +220,35 @@ func TestAReasonOfAnyLengthFitsInItsMessage(t *testing.T) {
 		if _, err := wire.AppendMessage(nil, &wire.UpdateFailHTLC{Reason: row.Reason, Attribution: m.told[5]}); err != nil {
 			t.Errorf("a reason of %d bytes: %v", size, err)
 		}
+	}
+}
+
+func TestTheDecisionToRefuseAForwardIsWrittenOnceAndNoOther(t *testing.T) {
+	d, m := desk(t, 1, 2, 3, 4)
+	d.onward[1], d.onward[2], d.onward[3] = 77, 0, 5 // 4 is for us
+	refuse := func(id uint64) []durable.Row {
+		return d.Refuse(d.Fail(id, onion.UnknownNextPeer()), onion.CodeUnknownNextPeer)
+	}
+	want := RefusedRow{In: channel.Ref{Channel: m.ID(), ID: 1}, Out: 77, Code: onion.CodeUnknownNextPeer}
+	if rows := refuse(1); len(rows) != 2 || rows[1] != durable.Row(want) || rows[0].(DecisionRow).Kind != Failed {
+		t.Errorf("%+v", rows)
+	}
+	if rows := refuse(2); len(rows) != 2 || rows[1].(RefusedRow).Out != 0 {
+		t.Errorf("without a next channel: %+v", rows)
+	}
+	if err := d.Settle(DecisionRow{In: channel.Ref{ID: 3}, Kind: Fulfil}); err != nil {
+		t.Fatal(err)
+	}
+	delete(m.holds, 2)
+	for id, what := range map[uint64]string{2: "one that has ended", 3: "one that is decided", 4: "one that is for us"} {
+		if rows := refuse(id); rows != nil {
+			t.Errorf("%s: %+v", what, rows)
+		}
+	}
+	for id := range uint64(5) {
+		d.Settled(id)
+	}
+	if d.Left() != 0 {
+		t.Error("the desk remembers what has ended")
 	}
 }

@@ -209,7 +209,7 @@ func (w *writing) settlement(r channel.SettlementRow) error {
 		if err != nil {
 			return err
 		}
-		if err := w.forwarded(out, r); err != nil {
+		if err := w.forwarded(in, out, r); err != nil {
 			return err
 		}
 		// When the incoming HTLC has ended, nobody will ask for it, nor delete it.

@@ -3,11 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -38,21 +43,23 @@ const (
 	ForwardOffered ForwardStatus = "offered"
 	ForwardSettled ForwardStatus = "settled"
 	ForwardFailed  ForwardStatus = "failed"
+	ForwardRefused ForwardStatus = "local_failed" // by us: no HTLC went out
 )
 
 // ForwardRow is an HTLC that we forward, as stored: it is written with the HTLC that
-// we offer for it, and with that one's end.
+// we offer for it, and with that one's end; or with the decision to refuse it.
 type ForwardRow struct {
 	CreatedIndex uint64
 	UpdatedIndex uint64              // zero: never changed
-	In, Out      wire.ShortChannelID // or our alias, where there is none
+	In, Out      wire.ShortChannelID // or our alias, where there is none; Out of a refused one as it was asked for
 	InHTLC       uint64
-	OutHTLC      uint64
+	OutHTLC      uint64 // of no meaning when it was refused
 	InAmount     amount.MilliSatoshi
-	OutAmount    amount.MilliSatoshi
+	OutAmount    amount.MilliSatoshi // of no meaning when it was refused
 	Status       ForwardStatus
-	ReceivedAt   uint64 // unix seconds; zero: not known
-	ResolvedAt   uint64 // unix seconds; zero: not resolved, or not known when
+	FailCode     onion.Code // why it was refused
+	ReceivedAt   uint64     // unix seconds; zero: not known
+	ResolvedAt   uint64     // unix seconds; zero: not resolved, or not known when
 }
 
 // ForwardDeletedRow takes a forward that has ended with a status away. The store
@@ -66,6 +73,30 @@ type ForwardDeletedRow struct {
 // Table implements durable.Row.
 func (ForwardDeletedRow) Table() string { return "forwards" }
 
+// ForwardsCleanedRow takes up to so many forwards away that ended with a status until a
+// time in unix seconds, the oldest first, and counts them for a kind of [CleanedRow].
+type ForwardsCleanedRow struct {
+	Kind   string
+	Status ForwardStatus
+	Until  uint64
+	Most   int
+}
+
+// Table implements durable.Row.
+func (ForwardsCleanedRow) Table() string { return "forwards" }
+
+func (w *writing) cleanForwards(r ForwardsCleanedRow) error {
+	n, err := w.q.CleanForwards(w.ctx, db.CleanForwardsParams{Status: string(r.Status), ResolvedAt: place(r.Until), Limit: int64(r.Most)})
+	if err != nil || n == 0 {
+		return err
+	}
+	w.event = true
+	if err := w.q.AddCounter(w.ctx, db.AddCounterParams{Name: forwardDeletes, Value: n}); err != nil {
+		return err
+	}
+	return w.cleaned(CleanedRow{r.Kind, unsigned[uint64](n)})
+}
+
 func (w *writing) forwardRow(r any) (bool, error) {
 	switch r := r.(type) {
 	case TermsRow:
@@ -77,6 +108,12 @@ func (w *writing) forwardRow(r any) (bool, error) {
 			Channel: key, FeeBase: maybeInteger(r.FeeBase), FeePpm: maybeInteger(r.FeePPM),
 			HtlcMin: maybeInteger(r.HTLCMin), HtlcMax: maybeInteger(r.HTLCMax),
 		})
+	case ForwardsCleanedRow:
+		return true, w.cleanForwards(r)
+	case CleanedRow:
+		return true, w.cleaned(r)
+	case relay.RefusedRow:
+		return true, w.refused(r)
 	case ForwardDeletedRow:
 		key, err := w.key(r.Channel)
 		if err != nil {
@@ -93,26 +130,103 @@ func (w *writing) forwardRow(r any) (bool, error) {
 
 // forwards writes that an HTLC that we offer forwards another.
 func (w *writing) forwards(p db.InsertHTLCParams) error {
-	w.event = true // who waits for forwards reads the log
-	return w.q.InsertForward(w.ctx, db.InsertForwardParams{
+	err := w.q.InsertForward(w.ctx, db.InsertForwardParams{
 		InChannel: p.InChannel.Int64, InHtlc: p.InHtlc.Int64, OutChannel: p.Channel, OutHtlc: p.ID, OutMsat: p.Amount, ReceivedAt: w.now,
 	})
+	if err != nil {
+		return err
+	}
+	return w.forwardEvent(p.InChannel.Int64, p.InHtlc.Int64)
 }
 
-// forwarded writes how the HTLC ended that we offered for another.
-func (w *writing) forwarded(out int64, r channel.SettlementRow) error {
+// refused writes that an HTLC was not forwarded, unless it was.
+func (w *writing) refused(r relay.RefusedRow) error {
+	in, err := w.key(r.In.Channel)
+	if err != nil {
+		return err
+	}
+	rows, err := w.q.InsertRefused(w.ctx, db.InsertRefusedParams{
+		InChannel: in, InHtlc: integer(r.In.ID), OutScid: integer(r.Out), Failcode: integer(uint16(r.Code)), ReceivedAt: w.now,
+	})
+	if err != nil || rows == 0 {
+		return err
+	}
+	return w.forwardEvent(in, integer(r.In.ID))
+}
+
+// forwarded writes how the HTLC ended that we offered for another, in of its channel.
+func (w *writing) forwarded(in, out int64, r channel.SettlementRow) error {
 	updated, err := w.next(forwardUpdates)
 	if err != nil {
 		return err
 	}
-	w.event = true
+	w.event = true // who waits for forwards reads the log
 	status := ForwardFailed
 	if r.Preimage != nil {
 		status = ForwardSettled
 	}
-	return w.q.EndForward(w.ctx, db.EndForwardParams{
-		Status: string(status), ResolvedAt: w.now, UpdatedIndex: updated, OutChannel: out, OutHtlc: integer(r.HTLC.ID),
+	id := integer(r.Origin.In.ID)
+	rows, err := w.q.EndForward(w.ctx, db.EndForwardParams{
+		Status: string(status), ResolvedAt: w.now, UpdatedIndex: updated, InChannel: in, InHtlc: id, OutChannel: out, OutHtlc: integer(r.HTLC.ID),
 	})
+	if err != nil || rows == 0 {
+		return err
+	}
+	return w.forwardEvent(in, id)
+}
+
+// forwardEvent is the data of an event: Core Lightning's forward_event, and what names
+// the HTLCs.
+type forwardEvent struct {
+	PaymentHash  wire.PaymentHash     `json:"payment_hash"`
+	CreatedIndex uint64               `json:"created_index"`
+	UpdatedIndex uint64               `json:"updated_index,omitempty"`
+	In           wire.ShortChannelID  `json:"in_channel"`
+	InHTLC       uint64               `json:"in_htlc_id"`
+	InAmount     amount.MilliSatoshi  `json:"in_msat"`
+	Out          wire.ShortChannelID  `json:"out_channel,omitempty"`
+	OutHTLC      *uint64              `json:"out_htlc_id,omitempty"`
+	OutAmount    *amount.MilliSatoshi `json:"out_msat,omitempty"`
+	Fee          *amount.MilliSatoshi `json:"fee_msat,omitempty"`
+	Status       ForwardStatus        `json:"status"`
+	FailCode     onion.Code           `json:"failcode,omitempty"`
+	FailReason   string               `json:"failreason,omitempty"`
+	Style        string               `json:"style"`
+	Received     uint64               `json:"received_time"`
+	Resolved     uint64               `json:"resolved_time,omitempty"`
+}
+
+// forwardEvent puts a forward as it is now into the log, if there is one.
+func (w *writing) forwardEvent(in, htlc int64) error {
+	r, err := w.q.ForwardOf(w.ctx, db.ForwardOfParams{InChannel: in, InHtlc: htlc})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f := readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias)
+	e := forwardEvent{
+		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, Out: f.Out,
+		Status: f.Status, FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv", Received: f.ReceivedAt, Resolved: f.ResolvedAt,
+	}
+	if f.Status != ForwardRefused {
+		fee := f.InAmount - f.OutAmount
+		e.OutHTLC, e.OutAmount, e.Fee = &f.OutHTLC, &f.OutAmount, &fee
+	}
+	var id wire.ChannelID
+	var c columns
+	c.fixed(id[:], r.ChannelID)
+	c.fixed(e.PaymentHash[:], r.PaymentHash)
+	if c.err != nil {
+		return c.err
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = w.nodeRow(durable.Event{Kind: "forward", Key: fmt.Sprintf("%s/%d", id, f.InHTLC), State: string(f.Status), Data: data})
+	return err
 }
 
 func maybeInteger[T ~uint32 | ~uint64](v *T) sql.NullInt64 {
@@ -155,7 +269,7 @@ func readForward(f db.Forward, in, inAlias, out, outAlias int64) ForwardRow {
 		CreatedIndex: unsigned[uint64](f.CreatedIndex), UpdatedIndex: unsigned[uint64](f.UpdatedIndex), In: name(in, inAlias),
 		Out: name(out, outAlias), InHTLC: unsigned[uint64](f.InHtlc), OutHTLC: unsigned[uint64](f.OutHtlc),
 		InAmount: unsigned[amount.MilliSatoshi](f.InMsat), OutAmount: unsigned[amount.MilliSatoshi](f.OutMsat),
-		Status: ForwardStatus(f.Status), ReceivedAt: unsigned[uint64](f.ReceivedAt), ResolvedAt: unsigned[uint64](f.ResolvedAt),
+		Status: ForwardStatus(f.Status), FailCode: onion.Code(unsigned[uint16](f.Failcode)), ReceivedAt: unsigned[uint64](f.ReceivedAt), ResolvedAt: unsigned[uint64](f.ResolvedAt),
 	}
 }
 
@@ -165,12 +279,12 @@ func (s *Store) Forwards(ctx context.Context, status ForwardStatus, start uint64
 	if status == "" {
 		rows, err := s.q.ForwardsByCreated(ctx, db.ForwardsByCreatedParams{CreatedIndex: place(start), Limit: int64(limit)})
 		return all(rows, err, func(r db.ForwardsByCreatedRow) (ForwardRow, error) {
-			return readForward(r.Forward, r.InScid, r.InAlias, r.OutScid, r.OutAlias), nil
+			return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
 		})
 	}
 	rows, err := s.q.ForwardsByStatus(ctx, db.ForwardsByStatusParams{Status: string(status), CreatedIndex: place(start), Limit: int64(limit)})
 	return all(rows, err, func(r db.ForwardsByStatusRow) (ForwardRow, error) {
-		return readForward(r.Forward, r.InScid, r.InAlias, r.OutScid, r.OutAlias), nil
+		return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
 	})
 }
 
@@ -179,7 +293,7 @@ func (s *Store) Forwards(ctx context.Context, status ForwardStatus, start uint64
 func (s *Store) ForwardsUpdated(ctx context.Context, start uint64, limit int) ([]ForwardRow, error) {
 	rows, err := s.q.ForwardsByUpdated(ctx, db.ForwardsByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
 	return all(rows, err, func(r db.ForwardsByUpdatedRow) (ForwardRow, error) {
-		return readForward(r.Forward, r.InScid, r.InAlias, r.OutScid, r.OutAlias), nil
+		return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -54,4 +55,49 @@ func (s *Store) InvoiceIndexes(ctx context.Context) (created, updated, deleted u
 	}
 	deleted, err = s.counter(ctx, invoiceDeletes)
 	return created, updated, deleted, err
+}
+
+// CleanedRow counts what was deleted for its age, by kind.
+type CleanedRow struct {
+	Kind  string
+	Count uint64
+}
+
+// Table implements [durable.Row].
+func (CleanedRow) Table() string { return "counters" }
+
+func (w *writing) cleaned(r CleanedRow) error {
+	return w.q.AddCounter(w.ctx, db.AddCounterParams{Name: "cleaned." + r.Kind, Value: integer(r.Count)})
+}
+
+// Cleaned is how many of a kind were ever deleted for their age.
+func (s *Store) Cleaned(ctx context.Context, kind string) (uint64, error) {
+	return s.counter(ctx, "cleaned."+kind)
+}
+
+// CountForwardsAfter counts forwards that ended with one of the statuses after a time.
+func (s *Store) CountForwardsAfter(ctx context.Context, after uint64, of ...ForwardStatus) (n uint64, err error) {
+	for _, status := range of {
+		some, err := s.q.CountForwardsAfter(ctx, db.CountForwardsAfterParams{Status: string(status), ResolvedAt: place(after)})
+		if err != nil {
+			return 0, err
+		}
+		n += unsigned[uint64](some)
+	}
+	return n, nil
+}
+
+// PaymentsBefore lists up to limit payments that ended with a status until a time, with a
+// created_index of at least start, in that order.
+func (s *Store) PaymentsBefore(ctx context.Context, status pay.Status, until, start uint64, limit int) ([]pay.PaymentRow, error) {
+	r, err := s.q.PaymentsBefore(ctx, db.PaymentsBeforeParams{
+		Status: string(status), CompletedAt: place(until), CreatedIndex: place(start), Limit: int64(limit),
+	})
+	return all(r, err, readPayment)
+}
+
+// CountPaymentsAfter counts payments that ended with a status after a time.
+func (s *Store) CountPaymentsAfter(ctx context.Context, status pay.Status, after uint64) (uint64, error) {
+	n, err := s.q.CountPaymentsAfter(ctx, db.CountPaymentsAfterParams{Status: string(status), CompletedAt: place(after)})
+	return unsigned[uint64](n), err
 }

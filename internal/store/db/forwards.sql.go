@@ -10,6 +10,41 @@ import (
 	"database/sql"
 )
 
+const cleanForwards = `-- name: CleanForwards :execrows
+DELETE FROM forwards WHERE created_index IN (
+    SELECT f.created_index FROM forwards f WHERE f.status = ? AND f.resolved_at <= ? ORDER BY f.created_index LIMIT ?)
+`
+
+type CleanForwardsParams struct {
+	Status     string
+	ResolvedAt int64
+	Limit      int64
+}
+
+func (q *Queries) CleanForwards(ctx context.Context, arg CleanForwardsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, cleanForwards, arg.Status, arg.ResolvedAt, arg.Limit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const countForwardsAfter = `-- name: CountForwardsAfter :one
+SELECT COUNT(*) FROM forwards WHERE status = ? AND resolved_at > ?
+`
+
+type CountForwardsAfterParams struct {
+	Status     string
+	ResolvedAt int64
+}
+
+func (q *Queries) CountForwardsAfter(ctx context.Context, arg CountForwardsAfterParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countForwardsAfter, arg.Status, arg.ResolvedAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteForward = `-- name: DeleteForward :execrows
 DELETE FROM forwards WHERE in_channel = ? AND in_htlc = ? AND status = ?
 `
@@ -28,32 +63,91 @@ func (q *Queries) DeleteForward(ctx context.Context, arg DeleteForwardParams) (i
 	return result.RowsAffected()
 }
 
-const endForward = `-- name: EndForward :exec
-UPDATE forwards SET status = ?, resolved_at = ?, updated_index = ? WHERE out_channel = ? AND out_htlc = ? AND status = 'offered'
+const endForward = `-- name: EndForward :execrows
+UPDATE forwards SET status = ?, resolved_at = ?, updated_index = ?
+WHERE in_channel = ? AND in_htlc = ? AND out_channel = ? AND out_htlc = ? AND status = 'offered'
 `
 
 type EndForwardParams struct {
 	Status       string
 	ResolvedAt   int64
 	UpdatedIndex int64
+	InChannel    int64
+	InHtlc       int64
 	OutChannel   int64
 	OutHtlc      int64
 }
 
-func (q *Queries) EndForward(ctx context.Context, arg EndForwardParams) error {
-	_, err := q.db.ExecContext(ctx, endForward,
+func (q *Queries) EndForward(ctx context.Context, arg EndForwardParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, endForward,
 		arg.Status,
 		arg.ResolvedAt,
 		arg.UpdatedIndex,
+		arg.InChannel,
+		arg.InHtlc,
 		arg.OutChannel,
 		arg.OutHtlc,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const forwardOf = `-- name: ForwardOf :one
+SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
+    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias, i.id AS channel_id, h.payment_hash FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
+JOIN htlcs h ON h.channel = f.in_channel AND h.incoming = 1 AND h.id = f.in_htlc
+WHERE f.in_channel = ? AND f.in_htlc = ?
+`
+
+type ForwardOfParams struct {
+	InChannel int64
+	InHtlc    int64
+}
+
+type ForwardOfRow struct {
+	Forward     Forward
+	InScid      int64
+	InAlias     int64
+	OutName     int64
+	OutAlias    int64
+	ChannelID   []byte
+	PaymentHash []byte
+}
+
+func (q *Queries) ForwardOf(ctx context.Context, arg ForwardOfParams) (ForwardOfRow, error) {
+	row := q.db.QueryRowContext(ctx, forwardOf, arg.InChannel, arg.InHtlc)
+	var i ForwardOfRow
+	err := row.Scan(
+		&i.Forward.CreatedIndex,
+		&i.Forward.InChannel,
+		&i.Forward.InHtlc,
+		&i.Forward.OutChannel,
+		&i.Forward.OutHtlc,
+		&i.Forward.InMsat,
+		&i.Forward.OutMsat,
+		&i.Forward.ReceivedAt,
+		&i.Forward.Status,
+		&i.Forward.ResolvedAt,
+		&i.Forward.UpdatedIndex,
+		&i.Forward.OutScid,
+		&i.Forward.Failcode,
+		&i.InScid,
+		&i.InAlias,
+		&i.OutName,
+		&i.OutAlias,
+		&i.ChannelID,
+		&i.PaymentHash,
+	)
+	return i, err
 }
 
 const forwardsByCreated = `-- name: ForwardsByCreated :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
+    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
 WHERE f.created_index >= ? ORDER BY f.created_index LIMIT ?
 `
 
@@ -66,7 +160,7 @@ type ForwardsByCreatedRow struct {
 	Forward  Forward
 	InScid   int64
 	InAlias  int64
-	OutScid  int64
+	OutName  int64
 	OutAlias int64
 }
 
@@ -91,9 +185,11 @@ func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedPa
 			&i.Forward.Status,
 			&i.Forward.ResolvedAt,
 			&i.Forward.UpdatedIndex,
+			&i.Forward.OutScid,
+			&i.Forward.Failcode,
 			&i.InScid,
 			&i.InAlias,
-			&i.OutScid,
+			&i.OutName,
 			&i.OutAlias,
 		); err != nil {
 			return nil, err
@@ -110,8 +206,9 @@ func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedPa
 }
 
 const forwardsByStatus = `-- name: ForwardsByStatus :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
+    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
 WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT ?
 `
 
@@ -125,7 +222,7 @@ type ForwardsByStatusRow struct {
 	Forward  Forward
 	InScid   int64
 	InAlias  int64
-	OutScid  int64
+	OutName  int64
 	OutAlias int64
 }
 
@@ -150,9 +247,11 @@ func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusPara
 			&i.Forward.Status,
 			&i.Forward.ResolvedAt,
 			&i.Forward.UpdatedIndex,
+			&i.Forward.OutScid,
+			&i.Forward.Failcode,
 			&i.InScid,
 			&i.InAlias,
-			&i.OutScid,
+			&i.OutName,
 			&i.OutAlias,
 		); err != nil {
 			return nil, err
@@ -169,8 +268,9 @@ func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusPara
 }
 
 const forwardsByUpdated = `-- name: ForwardsByUpdated :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, i.scid AS in_scid, i.local_alias AS in_alias, o.scid AS out_scid, o.local_alias AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel JOIN channels o ON o.key_index = f.out_channel
+SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
+    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
+JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
 WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT ?
 `
 
@@ -183,7 +283,7 @@ type ForwardsByUpdatedRow struct {
 	Forward  Forward
 	InScid   int64
 	InAlias  int64
-	OutScid  int64
+	OutName  int64
 	OutAlias int64
 }
 
@@ -208,9 +308,11 @@ func (q *Queries) ForwardsByUpdated(ctx context.Context, arg ForwardsByUpdatedPa
 			&i.Forward.Status,
 			&i.Forward.ResolvedAt,
 			&i.Forward.UpdatedIndex,
+			&i.Forward.OutScid,
+			&i.Forward.Failcode,
 			&i.InScid,
 			&i.InAlias,
-			&i.OutScid,
+			&i.OutName,
 			&i.OutAlias,
 		); err != nil {
 			return nil, err
@@ -251,6 +353,35 @@ func (q *Queries) InsertForward(ctx context.Context, arg InsertForwardParams) er
 		arg.InHtlc,
 	)
 	return err
+}
+
+const insertRefused = `-- name: InsertRefused :execrows
+INSERT INTO forwards (in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status, resolved_at, out_scid, failcode)
+SELECT i.channel, i.id, 0, 0, i.amount, 0, ?1, 'local_failed', ?1, ?2, ?3
+FROM htlcs i WHERE i.channel = ?4 AND i.incoming = 1 AND i.id = ?5
+ON CONFLICT (in_channel, in_htlc) DO NOTHING
+`
+
+type InsertRefusedParams struct {
+	ReceivedAt int64
+	OutScid    int64
+	Failcode   int64
+	InChannel  int64
+	InHtlc     int64
+}
+
+func (q *Queries) InsertRefused(ctx context.Context, arg InsertRefusedParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertRefused,
+		arg.ReceivedAt,
+		arg.OutScid,
+		arg.Failcode,
+		arg.InChannel,
+		arg.InHtlc,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const putTerms = `-- name: PutTerms :exec

@@ -196,6 +196,8 @@ type Forward struct {
 	Status       string
 	ResolvedAt   int64
 	UpdatedIndex int64
+	OutScid      int64
+	Failcode     int64
 }
 
 type HeldPart struct {

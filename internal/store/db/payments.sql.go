@@ -145,6 +145,22 @@ func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]
 	return items, nil
 }
 
+const countPaymentsAfter = `-- name: CountPaymentsAfter :one
+SELECT COUNT(*) FROM payments WHERE status = ? AND completed_at > ?
+`
+
+type CountPaymentsAfterParams struct {
+	Status      string
+	CompletedAt int64
+}
+
+func (q *Queries) CountPaymentsAfter(ctx context.Context, arg CountPaymentsAfterParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPaymentsAfter, arg.Status, arg.CompletedAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteAttempt = `-- name: DeleteAttempt :exec
 DELETE FROM attempts WHERE id = ?
 `
@@ -353,6 +369,68 @@ func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Paymen
 		&i.UpdatedIndex,
 	)
 	return i, err
+}
+
+const paymentsBefore = `-- name: PaymentsBefore :many
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?
+`
+
+type PaymentsBeforeParams struct {
+	Status       string
+	CompletedAt  int64
+	CreatedIndex int64
+	Limit        int64
+}
+
+func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) ([]Payment, error) {
+	rows, err := q.db.QueryContext(ctx, paymentsBefore,
+		arg.Status,
+		arg.CompletedAt,
+		arg.CreatedIndex,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payment{}
+	for rows.Next() {
+		var i Payment
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.PaymentHash,
+			&i.Manual,
+			&i.Destination,
+			&i.AmountMsat,
+			&i.Bolt11,
+			&i.Label,
+			&i.Description,
+			&i.Groupid,
+			&i.CreatedAt,
+			&i.MaxFeeMsat,
+			&i.MaxDelay,
+			&i.RetryUntil,
+			&i.Exclude,
+			&i.Status,
+			&i.Preimage,
+			&i.SentMsat,
+			&i.Parts,
+			&i.CompletedAt,
+			&i.Code,
+			&i.Message,
+			&i.UpdatedIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const paymentsByCreated = `-- name: PaymentsByCreated :many

@@ -54,3 +54,9 @@ ORDER BY created_index;
 
 -- name: LatestPayments :many
 SELECT * FROM payments ORDER BY created_index DESC LIMIT ?;
+
+-- name: PaymentsBefore :many
+SELECT * FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?;
+
+-- name: CountPaymentsAfter :one
+SELECT COUNT(*) FROM payments WHERE status = ? AND completed_at > ?;
