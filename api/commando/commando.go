@@ -3,9 +3,10 @@
 //
 //	n.SetCustom(commando.New(ctx, n, log))
 //
-// A request is JSON with method, params, rune and id, in one message or several; the
-// answer is that of JSON-RPC, in messages with the same number. Of a peer one request is
-// gathered at a time. While no rune was ever made, nobody is listened to.
+// A request is JSON with method, params, rune, id and filter, in one message or several;
+// the answer is that of JSON-RPC, in messages with the same number. Of a peer one request
+// is gathered at a time, of all peers a few: one that does not go on makes room for others.
+// While no rune was ever made, nobody is listened to.
 package commando
 
 import (
@@ -14,6 +15,8 @@ import (
 	"encoding/json"
 	"log/slog"
 	"sync"
+	"time"
+	"unicode/utf8"
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
@@ -33,6 +36,10 @@ const (
 	numberSize  = 8       // bytes
 )
 
+// patience is for how long nothing may come of a request that is not whole, where others
+// need its room.
+const patience = 30 * time.Second
+
 // The codes of refusals that are commando's own.
 const (
 	codeRequest command.Code = 0x4c50 // what was asked cannot be read
@@ -44,6 +51,7 @@ type Server struct {
 	ctx  context.Context
 	node *node.Node
 	log  *slog.Logger
+	now  func() time.Time
 	wg   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -56,13 +64,15 @@ type asking struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	number  uint64
-	text    []byte // what has come of the request with that number; nil: nothing
+	text    []byte    // what has come of the request with that number; nil: nothing
+	last    time.Time // when the last of it came
+	refused bool      // the rest of the request with that number is not read
 	running int
 }
 
 // New makes a server that answers until ctx ends.
 func New(ctx context.Context, n *node.Node, log *slog.Logger) *Server {
-	return &Server{ctx: ctx, node: n, log: log, peers: map[*peer.Peer]*asking{}}
+	return &Server{ctx: ctx, node: n, log: log, now: time.Now, peers: map[*peer.Peer]*asking{}}
 }
 
 // Wait returns when every request that was taken has ended.
@@ -98,7 +108,7 @@ func (s *Server) Message(p *peer.Peer, m *wire.Unknown) {
 }
 
 // gather adds a part to what has come of a request. It is ok when the request is whole,
-// and may run; otherwise text, if there is some, is the refusal.
+// and may run; otherwise text, if there is some, is the refusal, which comes once.
 func (s *Server) gather(p *peer.Peer, number uint64, more []byte, last bool) (text []byte, a *asking, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,38 +118,59 @@ func (s *Server) gather(p *peer.Peer, number uint64, more []byte, last bool) (te
 		s.peers[p] = a
 	}
 	if a.number != number {
-		a.text = nil // one at a time
+		a.text, a.refused = nil, false // one at a time
 	}
 	a.number = number
+	if a.refused {
+		a.refused = !last
+		return nil, a, false
+	}
+	refuse := func(why string) ([]byte, *asking, bool) {
+		a.text, a.refused = nil, !last
+		return []byte(why), a, false
+	}
 	if len(a.text)+len(more) > maxRequest {
-		a.text = nil
-		return []byte("the request is too long"), a, false
+		return refuse("the request is too long")
 	}
 	if !last {
-		if a.text == nil && s.gathered() >= maxGathered {
-			return []byte("too many requests are not whole yet: try again"), a, false
+		if a.text == nil && !s.room() {
+			return refuse("too many requests are not whole yet: try again")
 		}
-		a.text = append(a.text, more...)
+		a.text, a.last = append(a.text, more...), s.now()
 		return nil, a, false
+	}
+	if a.running >= maxOfOne || s.running >= maxRunning {
+		return refuse("too many requests at once")
 	}
 	text = append(a.text, more...)
 	a.text = nil
-	if a.running >= maxOfOne || s.running >= maxRunning {
-		return []byte("too many requests at once"), a, false
-	}
 	a.running++
 	s.running++
 	return text, a, true
 }
 
-// gathered counts requests that are not whole yet. It is called with mu held.
-func (s *Server) gathered() (n int) {
+// room makes room for one more request that is not whole, if it can: the one that has
+// waited longest gives way when it has waited for too long. It is called with mu held.
+func (s *Server) room() bool {
+	n := 0
+	var oldest *asking
 	for _, a := range s.peers {
-		if a.text != nil {
-			n++
+		if a.text == nil {
+			continue
+		}
+		n++
+		if oldest == nil || a.last.Before(oldest.last) {
+			oldest = a
 		}
 	}
-	return n
+	if n < maxGathered {
+		return true
+	}
+	if s.now().Sub(oldest.last) < patience {
+		return false
+	}
+	oldest.text, oldest.refused = nil, true
+	return true
 }
 
 func (s *Server) done(a *asking) {
@@ -154,6 +185,7 @@ type request struct {
 	Method *string         `json:"method"`
 	Params json.RawMessage `json:"params"`
 	Rune   string          `json:"rune"`
+	Filter json.RawMessage `json:"filter"`
 }
 
 type response struct {
@@ -163,16 +195,23 @@ type response struct {
 	Error   *command.Error  `json:"error,omitempty"`
 }
 
+// read reads a request; refusal is the answer to one that asks for nothing.
+func read(text []byte) (r request, refusal *command.Error) {
+	switch err := json.Unmarshal(text, &r); {
+	case err != nil || !utf8.Valid(text):
+		return request{}, &command.Error{Code: codeRequest, Message: "Invalid JSON"}
+	case r.Method == nil:
+		return r, &command.Error{Code: codeRequest, Message: "No method"}
+	case r.Rune == "":
+		return r, &command.Error{Code: codeRune, Message: "Not authorized: Missing rune"}
+	}
+	return r, nil
+}
+
 func (s *Server) answer(ctx context.Context, p *peer.Peer, text []byte) response {
-	var r request
-	if err := json.Unmarshal(text, &r); err != nil {
-		return response{Error: &command.Error{Code: codeRequest, Message: "Invalid JSON"}}
-	}
-	if r.Method == nil {
-		return response{ID: r.ID, Error: &command.Error{Code: codeRequest, Message: "No method"}}
-	}
-	if r.Rune == "" {
-		return response{ID: r.ID, Error: &command.Error{Code: codeRune, Message: "Not authorized: Missing rune"}}
+	r, refusal := read(text)
+	if refusal != nil {
+		return response{ID: r.ID, Error: refusal}
 	}
 	id := p.ID().String()
 	ctx, err := api.Permit(ctx, s.node, r.Rune, &id, *r.Method, r.Params)
@@ -184,7 +223,7 @@ func (s *Server) answer(ctx context.Context, p *peer.Peer, text []byte) response
 		}
 		return response{ID: r.ID, Error: e}
 	}
-	res, err := api.Call(ctx, s.node, *r.Method, r.Params)
+	res, err := api.CallFiltered(ctx, s.node, *r.Method, r.Params, r.Filter)
 	if err != nil {
 		e := command.AsError(err)
 		s.log.Debug("command refused", "method", command.Clip([]byte(*r.Method)), "peer", id, "code", e.Code, "reason", e.Message)
