@@ -61,3 +61,23 @@ func Call(ctx context.Context, n *node.Node, method string, params json.RawMessa
 	}
 	return res, nil
 }
+
+// CallFiltered is Call of which only what a filter says is given: see [command.Filter].
+func CallFiltered(ctx context.Context, n *node.Node, method string, params, filter json.RawMessage) (any, error) {
+	f, err := command.ParseFilter(filter)
+	if err != nil {
+		return nil, command.AsError(err)
+	}
+	res, err := Call(ctx, n, method, params)
+	if err != nil || f == nil {
+		return res, err
+	}
+	raw, err := json.Marshal(res)
+	if err == nil {
+		raw, err = f.Apply(raw)
+	}
+	if err != nil {
+		return nil, command.Refuse(command.Internal, "filter: %v", err)
+	}
+	return json.RawMessage(raw), nil
+}

@@ -9,22 +9,28 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
 
-// Bounds on what one connection may ask of the node.
+// Bounds on what clients may ask of the node.
 const (
 	maxRequest  = 4 << 20 // bytes of one request
 	maxInFlight = 256     // requests of one connection at once
+	// MaxClients is how many connections there may be at once when nothing else is said.
+	MaxClients = 1024
 )
 
 // Server answers JSON-RPC 2.0 for a node.
 type Server struct {
-	Node *node.Node
-	Log  *slog.Logger
+	Node    *node.Node
+	Log     *slog.Logger
+	Clients int // connections at once; zero: MaxClients
 
 	wg sync.WaitGroup
 }
@@ -50,23 +56,61 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 }
 
 // Serve answers connections of l until ctx ends, then waits for the answers that
-// are on their way.
+// are on their way. Those that are too many are told so and closed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	defer s.wg.Wait()
 	defer cancel()
+	most := s.Clients
+	if most == 0 {
+		most = MaxClients
+	}
+	slots := make(chan struct{}, most)
 	for {
 		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return nil
-			}
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+			s.Log.Warn("a connection to the socket cannot be taken", "why", err)
+			wait(ctx, fullPause)
+			continue
+		default:
 			return err
 		}
-		s.wg.Go(func() { s.ServeConn(ctx, c) })
+		select {
+		case slots <- struct{}{}:
+			s.wg.Go(func() {
+				defer func() { <-slots }()
+				s.ServeConn(ctx, c)
+			})
+		default:
+			tooMany(c, most)
+		}
 	}
+}
+
+// fullPause is how long no connection is taken when the process has no file left.
+const fullPause = 100 * time.Millisecond
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// tooMany refuses a connection. It does not wait for a client that does not read.
+func tooMany(c net.Conn, most int) {
+	if c.SetWriteDeadline(time.Now().Add(fullPause)) == nil {
+		(&answers{w: c}).send(response{Error: command.Refuse(command.Failed, "there are %d connections already: close one", most)})
+	}
+	c.Close()
 }
 
 // request is one JSON-RPC call.
@@ -74,6 +118,7 @@ type request struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
+	Filter json.RawMessage `json:"filter"`
 }
 
 // response is one answer. Result comes before error and only one of them is there.
@@ -90,6 +135,7 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	out := &answers{w: c}
+	talk := &conversation{out: out}
 	slots := make(chan struct{}, maxInFlight)
 	var wg sync.WaitGroup
 	defer c.Close()
@@ -113,13 +159,13 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			out.send(s.answer(ctx, r))
+			out.send(s.answer(command.WithClient(ctx, asked{talk, r.ID}), r))
 		})
 	}
 }
 
 func (s *Server) answer(ctx context.Context, r request) response {
-	res, err := api.Call(ctx, s.Node, r.Method, r.Params)
+	res, err := api.CallFiltered(ctx, s.Node, r.Method, r.Params, r.Filter)
 	if err != nil {
 		e := command.AsError(err)
 		s.Log.Debug("command refused", "method", r.Method, "code", e.Code, "reason", e.Message)
@@ -154,9 +200,43 @@ func (a *answers) send(r response) {
 	if err != nil {
 		b, _ = json.Marshal(response{Version: "2.0", ID: r.ID, Error: &command.Error{Code: command.Internal, Message: err.Error()}})
 	}
+	a.write(b)
+}
+
+func (a *answers) write(b []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, _ = a.w.Write(append(b, '\n', '\n')) // a client that has gone is not our fault
+}
+
+// conversation is one connection that may want notifications.
+type conversation struct {
+	out     *answers
+	enabled atomic.Bool
+}
+
+// asked is a command of a conversation. It implements [command.Client].
+type asked struct {
+	*conversation
+	id json.RawMessage
+}
+
+// Enable implements [command.Client].
+func (a asked) Enable(on bool) { a.enabled.Store(on) }
+
+// Enabled implements [command.Client].
+func (a asked) Enabled() bool { return a.enabled.Load() }
+
+// Notify implements [command.Client].
+func (a asked) Notify(method string, params map[string]any) {
+	if !a.Enabled() {
+		return
+	}
+	params["id"] = a.id
+	b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "method": method, "params": params})
+	if err == nil {
+		a.out.write(b)
+	}
 }
 
 var errTooLong = errors.New("the request is too long")

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
@@ -116,6 +117,117 @@ func TestTheSocketIsItsOwnersAlone(t *testing.T) {
 		t.Errorf("a socket that nobody serves was not replaced: %v", err)
 	} else {
 		l.Close()
+	}
+}
+
+func TestAFilterLeavesWhatItNames(t *testing.T) {
+	c, r := dialog(t)
+	go io.WriteString(c, `{"id":1,"method":"help","params":["pay"],"filter":{"help":[{"category":true}]}}{"id":2,"method":"help","filter":7}`)
+	answers := map[string]answer{}
+	for range 2 {
+		a := read(t, r)
+		answers[string(a.ID)] = a
+	}
+	if a := answers["1"]; string(a.Result) != `{"help":[{"category":"payments"}]}` {
+		t.Errorf("%s, %v", a.Result, a.Error)
+	}
+	if a := answers["2"]; a.Error == nil || a.Error.Code != command.InvalidParams {
+		t.Errorf("%s, %v", a.Result, a.Error)
+	}
+}
+
+func TestNotificationsBelongToOneConnectionAndNameTheirRequest(t *testing.T) {
+	var b strings.Builder
+	talk, other := &conversation{out: &answers{w: &b}}, &conversation{out: &answers{w: &b}}
+	first := asked{talk, json.RawMessage(`"a"`)}
+	first.Notify("message", map[string]any{"message": "unheard"})
+	first.Enable(true)
+	asked{talk, json.RawMessage(`"b"`)}.Notify("message", map[string]any{"message": "heard"})
+	asked{other, json.RawMessage(`"c"`)}.Notify("message", map[string]any{"message": "unheard"})
+	first.Enable(false)
+	first.Notify("message", map[string]any{"message": "unheard"})
+	if got := b.String(); got != `{"jsonrpc":"2.0","method":"message","params":{"id":"b","message":"heard"}}`+"\n\n" {
+		t.Error(got)
+	}
+	c, r := dialog(t)
+	go io.WriteString(c, `{"id":1,"method":"notifications","params":{"enable":true}}`)
+	if a := read(t, r); a.Error != nil || string(a.Result) != "{}" {
+		t.Errorf("%s, %v", a.Result, a.Error)
+	}
+}
+
+// crowd is connections to a server that takes so many.
+func crowd(t *testing.T, most, n int) []net.Conn {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rpc")
+	l, err := Listen(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- (&Server{Log: slog.New(slog.DiscardHandler), Clients: most}).Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	out := make([]net.Conn, n)
+	for i := range out {
+		if out[i], err = (&net.Dialer{}).DialContext(t.Context(), "unix", path); err != nil {
+			t.Fatal(err)
+		}
+		if err := out[i].SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { out[i].Close() })
+	}
+	return out
+}
+
+// Connections that hang in the middle of a request are as many as the bound says; those
+// beyond are told so, and those within go on.
+func TestConnectionsBeyondTheBoundAreRefusedAndThoseWithinGoOn(t *testing.T) {
+	const most = 8
+	conns := crowd(t, most, 20*most)
+	const half = `{"id":1,"method":"help","params":["pa`
+	for _, c := range conns[:most] {
+		if _, err := io.WriteString(c, half); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, c := range conns[most:] {
+		b, err := io.ReadAll(c)
+		if err != nil || !strings.Contains(string(b), `there are 8 connections already`) {
+			t.Fatalf("connection %d: %q, %v", most+i, b, err)
+		}
+	}
+	for i, c := range conns[:most] {
+		if _, err := io.WriteString(c, `y"]}`); err != nil {
+			t.Fatal(err)
+		}
+		if a := read(t, bufio.NewReader(c)); a.Error != nil {
+			t.Errorf("connection %d: %v", i, a.Error)
+		}
+	}
+	// When one ends there is room again.
+	conns[0].Close()
+	path := conns[1].RemoteAddr().String()
+	for deadline := time.Now().Add(time.Minute); ; {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, half+`y"]}`)
+		line, err := bufio.NewReader(c).ReadString('\n')
+		c.Close()
+		if err == nil && strings.Contains(line, `"help":[`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no room: %q, %v", line, err)
+		}
 	}
 }
 
