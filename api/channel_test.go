@@ -85,7 +85,7 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 			refused(t, alice, command.InvalidParams, "fundchannel", named{"id": id, "amount": 100_000, "feerate": wrong})
 		}
 		for _, params := range []named{
-			{"id": id, "amount": 100}, {"id": id, "amount": 100_000, "push_msat": 100_000_001},
+			{"id": id, "amount": 1000}, {"id": id, "amount": 100_000, "push_msat": 100_000_001},
 		} {
 			if e := refused(t, alice, command.Failed, "fundchannel", params); e.Message == "" {
 				t.Errorf("%v: no reason", params)

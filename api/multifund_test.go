@@ -43,7 +43,8 @@ func TestSeveralChannelsAreOpenedByOneTransactionOrNone(t *testing.T) {
 		}
 	}
 	whose(refused(t, w.alice, command.ConnectNoKnownAddress, "multifundchannel", []any{to(at(w.bob), 100_000), to(nobody, 100_000)}), nobody, "connect")
-	whose(refused(t, w.alice, command.Failed, "multifundchannel", []any{to(at(w.bob), 1_000_000), to(at(w.carol), 100)}), carol, "fundchannel_start")
+	whose(refused(t, w.alice, command.Failed, "multifundchannel", []any{to(at(w.bob), 1_000_000), to(at(w.carol), 1000)}), carol, "fundchannel_start")
+	whose(refused(t, w.alice, command.FundOutputIsDust, "multifundchannel", []any{to(at(w.bob), 1_000_000), to(at(w.carol), 100)}), carol, "fundchannel_start")
 	refused(t, w.alice, command.FundCannotAfford, "multifundchannel", []any{to(at(w.bob), 2_000_000), to(at(w.carol), 2_000_000)})
 
 	got := ask[struct {

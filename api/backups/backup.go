@@ -62,7 +62,9 @@ func recoverChannel(ctx context.Context, n *node.Node, r recoverRequest) (stubsR
 }
 
 type dataResponse struct {
-	FileData string `json:"filedata" doc:"the file with the static backup of all channels, in hexadecimal"`
+	FileData string           `json:"filedata" doc:"the file with the static backup of all channels, in hexadecimal"`
+	Penalty  bool             `json:"can_create_penalty" doc:"false: what is in it never punishes, it only asks peers to close"`
+	Channels []wire.ChannelID `json:"backed_up_channel_ids" doc:"the channels that are in it"`
 }
 
 type copyRequest struct {
@@ -134,7 +136,7 @@ var Commands = []command.Command{
 		Long:   "Shows the file channels.backup of the data folder: the static backup of all channels, encrypted under the seed.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"getemergencyrecoverdata"},
 	}, func(ctx context.Context, n *node.Node, _ command.None) (dataResponse, error) {
-		sealed, err := n.Keeper().File(ctx)
-		return dataResponse{hex.EncodeToString(sealed)}, err
+		sealed, ids, err := n.Keeper().Content(ctx)
+		return dataResponse{FileData: hex.EncodeToString(sealed), Channels: append([]wire.ChannelID{}, ids...)}, err
 	}),
 }

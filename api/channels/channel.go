@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -97,6 +98,51 @@ type Row struct {
 	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
 	Status          []string            `json:"status" doc:"in words"`
 	OnChain         []onChainRow        `json:"onchain,omitempty" doc:"what became of the outputs of the transaction that closed it"`
+	Reestablished   bool                `json:"reestablished" doc:"whether both sides have said since they are connected where they stand"`
+	LostState       bool                `json:"lost_state" doc:"whether we have lost state, so that only the peer can close it"`
+	IgnoreFees      bool                `json:"ignore_fee_limits" doc:"false: a commitment whose fee is out of bounds is never taken"`
+	Closer          string              `json:"closer,omitempty" doc:"local or remote: who began to close it"`
+	Funding         fundingRow          `json:"funding" doc:"who put what in"`
+}
+
+type fundingRow struct {
+	Local  amount.MilliSatoshi `json:"local_funds_msat" doc:"what we put in"`
+	Remote amount.MilliSatoshi `json:"remote_funds_msat" doc:"what the peer put in"`
+	Pushed amount.MilliSatoshi `json:"pushed_msat" doc:"what the opener gave to the other side at once"`
+}
+
+func fundingOf(p *channel.ParamsRow) fundingRow {
+	if p.LocalIsOpener {
+		return fundingRow{Local: p.Capacity.Msat(), Pushed: p.Pushed}
+	}
+	return fundingRow{Remote: p.Capacity.Msat(), Pushed: p.Pushed}
+}
+
+// closer is who began to close a channel; empty: nobody, or it failed.
+func closer(s *channel.StatusRow) string {
+	if cause := closeCause(s); cause == "local" || cause == "remote" {
+		return cause
+	}
+	return ""
+}
+
+type listPeerChannelsRequest struct {
+	ID      *wire.NodeID         `json:"id" doc:"only of this peer"`
+	SCID    *wire.ShortChannelID `json:"short_channel_id" doc:"only this channel, by its place or by our alias; without id"`
+	Channel *wire.ChannelID      `json:"channel_id" doc:"only this channel; without id and short_channel_id"`
+}
+
+// wants says whether a channel is asked for.
+func (r *listPeerChannelsRequest) wants(c *channel.Rows) bool {
+	switch {
+	case r.ID != nil:
+		return *r.ID == c.Params.Peer
+	case r.SCID != nil:
+		return *r.SCID != 0 && (*r.SCID == c.Status.SCID || *r.SCID == c.Params.LocalAlias)
+	case r.Channel != nil:
+		return *r.Channel == c.Params.Channel
+	}
+	return true
 }
 
 type ofPeer struct {
@@ -107,14 +153,17 @@ type listChannelsOfPeers struct {
 	Channels []Row `json:"channels" doc:"in the order of opening"`
 }
 
-func listPeerChannels(ctx context.Context, n *node.Node, r ofPeer) (listChannelsOfPeers, error) {
+func listPeerChannels(ctx context.Context, n *node.Node, r listPeerChannelsRequest) (listChannelsOfPeers, error) {
 	out := listChannelsOfPeers{Channels: []Row{}}
+	if r.ID != nil && r.SCID != nil || r.ID != nil && r.Channel != nil || r.SCID != nil && r.Channel != nil {
+		return out, command.Refuse(command.InvalidParams, "give only one of id, short_channel_id and channel_id")
+	}
 	rows, err := n.Store().Channels(ctx)
 	if err != nil {
 		return out, err
 	}
 	for _, c := range rows {
-		if r.ID != nil && *r.ID != c.Params.Peer || c.Status.Status == channel.Closed {
+		if !r.wants(&c) || c.Status.Status == channel.Closed {
 			continue
 		}
 		row, err := Show(n, c)
@@ -145,11 +194,12 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		MaxTotalIn: p.LocalLimits.MaxHTLCValueInFlight, MaxTotalOut: p.RemoteLimits.MaxHTLCValueInFlight,
 		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeeRate: feeRates{v.FeePerKw, 4 * v.FeePerKw},
 		Type: typeOf(p.ChannelType), Features: featuresOf(p.ChannelType), Direction: command.Direction(n.ID(), p.Peer), HTLCs: []htlcRow{}, Status: []string{v.State},
+		LostState: rows.Status.Status == channel.Lost, Closer: closer(&rows.Status), Funding: fundingOf(&rows.Params),
 	}
 	if l, ok := n.Links().Get(p.Channel); ok && connected {
 		// What can move now depends on the connection, which rows do not know.
 		live := l.View()
-		out.Spendable, out.Receivable = live.Spendable, live.Receivable
+		out.Spendable, out.Receivable, out.Reestablished = live.Spendable, live.Receivable, live.Connected
 	}
 	if p.LocalIsOpener {
 		out.Opener = "local"
@@ -250,6 +300,12 @@ func fundError(err error) error {
 		return command.Refuse(command.FundCannotAfford, "%v", err)
 	case errors.Is(err, node.ErrNotConnected):
 		return command.Refuse(command.FundPeerNotConnected, "%v", err)
+	case errors.Is(err, funding.ErrBroadcast):
+		return command.Refuse(command.FundBroadcastFail, "%v", err)
+	case errors.Is(err, open.ErrLarge):
+		return command.Refuse(command.FundMaxExceeded, "%v", err)
+	case errors.Is(err, open.ErrDust), errors.Is(err, wallet.ErrOutput):
+		return command.Refuse(command.FundOutputIsDust, "%v", err)
 	}
 	return err
 }
@@ -414,7 +470,7 @@ var Commands = slices.Concat([]command.Command{
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
 			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
 			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody.",
-		Errors:   []command.Code{command.FundCannotAfford, command.FundPeerNotConnected, command.Failed},
+		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
 	command.Define(command.Spec{
@@ -423,7 +479,8 @@ var Commands = slices.Concat([]command.Command{
 			"once every peer has signed and all is on disk. When one fails nothing is spent, no channel is opened, and the error names the peer " +
 			"and has its `id` and the `method` that failed as data; with `minchannels` the others are asked anew without it.",
 		Errors: []command.Code{
-			command.ConnectNoKnownAddress, command.ConnectAllFailed, command.FundCannotAfford, command.FundPeerNotConnected, command.Failed,
+			command.ConnectNoKnownAddress, command.ConnectAllFailed, command.FundMaxExceeded, command.FundCannotAfford, command.FundOutputIsDust,
+			command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed,
 		},
 		Examples: []string{`multifundchannel '[{"id":"02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619","amount":"1000000sat"},` +
 			`{"id":"03462779ad4aad39514614751a71085f2f10e1c7a593e4e030efb5b8721ce55b0b@127.0.0.1:9735","amount":"all"}]'`},

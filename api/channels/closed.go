@@ -59,6 +59,12 @@ type closedRow struct {
 	Total         amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
 	FinalToUs     amount.MilliSatoshi `json:"final_to_us_msat" doc:"our balance at the end"`
 	Cause         string              `json:"close_cause" doc:"protocol: the channel failed; local or remote: who began to close it; unknown"`
+	Alias         *aliases            `json:"alias,omitempty" doc:"names that do not tell the place"`
+	Closer        string              `json:"closer,omitempty" doc:"local or remote: who began to close it"`
+	Type          channelType         `json:"channel_type" doc:"what both sides agreed on"`
+	Withheld      bool                `json:"funding_withheld" doc:"false: a funding transaction is always broadcast"`
+	Leased        bool                `json:"leased" doc:"false: there are no leases"`
+	Pushed        amount.MilliSatoshi `json:"funding_pushed_msat" doc:"what the opener gave to the other side at once"`
 }
 
 type listClosedResponse struct {
@@ -80,6 +86,10 @@ func listClosedChannels(ctx context.Context, n *node.Node, r ofPeer) (listClosed
 			PeerID: p.Peer, ChannelID: p.Channel, Opener: "remote", Private: !p.Announce, Commitments: c.State.Received + 1,
 			Theirs: c.State.Signed + 1, HTLCs: c.State.NextLocalID, FundingTxid: p.Funding.Hash.String(), FundingOutnum: p.Funding.Index,
 			Total: p.Capacity.Msat(), FinalToUs: c.State.ToLocal, Cause: closeCause(&c.Status),
+			Closer: closer(&c.Status), Type: typeOf(p.ChannelType), Pushed: p.Pushed,
+		}
+		if p.LocalAlias != 0 || c.Status.RemoteAlias != 0 {
+			row.Alias = &aliases{p.LocalAlias, c.Status.RemoteAlias}
 		}
 		if p.LocalIsOpener {
 			row.Opener = "local"

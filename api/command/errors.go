@@ -59,6 +59,8 @@ const (
 	DataHasChildren     Code = 1205
 	DataParentHasValue  Code = 1206
 
+	SignerUnknown Code = 1301
+
 	ForwardNotFound Code = 1401
 
 	// Not among Core Lightning's.
@@ -117,6 +119,7 @@ var codeText = map[Code]string{
 	DataWrongGeneration:     "the value has another generation",
 	DataHasChildren:         "there are keys under this one",
 	DataParentHasValue:      "a key above this one has a value",
+	SignerUnknown:           "the graph does not know who signed it",
 	ForwardNotFound:         "there is no such forward",
 	AssetsOff:               "the node keeps no ledger of tokens",
 	AssetUnknown:            "there is no such token",

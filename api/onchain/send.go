@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
@@ -94,12 +97,37 @@ type estimates struct {
 	Close     uint32        `json:"mutual_close" doc:"for closing one by agreement"`
 	Alone     uint32        `json:"unilateral_close" doc:"of our commitments: a child pays what is missing when one is broadcast"`
 	Anchored  uint32        `json:"unilateral_anchor_close" doc:"the same"`
+	Penalty   uint32        `json:"penalty" doc:"at which what a cheat tried to take is taken first"`
 	Estimates []estimateRow `json:"estimates" doc:"by how soon to confirm"`
 }
 
 type feeRatesResponse struct {
 	PerKb *estimates `json:"perkb,omitempty" doc:"satoshi for 1000 virtual bytes"`
 	PerKw *estimates `json:"perkw,omitempty" doc:"satoshi for 1000 weight"`
+	Costs costs      `json:"onchain_fee_estimates" doc:"what typical transactions cost"`
+}
+
+type costs struct {
+	Opening amount.Satoshi `json:"opening_channel_satoshis" doc:"a funding transaction with one coin and change"`
+	Close   amount.Satoshi `json:"mutual_close_satoshis" doc:"a closing transaction that gives both sides something"`
+	Alone   amount.Satoshi `json:"unilateral_close_satoshis" doc:"our commitment without HTLCs, of its own feerate"`
+	Timeout amount.Satoshi `json:"htlc_timeout_satoshis" doc:"the transaction that takes an HTLC of ours back, before what its coins add"`
+	Success amount.Satoshi `json:"htlc_success_satoshis" doc:"the transaction that takes an HTLC with its preimage, before what its coins add"`
+}
+
+// fundingWeight is that of a transaction from one P2WPKH coin to a funding output and to
+// change for P2WPKH: version, marker, counts and nLockTime; the input with its witness;
+// the outputs.
+const fundingWeight = 4*(4+1+1+4) + 2 + 4*41 + 109 + 4*43 + 4*31
+
+// costsAt are the costs at a feerate of the day, in satoshi for 1000 weight.
+func costsAt(rate uint32) costs {
+	wpkh := make([]byte, 22) // the size of a P2WPKH output script
+	return costs{
+		Opening: closing.Fee(rate, fundingWeight), Close: closing.Fee(rate, closing.Weight(wpkh, wpkh)),
+		Alone:   script.CommitFee(script.Anchors, terms.CommitFee(rate), 0),
+		Timeout: script.HTLCFee(script.StaticRemoteKey, true, rate), Success: script.HTLCFee(script.StaticRemoteKey, false, rate),
+	}
 }
 
 func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out feeRatesResponse, err error) {
@@ -118,7 +146,11 @@ func listFeeRates(ctx context.Context, n *node.Node, r feeRatesRequest) (out fee
 			return out, err
 		}
 		e.Estimates = append(e.Estimates, estimateRow{blocks, rate * times, rate * times})
+		if blocks == 2 {
+			e.Penalty = rate * times
+		}
 		if blocks == command.ConfirmTarget {
+			out.Costs = costsAt(rate)
 			e.Opening, e.Close = rate*times, rate*times
 			e.Alone = terms.CommitFee(rate) * times
 			e.Anchored = e.Alone

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -68,12 +69,16 @@ type keysendRequest struct {
 	ExemptFee     *amount.MilliSatoshi `json:"exemptfee" doc:"a fee that is always allowed; 5000 msat when not given"`
 	RouteHints    *[][]hintHop         `json:"routehints" doc:"ways to a payee without announced channels: arrays of hops, each with id, scid, feebase, feeprop and expirydelta"`
 	ExtraTLVs     *records             `json:"extratlvs" doc:"more records for the payee: an object from type, 65536 or more, to value in hexadecimal"`
+	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 }
 
 func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, error) {
 	k := pay.Keysend{
 		Destination: r.Destination, Amount: r.Amount, Label: command.Or(r.Label, ""), Records: command.Or(r.ExtraTLVs, nil),
-		ExemptFee: r.ExemptFee, RetryFor: r.RetryFor, MaxDelay: command.Or(r.MaxDelay, 0),
+		MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor, MaxDelay: command.Or(r.MaxDelay, 0),
+	}
+	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
+		return payResponse{}, command.Refuse(command.InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
 	}
 	if err := n.NewPreimage(&k.Preimage); err != nil {
 		return payResponse{}, err
@@ -96,6 +101,7 @@ func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, 
 		}
 		k.Hints = append(k.Hints, hops)
 	}
+	defer tell(ctx, n, sha256.Sum256(k.Preimage[:]))()
 	row, err := n.Sender().Keysend(ctx, k)
 	if err != nil {
 		return payResponse{}, payError(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
@@ -29,8 +30,8 @@ func payError(err error) error {
 	e := &command.Error{Code: command.Code(p.Code), Message: p.Message}
 	if f := p.Failure; f != nil {
 		data := map[string]any{"erring_index": f.ErringIndex, "failcode": f.FailCode}
-		if name := onion.Code(f.FailCode).String(); !strings.Contains(name, " ") { // else it is unknown
-			data["failcodename"] = "WIRE_" + strings.ToUpper(name)
+		if name := onion.Code(f.FailCode).WireName(); name != "" {
+			data["failcodename"] = name
 		}
 		if f.ErringNode != (wire.NodeID{}) {
 			data["erring_node"] = f.ErringNode
@@ -38,12 +39,24 @@ func payError(err error) error {
 		if f.ErringChannel != 0 {
 			data["erring_channel"], data["erring_direction"] = f.ErringChannel, f.ErringDirection
 		}
-		if f.Message != nil {
+		switch {
+		case f.Message != nil && p.Code == pay.CodeUnparseableOnion:
+			data["onionreply"] = hex.EncodeToString(f.Message)
+		case f.Message != nil:
 			data["raw_message"] = hex.EncodeToString(f.Message)
 		}
 		e.Data = data
 	}
 	return e
+}
+
+// invoiceError is payError for a payment of an invoice.
+func invoiceError(err error, inv *bolt11.Invoice) error {
+	err = payError(err)
+	if e, ok := errors.AsType[*command.Error](err); ok && e.Code == command.PayInvoiceExpired {
+		e.Data = map[string]any{"now": time.Now().Unix(), "expiry": inv.ExpiresAt()}
+	}
+	return err
 }
 
 var payErrors = []command.Code{
@@ -64,6 +77,7 @@ type payRequest struct {
 	Exclude       *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
+	Partial       *command.Unsupported `json:"partial_msat" doc:"this node pays the whole"`
 }
 
 type payResponse struct {
@@ -110,9 +124,10 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 			return payResponse{}, err
 		}
 	}
+	defer tell(ctx, n, inv.PaymentHash)()
 	row, err := n.Sender().Pay(ctx, req)
 	if err != nil {
-		return payResponse{}, payError(err)
+		return payResponse{}, invoiceError(err, inv)
 	}
 	return showPaid(row), nil
 }
@@ -216,6 +231,7 @@ type paymentRow struct {
 	Preimage    string              `json:"preimage,omitempty" doc:"the proof of payment"`
 	Parts       uint32              `json:"number_of_parts,omitempty" doc:"how many HTLCs paid it"`
 	Created     uint64              `json:"created_index" doc:"place in the order of creation"`
+	Updated     uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
 	Error       string              `json:"error,omitempty" doc:"why it failed"`
 }
 
@@ -247,7 +263,7 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 		row := paymentRow{
 			PaymentHash: p.PaymentHash, Status: string(p.Result.Status), Destination: p.Destination, CreatedAt: p.CreatedAt,
 			CompletedAt: p.Result.CompletedAt, Label: p.Label, Bolt11: p.Bolt11, Description: p.Description, Amount: p.Amount,
-			Sent: p.Result.AmountSent, Parts: p.Result.Parts, Created: p.CreatedIndex, Error: p.Result.Message,
+			Sent: p.Result.AmountSent, Parts: p.Result.Parts, Created: p.CreatedIndex, Updated: p.UpdatedIndex, Error: p.Result.Message,
 		}
 		if p.Result.Status == pay.Complete {
 			row.Preimage = p.Result.Preimage.String()

@@ -2,12 +2,14 @@ package payments
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/node"
@@ -29,6 +31,28 @@ type attemptRow struct {
 	Destination  *wire.NodeID        `json:"destination,omitempty" doc:"the payee"`
 	Preimage     string              `json:"payment_preimage,omitempty" doc:"the proof of payment"`
 	Error        string              `json:"error,omitempty" doc:"why it failed"`
+	ErrorOnion   string              `json:"erroronion,omitempty" doc:"what came back, in hexadecimal, when nobody can read it"`
+	Label        string              `json:"label,omitempty" doc:"your own name of the payment"`
+	Bolt11       string              `json:"bolt11,omitempty" doc:"the invoice"`
+	Description  string              `json:"description,omitempty" doc:"what is paid for"`
+}
+
+// explain adds what is known of the payments of attempts.
+func explain(ctx context.Context, n *node.Node, rows []attemptRow) error {
+	known := map[wire.PaymentHash]pay.PaymentRow{}
+	for i := range rows {
+		r := &rows[i]
+		p, ok := known[r.PaymentHash]
+		if !ok {
+			var err error
+			if p, _, err = n.Store().PaymentByHash(ctx, r.PaymentHash); err != nil {
+				return err
+			}
+			known[r.PaymentHash] = p
+		}
+		r.Label, r.Bolt11, r.Description = p.Label, p.Bolt11, p.Description
+	}
+	return nil
 }
 
 func showAttempt(a pay.AttemptRow) attemptRow {
@@ -44,6 +68,9 @@ func showAttempt(a pay.AttemptRow) attemptRow {
 	}
 	if f := a.Result.Failure; f != nil {
 		out.Error = f.Text
+		if f.FailCode == 0 {
+			out.ErrorOnion = hex.EncodeToString(f.Message)
+		}
 	}
 	return out
 }
@@ -112,15 +139,35 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayRe
 		}
 		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: height + h.Delay})
 	}
+	if err := firstHop(ctx, n, &m); err != nil {
+		return out, err
+	}
 	row, err := n.Sender().SendPay(ctx, m)
 	if err != nil {
 		return out, payError(err)
 	}
 	out.attemptRow = showAttempt(row)
+	out.Label, out.Bolt11, out.Description = m.Label, m.Bolt11, m.Description
 	if row.Result.Status == pay.Pending {
 		out.Message = "under way: see waitsendpay or listsendpays"
 	}
 	return out, nil
+}
+
+// firstHop refuses, as Core Lightning does, a route that does not begin with a channel of
+// ours whose peer is there: nothing is written of it. What was paid already gives its
+// receipt whatever the route.
+func firstHop(ctx context.Context, n *node.Node, m *pay.Manual) error {
+	first := m.Route[0]
+	if l, ours := n.Links().Named(first.SCID); ours && l.Params().Peer == first.NodeID && l.View().Connected {
+		return nil
+	}
+	if row, known, err := n.Store().PaymentByHash(ctx, m.PaymentHash); err != nil || known && row.Result.Status != pay.Failed {
+		return err
+	}
+	return payError(&pay.Error{Code: pay.CodeTryOtherRoute, Message: "no connection to the first peer of the route", Failure: &pay.Failure{
+		ErringNode: n.ID(), ErringChannel: first.SCID, ErringDirection: command.Direction(n.ID(), first.NodeID), FailCode: uint16(onion.CodeUnknownNextPeer),
+	}})
 }
 
 type waitSendPayRequest struct {
@@ -137,7 +184,9 @@ func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attem
 	if err != nil {
 		return attemptRow{}, payError(err)
 	}
-	return showAttempt(row), nil
+	out := []attemptRow{showAttempt(row)}
+	err = explain(context.WithoutCancel(ctx), n, out) // it has ended, whether the time is over or not
+	return out[0], err
 }
 
 type listSendPaysRequest struct {
@@ -171,9 +220,12 @@ func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (lis
 		}
 		return all[from:min(len(all), from+limit)], nil
 	}, func(a pay.AttemptRow) (uint64, pay.Status) { return a.ID, a.Result.Status })
+	if err != nil {
+		return out, err
+	}
 	for _, a := range rows {
 		out.Payments = append(out.Payments, showAttempt(a))
 	}
 	out.Next = command.Next(len(out.Payments), f.limit, func() uint64 { return out.Payments[f.limit-1].ID })
-	return out, err
+	return out, explain(ctx, n, out.Payments)
 }

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -59,8 +60,12 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	if inv.Description != nil {
 		req.Description = *inv.Description // for listpays
 	}
+	defer tell(ctx, n, inv.PaymentHash)()
 	row, err := n.Sender().Pay(ctx, req)
-	return showParts(ctx, n, row, err)
+	if err != nil {
+		return xpayResponse{}, invoiceError(err, inv)
+	}
+	return showParts(ctx, n, row, nil)
 }
 
 // showParts is what is shown of a payment that is complete.
@@ -102,6 +107,7 @@ func xkeysend(ctx context.Context, n *node.Node, r xkeysendRequest) (xpayRespons
 	if err := n.NewPreimage(&k.Preimage); err != nil {
 		return xpayResponse{}, err
 	}
+	defer tell(ctx, n, sha256.Sum256(k.Preimage[:]))()
 	row, err := n.Sender().Keysend(ctx, k)
 	return showParts(ctx, n, row, err)
 }

@@ -511,7 +511,7 @@ func TestTheCallsOfClients(t *testing.T) {
 		{"listchannels", `{}`}, {"listinvoices", `{"index": "created", "start": 0, "limit": 100}`}, {"listpays", `{}`}, {"listsendpays", `{}`},
 		{"listforwards", `{"status": "settled"}`}, {"listconfigs", `{}`}, {"feerates", `{"style": "perkb"}`}, {"newaddr", `{"addresstype": "bech32"}`},
 		{"signmessage", `{"message": "zeus"}`}, {"listclosedchannels", `{}`}, {"autoclean-once", `["expiredinvoices", 1]`},
-		{"decode", fmt.Sprintf(`{"string": "%s"}`, bolt11)}, {"checkmessage", `{"message": "m", "zbase": "d9tibmnic9t5y41hg7hkakdcra94akas9ku3rmmj4ag9mritc8ok4p5qzefs78c9pqfhpuftqqzhydbdwfg7u6w6wdxcqpqn4sj4e73e"}`},
+		{"decode", fmt.Sprintf(`{"string": "%s"}`, bolt11)}, {"checkmessage", fmt.Sprintf(`{"message": "m", "zbase": "d9tibmnic9t5y41hg7hkakdcra94akas9ku3rmmj4ag9mritc8ok4p5qzefs78c9pqfhpuftqqzhydbdwfg7u6w6wdxcqpqn4sj4e73e", "pubkey": "%s"}`, id)},
 		{"getroute", fmt.Sprintf(`{"id": "%s", "amount_msat": 1000, "riskfactor": 0}`, id)}, {"setchannel", `{"id": "all", "feebase": 1, "feeppm": 10}`},
 		{"disconnect", fmt.Sprintf(`{"id": "%s", "force": true}`, id)}, {"connect", fmt.Sprintf(`{"id": "%s"}`, id)},
 	} {

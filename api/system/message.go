@@ -119,6 +119,11 @@ func checkMessage(_ context.Context, n *node.Node, r checkMessageRequest) (out c
 			out.Verified = true
 		}
 	})
+	if !out.Verified {
+		e := command.Refuse(command.SignerUnknown, "the graph does not know who signed it")
+		e.Data = map[string]any{"claimed_key": out.Pubkey}
+		return out, e
+	}
 	return out, nil
 }
 
@@ -131,6 +136,7 @@ var messageCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "checkmessage", Group: "node", Short: "check whose message it is",
 		Long:     "Finds out which node signed a message.",
+		Errors:   []command.Code{command.SignerUnknown},
 		Examples: []string{`checkmessage "this is my node" d9tibmnic9t5y41hg7hkakdcra94akas9ku3rmmj4ag9mritc8ok4p5qzefs78c9pqfhpuftqqzhydbdwfg7u6w6wdxcqpqn4sj4e73e`},
 	}, checkMessage),
 }

@@ -38,7 +38,8 @@ type ended struct {
 }
 
 // Open opens a channel with a peer and waits until its funding transaction is
-// broadcast. Errors: those of packages open and wallet, [ErrGone], [ErrRefused].
+// broadcast. Errors: those of packages open and wallet, [ErrGone], [ErrRefused],
+// [ErrBroadcast].
 func (m *Manager) Open(ctx context.Context, p Peer, r Request) (Opened, error) {
 	wait, err := m.Begin(ctx, p, r)
 	if err != nil {
@@ -309,7 +310,7 @@ func (m *Manager) publish(ctx context.Context, b *batch) error {
 		if len(e.opened) > 1 {
 			stored = "the channels are"
 		}
-		e.err = fmt.Errorf("%s stored, but the funding transaction was not broadcast, which is tried again with each block: %w", stored, err)
+		e.err = fmt.Errorf("%s stored, but %w: %w", stored, ErrBroadcast, err)
 	}
 	b.done <- e
 	return nil

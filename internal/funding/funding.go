@@ -101,6 +101,8 @@ type Opened struct {
 var (
 	ErrGone    = errors.New("the peer disconnected before the channel was open")
 	ErrRefused = errors.New("the peer refused the channel")
+	// ErrBroadcast: the channel is stored all the same.
+	ErrBroadcast = errors.New("the funding transaction was not broadcast, which is tried again with each block")
 )
 
 // forgetAfter is how many blocks a channel that a peer opened waits for its

@@ -40,6 +40,18 @@ func (k *Keeper) File(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(filepath.Join(k.cfg.Dir, BackupFile))
 }
 
+// Content is File with the channels that are in it.
+func (k *Keeper) Content(ctx context.Context) (sealed []byte, ids []wire.ChannelID, err error) {
+	if sealed, err = k.File(ctx); err != nil {
+		return nil, nil, err
+	}
+	b, err := k.open(sealed)
+	for i := range b.Channels {
+		ids = append(ids, b.Channels[i].ID())
+	}
+	return sealed, ids, err
+}
+
 // Restore recovers the channels of sealed backups of this node. Errors: those of
 // package backup, [ErrOtherNode].
 func (k *Keeper) Restore(ctx context.Context, list ...[]byte) (ids []wire.ChannelID, err error) {

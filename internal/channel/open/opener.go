@@ -55,6 +55,8 @@ type Opener struct {
 var (
 	ErrRequest = errors.New("channel cannot be opened like this")
 	ErrFeature = errors.New("peer does not support this kind of channel")
+	ErrLarge   = errors.New("the channel would be too large")   // beside one of them
+	ErrDust    = errors.New("the funding output would be dust") // beside one of them
 )
 
 // Start begins the conversation: send the message. Errors: [ErrRequest],
@@ -91,6 +93,9 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	return o, &m, nil
 }
 
+// dust is what no node relays in an output of any kind.
+const dust amount.Satoshi = 546
+
 // checkRequest refuses what the peer would have to refuse.
 func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	need := []wire.FeatureBit{wire.StaticRemoteKey, wire.AnchorsZeroFeeHTLC}
@@ -108,7 +113,7 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	}
 	// BOLT 2: "MUST set `funding_satoshis` to less than 2^24 satoshi."
 	if r.Funding >= LargeChannel && !cfg.both(wire.LargeChannels) {
-		return fmt.Errorf("%w: a channel of %v needs option_support_large_channel; stay below %v", ErrFeature, r.Funding, LargeChannel)
+		return fmt.Errorf("%w: %w: %v needs option_support_large_channel; stay below %v", ErrFeature, ErrLarge, r.Funding, LargeChannel)
 	}
 	// BOLT 2: "MUST NOT send `channel_type` with the `option_scid_alias` bit set."
 	if r.Announce && r.UseAlias {
@@ -116,6 +121,9 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	}
 	if r.ZeroConf && r.MinimumDepth > 0 || r.MinimumDepth > cfg.Policy.MaxMinimumDepth {
 		return fmt.Errorf("%w: a depth of %d", ErrRequest, r.MinimumDepth)
+	}
+	if r.Funding < dust {
+		return fmt.Errorf("%w: %w: %v", ErrRequest, ErrDust, r.Funding)
 	}
 	if r.Funding < cfg.Policy.MinFunding || r.Funding > amount.MaxMoney {
 		return fmt.Errorf("%w: %v is below the minimum of %v", ErrRequest, r.Funding, cfg.Policy.MinFunding)
