@@ -71,6 +71,7 @@ var floors = map[string]int{
 	"internal/receiver":        5,
 	"internal/terms":           5,
 	"internal/sender":          5,
+	"internal/clean":           5,
 	"internal/keeper":          5,
 	"internal/gate":            5,
 	"internal/webhook":         5,

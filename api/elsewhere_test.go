@@ -202,7 +202,7 @@ func TestOldInvoicesAreSearchedAndCleaned(t *testing.T) {
 	}
 	t.Run("cleaning", func(t *testing.T) {
 		s := ask[cleaned](t, bob, "autoclean-status").Autoclean
-		if e, p := s["expiredinvoices"], s["paidinvoices"]; !e.Enabled || e.Age != 30*86400 || e.Cleaned != 0 || p.Enabled || len(s) != 2 {
+		if e, p := s["expiredinvoices"], s["paidinvoices"]; !e.Enabled || e.Age != 30*86400 || e.Cleaned != 0 || p.Enabled || len(s) != 6 {
 			t.Errorf("at first: %+v", s)
 		}
 		once := ask[cleaned](t, bob, "autoclean-once", "expiredinvoices", 1000).Autoclean["expiredinvoices"]

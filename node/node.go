@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
+	"github.com/leyden-ln/leyden/internal/clean"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gate"
@@ -102,6 +103,7 @@ type Node struct {
 	links    *link.Links
 	receiver *receiver.Receiver
 	sender   *sender.Sender
+	cleaner  *clean.Cleaner
 	funding  *funding.Manager
 	peers    *peer.Set
 	addr     net.Addr
@@ -262,6 +264,7 @@ func (n *Node) build(ctx context.Context) (err error) {
 		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
 		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Steps: n.steps, Rand: n.cfg.Random, Fatal: n.fatal,
 	})
+	n.cleaner = n.newCleaner()
 	next, err := n.store.NextKeyIndex(ctx)
 	if err != nil {
 		return err
@@ -389,7 +392,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.wg.Go(func() { n.present.Run(n.ctx) })
 	n.wg.Go(func() { n.keeper.Run(n.ctx, keepEvery, n.changes, n.Height) })
 	n.wg.Go(n.tend)
-	n.wg.Go(n.clean)
+	n.wg.Go(func() { n.cleaner.Run(n.ctx) })
 	n.wg.Go(func() { n.hooks.Run(n.ctx) })
 	n.wg.Go(func() { n.tokens.Run(n.ctx) })
 	if n.cfg.Listen != "" {

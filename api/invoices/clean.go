@@ -2,33 +2,34 @@ package invoices
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/clean"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/node"
 )
 
-// subsystems are the kinds of rows that are cleaned, under Core Lightning's names.
-var subsystems = []struct {
-	name   string
-	status invoice.Status
-}{
-	{"expiredinvoices", invoice.Expired},
-	{"paidinvoices", invoice.Paid},
+// subsystem is a parameter: what is cleaned.
+type subsystem clean.Kind
+
+// Words implements [command.Worded].
+func (subsystem) Words() string {
+	return "expiredinvoices, paidinvoices, succeededforwards, failedforwards, succeededpays or failedpays"
 }
 
-func statusOf(subsystem string) (invoice.Status, error) {
-	for _, s := range subsystems {
-		if s.name == subsystem {
-			return s.status, nil
-		}
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *subsystem) UnmarshalText(b []byte) error {
+	if *s = subsystem(b); !slices.Contains(clean.Kinds, clean.Kind(*s)) {
+		return errors.New("there is no such subsystem")
 	}
-	return "", command.Refuse(command.InvalidParams, "subsystem: should be expiredinvoices or paidinvoices, not %q", command.Clip([]byte(subsystem)))
+	return nil
 }
 
 type cleanStatusRequest struct {
-	Subsystem *string `json:"subsystem" doc:"only this one: expiredinvoices or paidinvoices"`
+	Subsystem *subsystem `json:"subsystem" doc:"only this one"`
 }
 
 type cleanState struct {
@@ -37,46 +38,48 @@ type cleanState struct {
 	Cleaned uint64  `json:"cleaned" doc:"how many were ever deleted so"`
 }
 
-type cleanStates struct {
-	Expired *cleanState `json:"expiredinvoices,omitempty" doc:"invoices that nobody paid: the age is that of their expiry"`
-	Paid    *cleanState `json:"paidinvoices,omitempty" doc:"invoices that were paid: the age is that of the payment"`
+// bySubsystem has one row a subsystem.
+type bySubsystem[Row any] struct {
+	Expired   *Row `json:"expiredinvoices,omitempty" doc:"invoices that nobody paid: the age is that of their expiry"`
+	Paid      *Row `json:"paidinvoices,omitempty" doc:"invoices that were paid: the age is that of the payment"`
+	Settled   *Row `json:"succeededforwards,omitempty" doc:"forwards that were settled: the age is that of the settlement"`
+	Failed    *Row `json:"failedforwards,omitempty" doc:"forwards that failed, or that this node refused: the age is that of the failure"`
+	Complete  *Row `json:"succeededpays,omitempty" doc:"payments of ours that are complete; their receipts go with them"`
+	FailedPay *Row `json:"failedpays,omitempty" doc:"payments of ours that failed"`
+}
+
+func (b *bySubsystem[Row]) set(k clean.Kind, r *Row) {
+	map[clean.Kind]func(){
+		clean.ExpiredInvoices: func() { b.Expired = r }, clean.PaidInvoices: func() { b.Paid = r }, clean.SucceededForwards: func() { b.Settled = r },
+		clean.FailedForwards: func() { b.Failed = r }, clean.SucceededPays: func() { b.Complete = r }, clean.FailedPays: func() { b.FailedPay = r },
+	}[k]()
 }
 
 type cleanStatusResponse struct {
-	Autoclean cleanStates `json:"autoclean" doc:"by subsystem"`
+	Autoclean bySubsystem[cleanState] `json:"autoclean" doc:"by subsystem"`
 }
 
 func cleanStatus(ctx context.Context, n *node.Node, r cleanStatusRequest) (out cleanStatusResponse, err error) {
-	var only invoice.Status
-	if r.Subsystem != nil {
-		if only, err = statusOf(*r.Subsystem); err != nil {
-			return out, err
-		}
-	}
-	for _, s := range subsystems {
-		if only != "" && only != s.status {
+	for _, k := range clean.Kinds {
+		if r.Subsystem != nil && clean.Kind(*r.Subsystem) != k {
 			continue
 		}
 		state := cleanState{}
-		if state.Cleaned, err = n.Store().InvoicesCleaned(ctx, s.status); err != nil {
+		if state.Cleaned, err = n.Cleaner().Cleaned(ctx, k); err != nil {
 			return out, err
 		}
-		if age := n.CleanAge(s.status); age > 0 {
+		if age := n.Cleaner().Age(k); age > 0 {
 			seconds := uint64(age / time.Second)
 			state.Enabled, state.Age = true, &seconds
 		}
-		if s.status == invoice.Expired {
-			out.Autoclean.Expired = &state
-		} else {
-			out.Autoclean.Paid = &state
-		}
+		out.Autoclean.set(k, &state)
 	}
 	return out, nil
 }
 
 type cleanOnceRequest struct {
-	Subsystem string `json:"subsystem" doc:"expiredinvoices or paidinvoices"`
-	Age       uint64 `json:"age" doc:"how many seconds old they must be, from 1 up"`
+	Subsystem subsystem `json:"subsystem" doc:"what to delete"`
+	Age       uint64    `json:"age" doc:"how many seconds old they must be, from 1 up"`
 }
 
 type cleanResult struct {
@@ -84,39 +87,23 @@ type cleanResult struct {
 	Uncleaned uint64 `json:"uncleaned" doc:"how many were too new"`
 }
 
-type cleanResults struct {
-	Expired *cleanResult `json:"expiredinvoices,omitempty" doc:"invoices that nobody paid"`
-	Paid    *cleanResult `json:"paidinvoices,omitempty" doc:"invoices that were paid"`
-}
-
 type cleanOnceResponse struct {
-	Autoclean cleanResults `json:"autoclean" doc:"the subsystem"`
+	Autoclean bySubsystem[cleanResult] `json:"autoclean" doc:"the subsystem"`
 }
 
 func cleanOnce(ctx context.Context, n *node.Node, r cleanOnceRequest) (out cleanOnceResponse, err error) {
-	status, err := statusOf(r.Subsystem)
-	if err != nil {
-		return out, err
-	}
 	if r.Age == 0 {
 		return out, command.Refuse(command.InvalidParams, "age: should be from 1 up")
 	}
-	now := uint64(max(time.Now().Unix(), 0)) //nolint:gosec // not negative
+	k, now := clean.Kind(r.Subsystem), uint64(max(time.Now().Unix(), 0)) //nolint:gosec // not negative
 	until := now - min(now, r.Age)
-	cleaned, err := n.Receiver().Clean(ctx, status, until)
-	if err != nil {
+	var res cleanResult
+	if res.Cleaned, err = n.Cleaner().Once(ctx, k, until); err != nil {
 		return out, err
 	}
-	res := &cleanResult{Cleaned: uint64(cleaned)} //nolint:gosec // not negative
-	if res.Uncleaned, err = n.Store().CountInvoicesAfter(ctx, status, until); err != nil {
-		return out, err
-	}
-	if status == invoice.Expired {
-		out.Autoclean.Expired = res
-	} else {
-		out.Autoclean.Paid = res
-	}
-	return out, nil
+	res.Uncleaned, err = n.Cleaner().Left(ctx, k, until)
+	out.Autoclean.set(k, &res)
+	return out, err
 }
 
 type delExpiredRequest struct {
@@ -130,14 +117,14 @@ func delExpired(ctx context.Context, n *node.Node, r delExpiredRequest) (command
 
 var cleanCommands = []command.Command{
 	command.Define(command.Spec{
-		Name: "autoclean-status", Group: "payments", Short: "show which old invoices are deleted by themselves",
+		Name: "autoclean-status", Group: "payments", Short: "show what is deleted by itself when it is old",
 		Long: "Shows what the node deletes by itself, at what age, and how many it has deleted. Invoices that nobody paid go 30 " +
-			"days after their expiry, unless the node was started with another age or none.",
+			"days after their expiry, unless the node was started with another age or none; the rest stays unless it was started with an age.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"autoclean-status", "autoclean-status expiredinvoices"},
 	}, cleanStatus),
 	command.Define(command.Spec{
-		Name: "autoclean-once", Group: "payments", Short: "delete old invoices now",
-		Long:   "Deletes invoices that are older than an age, a few at a time, so that no payment waits for it.",
+		Name: "autoclean-once", Group: "payments", Short: "delete what is old now",
+		Long:   "Deletes what ended before an age, a few rows at a time, so that no payment waits for it.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"autoclean-once expiredinvoices 86400"},
 	}, cleanOnce),
 	command.Define(command.Spec{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/clean"
 	"github.com/leyden-ln/leyden/internal/history"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/node"
@@ -47,8 +48,9 @@ func listConfigs(_ context.Context, n *node.Node, r listConfigsRequest) (listCon
 	number("cltv-final", uint64(invoice.DefaultMinFinalCLTVExpiryDelta))
 	all["htlc-minimum-msat"] = config{Amount: &cfg.Relay.HTLCMinimum, Source: "start"}
 	seconds("autoclean-cycle", cfg.Clean.Every)
-	seconds("autoclean-expiredinvoices-age", n.CleanAge(invoice.Expired))
-	seconds("autoclean-paidinvoices-age", n.CleanAge(invoice.Paid))
+	for _, k := range clean.Kinds {
+		seconds("autoclean-"+string(k)+"-age", n.Cleaner().Age(k))
+	}
 	text("assets", n.Tokens().Kept())
 	if from, on := n.Tokens().From(); on {
 		number("assets-from", uint64(from))

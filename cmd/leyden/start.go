@@ -103,6 +103,8 @@ type startOptions struct {
 
 	invoiceExpiry                       uint64   // seconds
 	cleanCycle, cleanExpired, cleanPaid uint32   // seconds
+	cleanSettled, cleanRefused          uint32   // seconds
+	cleanComplete, cleanFailed          uint32   // seconds
 	peers                               []string // of the light client
 	feerate                             uint32
 }
@@ -110,7 +112,10 @@ type startOptions struct {
 // clean is what is deleted when it is old.
 func (o *startOptions) clean() node.Clean {
 	seconds := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
-	c := node.Clean{Every: seconds(o.cleanCycle), Expired: seconds(o.cleanExpired), Paid: seconds(o.cleanPaid)}
+	c := node.Clean{
+		Every: seconds(o.cleanCycle), Expired: seconds(o.cleanExpired), Paid: seconds(o.cleanPaid),
+		Settled: seconds(o.cleanSettled), Refused: seconds(o.cleanRefused), Complete: seconds(o.cleanComplete), Failed: seconds(o.cleanFailed),
+	}
 	if c.Expired == 0 {
 		c.Expired = -1
 	}
@@ -174,6 +179,10 @@ func startCommand(dir *string) *cobra.Command {
 	f.Uint32Var(&o.cleanCycle, "autoclean-cycle", 3600, "how often old invoices are deleted, in seconds")
 	f.Uint32Var(&o.cleanExpired, "autoclean-expiredinvoices-age", uint32(node.DefaultCleanExpired.Seconds()), "how long an invoice that nobody paid is kept after its expiry, in seconds; 0: for ever")
 	f.Uint32Var(&o.cleanPaid, "autoclean-paidinvoices-age", 0, "how long an invoice is kept after its payment, in seconds; 0: for ever")
+	f.Uint32Var(&o.cleanSettled, "autoclean-succeededforwards-age", 0, "how long a forward is listed after it was settled, in seconds; 0: for ever")
+	f.Uint32Var(&o.cleanRefused, "autoclean-failedforwards-age", 0, "how long a forward is listed after it failed or was refused, in seconds; 0: for ever")
+	f.Uint32Var(&o.cleanComplete, "autoclean-succeededpays-age", 0, "how long a payment and its receipt are kept, in seconds; 0: for ever. Afterwards the same invoice would be paid again")
+	f.Uint32Var(&o.cleanFailed, "autoclean-failedpays-age", 0, "how long a payment is kept after it failed, in seconds; 0: for ever")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	return c
 }
