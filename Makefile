@@ -33,6 +33,10 @@ generate: ## the queries (internal/store/db), from queries/*.sql and migrations/
 docs: ## docs/commands, from the table of commands
 	$(GO) run ./cmd/leyden docs docs/commands
 
+man: ## a manual page a command, in man: MANPATH=$PWD/man man leyden-invoice
+	@mkdir -p man/man1
+	$(GO) run ./cmd/leyden man man/man1
+
 fuzz: ## each fuzz target for FUZZTIME
 	./.ci/fuzz $(FUZZTIME)
 
@@ -60,4 +64,4 @@ interop: ## Leyden beside lnd on a bitcoind: each case with pass or fail and its
 
 check: vet lint test race fuzz ## everything that must hold before a change goes in
 
-.PHONY: help bench build demo test race vet lint generate docs fuzz sim mutants screenshots interop check
+.PHONY: help bench build demo test race vet lint generate docs man fuzz sim mutants screenshots interop check

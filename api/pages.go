@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"strings"
+
+	"github.com/leyden-ln/leyden/api/command"
 )
 
 // Pages are the commands' pages and their index by file name.
@@ -24,5 +26,14 @@ func Pages() map[string]string {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g, strings.Join(groups[g], "\n"))
 	}
 	pages["README.md"] = b.String()
+	return pages
+}
+
+// ManPages are the commands' manual pages, and that of the program, by file name.
+func ManPages() map[string]string {
+	pages := map[string]string{"leyden.1": command.ManIndex(table)}
+	for i := range table {
+		pages["leyden-"+table[i].Name+".1"] = table[i].Man()
+	}
 	return pages
 }

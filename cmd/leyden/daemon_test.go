@@ -243,7 +243,7 @@ func (d *daemon) call(method string, params ...any) (json.RawMessage, error) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		res, err := call(context.Background(), path, method, given)
+		res, err := call(context.Background(), path, method, given, nil)
 		answered <- answer{res, err}
 	}()
 	select {

@@ -48,7 +48,7 @@ func root() *cobra.Command {
 	}
 	c.AddCommand(
 		demoCommand(), startCommand(&at.dir), restoreCommand(&at.dir), wordsCommand(&at.dir), passphraseCommand(&at.dir), webCommand(&at.dir),
-		docsCommand(),
+		pagesCommand("docs", "write a page a command", api.Pages), pagesCommand("man", "write a manual page a command", api.ManPages),
 	)
 	for _, command := range api.Table() {
 		c.AddCommand(rpcCommand(command, &at))
@@ -58,17 +58,18 @@ func root() *cobra.Command {
 	return c
 }
 
-func docsCommand() *cobra.Command {
+// pagesCommand writes pages, by file name, to a folder.
+func pagesCommand(name, short string, pages func() map[string]string) *cobra.Command {
 	return &cobra.Command{
-		Use:    "docs DIR",
-		Short:  "write a page a command",
+		Use:    name + " DIR",
+		Short:  short,
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o700); err != nil {
 				return err
 			}
-			for name, page := range api.Pages() {
+			for name, page := range pages() {
 				if err := os.WriteFile(filepath.Join(args[0], name), []byte(page), 0o600); err != nil {
 					return err
 				}

@@ -8,10 +8,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
@@ -20,7 +24,7 @@ import (
 // rpcCommand makes a subcommand of a command of the table. Its parameters are
 // given by position, as flags by name, or, after -k, as name=value.
 func rpcCommand(c command.Command, at *place) *cobra.Command {
-	var keywords bool
+	var keywords, asJSON bool
 	named := make(map[string]*string, len(c.Params))
 	cmd := &cobra.Command{
 		Use:     c.Usage(),
@@ -51,14 +55,22 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			result, err := call(cmd.Context(), path, c.Name, params)
+			var progress io.Writer
+			if slices.Contains(slow, c.Name) && term.IsTerminal(int(os.Stderr.Fd())) {
+				progress = cmd.ErrOrStderr()
+			}
+			result, err := call(cmd.Context(), path, c.Name, params, progress)
 			if err != nil {
 				return err
+			}
+			if out, ok := cmd.OutOrStdout().(*os.File); ok && !asJSON && term.IsTerminal(int(out.Fd())) {
+				return showReadable(out, result, time.Now())
 			}
 			return show(cmd.OutOrStdout(), result)
 		},
 	}
 	cmd.Flags().BoolVarP(&keywords, "keywords", "k", false, "the arguments are name=value")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON on a terminal too, as elsewhere")
 	for _, p := range c.Params {
 		if p.Refused {
 			continue
@@ -143,23 +155,30 @@ func raw(p command.Param, arg string) json.RawMessage {
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// call gives the node at the socket a command.
-func call(ctx context.Context, path, method string, params json.RawMessage) (json.RawMessage, error) {
+// slow are the commands that tell how they get on.
+var slow = []string{"pay", "xpay", "keysend", "xkeysend"}
+
+// call gives the node at the socket a command, and shows its progress, if there is
+// something to show it on.
+func call(ctx context.Context, path, method string, params json.RawMessage, progress io.Writer) (json.RawMessage, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("no node answers at %s: is it running? (%w)", path, err)
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	request := map[string]any{"jsonrpc": "2.0", "id": "cli", "method": method, "params": params}
-	if err := json.NewEncoder(c).Encode(request); err != nil {
+	out, in := json.NewEncoder(c), json.NewDecoder(c)
+	if progress != nil {
+		enable := map[string]any{"jsonrpc": "2.0", "id": "cli", "method": "notifications", "params": map[string]any{"enable": true}}
+		if err := errors.Join(out.Encode(enable), in.Decode(&reply{})); err != nil {
+			return nil, fmt.Errorf("the node's answer ended early: %w", err)
+		}
+	}
+	if err := out.Encode(map[string]any{"jsonrpc": "2.0", "id": "cli", "method": method, "params": params}); err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Result json.RawMessage `json:"result"`
-		Error  *command.Error  `json:"error"`
-	}
-	if err := json.NewDecoder(c).Decode(&answer); err != nil {
+	answer, err := listen(in, progress)
+	if err != nil {
 		return nil, fmt.Errorf("the node's answer ended early: %w", err)
 	}
 	if answer.Error != nil {
@@ -171,7 +190,39 @@ func call(ctx context.Context, path, method string, params json.RawMessage) (jso
 	return answer.Result, nil
 }
 
-// show prints a result for the eye.
+// reply is an answer, or, with a method, a notification.
+type reply struct {
+	Method string          `json:"method"`
+	Result json.RawMessage `json:"result"`
+	Error  *command.Error  `json:"error"`
+	Params struct {
+		Message string `json:"message"`
+	} `json:"params"`
+}
+
+// listen waits for the answer. Each notification takes the place of the one before it on
+// the terminal, and the answer that of the last.
+func listen(in *json.Decoder, progress io.Writer) (reply, error) {
+	const wipe = "\r\x1b[K"
+	shown := false
+	for {
+		var r reply
+		err := in.Decode(&r)
+		if err == nil && r.Method != "" {
+			if progress != nil {
+				shown = true
+				fmt.Fprintf(progress, wipe+"%.100s", clean(r.Params.Message))
+			}
+			continue
+		}
+		if shown {
+			fmt.Fprint(progress, wipe)
+		}
+		return r, err
+	}
+}
+
+// show prints a result as JSON.
 func show(w io.Writer, result json.RawMessage) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, result, "", "   "); err != nil {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leyden-ln/leyden/api"
+)
+
+func TestAResultIsShownForTheEye(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	at := func(unix int64) string { return time.Unix(unix, 0).Local().Format("2006-01-02 15:04:05") }
+	for result, want := range map[string]string{
+		`{}`:   "done\n",
+		`"ok"`: "ok\n",
+		`{"label":"tea","amount_msat":1234567890,"paid":true,"nothing":null,"list":[],"names":["a","b"]}`: "" +
+			"label    tea\namount   1 234 567.890 sat\npaid     yes\nnothing  -\nlist     none\nnames    a, b\n",
+		`{"invoices":[{"label":"tea","amount_msat":1000},{"label":"coffee","amount_msat":2000000,"paid_at":1799999940}]}`: "" +
+			"invoices (2)\n  label   amount     paid at\n  tea     1 sat\n  coffee  2 000 sat  " + at(1_799_999_940) + " (60 seconds ago)\n",
+		`{"pays":[{"a":"` + strings.Repeat("x", 120) + `","b":1},{"a":"y","b":2}]}`: "" +
+			"pays (2)\n  a  " + strings.Repeat("x", 120) + "\n  b  1\n\n  a  y\n  b  2\n",
+		`{"in":{"deep":{"time":1800000000,"expires_at":1800086400,"created_at":1799740800}},"opening_channel_satoshis":1000}`: "" +
+			"in\n  deep\n    time        " + at(1_800_000_000) + " (now)\n    expires at  " + at(1_800_086_400) + " (in 24 hours)\n" +
+			"    created at  " + at(1_799_740_800) + " (3 days ago)\nopening channel  1 000 sat\n",
+		// What others wrote does not move the cursor.
+		`{"alias":"\u001b[2Jevil\u0085\u007f","fee_msat":-1500}`: "alias  ?[2Jevil??\nfee    -1.500 sat\n",
+	} {
+		var b bytes.Buffer
+		if err := showReadable(&b, json.RawMessage(result), now); err != nil || b.String() != want {
+			t.Errorf("%s gives, with %v,\n%s\nwant\n%s", result, err, b.String(), want)
+		}
+	}
+}
+
+func FuzzReadable(f *testing.F) {
+	f.Add(`{"invoices":[{"label":"tea","amount_msat":1000,"paid_at":1799999940}],"in":{"a":[1,[2,{}]]}}`)
+	f.Fuzz(func(t *testing.T, result string) {
+		var b bytes.Buffer
+		if err := showReadable(&b, json.RawMessage(result), time.Unix(1_800_000_000, 0)); json.Valid([]byte(result)) != (err == nil) {
+			t.Errorf("%q: %v", result, err)
+		}
+		if strings.ContainsFunc(b.String(), func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' }) {
+			t.Errorf("%q gives %q", result, b.String())
+		}
+	})
+}
+
+func TestNotificationsAreShownUntilTheAnswer(t *testing.T) {
+	const said = `{"jsonrpc":"2.0","method":"message","params":{"id":"cli","message":"find path\u001b[2J"}}` + "\n\n" +
+		`{"jsonrpc":"2.0","method":"message","params":{"id":"cli","message":"add HTLC"}}` + "\n\n" + `{"jsonrpc":"2.0","id":"cli","result":{"a":1}}` + "\n\n"
+	var b bytes.Buffer
+	r, err := listen(json.NewDecoder(strings.NewReader(said)), &b)
+	if err != nil || string(r.Result) != `{"a":1}` || b.String() != "\r\x1b[Kfind path?[2J\r\x1b[Kadd HTLC\r\x1b[K" {
+		t.Errorf("%q, %s, %v", b.String(), r.Result, err)
+	}
+	if r, err := listen(json.NewDecoder(strings.NewReader(said)), nil); err != nil || string(r.Result) != `{"a":1}` {
+		t.Errorf("without a terminal: %s, %v", r.Result, err)
+	}
+}
+
+// leyden runs the program with arguments, and gives what it printed.
+func leyden(t *testing.T, args ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	c := root()
+	c.SetArgs(args)
+	c.SetOut(&b)
+	c.SetErr(&b)
+	if err := c.ExecuteContext(t.Context()); err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return b.String()
+}
+
+func TestTheCommandLineExplainsAndCompletesItself(t *testing.T) {
+	if page := leyden(t, "help", "invoice"); !strings.Contains(page, "# invoice") || !strings.Contains(page, "deschashonly") {
+		t.Errorf("help invoice: %s", page)
+	}
+	all := leyden(t, "help")
+	for _, c := range api.Table() {
+		if !strings.Contains(all, "\n"+c.Usage()+"\n") {
+			t.Errorf("help does not list %s", c.Name)
+		}
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if text := leyden(t, "completion", shell); !strings.Contains(text, "leyden") {
+			t.Errorf("no completion for %s", shell)
+		}
+	}
+	if got := leyden(t, "__complete", "listin"); !strings.Contains(got, "listinvoices\t") {
+		t.Errorf("listin is completed to %s", got)
+	}
+	if got := leyden(t, "__complete", "invoice", "--desc"); !strings.Contains(got, "--description") || !strings.Contains(got, "--deschashonly") {
+		t.Errorf("invoice --desc is completed to %s", got)
+	}
+}
