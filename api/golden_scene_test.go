@@ -229,8 +229,8 @@ func (s *scene) playRoutes() {
 	s.wrong(alice, command.PayNoSuchPayment, "waitsendpay", hashOf(11))
 	s.idle(s.T)
 	found.Route[0]["channel"] = "1x1x1"
-	s.right(alice, "sendpay", named{"route": found.Route, "payment_hash": hashOf(10), "payment_secret": hashOf(10)})
-	s.wrong(alice, command.PayTryOtherRoute, "waitsendpay", hashOf(10))
+	s.wrong(alice, command.PayTryOtherRoute, "sendpay", named{"route": found.Route, "payment_hash": hashOf(10), "payment_secret": hashOf(10)})
+	s.wrong(alice, command.PayNoSuchPayment, "waitsendpay", hashOf(10))
 	s.right(alice, "listpays", named{"status": "failed"})
 	s.right(alice, "listsendpays", named{"payment_hash": hashOf(9)})
 }
@@ -244,6 +244,7 @@ func (s *scene) playChannels() {
 		}
 	}
 	s.right(carol, "listforwards", named{"limit": 1})
+	s.right(carol, "listforwards", "local_failed")
 	first := ask[struct{ Forwards []forwardResult }](s.T, carol, "listforwards").Forwards[0]
 	s.wrong(carol, command.ForwardNotFound, "delforward", first.In, first.HTLC, "failed")
 	s.right(carol, "delforward", first.In, first.HTLC, "settled")
@@ -316,7 +317,8 @@ func (s *scene) playCoins() {
 
 	ask[struct{}](s.T, alice, "connect", at(s.bob))
 	s.wrong(alice, command.FundCannotAfford, "fundchannel", s.bob.ID(), "5000000sat")
-	s.wrong(alice, command.Failed, "fundchannel", s.bob.ID(), 100)
+	s.wrong(alice, command.Failed, "fundchannel", s.bob.ID(), 1000)
+	s.wrong(alice, command.FundOutputIsDust, "fundchannel", s.bob.ID(), 100)
 	s.right(alice, "fundchannel", s.bob.ID(), 200_000, "1000perkw")
 }
 
@@ -403,6 +405,12 @@ func (s *scene) playEvents() {
 
 func (s *scene) playNode() {
 	alice, bob := s.alice, s.bob
+	heard, err := api.Call(command.WithClient(s.Context(), &listener{}), alice, "notifications", json.RawMessage(`{"enable":true}`))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.files["notifications"] = append(s.files["notifications"], call{What: "as asked", Params: given([]any{named{"enable": true}}), Result: masked(heard)})
+	s.wrong(alice, command.Failed, "notifications", true) // who is not at the socket
 	key := []string{"shop", "name"}
 	s.right(alice, "datastore", named{"key": key, "string": "Tea & Co"})
 	s.wrong(alice, command.DataExists, "datastore", named{"key": key, "string": "Tea & Co"})
@@ -421,6 +429,7 @@ func (s *scene) playNode() {
 	zbase := result[struct{ ZBase string }](s, s.right(alice, "signmessage", "this is my node")).ZBase
 	s.right(alice, "checkmessage", named{"message": "this is my node", "zbase": zbase})
 	s.wrong(alice, command.InvalidParams, "checkmessage", "this is my node", "y")
+	s.wrong(alice, command.SignerUnknown, "checkmessage", "this is another's node", zbase)
 	s.right(alice, "check", "invoice", 1000, "a", "b")
 	s.wrong(alice, command.UnknownMethod, "check", "dream")
 	s.right(alice, "log")

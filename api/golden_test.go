@@ -80,6 +80,7 @@ var fitting = map[string]any{
 	"an array":                          []any{}, "an object": named{}, "hexadecimal digits": "00",
 	"an amount (msat, or with the suffix msat, sat or btc)": 1000, "an amount (msat, or with the suffix msat, sat or btc) or \"any\"": 1000,
 	"a short_channel_id (BLOCKxTXxOUTPUT)": "1x1x1",
+	"expiredinvoices, paidinvoices, succeededforwards, failedforwards, succeededpays or failedpays": "paidinvoices",
 }
 
 // wrongCalls are what no command may take. They are checked, not given, so that one that
