@@ -62,6 +62,7 @@ var floors = map[string]int{
 	"internal/steps":           4,
 	"internal/store":           4,
 	"internal/store/db":        4,
+	"internal/store/prepared":  4,
 	"internal/store/ready":     5,
 	"internal/peer":            5,
 	"internal/link":            5,

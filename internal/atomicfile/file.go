@@ -1,5 +1,6 @@
 // Package atomicfile writes files beside the database that must be whole or not there
-// at all, and last through a crash: the seed, the static backup, the mark.
+// at all, and last through a crash: the seed, the static backup, the mark. And it locks
+// their folder.
 package atomicfile
 
 import (

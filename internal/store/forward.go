@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
@@ -175,27 +176,6 @@ func (w *writing) forwarded(in, out int64, r channel.SettlementRow) error {
 	return w.forwardEvent(in, id)
 }
 
-// forwardEvent is the data of an event: Core Lightning's forward_event, and what names
-// the HTLCs.
-type forwardEvent struct {
-	PaymentHash  wire.PaymentHash     `json:"payment_hash"`
-	CreatedIndex uint64               `json:"created_index"`
-	UpdatedIndex uint64               `json:"updated_index,omitempty"`
-	In           wire.ShortChannelID  `json:"in_channel"`
-	InHTLC       uint64               `json:"in_htlc_id"`
-	InAmount     amount.MilliSatoshi  `json:"in_msat"`
-	Out          wire.ShortChannelID  `json:"out_channel,omitempty"`
-	OutHTLC      *uint64              `json:"out_htlc_id,omitempty"`
-	OutAmount    *amount.MilliSatoshi `json:"out_msat,omitempty"`
-	Fee          *amount.MilliSatoshi `json:"fee_msat,omitempty"`
-	Status       ForwardStatus        `json:"status"`
-	FailCode     onion.Code           `json:"failcode,omitempty"`
-	FailReason   string               `json:"failreason,omitempty"`
-	Style        string               `json:"style"`
-	Received     uint64               `json:"received_time"`
-	Resolved     uint64               `json:"resolved_time,omitempty"`
-}
-
 // forwardEvent puts a forward as it is now into the log, if there is one.
 func (w *writing) forwardEvent(in, htlc int64) error {
 	r, err := w.q.ForwardOf(w.ctx, db.ForwardOfParams{InChannel: in, InHtlc: htlc})
@@ -206,9 +186,9 @@ func (w *writing) forwardEvent(in, htlc int64) error {
 		return err
 	}
 	f := readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias)
-	e := forwardEvent{
+	e := events.Forward{
 		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, Out: f.Out,
-		Status: f.Status, FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv", Received: f.ReceivedAt, Resolved: f.ResolvedAt,
+		Status: string(f.Status), FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv", Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
 	if f.Status != ForwardRefused {
 		fee := f.InAmount - f.OutAmount

@@ -18,8 +18,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/atomicfile"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/store/db"
+	"github.com/leyden-ln/leyden/internal/store/prepared"
 )
 
 //go:embed migrations/*.sql
@@ -36,14 +38,14 @@ var ErrFull = errors.New("the disk is full: make room")
 var ErrClosed = errors.New("the store is closed")
 
 // ErrLocked is returned by Open when another process owns the database.
-var ErrLocked = errors.New("another process is using this data folder: stop it first")
+var ErrLocked = atomicfile.ErrLocked
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
-	q     *db.Queries // over read
-	reads *statements // of read
+	q     *db.Queries          // over read
+	reads *prepared.Statements // of read
 	lock  *os.File
 	now   func() time.Time
 	keys  map[wire.ChannelID]int64 // of the writer: the key index of each channel
@@ -89,7 +91,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(filepath.Join(dir, "leyden.lock"))
+	lock, err := atomicfile.Lock(filepath.Join(dir, "leyden.lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +134,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	// They stay open: to prepare the statements of a new one takes longer than most reads.
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	s.reads = newStatements(s.read)
+	s.reads = prepared.New(s.read)
 	s.q = db.New(s.reads)
 	known, err := s.q.ChannelKeys(ctx)
 	if err != nil {
@@ -157,8 +159,8 @@ func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
 	if err != nil {
 		return err
 	}
-	in := s.reads.within(tx)
-	defer in.end(ctx)
+	in := s.reads.Within(tx)
+	defer in.End(ctx)
 	return f(db.New(in))
 }
 
@@ -282,7 +284,7 @@ func (s *Store) signal() {
 // the disk is busy with it, more gathers. The disk is the timer.
 func (s *Store) writer() {
 	defer close(s.stopped)
-	w := newStatements(s.write)
+	w := prepared.New(s.write)
 	for range s.wake {
 		s.mu.Lock()
 		group, closed := s.waiting, s.closed
@@ -305,7 +307,7 @@ func finish(group []*batch, err error) {
 
 // commit writes a group in one transaction. When that fails for a reason that
 // may lie in one of them, each is written alone.
-func (s *Store) commit(w *statements, group []*batch) {
+func (s *Store) commit(w *prepared.Statements, group []*batch) {
 	err := s.transaction(w, group)
 	if err != nil && len(group) > 1 {
 		for _, b := range group {
@@ -320,7 +322,7 @@ func (s *Store) commit(w *statements, group []*batch) {
 // timeout.
 const attempts = 5
 
-func (s *Store) transaction(w *statements, group []*batch) (err error) {
+func (s *Store) transaction(w *prepared.Statements, group []*batch) (err error) {
 	for range attempts {
 		if err = s.once(w, group); !transient(err) {
 			break
@@ -329,14 +331,14 @@ func (s *Store) transaction(w *statements, group []*batch) (err error) {
 	return explain(err)
 }
 
-func (s *Store) once(w *statements, group []*batch) error {
+func (s *Store) once(w *prepared.Statements, group []*batch) error {
 	ctx := context.Background()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	in := w.within(tx)
-	defer in.end(ctx)
+	in := w.Within(tx)
+	defer in.End(ctx)
 	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys}
 	for _, b := range group {
 		for _, r := range b.rows {

@@ -1,4 +1,11 @@
-package store
+// Package prepared runs queries by statements that are prepared once, when they are first
+// used, outside of transactions and within them:
+//
+//	s := prepared.New(db)
+//	w := s.Within(tx)
+//	defer w.End(ctx)
+//	queries.New(w)
+package prepared
 
 import (
 	"context"
@@ -6,7 +13,7 @@ import (
 	"sync"
 )
 
-// runner runs queries by statements that are prepared once. It implements [db.DBTX].
+// runner runs queries. It is what generated queries run on.
 type runner struct {
 	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
 	// plain runs a query that could not be prepared: it says the error itself.
@@ -15,12 +22,12 @@ type runner struct {
 	}
 }
 
-// PrepareContext implements [db.DBTX]. The statement is not the caller's to close.
+// PrepareContext is for generated queries. The statement is not the caller's to close.
 func (r runner) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	return r.prepare(ctx, query)
 }
 
-// ExecContext implements [db.DBTX].
+// ExecContext is for generated queries.
 func (r runner) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
@@ -29,7 +36,7 @@ func (r runner) ExecContext(ctx context.Context, query string, args ...any) (sql
 	return stmt.ExecContext(ctx, args...)
 }
 
-// QueryContext implements [db.DBTX].
+// QueryContext is for generated queries.
 func (r runner) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
@@ -38,7 +45,7 @@ func (r runner) QueryContext(ctx context.Context, query string, args ...any) (*s
 	return stmt.QueryContext(ctx, args...)
 }
 
-// QueryRowContext implements [db.DBTX].
+// QueryRowContext is for generated queries.
 func (r runner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	stmt, err := r.prepare(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
@@ -47,22 +54,23 @@ func (r runner) QueryRowContext(ctx context.Context, query string, args ...any) 
 	return stmt.QueryRowContext(ctx, args...)
 }
 
-// statements are those of a database that were used, prepared: to prepare all that
+// Statements are those of a database that were used, prepared: to prepare all that
 // there are takes longer than to open it. They are closed with it.
-type statements struct {
+type Statements struct {
 	runner
 	db    *sql.DB
 	mu    sync.RWMutex
 	known map[string]*sql.Stmt
 }
 
-func newStatements(d *sql.DB) *statements {
-	s := &statements{db: d, known: map[string]*sql.Stmt{}}
+// New makes the statements of a database.
+func New(d *sql.DB) *Statements {
+	s := &Statements{db: d, known: map[string]*sql.Stmt{}}
 	s.runner = runner{s.keep, d}
 	return s
 }
 
-func (s *statements) get(query string) (*sql.Stmt, bool) {
+func (s *Statements) get(query string) (*sql.Stmt, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	stmt, ok := s.known[query]
@@ -70,7 +78,7 @@ func (s *statements) get(query string) (*sql.Stmt, bool) {
 }
 
 // keep prepares a statement unless that is done.
-func (s *statements) keep(ctx context.Context, query string) (*sql.Stmt, error) {
+func (s *Statements) keep(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := s.get(query); ok { //nolint:sqlclosecheck // it is kept
 		return stmt, nil
 	}
@@ -88,24 +96,25 @@ func (s *statements) keep(ctx context.Context, query string) (*sql.Stmt, error) 
 	return stmt, nil
 }
 
-// within is the statements in one transaction. It has a connection and so must not wait
+// Within is the statements in one transaction. It has a connection and so must not wait
 // for another: what it meets first is prepared for the transaction alone, and for the
 // next ones at its end.
-type within struct {
+type Within struct {
 	runner
-	all   *statements
+	all   *Statements
 	tx    *sql.Tx
 	fresh map[string]*sql.Stmt
 }
 
-func (s *statements) within(tx *sql.Tx) *within {
-	w := &within{all: s, tx: tx}
+// Within gives the statements of a transaction.
+func (s *Statements) Within(tx *sql.Tx) *Within {
+	w := &Within{all: s, tx: tx}
 	w.runner = runner{w.take, tx}
 	return w
 }
 
 // take is a statement of the transaction.
-func (w *within) take(ctx context.Context, query string) (*sql.Stmt, error) {
+func (w *Within) take(ctx context.Context, query string) (*sql.Stmt, error) {
 	if stmt, ok := w.all.get(query); ok {
 		return w.tx.StmtContext(ctx, stmt), nil
 	}
@@ -123,8 +132,8 @@ func (w *within) take(ctx context.Context, query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// end rolls back what was not committed.
-func (w *within) end(ctx context.Context) {
+// End rolls back what was not committed.
+func (w *Within) End(ctx context.Context) {
 	w.tx.Rollback()
 	for query := range w.fresh {
 		if _, err := w.all.keep(ctx, query); err != nil { //nolint:sqlclosecheck // it is kept

@@ -1,6 +1,6 @@
 //go:build unix
 
-package store
+package atomicfile
 
 import (
 	"errors"
@@ -9,9 +9,12 @@ import (
 	"syscall"
 )
 
-// lockFile takes the lock that says which process owns the database. The
-// operating system gives it back when the process ends, however it ends.
-func lockFile(path string) (*os.File, error) {
+// ErrLocked is that another process has the lock.
+var ErrLocked = errors.New("another process is using this data folder: stop it first")
+
+// Lock takes the lock that says which process owns the folder of a file. The operating
+// system gives it back when the process ends, however it ends. Error: [ErrLocked].
+func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
