@@ -107,7 +107,7 @@ func (w *Watch) Ask(ctx context.Context) error {
 }
 
 // Block says that the node's height has changed.
-func (w *Watch) Block() { w.look() }
+func (w *Watch) Block() { _, _, _ = w.look() }
 
 // State is what is known now. It asks nobody.
 func (w *Watch) State() State {
