@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -122,5 +121,5 @@ func TestForwardsAreToldOfFromTheOfferToTheEnd(t *testing.T) {
 	local := forwards("local_failed")[0]
 	ask[struct{}](t, carol, "delforward", local.In, local.HTLC, "local_failed")
 	equal(t, "what is left", len(forwards()), 2)
-	equal(t, "in SQL", query(t, carol, "SELECT count(*) FROM forwards WHERE failcode IS NOT NULL"), fmt.Sprint("[[0]]"))
+	equal(t, "in SQL", query(t, carol, "SELECT count(*) FROM forwards WHERE failcode IS NOT NULL"), "[[0]]")
 }

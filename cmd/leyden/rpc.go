@@ -211,12 +211,12 @@ func listen(in *json.Decoder, progress io.Writer) (reply, error) {
 		if err == nil && r.Method != "" {
 			if progress != nil {
 				shown = true
-				fmt.Fprintf(progress, wipe+"%.100s", clean(r.Params.Message))
+				_, _ = fmt.Fprintf(progress, wipe+"%.100s", clean(r.Params.Message))
 			}
 			continue
 		}
 		if shown {
-			fmt.Fprint(progress, wipe)
+			_, _ = fmt.Fprint(progress, wipe)
 		}
 		return r, err
 	}
