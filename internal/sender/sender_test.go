@@ -218,7 +218,7 @@ func request(t *testing.T) pay.Request {
 		PaymentSecret: [32]byte{5}, Description: &text, Expiry: 3600, MinFinalCLTVExpiryDelta: 18,
 		Features: wire.NewFeatures(wire.VarOnion, wire.PaymentSecret, wire.BasicMPP+1),
 	}
-	s, err := inv.Encode(bolt11.Signer{ID: wire.PointOf(payee.PrivateKey.PubKey()), Sign: func(hash [32]byte) (sig [65]byte, err error) {
+	s, err := inv.Encode(bolt11.Signer{ID: wire.PointOf(payee.PubKey()), Sign: func(hash [32]byte) (sig [65]byte, err error) {
 		c := ecdsa.SignCompact(payee.PrivateKey, hash[:], true)
 		copy(sig[:], c[1:])
 		sig[64] = c[0] - 31
