@@ -152,7 +152,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelDebug),
 	}
 	defer s.Close()
-	defer func() { _ = s.door.Retire() }() // the next start writes it anew
+	defer func() { _ = s.door.Retire() }()               // the next start writes it anew
 	stop := context.AfterFunc(ctx, func() { h.Close() }) // streams never end by themselves
 	defer stop()
 	defer cancel()
