@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,24 @@ func step(payment byte, name events.Step) []events.Trace {
 // hall is steps that were held, in the order in which they were let go.
 type hall struct {
 	*Gate
-	gone []byte
+	mu  sync.Mutex
+	let []byte
 }
 
 func newHall() *hall { return &hall{Gate: New()} }
 
 func (h *hall) hold(n byte, traces []events.Trace) (forget func()) {
-	return h.Hold(traces, func() { h.gone = append(h.gone, n) })
+	return h.Hold(traces, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.let = append(h.let, n)
+	})
+}
+
+func (h *hall) gone() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.let)
 }
 
 func TestAGateThatIsOffHoldsNothing(t *testing.T) {
@@ -38,8 +50,8 @@ func TestAGateThatIsOffHoldsNothing(t *testing.T) {
 	none.Wait(t.Context(), events.Trace{})
 	h := newHall()
 	h.hold(1, step(1, events.AddHTLC))
-	if list, _, _ := h.List(); len(list) != 0 || !slices.Equal(h.gone, []byte{1}) {
-		t.Errorf("%v is held, %v gone", list, h.gone)
+	if list, _, _ := h.List(); len(list) != 0 || !slices.Equal(h.gone(), []byte{1}) {
+		t.Errorf("%v is held, %v gone", list, h.gone())
 	}
 }
 
@@ -50,8 +62,8 @@ func TestEachStepWaitsForItsWord(t *testing.T) {
 		h.hold(n, step(n, events.AddHTLC))
 	}
 	list, before, changed := h.List()
-	if len(list) != 3 || len(h.gone) != 0 || !list[1].Of(wire.PaymentHash{2}) || list[1].Of(wire.PaymentHash{1}) {
-		t.Fatalf("held: %v, gone: %v", list, h.gone)
+	if len(list) != 3 || len(h.gone()) != 0 || !list[1].Of(wire.PaymentHash{2}) || list[1].Of(wire.PaymentHash{1}) {
+		t.Fatalf("held: %v, gone: %v", list, h.gone())
 	}
 	if got, ok := h.Next(list[1].ID); !ok || got.ID != list[1].ID {
 		t.Fatal("the second is not there")
@@ -63,8 +75,8 @@ func TestEachStepWaitsForItsWord(t *testing.T) {
 	if _, ok := h.Next(0); !ok {
 		t.Error("none is the oldest")
 	}
-	if !slices.Equal(h.gone, []byte{2, 1}) {
-		t.Errorf("gone: %v", h.gone)
+	if !slices.Equal(h.gone(), []byte{2, 1}) {
+		t.Errorf("gone: %v", h.gone())
 	}
 	if _, after, _ := h.List(); after != before+2 {
 		t.Errorf("%d changes", after-before)
@@ -78,8 +90,8 @@ func TestOffLetsGoOfAllInTheirOrder(t *testing.T) {
 		h.hold(n, step(1, events.AddHTLC))
 	}
 	h.Set(false)
-	if list, _, _ := h.List(); len(list) != 0 || !slices.Equal(h.gone, []byte{1, 2, 3}) {
-		t.Errorf("%v is held, %v gone", list, h.gone)
+	if list, _, _ := h.List(); len(list) != 0 || !slices.Equal(h.gone(), []byte{1, 2, 3}) {
+		t.Errorf("%v is held, %v gone", list, h.gone())
 	}
 	if _, ok := h.Next(0); ok {
 		t.Error("something is left")
@@ -93,8 +105,8 @@ func TestWhatIsForgottenIsNotLetGo(t *testing.T) {
 	forget()
 	forget()
 	h.Set(false)
-	if len(h.gone) != 0 {
-		t.Errorf("gone: %v", h.gone)
+	if len(h.gone()) != 0 {
+		t.Errorf("gone: %v", h.gone())
 	}
 }
 
@@ -105,13 +117,13 @@ func TestAStepGoesOnByItself(t *testing.T) {
 		h.hold(1, step(1, events.AddHTLC))
 		time.Sleep(PerStep - time.Second)
 		synctest.Wait()
-		if len(h.gone) != 0 {
+		if len(h.gone()) != 0 {
 			t.Fatal("too early")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !slices.Equal(h.gone, []byte{1}) {
-			t.Fatalf("gone: %v", h.gone)
+		if !slices.Equal(h.gone(), []byte{1}) {
+			t.Fatalf("gone: %v", h.gone())
 		}
 	})
 }
@@ -122,20 +134,23 @@ func TestAPaymentIsNotHeldForEverHoweverOftenItIsHeld(t *testing.T) {
 		h.Set(true)
 		begin := time.Now()
 		for n := byte(0); time.Since(begin) < 2*PerPayment; n++ {
+			synctest.Wait()
 			forget := h.hold(n, step(1, events.AddHTLC)) // and again after each disconnect
-			if len(h.gone) > 0 {
+			synctest.Wait()
+			if len(h.gone()) > 0 {
 				if time.Since(begin) != PerPayment {
 					t.Errorf("it goes on after %s", time.Since(begin))
 				}
-				before := len(h.gone)
+				before := len(h.gone())
 				h.hold(n, step(1, events.FindPath)) // paid anew
-				if len(h.gone) != before {
+				if len(h.gone()) != before {
 					t.Error("a new search is not held")
 				}
 				h.Set(false)
 				return
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			forget()
 		}
 		t.Error("it is held for ever")
@@ -149,16 +164,16 @@ func TestBlocksEndTheHolding(t *testing.T) {
 	h.hold(1, step(1, events.AddHTLC))
 	h.Block(100 + Blocks - 1)
 	h.hold(2, step(2, events.AddHTLC))
-	if len(h.gone) != 0 {
-		t.Fatalf("gone: %v", h.gone)
+	if len(h.gone()) != 0 {
+		t.Fatalf("gone: %v", h.gone())
 	}
 	h.Block(100 + Blocks)
-	if !slices.Equal(h.gone, []byte{1}) {
-		t.Errorf("gone: %v", h.gone)
+	if !slices.Equal(h.gone(), []byte{1}) {
+		t.Errorf("gone: %v", h.gone())
 	}
 	h.hold(3, step(1, events.SignR))
-	if !slices.Equal(h.gone, []byte{1, 3}) {
-		t.Errorf("a later step of it is held: %v", h.gone)
+	if !slices.Equal(h.gone(), []byte{1, 3}) {
+		t.Errorf("a later step of it is held: %v", h.gone())
 	}
 	h.Set(false)
 }
