@@ -107,10 +107,13 @@ func (w *world) ended() string {
 		for _, l := range n.order {
 			o := l.edge.other(n)
 			rows := n.disk.Channels[l.edge.id].Load()
-			if _, placed := n.places[l.edge.id]; !placed && !rows.Params.LocalIsOpener {
+			_, placed := n.places[l.edge.id]
+			if !placed && !rows.Params.LocalIsOpener {
 				continue // its opener has forgotten it, or is no more
 			}
 			switch {
+			case !placed && rows.Status.Status == channel.Open:
+				return fmt.Sprintf("%s waits for its funding", l)
 			case l.busy || l.awake:
 				return fmt.Sprintf("%s is busy", l)
 			case rows.Status.Status != channel.Open:
