@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -66,10 +67,11 @@ func (l *Link) advance() {
 			})
 			break
 		}
-		for i := range first.traces {
-			first.traces[i].Time = time.Now()
+		sent := slices.Clone(first.traces) // who asked what is held may still read it
+		for i := range sent {
+			sent[i].Time = time.Now()
 		}
-		l.cfg.Traces.Emit(first.traces...)
+		l.cfg.Traces.Emit(sent...)
 		msgs = append(msgs, first.message)
 		l.line = l.line[1:]
 	}
