@@ -57,9 +57,12 @@ func (n *Node) watchOutputs(tx *btcwire.MsgTx) {
 // spends notes what a block holds of channels.
 func (n *Node) spends(b chain.Block) (rows []durable.Row) {
 	for _, tx := range b.Txs {
-		for _, r := range n.onchain.Note(tx.MsgTx, b.Height) {
-			rows = append(rows, r)
+		concerned := n.onchain.Note(tx.MsgTx, b.Height)
+		if len(concerned) > 0 {
 			n.watchOutputs(tx.MsgTx)
+		}
+		for _, r := range concerned {
+			rows = append(rows, r)
 		}
 	}
 	return rows

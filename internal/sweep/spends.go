@@ -29,6 +29,13 @@ type Spends struct {
 // one channel as the funding of another.
 type concerns map[wire.ChannelID]int
 
+// add notes a channel. The level that is nearest to its funding output counts.
+func (c concerns) add(id wire.ChannelID, level int) {
+	if known, ok := c[id]; !ok || level < known {
+		c[id] = level
+	}
+}
+
 // deepest is the level of transactions whose spends still concern a channel: what
 // takes the outputs of an HTLC transaction is the last.
 const deepest = 3
@@ -52,9 +59,7 @@ func (o *Spends) watch(out btcwire.OutPoint, id wire.ChannelID, level int) {
 	if o.watched[out] == nil {
 		o.watched[out] = concerns{}
 	}
-	if known, ok := o.watched[out][id]; !ok || level < known {
-		o.watched[out][id] = level
-	}
+	o.watched[out].add(id, level)
 }
 
 // Note takes a confirmed transaction when it spends something that is watched, with a row
@@ -69,9 +74,7 @@ func (o *Spends) Note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.Spe
 				o.spends[id] = map[btcwire.OutPoint]enforce.Spend{}
 			}
 			o.spends[id][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
-			if known, ok := levels[id]; !ok || level < known {
-				levels[id] = level
-			}
+			levels.add(id, level)
 		}
 	}
 	if len(levels) == 0 {
