@@ -111,9 +111,10 @@ func Wallet(i int, purpose, branch, index uint32) (*btcec.PrivateKey, error) {
 func (k *keyring) borrow(p place) (*keys.Channel, error) {
 	k.mu.Lock()
 	if free := k.free[p]; len(free) > 0 {
+		last := free[len(free)-1] // before somebody gives others back in its place
 		k.free[p] = free[:len(free)-1]
 		k.mu.Unlock()
-		return free[len(free)-1], nil
+		return last, nil
 	}
 	k.mu.Unlock()
 	return k.ring(p.node).Channel(p.index)
