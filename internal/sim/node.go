@@ -34,9 +34,10 @@ type node struct {
 	endowed  int64 // what it had on-chain at the beginning
 	disk     *disk.Disk
 	conns    []*conn
-	stale    bool       // it has lost state
-	copied   *disk.Disk // nil: no snapshot was made
-	mute     bool       // it hears nothing any more, and says nothing
+	stale    bool        // it has lost state
+	aired    miner.Aired // what had been broadcast then
+	copied   *disk.Disk  // nil: no snapshot was made
+	mute     bool        // it hears nothing any more, and says nothing
 	edges    []*edge
 	cheat    *cheat        // nil: honest
 	gone     bool          // vanished for ever

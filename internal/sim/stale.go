@@ -15,7 +15,7 @@ func (n *node) restore() {
 		return
 	}
 	n.w.stats.Restored++
-	n.stale = true
+	n.stale, n.aired = true, n.w.chain.Aired()
 	n.disk = n.copied
 	if n.up {
 		n.jobs = nil // they were for the other disk
@@ -39,8 +39,8 @@ func (w *world) judgeStale(n *node) {
 			continue
 		}
 		// Who has said nothing but that the channel has failed, and is then not let on the
-		// chain, is waited for for a day.
-		if o.kind == enforce.TheirsRevoked && (e.stuck == 0 || !o.n.curt) {
+		// chain, is waited for for a day. What it had broadcast before, nobody can take back.
+		if o.kind == enforce.TheirsRevoked && (e.stuck == 0 || !o.n.curt) && n.aired[w.chain.Spent[e.funding].Tx.TxHash()] != n {
 			w.fail("%s lost state and broadcast commitment %d of %s, which it has revoked", n, o.number, e)
 		}
 		if s := n.disk.Channels[e.id]; s != nil && !n.gone && s.Rows.Status.Status == channel.Lost && w.chain.Spent[e.funding].Tx == nil {

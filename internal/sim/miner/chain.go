@@ -6,6 +6,7 @@ package miner
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -33,6 +34,12 @@ type Env struct {
 	Mined   func() // is called after each block
 }
 
+// Aired is who broadcast each transaction first.
+type Aired map[chainhash.Hash]Node
+
+// Aired is what has been broadcast until now.
+func (c *Chain) Aired() Aired { return maps.Clone(c.First) }
+
 // Stats count what happened.
 type Stats struct{ Blocks, Reorgs, Evicted, Spikes int }
 
@@ -43,8 +50,8 @@ type Chain struct {
 	Tip   *Block
 	UTXO  map[btcwire.OutPoint]Coin
 	Spent map[btcwire.OutPoint]enforce.Spend // by the best chain
-	First map[chainhash.Hash]Node            // who broadcast a transaction first
-	Paid  map[Node]int64                     // fees of their transactions in the best chain, but for what closes channels
+	First Aired
+	Paid  map[Node]int64 // fees of their transactions in the best chain, but for what closes channels
 	// Undone are the outputs whose spend was in a block that is gone. Until a node has
 	// read of that, and its transaction waits again, the next blocks are there.
 	Undone map[btcwire.OutPoint]bool
@@ -71,7 +78,7 @@ type Coin struct {
 
 // New makes a chain whose first block has transactions out of nothing.
 func New(env Env, height uint32, txs []*btcwire.MsgTx) *Chain {
-	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: map[chainhash.Hash]Node{}, Undone: map[btcwire.OutPoint]bool{}, pool: newPool()}
+	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: Aired{}, Undone: map[btcwire.OutPoint]bool{}, pool: newPool()}
 	c.Tip = &Block{Height: height, Txs: txs}
 	for _, tx := range txs {
 		for _, out := range tx.TxOut {
