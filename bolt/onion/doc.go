@@ -23,6 +23,9 @@
 //	reason = onion.Obfuscate(secret, reason)                  // each hop before
 //	hop, failure, err := onion.DecodeReason(secrets, reason)  // the sender
 //
+// A payload may name tokens that the HTLC carries beside its amount. BOLT 4 has no such
+// records; they are odd, of types that BOLT 1 leaves to everyone, and read as strictly.
+//
 // With either end of an HTLC goes attribution_data, to which each hop adds with
 // [Attribute], and in which [Attributed] reads who vouches for it and how long each
 // had the HTLC.

@@ -2,6 +2,7 @@ package onion
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,13 @@ const (
 // records, although it is even.
 const TypeKeysend = 5482373484
 
+// The records of an HTLC that carries tokens. No BOLT has them: they are this network's
+// own, as channels with tokens are.
+const (
+	TypeTokens      = 65607 // {u32 property, tu64 units}: what the outgoing HTLC carries; at the last hop this one
+	TypeTotalTokens = 65609 // {tu64 units}: of all parts; only for the last hop
+)
+
 // firstCustomType is the first type that BOLT 1 leaves to everyone's own use.
 const firstCustomType = 1 << 16
 
@@ -53,7 +61,16 @@ type Payload struct {
 	EncryptedRecipientData []byte      // nil: not in a blinded route
 	CurrentPathKey         *wire.Point // for the first hop of a blinded route
 
+	Tokens      *Tokens      // of an HTLC that carries tokens; nil: of one that does not
+	TotalTokens amount.Units // of all parts; at the last hop, with Tokens
+
 	Custom []tlv.Record // types from 65536 on, strictly increasing; decoding keeps odd ones, and TypeKeysend
+}
+
+// Tokens is what an HTLC carries beside its amount in bitcoin.
+type Tokens struct {
+	Property amount.Property // not 0
+	Units    amount.Units    // 1 to amount.MaxUnits
 }
 
 // PayloadError says why a payload is refused, and which failure goes back.
@@ -77,7 +94,7 @@ func invalidPayload(typ uint64, offset int, format string, a ...any) *PayloadErr
 // stand together that must not, or custom types are below 65536 or out of order.
 func (p Payload) Encode() ([]byte, error) {
 	blinded := p.EncryptedRecipientData != nil
-	if blinded && (p.ShortChannelID != nil || p.PaymentSecret != nil || p.PaymentMetadata != nil || p.Custom != nil) {
+	if blinded && (p.ShortChannelID != nil || p.PaymentSecret != nil || p.PaymentMetadata != nil || p.Tokens != nil || p.Custom != nil) {
 		return nil, fmt.Errorf("%w: leave out of a blinded route's payload what is not for it", ErrPayload)
 	}
 	if !blinded && p.CurrentPathKey != nil {
@@ -110,14 +127,41 @@ func (p Payload) Encode() ([]byte, error) {
 	if lastBlinded {
 		add(typeTotalAmountMsat, tlv.AppendTU64(nil, uint64(p.TotalMsat)))
 	}
+	own, err := p.encodeTokens()
+	if err != nil {
+		return nil, err
+	}
 	for i, r := range p.Custom {
 		if r.Type < firstCustomType || i > 0 && r.Type <= p.Custom[i-1].Type {
 			return nil, fmt.Errorf("%w: custom type %d: use types from 65536 on, in increasing order", ErrPayload, r.Type)
 		}
-		add(r.Type, r.Value)
+		if r.Type == TypeTokens || r.Type == TypeTotalTokens {
+			return nil, fmt.Errorf("%w: custom type %d says which tokens an HTLC carries", ErrPayload, r.Type)
+		}
+		own = append(own, r)
 	}
-	return s.Append(nil), nil
+	slices.SortFunc(own, func(a, b tlv.Record) int { return cmp.Compare(a.Type, b.Type) })
+	return append(s, own...).Append(nil), nil
 }
+
+// encodeTokens is the records of an HTLC that carries tokens.
+func (p Payload) encodeTokens() (s tlv.Stream, err error) {
+	switch {
+	case p.Tokens == nil && p.TotalTokens == 0:
+		return nil, nil
+	case p.Tokens == nil || p.Tokens.Property == 0 || !some(p.Tokens.Units) || p.TotalTokens > amount.MaxUnits:
+		return nil, fmt.Errorf("%w: tokens are 1 to %d units of a property", ErrPayload, amount.MaxUnits)
+	}
+	value := binary.BigEndian.AppendUint32(nil, uint32(p.Tokens.Property))
+	s = tlv.Stream{{Type: TypeTokens, Value: tlv.AppendTU64(value, uint64(p.Tokens.Units))}}
+	if p.TotalTokens != 0 {
+		s = append(s, tlv.Record{Type: TypeTotalTokens, Value: tlv.AppendTU64(nil, uint64(p.TotalTokens))})
+	}
+	return s, nil
+}
+
+// some says whether there can be so many units, and at least one.
+func some(u amount.Units) bool { return u > 0 && u <= amount.MaxUnits }
 
 // DecodePayload reads a payload without its length. What depends on the hop's
 // place in the route is checked by [Peel]. Unknown odd types are left out, but
@@ -212,6 +256,17 @@ func (p *Payload) set(typ uint64, value []byte) (err error) {
 		p.PaymentMetadata = bytes.Clone(value)
 	case typeTotalAmountMsat:
 		p.TotalMsat, err = msat(value)
+	case TypeTokens:
+		if len(value) < 4 {
+			return fmt.Errorf("%d bytes, not at least 4", len(value))
+		}
+		p.Tokens = &Tokens{Property: amount.Property(binary.BigEndian.Uint32(value))}
+		if p.Tokens.Property == 0 {
+			return errors.New("bitcoin is no property")
+		}
+		p.Tokens.Units, err = units(value[4:])
+	case TypeTotalTokens:
+		p.TotalTokens, err = units(value)
 	default:
 		if typ%2 == 0 && typ != TypeKeysend {
 			return errors.New("an even type that we do not know")
@@ -228,6 +283,14 @@ func msat(b []byte) (amount.MilliSatoshi, error) {
 	return amount.MilliSatoshi(v), err
 }
 
+func units(b []byte) (amount.Units, error) {
+	v, err := tlv.TU64(b)
+	if err == nil && !some(amount.Units(v)) {
+		err = fmt.Errorf("%d units: not 1 to %d", v, amount.MaxUnits)
+	}
+	return amount.Units(v), err
+}
+
 // together checks which records stand together, as far as it does not depend on
 // the hop's place. What is missing is missing at the end.
 func (p *Payload) together(at places, end int) *PayloadError {
@@ -238,6 +301,9 @@ func (p *Payload) together(at places, end int) *PayloadError {
 			if at.has(typ) {
 				return at.refuse(typ, "only for a blinded route")
 			}
+		}
+		if at.has(TypeTotalTokens) && !at.has(TypeTokens) {
+			return at.refuse(TypeTotalTokens, "tokens of which no property is named")
 		}
 		// BOLT 4: "MUST return an error if `amt_to_forward` or
 		// `outgoing_cltv_value` are not present."
@@ -276,6 +342,8 @@ func (p *Payload) fitHop(at places, final bool, end int, packet *[wire.OnionPack
 	switch {
 	case at.has(TypeKeysend) && !final:
 		return at.refuse(TypeKeysend, "only for the last hop")
+	case at.has(TypeTotalTokens) && !final:
+		return at.refuse(TypeTotalTokens, "only for the last hop")
 	case at.has(typeCurrentPathKey) && !final:
 		// BOLT 4: "if `current_path_key` is set in the onion payload and it is not
 		// the final node: - MUST return an `invalid_onion_blinding` error."
@@ -284,6 +352,8 @@ func (p *Payload) fitHop(at places, final bool, end int, packet *[wire.OnionPack
 		return at.refuse(typeEncryptedRecipientData, "we made no blinded route")
 	case !final:
 		return at.require(end, typeShortChannelID)
+	case at.has(TypeTokens) && !at.has(TypeTotalTokens):
+		return at.require(end, TypeTotalTokens)
 	case !at.has(typePaymentData):
 		// BOLT 4: "MUST treat `total_msat` as if it were equal to `amt_to_forward`
 		// if it is not present."

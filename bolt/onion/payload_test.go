@@ -25,6 +25,16 @@ const (
 	meta    = "100101"
 	total   = "120207d0"
 	custom  = "fe0001000101ff"
+
+	tokens = "fe00010047" + "06" + "8000000304e2"     // 1250 units of 2147483651
+	all    = "fe00010049" + "02" + "09c4"             // 2500 units
+	most   = "fe00010049" + "08" + "7fffffffffffffff" // all there can be
+)
+
+// Records of tokens that are wrong.
+const (
+	ofBitcoin = "fe00010047" + "05" + "0000000001"
+	noTokens  = "fe00010047" + "04" + "80000003"
 )
 
 func TestPayloadIsRefusedWithTypeAndOffset(t *testing.T) {
@@ -63,6 +73,16 @@ func TestPayloadIsRefusedWithTypeAndOffset(t *testing.T) {
 		"blinded without total":    {amt + cltv + blinded, 18, 13, "missing"},
 		"blinded without expiry":   {amt + blinded + total, 4, 12, "missing"},
 		"blinded, amount is wrong": {"0201", 2, 0, "1 bytes long, but only 0"},
+		"tokens of 3 bytes":        {amt + cltv + "fe0001004703800000", 65607, 9, "not at least 4"},
+		"tokens of bitcoin":        {amt + cltv + ofBitcoin, 65607, 9, "no property"},
+		"no tokens":                {amt + cltv + noTokens, 65607, 9, "0 units"},
+		"tokens not minimal":       {amt + cltv + "fe0001004706" + "800000030001", 65607, 9, "shortest"},
+		"tokens of 9 bytes":        {amt + cltv + "fe000100470d" + "80000003" + "010000000000000000", 65607, 9, "9 bytes"},
+		"more tokens than can be":  {amt + cltv + "fe000100470c" + "80000003" + "8000000000000000", 65607, 9, "units: not 1 to"},
+		"total of no tokens":       {amt + cltv + tokens + "fe0001004900", 65609, 21, "0 units"},
+		"total beyond all":         {amt + cltv + tokens + "fe0001004908" + "8000000000000000", 65609, 21, "units: not 1 to"},
+		"total without a property": {amt + cltv + all, 65609, 9, "no property is named"},
+		"blinded with tokens":      {amt + cltv + blinded + total + tokens, 65607, 17, "not for a blinded route"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := DecodePayload(unhex(t, test.payload))
@@ -110,6 +130,11 @@ func TestPayloadFitsTheHopsPlace(t *testing.T) {
 		"blinded, intermediate, no path key":  {blinded, false, failure(InvalidOnionPayload(10, 0))},
 		"end of a blinded route, also start":  {amt + cltv + blinded + path + total, true, failure(InvalidOnionPayload(10, 9))},
 		"end of a blinded route, no path key": {amt + cltv + blinded + total, true, failure(InvalidOnionPayload(10, 9))},
+		"intermediate with tokens":            {amt + cltv + scid + tokens, false, nil},
+		"intermediate with a total of tokens": {amt + cltv + scid + tokens + all, false, failure(InvalidOnionPayload(65609, 31))},
+		"last with tokens":                    {amt + cltv + data + tokens + all, true, nil},
+		"last with the most tokens":           {amt + cltv + data + tokens + most, true, nil},
+		"last with tokens, no total":          {amt + cltv + data + tokens, true, failure(InvalidOnionPayload(65609, 57))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes, payloads := []wire.NodeID{key(1).ID()}, [][]byte{unhex(t, test.payload)}
@@ -195,6 +220,14 @@ func TestPayloadRefusesWhatDoesNotStandTogether(t *testing.T) {
 		"custom below 65536":    {Custom: []tlv.Record{{Type: 7}}},
 		"custom twice":          {Custom: []tlv.Record{{Type: 65537}, {Type: 65537}}},
 		"custom out of order":   {Custom: []tlv.Record{{Type: 65539}, {Type: 65537}}},
+		"custom for tokens":     {Custom: []tlv.Record{{Type: TypeTokens}}},
+		"custom for their sum":  {Custom: []tlv.Record{{Type: TypeTotalTokens}}},
+		"tokens of bitcoin":     {Tokens: &Tokens{Units: 1}},
+		"no tokens":             {Tokens: &Tokens{Property: 31}},
+		"too many tokens":       {Tokens: &Tokens{Property: 31, Units: amount.MaxUnits + 1}},
+		"too many in all":       {Tokens: &Tokens{Property: 31, Units: 1}, TotalTokens: amount.MaxUnits + 1},
+		"a sum of nothing":      {TotalTokens: 1},
+		"blinded with tokens":   {EncryptedRecipientData: []byte{1}, Tokens: &Tokens{Property: 31, Units: 1}},
 	} {
 		if _, err := p.Encode(); !errors.Is(err, ErrPayload) {
 			t.Errorf("%s: %v", name, err)
@@ -219,7 +252,14 @@ func genPayload(t *rapid.T) Payload {
 			p.PaymentMetadata = rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "metadata")
 		}
 		if rapid.Bool().Draw(t, "custom?") {
-			p.Custom = []tlv.Record{{Type: 65537, Value: []byte{}}, {Type: 65539, Value: []byte{1, 2}}}
+			p.Custom = []tlv.Record{{Type: 65537, Value: []byte{}}, {Type: 65539, Value: []byte{1, 2}}, {Type: 65611, Value: []byte{3}}}
+		}
+		if rapid.Bool().Draw(t, "tokens?") {
+			p.Tokens = &Tokens{
+				Property: amount.Property(rapid.Uint32Min(1).Draw(t, "property")),
+				Units:    amount.Units(rapid.Uint64Range(1, uint64(amount.MaxUnits)).Draw(t, "units")),
+			}
+			p.TotalTokens = amount.Units(rapid.Uint64Range(0, uint64(amount.MaxUnits)).Draw(t, "total tokens"))
 		}
 	case 2, 3:
 		p.EncryptedRecipientData = rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(t, "encrypted")
@@ -253,7 +293,7 @@ func TestPayloadIsWhatWasEncoded(t *testing.T) {
 }
 
 func FuzzPayload(f *testing.F) {
-	for _, s := range []string{amt + cltv + scid, amt + cltv + data + meta + custom, blinded + path, amt + cltv + blinded + path + total} {
+	for _, s := range []string{amt + cltv + scid, amt + cltv + data + meta + custom, blinded + path, amt + cltv + blinded + path + total, amt + cltv + data + tokens + all} {
 		f.Add(unhex(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -92,6 +93,8 @@ func (k Keysend) records() (tlv.Stream, error) {
 		switch {
 		case r.Type < firstRecord:
 			return nil, refuse(CodeInvalid, "record %d: use types from %d on", r.Type, firstRecord)
+		case r.Type == onion.TypeTokens || r.Type == onion.TypeTotalTokens:
+			return nil, refuse(CodeInvalid, "record %d says which tokens an HTLC carries, and a keysend carries none", r.Type)
 		case i > 0 && r.Type == all[i-1].Type:
 			return nil, refuse(CodeInvalid, "record %d is there twice", r.Type)
 		}

@@ -104,6 +104,8 @@ func TestAKeysendThatCannotBeIsRefused(t *testing.T) {
 		"nothing":                  func(k *Keysend) { k.Amount = 0 },
 		"more than there is":       func(k *Keysend) { k.Amount = amount.Max + 1 },
 		"a record of BOLT 4's":     func(k *Keysend) { k.Records = []tlv.Record{{Type: 65535}} },
+		"a record of tokens":       func(k *Keysend) { k.Records = []tlv.Record{{Type: 65607}} },
+		"a record of their sum":    func(k *Keysend) { k.Records = []tlv.Record{{Type: 65609}} },
 		"a record twice":           func(k *Keysend) { k.Records = []tlv.Record{{Type: 65537}, {Type: 65537}} },
 		"another preimage":         func(k *Keysend) { k.Records = []tlv.Record{{Type: 5482373484}} },
 		"records without end":      func(k *Keysend) { k.Records = []tlv.Record{{Type: 65537, Value: make([]byte, 1000)}} },

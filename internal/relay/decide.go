@@ -69,6 +69,9 @@ func Decide(in channel.Incoming, peeled onion.Peeled, peelErr error, f Facts) De
 		}
 		return Fail{onion.InvalidOnionPayload(0, 0)}
 	}
+	if peeled.Payload.Tokens != nil { // no HTLC carries any
+		return Fail{onion.InvalidOnionPayload(onion.TypeTokens, 0)}
+	}
 	// Whether there is time to claim it on-chain cannot be said.
 	// BOLT 4: "if an otherwise unspecified transient error occurs for the entire node:"
 	// BOLT 4: "return a `temporary_node_failure` error."
