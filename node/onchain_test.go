@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -142,7 +143,7 @@ func (w *world) stuckAt(amt amount.MilliSatoshi, victim *mortal, at store.Fault)
 func pending(l *link.Link) store.Fault {
 	return func(uint64) (bool, bool) {
 		v := l.View()
-		return len(v.HTLCs) > 0 && v.HTLCs[0].Added == channel.Irrevocable, false
+		return len(v.HTLCs) > 0 && v.HTLCs[0].Added == dance.Irrevocable, false
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // fast is a pair without the checks of the tests: messages go over as they are
@@ -54,7 +55,7 @@ func BenchmarkPayments(b *testing.B) {
 					adds[i] = p.add(amount.MilliSatoshi(2_000_000))
 				}
 				b.StartTimer()
-				first := p.a.ch.nextID[Local]
+				first := p.a.ch.nextID[dance.Local]
 				for _, a := range adds {
 					if _, err := p.a.ch.Offer(a); err != nil {
 						b.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Opened is what the opening conversation ends in: both sides hold the other's
@@ -30,8 +31,8 @@ type Channel struct {
 	status StatusRow
 
 	// What is in flight.
-	dance
-	fees    feerates
+	steps   dance.Steps
+	fees    dance.Feerates
 	htlcs   [2][]*htlc // by who offered them, in order of id
 	nextID  [2]uint64  // of the next HTLC that a side offers
 	points  [2]wire.Point
@@ -82,11 +83,11 @@ type removal struct {
 	Malformed *Malformed
 }
 
-func (h *htlc) by() Side {
+func (h *htlc) by() dance.Side {
 	if h.Incoming {
-		return Remote
+		return dance.Remote
 	}
-	return Local
+	return dance.Local
 }
 
 func (h *htlc) ref() Ref { return Ref{h.Channel, h.ID} }
@@ -140,7 +141,7 @@ var defaultBounds = FeeBounds{Low: minFeePerKw, High: 1_000_000}
 // broadcast. The signer must know of nothing signed but commitment 0.
 func New(o Opened, p Points) *Channel {
 	c := empty(o.Params)
-	c.fees[Irrevocable] = o.FeePerKw
+	c.fees[dance.Irrevocable] = o.FeePerKw
 	c.points[current] = o.RemotePoint
 	c.fundings[0].toLocal = o.ToLocal
 	c.fundings[0].ours = CommitmentRow{Channel: o.Params.Channel, Signature: o.Signature}
@@ -155,15 +156,15 @@ func New(o Opened, p Points) *Channel {
 }
 
 func empty(p ParamsRow) *Channel {
-	side := func(s Side) script.Params {
+	side := func(s dance.Side) script.Params {
 		mine, other, limits, theirs := p.LocalKeys, p.RemoteKeys, p.LocalLimits, p.RemoteLimits
-		if s == Remote {
+		if s == dance.Remote {
 			mine, other, limits, theirs = other, mine, theirs, limits
 		}
 		return script.Params{
 			Format: p.Format, Funding: p.Funding, Capacity: p.Capacity,
 			Broadcaster: mine, Countersignatory: other,
-			BroadcasterIsOpener: p.LocalIsOpener == (s == Local),
+			BroadcasterIsOpener: p.LocalIsOpener == (s == dance.Local),
 			ToSelfDelay:         theirs.ToSelfDelay,
 			DustLimit:           limits.DustLimit,
 		}
@@ -171,7 +172,7 @@ func empty(p ParamsRow) *Channel {
 	return &Channel{
 		params:   p,
 		secrets:  &script.Secrets{},
-		fundings: []funding{{sides: [2]script.Params{side(Local), side(Remote)}}},
+		fundings: []funding{{sides: [2]script.Params{side(dance.Local), side(dance.Remote)}}},
 		bounds:   defaultBounds,
 	}
 }
@@ -184,12 +185,12 @@ func Load(r Rows) (*Channel, error) {
 	c := empty(r.Params)
 	s := r.State
 	c.status = r.Status
-	c.signed = Numbers{Local: s.Received, Remote: s.Signed}
-	c.revoked = Numbers{Local: s.Received, Remote: s.Revoked}
-	c.signedAfter = s.SignedAfter
-	c.fees = feerates{Committed: s.FeeCommitted, Revoked: s.FeeRevoked, AckCommitted: s.FeeAckCommitted, Irrevocable: s.FeeIrrevocable}
+	c.steps.Signed = dance.Numbers{dance.Local: s.Received, dance.Remote: s.Signed}
+	c.steps.Revoked = dance.Numbers{dance.Local: s.Received, dance.Remote: s.Revoked}
+	c.steps.SignedAfter = s.SignedAfter
+	c.fees = dance.Feerates{dance.Committed: s.FeeCommitted, dance.Revoked: s.FeeRevoked, dance.AckCommitted: s.FeeAckCommitted, dance.Irrevocable: s.FeeIrrevocable}
 	c.points = [2]wire.Point{s.CurrentPoint, s.NextPoint}
-	c.nextID = [2]uint64{Local: s.NextLocalID, Remote: s.NextRemoteID}
+	c.nextID = [2]uint64{dance.Local: s.NextLocalID, dance.Remote: s.NextRemoteID}
 	c.fundings[0].toLocal = s.ToLocal
 	c.fundings[0].ours = r.Commitment
 	buckets := make([]script.Bucket, len(r.Secrets))
@@ -237,16 +238,16 @@ func (c *Channel) Params() ParamsRow { return c.params }
 func (c *Channel) Status() StatusRow { return c.status }
 
 // opener is the side that pays the fees.
-func (c *Channel) opener() Side {
+func (c *Channel) opener() dance.Side {
 	if c.params.LocalIsOpener {
-		return Local
+		return dance.Local
 	}
-	return Remote
+	return dance.Remote
 }
 
 // announced are the limits that a side announced: they bind the other one.
-func (c *Channel) announced(s Side) *Limits {
-	if s == Local {
+func (c *Channel) announced(s dance.Side) *Limits {
+	if s == dance.Local {
 		return &c.params.LocalLimits
 	}
 	return &c.params.RemoteLimits
@@ -270,7 +271,7 @@ func (c *Channel) shuttingDown() bool {
 }
 
 // find gives the HTLC of an id that is not done; nil: there is none.
-func (c *Channel) find(by Side, id uint64) *htlc {
+func (c *Channel) find(by dance.Side, id uint64) *htlc {
 	i, found := slices.BinarySearchFunc(c.htlcs[by], id, func(h *htlc, id uint64) int { return cmp.Compare(h.ID, id) })
 	if !found {
 		return nil

@@ -1,6 +1,9 @@
 package channel
 
-import "testing"
+import (
+	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"testing"
+)
 
 func TestPaymentGoesBothWays(t *testing.T) {
 	p := ready(t, usual())
@@ -31,7 +34,7 @@ func TestPaymentGoesBothWays(t *testing.T) {
 	}
 	for _, n := range []*node{p.a, p.b} {
 		for k, h := range n.disk.htlcs {
-			if !h.Done || h.Onion != nil || h.Removed[Remote] <= h.Added[Remote] || h.Reason != nil || h.Preimage != nil {
+			if !h.Done || h.Onion != nil || h.Removed[dance.Remote] <= h.Added[dance.Remote] || h.Reason != nil || h.Preimage != nil {
 				t.Errorf("%s: finished HTLC %v is %+v", n.name, k, h)
 			}
 		}

@@ -6,23 +6,24 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // reflects tells whether a commitment reflects an update offered by a side.
-type reflects func(by Side, u Numbers) bool
+type reflects func(by dance.Side, u dance.Numbers) bool
 
 // build makes side's commitment number n, with the updates that it reflects.
 // This one filter decides the content of every commitment.
-func (c *Channel) build(f *funding, side Side, n uint64, point wire.Point, feePerKw uint32, in reflects) (*script.Commitment, error) {
-	balance := [2]int64{Local: msat(f.toLocal), Remote: msat(c.params.Capacity.Msat() - f.toLocal)}
-	spec := script.Spec{Number: n, FeePerKw: feePerKw, HTLCs: make([]script.HTLC, 0, len(c.htlcs[Local])+len(c.htlcs[Remote]))}
+func (c *Channel) build(f *funding, side dance.Side, n uint64, point wire.Point, feePerKw uint32, in reflects) (*script.Commitment, error) {
+	balance := [2]int64{dance.Local: msat(f.toLocal), dance.Remote: msat(c.params.Capacity.Msat() - f.toLocal)}
+	spec := script.Spec{Number: n, FeePerKw: feePerKw, HTLCs: make([]script.HTLC, 0, len(c.htlcs[dance.Local])+len(c.htlcs[dance.Remote]))}
 	c.each(func(h *htlc) {
 		by := h.by()
 		if !in(by, h.Added) {
 			return
 		}
 		balance[by] -= msat(h.Amount)
-		if h.removing() && in(by.other(), h.Removed) {
+		if h.removing() && in(by.Other(), h.Removed) {
 			balance[h.beneficiary()] += msat(h.Amount)
 			return
 		}
@@ -30,37 +31,37 @@ func (c *Channel) build(f *funding, side Side, n uint64, point wire.Point, feePe
 			Offered: by == side, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 		})
 	})
-	if balance[Local] < 0 || balance[Remote] < 0 {
+	if balance[dance.Local] < 0 || balance[dance.Remote] < 0 {
 		return nil, fmt.Errorf("commitment %d has a negative balance: %v", n, balance)
 	}
 	spec.ToBroadcaster = amountOf(balance[side])
-	spec.ToCountersignatory = amountOf(balance[side.other()])
+	spec.ToCountersignatory = amountOf(balance[side.Other()])
 	return script.Build(&f.sides[side], point, spec)
 }
 
 // buildLatest builds side's latest signed commitment.
-func (c *Channel) buildLatest(f *funding, side Side, point wire.Point) (*script.Commitment, error) {
-	n := c.signed[side]
-	return c.build(f, side, n, point, c.fees.signed(side, c.opener()),
-		func(_ Side, u Numbers) bool { return at(side, n, u) })
+func (c *Channel) buildLatest(f *funding, side dance.Side, point wire.Point) (*script.Commitment, error) {
+	n := c.steps.Signed[side]
+	return c.build(f, side, n, point, c.fees.Signed(side, c.opener()),
+		func(_ dance.Side, u dance.Numbers) bool { return dance.At(side, n, u) })
 }
 
 // buildNext builds side's next commitment.
-func (c *Channel) buildNext(f *funding, side Side, point wire.Point) (*script.Commitment, error) {
-	return c.build(f, side, c.signed[side]+1, point, c.fees.next(side, c.opener()),
-		func(by Side, u Numbers) bool { return c.next(side, by, u) })
+func (c *Channel) buildNext(f *funding, side dance.Side, point wire.Point) (*script.Commitment, error) {
+	return c.build(f, side, c.steps.Signed[side]+1, point, c.fees.Next(side, c.opener()),
+		func(by dance.Side, u dance.Numbers) bool { return c.steps.Next(side, by, u) })
 }
 
 // join marks all updates that join side's next commitment, and counts it.
-func (c *Channel) join(side Side, s step) {
-	n := c.signed[side] + 1
+func (c *Channel) join(side dance.Side, s dance.Step) {
+	n := c.steps.Signed[side] + 1
 	c.each(func(h *htlc) {
 		by := h.by()
-		if c.joins(side, by, h.Added) {
+		if c.steps.Joins(side, by, h.Added) {
 			h.Added[side] = n
 			c.write(h)
 		}
-		if h.removing() && c.joins(side, by.other(), h.Removed) {
+		if h.removing() && c.steps.Joins(side, by.Other(), h.Removed) {
 			if r := h.proposed; r.Kind != NotRemoved {
 				h.Removal, h.Reason, h.Malformed = r.Kind, r.Reason, r.Malformed
 				if r.Preimage != nil {
@@ -72,13 +73,13 @@ func (c *Channel) join(side Side, s step) {
 			c.write(h)
 		}
 	})
-	c.signed[side] = n
+	c.steps.Signed[side] = n
 	c.step(s)
 }
 
 // step moves the fees and notes that the numbers have changed.
-func (c *Channel) step(s step) {
-	c.fees.move(s, c.opener())
+func (c *Channel) step(s dance.Step) {
+	c.fees.Move(s, c.opener())
 	c.limits.valid = false
 	c.pending.state = true
 }
@@ -89,15 +90,15 @@ func (c *Channel) step(s step) {
 // BOLT 2: "MUST NOT send a `commitment_signed` message that does not include any
 // updates."
 func (c *Channel) maySign() bool {
-	if !c.Online() || !c.usable() || c.awaiting() {
+	if !c.Online() || !c.usable() || c.steps.Awaiting() {
 		return false
 	}
-	if c.fees[arrows[sendCommit][c.opener()]] != 0 {
+	if c.fees[dance.Arrows[dance.SendCommit][c.opener()]] != 0 {
 		return true
 	}
 	for by, list := range c.htlcs {
 		for _, h := range list {
-			if c.joins(Remote, Side(by), h.Added) || h.removing() && c.joins(Remote, Side(by).other(), h.Removed) {
+			if c.steps.Joins(dance.Remote, dance.Side(by), h.Added) || h.removing() && c.steps.Joins(dance.Remote, dance.Side(by).Other(), h.Removed) {
 				return true
 			}
 		}
@@ -108,14 +109,14 @@ func (c *Channel) maySign() bool {
 // sign queues a commitment_signed for all that has gathered.
 func (c *Channel) sign() error {
 	for i := range c.fundings {
-		commitment, err := c.buildNext(&c.fundings[i], Remote, c.points[following])
+		commitment, err := c.buildNext(&c.fundings[i], dance.Remote, c.points[following])
 		if err != nil {
 			return err
 		}
 		c.sendSigned(commitment)
 	}
-	c.join(Remote, sendCommit)
-	c.signedAfter = c.revoked[Local]
+	c.join(dance.Remote, dance.SendCommit)
+	c.steps.SignedAfter = c.steps.Revoked[dance.Local]
 	return nil
 }
 
@@ -135,8 +136,8 @@ func (c *Channel) receiveCommit(m *wire.CommitmentSigned, v Verifier) *Violation
 		return warnf("commitment_signed before both channel_ready")
 	}
 	f := &c.fundings[0]
-	n := c.signed[Local] + 1
-	commitment, err := c.buildNext(f, Local, c.conn.points.PerCommitmentPoint(n))
+	n := c.steps.Signed[dance.Local] + 1
+	commitment, err := c.buildNext(f, dance.Local, c.conn.points.PerCommitmentPoint(n))
 	if err != nil {
 		return failf("commitment_signed for commitment %d: %v", n, err)
 	}
@@ -157,16 +158,16 @@ func (c *Channel) receiveCommit(m *wire.CommitmentSigned, v Verifier) *Violation
 	}
 	f.ours = CommitmentRow{Channel: c.params.Channel, Number: n, Signature: m.Signature, HTLCSignatures: m.HTLCSignatures}
 	c.pending.commitment = true
-	c.join(Local, receiveCommit)
+	c.join(dance.Local, dance.ReceiveCommit)
 	c.revoke()
 	return nil
 }
 
 // revoke revokes our commitment before the latest.
 func (c *Channel) revoke() {
-	c.sendRevocation(c.revoked[Local])
-	c.revoked[Local]++
-	c.step(sendRevoke)
+	c.sendRevocation(c.steps.Revoked[dance.Local])
+	c.steps.Revoked[dance.Local]++
+	c.step(dance.SendRevoke)
 	c.finish()
 }
 
@@ -180,10 +181,10 @@ func (c *Channel) sendRevocation(n uint64) {
 }
 
 func (c *Channel) receiveRevocation(m *wire.RevokeAndAck) *Violation {
-	if !c.awaiting() {
+	if !c.steps.Awaiting() {
 		return failf("revoke_and_ack without a commitment to acknowledge")
 	}
-	n := c.revoked[Remote]
+	n := c.steps.Revoked[dance.Remote]
 	// BOLT 2: "if `per_commitment_secret` is not a valid secret key or does not
 	// generate the previous `per_commitment_point`: - MUST send an `error` and
 	// fail the channel."
@@ -200,10 +201,10 @@ func (c *Channel) receiveRevocation(m *wire.RevokeAndAck) *Violation {
 		Channel: c.params.Channel, Bucket: bucket.Bucket, Number: bucket.Number, Secret: bucket.Secret,
 	})
 	c.points = [2]wire.Point{c.points[following], m.NextPerCommitmentPoint}
-	c.revoked[Remote]++
-	c.step(receiveRevoke)
-	for _, h := range c.htlcs[Remote] {
-		if h.Added[Remote] == c.revoked[Remote] {
+	c.steps.Revoked[dance.Remote]++
+	c.step(dance.ReceiveRevoke)
+	for _, h := range c.htlcs[dance.Remote] {
+		if h.Added[dance.Remote] == c.steps.Revoked[dance.Remote] {
 			c.raise(h.incoming())
 		}
 	}
@@ -215,7 +216,7 @@ func (c *Channel) receiveRevocation(m *wire.RevokeAndAck) *Violation {
 func (c *Channel) finish() {
 	for by, list := range c.htlcs {
 		c.htlcs[by] = slices.DeleteFunc(list, func(h *htlc) bool {
-			if h.Removal == NotRemoved || c.stage(Side(by).other(), h.Removed) != Irrevocable {
+			if h.Removal == NotRemoved || c.steps.Stage(dance.Side(by).Other(), h.Removed) != dance.Irrevocable {
 				return false
 			}
 			switch {

@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
@@ -215,8 +216,8 @@ func durablePart(c *Channel) any {
 	type part struct {
 		params   ParamsRow
 		status   StatusRow
-		dance    dance
-		fees     feerates
+		steps    dance.Steps
+		fees     dance.Feerates
 		htlcs    [2][]HTLCRow
 		state    StateRow
 		points   [2]wire.Point
@@ -225,12 +226,12 @@ func durablePart(c *Channel) any {
 		name     string
 	}
 	p := part{
-		params: c.params, status: c.status, dance: c.dance, fees: c.fees, state: c.stateRow(),
+		params: c.params, status: c.status, steps: c.steps, fees: c.fees, state: c.stateRow(),
 		points: c.points, secrets: c.secrets, fundings: c.fundings, name: c.state,
 	}
-	p.fees[Proposed] = 0
+	p.fees[dance.Proposed] = 0
 	c.each(func(h *htlc) {
-		if h.Added != (Numbers{}) {
+		if h.Added != (dance.Numbers{}) {
 			p.htlcs[h.by()] = append(p.htlcs[h.by()], h.HTLCRow)
 		}
 	})
@@ -324,7 +325,7 @@ func open(t tester, terms terms) *pair {
 		n.ch = New(Opened{Params: params, ToLocal: to, FeePerKw: terms.feePerKw, RemotePoint: o.signer.PerCommitmentPoint(0), SimpleClose: terms.simple}, n.signer)
 	}
 	for _, n := range []*node{p.a, p.b} {
-		c, err := n.ch.buildLatest(&n.ch.fundings[0], Remote, n.ch.points[current])
+		c, err := n.ch.buildLatest(&n.ch.fundings[0], dance.Remote, n.ch.points[current])
 		if err != nil {
 			t.Fatalf("commitment 0: %v", err)
 		}
@@ -501,7 +502,7 @@ func (p *pair) offer(n *node, a amount.MilliSatoshi) uint64 {
 // fulfill settles an incoming HTLC of n.
 func (p *pair) fulfill(n *node, id uint64) {
 	p.t.Helper()
-	h := n.ch.find(Remote, id)
+	h := n.ch.find(dance.Remote, id)
 	if h == nil {
 		p.t.Fatalf("%s has no HTLC %d", n.name, id)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // FundingDepth says how deep the funding output is (1: in the newest block) and
@@ -95,9 +96,9 @@ func (c *Channel) lastCall(h *htlc) uint64 {
 // HTLC. For dust a commitment serves nobody.
 func (c *Channel) carried(h *htlc) bool {
 	by, opener := h.by(), c.opener()
-	return !c.trimmed(Local, by, h.Amount, c.fees.signed(Local, opener)) ||
-		!c.trimmed(Remote, by, h.Amount, c.fees.held(Remote, opener)) ||
-		!c.trimmed(Remote, by, h.Amount, c.fees.signed(Remote, opener))
+	return !c.trimmed(dance.Local, by, h.Amount, c.fees.Signed(dance.Local, opener)) ||
+		!c.trimmed(dance.Remote, by, h.Amount, c.fees.Held(dance.Remote, opener)) ||
+		!c.trimmed(dance.Remote, by, h.Amount, c.fees.Signed(dance.Remote, opener))
 }
 
 // Block says that the chain has grown, or shrunk, to a height. An HTLC past its
@@ -112,20 +113,20 @@ func (c *Channel) Block(height uint32) {
 	}
 	c.nag()
 	now := uint64(height)
-	for _, h := range c.htlcs[Local] {
+	for _, h := range c.htlcs[dance.Local] {
 		// A peer that does not acknowledge our last commitment keeps us from signing
 		// another. What was proposed since comes back with the end of the connection.
-		if h.Added[Remote] == 0 && now+unsignedAhead >= uint64(h.CLTVExpiry) {
+		if h.Added[dance.Remote] == 0 && now+unsignedAhead >= uint64(h.CLTVExpiry) {
 			c.pending.disconnect = c.conn.points != nil
 		}
 		// BOLT 2: "if an HTLC which it offered is in either node's current
 		// commitment transaction, AND is past this timeout deadline"
-		if h.Added[Remote] != 0 && now >= c.timeout(h) && c.carried(h) {
+		if h.Added[dance.Remote] != 0 && now >= c.timeout(h) && c.carried(h) {
 			c.ForceClose(fmt.Sprintf("HTLC %d that we offered expired at block %d", h.ID, h.CLTVExpiry))
 			return
 		}
 	}
-	for _, h := range c.htlcs[Remote] {
+	for _, h := range c.htlcs[dance.Remote] {
 		// BOLT 2: "if an HTLC it has fulfilled is in either node's current commitment
 		// transaction, AND is past this fulfillment deadline"
 		claimed := h.Preimage != nil || h.fulfilled()
@@ -238,7 +239,7 @@ func (c *Channel) Unspent() {
 // (BOLT 5): by its preimage, or, when that is nil, without one. Its origin hears it
 // once: what is said of an HTLC that has ended already is ignored.
 func (c *Channel) EndedOnChain(id uint64, r *wire.Preimage) {
-	h := c.find(Local, id)
+	h := c.find(dance.Local, id)
 	switch {
 	case h == nil || h.Preimage != nil || h.Removal == RemovedOnChain:
 		return

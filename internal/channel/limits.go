@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Refusals of wishes.
@@ -69,7 +70,7 @@ type tallies struct {
 func msat(m amount.MilliSatoshi) int64 { return int64(min(m, amount.Max)) } //nolint:gosec // below 2^63
 
 // trimmed tells whether an HTLC has no output in side's commitment.
-func (c *Channel) trimmed(side, by Side, a amount.MilliSatoshi, feePerKw uint32) bool {
+func (c *Channel) trimmed(side, by dance.Side, a amount.MilliSatoshi, feePerKw uint32) bool {
 	return script.IsTrimmed(c.params.Format, by == side, a, feePerKw, c.announced(side).DustLimit)
 }
 
@@ -87,11 +88,11 @@ func (c *Channel) highestFee() uint32 {
 
 // put counts an HTLC in a tally of side's commitment, or takes it out when sign
 // is -1.
-func (c *Channel) put(t *tally, side, by Side, a amount.MilliSatoshi, sign int64) {
+func (c *Channel) put(t *tally, side, by dance.Side, a amount.MilliSatoshi, sign int64) {
 	t.count[by] += int(sign)
 	t.value[by] += sign * msat(a)
 	t.balance[by] -= sign * msat(a)
-	if !c.trimmed(side, by, a, c.fees.next(side, c.opener())) {
+	if !c.trimmed(side, by, a, c.fees.Next(side, c.opener())) {
 		t.untrimmed += int(sign)
 	}
 	if c.trimmed(side, by, a, c.spiked()) {
@@ -100,7 +101,7 @@ func (c *Channel) put(t *tally, side, by Side, a amount.MilliSatoshi, sign int64
 }
 
 // drop takes an HTLC out again; its amount goes to the side given.
-func (c *Channel) drop(t *tally, side, by Side, a amount.MilliSatoshi, to Side) {
+func (c *Channel) drop(t *tally, side, by dance.Side, a amount.MilliSatoshi, to dance.Side) {
 	c.put(t, side, by, a, -1)
 	if to != by {
 		t.balance[by] -= msat(a)
@@ -109,9 +110,9 @@ func (c *Channel) drop(t *tally, side, by Side, a amount.MilliSatoshi, to Side) 
 }
 
 // beneficiary is the side that gets a removed HTLC's amount.
-func (h *htlc) beneficiary() Side {
+func (h *htlc) beneficiary() dance.Side {
 	if h.fulfilled() {
-		return h.by().other()
+		return h.by().Other()
 	}
 	return h.by()
 }
@@ -123,20 +124,20 @@ func (c *Channel) tallied() *tallies {
 		return t
 	}
 	local := msat(c.fundings[0].toLocal)
-	start := tally{balance: [2]int64{Local: local, Remote: msat(c.params.Capacity.Msat()) - local}}
+	start := tally{balance: [2]int64{dance.Local: local, dance.Remote: msat(c.params.Capacity.Msat()) - local}}
 	*t = tallies{valid: true, next: [2]tally{start, start}, full: [2]tally{start, start}}
 	c.each(func(h *htlc) {
 		by, to := h.by(), h.beneficiary()
-		for side := range Remote + 1 {
+		for side := range dance.Remote + 1 {
 			c.put(&t.full[side], side, by, h.Amount, 1)
 			if h.removing() {
 				c.drop(&t.full[side], side, by, h.Amount, to)
 			}
-			if !c.next(side, by, h.Added) {
+			if !c.steps.Next(side, by, h.Added) {
 				continue
 			}
 			c.put(&t.next[side], side, by, h.Amount, 1)
-			if h.removing() && c.next(side, by.other(), h.Removed) {
+			if h.removing() && c.steps.Next(side, by.Other(), h.Removed) {
 				c.drop(&t.next[side], side, by, h.Amount, to)
 			}
 		}
@@ -147,9 +148,9 @@ func (c *Channel) tallied() *tallies {
 // tallyAdd counts an HTLC that was just proposed.
 func (c *Channel) tallyAdd(h *htlc) {
 	if t, by := &c.limits, h.by(); t.valid {
-		c.put(&t.next[by.other()], by.other(), by, h.Amount, 1)
-		c.put(&t.full[Local], Local, by, h.Amount, 1)
-		c.put(&t.full[Remote], Remote, by, h.Amount, 1)
+		c.put(&t.next[by.Other()], by.Other(), by, h.Amount, 1)
+		c.put(&t.full[dance.Local], dance.Local, by, h.Amount, 1)
+		c.put(&t.full[dance.Remote], dance.Remote, by, h.Amount, 1)
 	}
 }
 
@@ -158,8 +159,8 @@ func (c *Channel) tallyAdd(h *htlc) {
 func (c *Channel) tallyRemoval(h *htlc) {
 	if t, by, to := &c.limits, h.by(), h.beneficiary(); t.valid {
 		c.drop(&t.next[by], by, by, h.Amount, to)
-		c.drop(&t.full[Local], Local, by, h.Amount, to)
-		c.drop(&t.full[Remote], Remote, by, h.Amount, to)
+		c.drop(&t.full[dance.Local], dance.Local, by, h.Amount, to)
+		c.drop(&t.full[dance.Remote], dance.Remote, by, h.Amount, to)
 	}
 }
 
@@ -169,13 +170,15 @@ func (c *Channel) cost(feePerKw uint32, untrimmed int) int64 {
 }
 
 // reserve is what a side must keep.
-func (c *Channel) reserve(s Side) int64 { return msat(c.announced(s.other()).ChannelReserve.Msat()) }
+func (c *Channel) reserve(s dance.Side) int64 {
+	return msat(c.announced(s.Other()).ChannelReserve.Msat())
+}
 
 // mayAdd checks what both sides hold an HTLC offered by a side against. It
 // returns nil or one of the refusals.
-func (c *Channel) mayAdd(by Side, a amount.MilliSatoshi, cltvExpiry uint32) error {
-	theirs := c.announced(by.other())
-	side := by.other() // whose next commitment the HTLC joins
+func (c *Channel) mayAdd(by dance.Side, a amount.MilliSatoshi, cltvExpiry uint32) error {
+	theirs := c.announced(by.Other())
+	side := by.Other() // whose next commitment the HTLC joins
 	t := &c.tallied().next[side]
 	switch {
 	case a == 0:
@@ -193,7 +196,7 @@ func (c *Channel) mayAdd(by Side, a amount.MilliSatoshi, cltvExpiry uint32) erro
 	if left < 0 {
 		return ErrReserve
 	}
-	fee := c.fees.next(side, c.opener())
+	fee := c.fees.Next(side, c.opener())
 	if by == c.opener() && left < c.cost(fee, t.untrimmed+c.output(side, by, a, fee)) {
 		return ErrFee
 	}
@@ -201,7 +204,7 @@ func (c *Channel) mayAdd(by Side, a amount.MilliSatoshi, cltvExpiry uint32) erro
 }
 
 // output is 1 when an HTLC has an output in side's commitment, else 0.
-func (c *Channel) output(side, by Side, a amount.MilliSatoshi, feePerKw uint32) int {
+func (c *Channel) output(side, by dance.Side, a amount.MilliSatoshi, feePerKw uint32) int {
 	if c.trimmed(side, by, a, feePerKw) {
 		return 0
 	}
@@ -214,21 +217,21 @@ func (c *Channel) output(side, by Side, a amount.MilliSatoshi, feePerKw uint32) 
 func (c *Channel) mayOffer(a amount.MilliSatoshi) error {
 	t, fee := c.tallied(), c.highestFee()
 	for _, p := range [...]struct {
-		side Side
+		side dance.Side
 		*tally
-	}{{Remote, &t.next[Remote]}, {Local, &t.full[Local]}, {Remote, &t.full[Remote]}} {
-		outputs := p.untrimmed + c.output(p.side, Local, a, fee)
-		if c.opener() == Local {
+	}{{dance.Remote, &t.next[dance.Remote]}, {dance.Local, &t.full[dance.Local]}, {dance.Remote, &t.full[dance.Remote]}} {
+		outputs := p.untrimmed + c.output(p.side, dance.Local, a, fee)
+		if c.opener() == dance.Local {
 			// BOLT 2: "It is recommended that this "fee spike buffer" can handle
 			// twice the current `feerate_per_kw`"
-			if p.balance[Local]-msat(a)-c.reserve(Local) < c.cost(c.spiked(), outputs+1) {
+			if p.balance[dance.Local]-msat(a)-c.reserve(dance.Local) < c.cost(c.spiked(), outputs+1) {
 				return ErrFee
 			}
-		} else if p.balance[Remote]-c.reserve(Remote) < c.cost(fee, outputs) {
+		} else if p.balance[dance.Remote]-c.reserve(dance.Remote) < c.cost(fee, outputs) {
 			return ErrPeerFee
 		}
 	}
-	if c.overExposed(Local, a) {
+	if c.overExposed(dance.Local, a) {
 		return ErrDustExposure
 	}
 	return nil
@@ -236,9 +239,9 @@ func (c *Channel) mayOffer(a amount.MilliSatoshi) error {
 
 // overExposed tells whether an HTLC is dust above what we are ready to lose, in
 // either commitment.
-func (c *Channel) overExposed(by Side, a amount.MilliSatoshi) bool {
+func (c *Channel) overExposed(by dance.Side, a amount.MilliSatoshi) bool {
 	t := c.tallied()
-	for side := range Remote + 1 {
+	for side := range dance.Remote + 1 {
 		if c.trimmed(side, by, a, c.spiked()) && t.full[side].dust+msat(a) > msat(c.params.MaxDustExposure) {
 			return true
 		}

@@ -9,29 +9,30 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // judge says what BOLT 2 and our policy say of an offer by us, in the plainest
 // way: each commitment is listed anew, by stages, HTLC by HTLC.
 func judge(c *Channel, a amount.MilliSatoshi) error {
 	type entry struct {
-		by     Side
+		by     dance.Side
 		amount int64
 	}
-	list := func(side Side, full bool) (in []entry, balance [2]int64) {
+	list := func(side dance.Side, full bool) (in []entry, balance [2]int64) {
 		balance = [2]int64{msat(c.fundings[0].toLocal), msat(c.params.Capacity.Msat() - c.fundings[0].toLocal)}
-		counts := func(by Side, u Numbers) bool {
-			stage := c.stage(by, u)
-			return full || by != side || stage >= Revoked
+		counts := func(by dance.Side, u dance.Numbers) bool {
+			stage := c.steps.Stage(by, u)
+			return full || by != side || stage >= dance.Revoked
 		}
-		for by := range Remote + 1 {
+		for by := range dance.Remote + 1 {
 			for _, h := range c.htlcs[by] {
 				switch {
 				case !counts(by, h.Added):
-				case h.removing() && counts(by.other(), h.Removed):
+				case h.removing() && counts(by.Other(), h.Removed):
 					if h.fulfilled() {
 						balance[by] -= msat(h.Amount)
-						balance[by.other()] += msat(h.Amount)
+						balance[by.Other()] += msat(h.Amount)
 					}
 				default:
 					balance[by] -= msat(h.Amount)
@@ -49,7 +50,7 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 	dustLimit := [2]int64{msat(c.params.LocalLimits.DustLimit.Msat()), msat(theirs.DustLimit.Msat())}
 	reserve := [2]int64{msat(theirs.ChannelReserve.Msat()), msat(c.params.LocalLimits.ChannelReserve.Msat())}
 	cost := func(fee uint32, outputs int) int64 { return int64(fee)*int64(1124+172*outputs)/1000*1000 + 660_000 }
-	outputs := func(side Side, in []entry) (n int) {
+	outputs := func(side dance.Side, in []entry) (n int) {
 		for _, e := range in {
 			if e.amount/1000*1000 >= dustLimit[side] {
 				n++
@@ -57,11 +58,11 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		}
 		return n
 	}
-	added := entry{Local, msat(a)}
-	next, balance := list(Remote, false)
+	added := entry{dance.Local, msat(a)}
+	next, balance := list(dance.Remote, false)
 	ours, value := 0, int64(0)
 	for _, e := range next {
-		if e.by == Local {
+		if e.by == dance.Local {
 			ours++
 			value += e.amount
 		}
@@ -75,25 +76,25 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		return ErrTooManyHTLCs
 	case value+added.amount > msat(theirs.MaxHTLCValueInFlight):
 		return ErrInFlight
-	case balance[Local]-added.amount < reserve[Local]:
+	case balance[dance.Local]-added.amount < reserve[dance.Local]:
 		return ErrReserve
 	}
 	for _, full := range []bool{false, true} {
-		for side := range Remote + 1 {
-			if !full && side == Local {
+		for side := range dance.Remote + 1 {
+			if !full && side == dance.Local {
 				continue
 			}
 			in, balance := list(side, full)
 			n := outputs(side, append(in, added))
-			if opener == Local && balance[Local]-added.amount-reserve[Local] < cost(2*highest, n+1) {
+			if opener == dance.Local && balance[dance.Local]-added.amount-reserve[dance.Local] < cost(2*highest, n+1) {
 				return ErrFee
 			}
-			if opener == Remote && balance[Remote]-reserve[Remote] < cost(highest, n) {
+			if opener == dance.Remote && balance[dance.Remote]-reserve[dance.Remote] < cost(highest, n) {
 				return ErrPeerFee
 			}
 		}
 	}
-	for side := range Remote + 1 {
+	for side := range dance.Remote + 1 {
 		in, _ := list(side, true)
 		dust := int64(0)
 		for _, e := range append(in, added) {
@@ -170,7 +171,7 @@ func (p *pair) consistent(n *node) {
 	if made := *c.tallied(); kept.valid && made != kept {
 		p.t.Fatalf("%s: tallies kept %+v, made anew %+v", n.name, kept, made)
 	}
-	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(Local, a, 0) == nil && c.mayOffer(a) == nil }
+	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(dance.Local, a, 0) == nil && c.mayOffer(a) == nil }
 	if most := c.Spendable(); most > 0 && (!may(most) || may(most+1)) {
 		p.t.Fatalf("%s: %v is said to be the most that can be offered", n.name, most)
 	}
@@ -189,7 +190,7 @@ func TestDustIsNeverAboveTheExposure(t *testing.T) {
 	p.offer(p.a, 354_000)
 	p.settle()
 	total := amount.MilliSatoshi(0)
-	for _, h := range p.built(p.a, Local).Trimmed {
+	for _, h := range p.built(p.a, dance.Local).Trimmed {
 		total += h.Amount
 	}
 	if total > 5_000_000 || total < 4_000_000 {
@@ -241,11 +242,11 @@ func TestChannelIsUsedInFull(t *testing.T) {
 
 func TestTrimmedFollowsTheFormat(t *testing.T) {
 	p := ready(t, usual())
-	if p.a.ch.trimmed(Local, Local, 354_000, 100_000) || !p.a.ch.trimmed(Local, Local, 353_999, 253) {
+	if p.a.ch.trimmed(dance.Local, dance.Local, 354_000, 100_000) || !p.a.ch.trimmed(dance.Local, dance.Local, 353_999, 253) {
 		t.Error("with anchors only the dust limit counts")
 	}
 	p.a.ch.params.Format = script.StaticRemoteKey
-	if !p.a.ch.trimmed(Local, Local, 1_016_000, 1000) || p.a.ch.trimmed(Local, Local, 1_017_000, 1000) {
+	if !p.a.ch.trimmed(dance.Local, dance.Local, 1_016_000, 1000) || p.a.ch.trimmed(dance.Local, dance.Local, 1_017_000, 1000) {
 		t.Error("without anchors the second transaction's fee counts")
 	}
 }
@@ -277,7 +278,7 @@ func TestAFeerateMayTakeAllAboveTheReserve(t *testing.T) {
 	}
 	p.settle()
 	p.sound()
-	if p.b.ch.fees[Irrevocable] != 2000 {
-		t.Errorf("the feerate is %d", p.b.ch.fees[Irrevocable])
+	if p.b.ch.fees[dance.Irrevocable] != 2000 {
+		t.Errorf("the feerate is %d", p.b.ch.fees[dance.Irrevocable])
 	}
 }

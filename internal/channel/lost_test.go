@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // A node restored from an old copy connects; its peer fails the channel, and the
@@ -54,10 +55,10 @@ func TestThePeerProvesThatOneRevocationIsLost(t *testing.T) {
 	for _, r := range old.rows.Secrets {
 		old.secrets[r.Bucket] = r
 	}
-	before := p.a.ch.revoked[Local]
+	before := p.a.ch.steps.Revoked[dance.Local]
 	p.offer(p.a, 5_000_000)
 	p.settle()
-	if n := p.a.ch.revoked[Local] - before; n != 1 {
+	if n := p.a.ch.steps.Revoked[dance.Local] - before; n != 1 {
 		t.Fatalf("%d revocations are lost", n)
 	}
 	memory := p.a.disk.memory

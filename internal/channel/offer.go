@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // mayUpdate tells whether we may send an update that is not an add.
@@ -32,19 +33,19 @@ func (c *Channel) Offer(a Add) (id uint64, err error) {
 	if c.shuttingDown() {
 		return 0, ErrShutdown
 	}
-	if err := c.mayAdd(Local, a.Amount, a.CLTVExpiry); err != nil {
+	if err := c.mayAdd(dance.Local, a.Amount, a.CLTVExpiry); err != nil {
 		return 0, err
 	}
 	if err := c.mayOffer(a.Amount); err != nil {
 		return 0, err
 	}
 	h := &htlc{HTLCRow: HTLCRow{
-		Channel: c.params.Channel, ID: c.nextID[Local],
+		Channel: c.params.Channel, ID: c.nextID[dance.Local],
 		Amount: a.Amount, PaymentHash: a.PaymentHash, CLTVExpiry: a.CLTVExpiry,
 		Onion: &a.Onion, PathKey: a.PathKey, Origin: a.Origin,
 	}}
-	c.nextID[Local]++
-	c.htlcs[Local] = append(c.htlcs[Local], h)
+	c.nextID[dance.Local]++
+	c.htlcs[dance.Local] = append(c.htlcs[dance.Local], h)
 	c.tallyAdd(h)
 	c.send(c.addMessage(h))
 	return h.ID, nil
@@ -85,7 +86,7 @@ func (c *Channel) Fulfill(id uint64, r wire.Preimage) error {
 // Attribute gives the attribution_data that goes with the removal of an incoming
 // HTLC, before [Channel.Fulfill] or [Channel.Fail]. It lives in memory only.
 func (c *Channel) Attribute(id uint64, a *wire.Attribution) {
-	if h := c.find(Remote, id); h != nil && !h.removing() {
+	if h := c.find(dance.Remote, id); h != nil && !h.removing() {
 		h.attribution = a
 	}
 }
@@ -131,8 +132,8 @@ func (c *Channel) fail(id uint64, r removal) error {
 // commitment transactions: - MUST NOT send an `update_fulfill_htlc`,
 // `update_fail_htlc`, or `update_fail_malformed_htlc`."
 func (c *Channel) settling(id uint64) (*htlc, error) {
-	h := c.find(Remote, id)
-	if h == nil || c.stage(Remote, h.Added) != Irrevocable {
+	h := c.find(dance.Remote, id)
+	if h == nil || c.steps.Stage(dance.Remote, h.Added) != dance.Irrevocable {
 		return nil, ErrUnknownHTLC
 	}
 	return h, nil
@@ -169,20 +170,20 @@ func (c *Channel) SetFee(perKw uint32) error {
 	switch {
 	// BOLT 2: "The node _not responsible_ for paying the Bitcoin fee: - MUST NOT
 	// send `update_fee`."
-	case c.opener() != Local:
+	case c.opener() != dance.Local:
 		return ErrNotOpener
 	case perKw < minFeePerKw:
 		return ErrFeerate
 	case c.shuttingDown() && c.emptying():
 		return ErrShutdown
-	case perKw == c.fees.from(Proposed):
+	case perKw == c.fees.From(dance.Proposed):
 		return nil
 	}
 	t := c.tallied()
-	if !c.mayPay(&t.next[Remote], perKw) || !c.mayPay(&t.full[Local], perKw) || !c.mayPay(&t.full[Remote], perKw) {
+	if !c.mayPay(&t.next[dance.Remote], perKw) || !c.mayPay(&t.full[dance.Local], perKw) || !c.mayPay(&t.full[dance.Remote], perKw) {
 		return ErrFee
 	}
-	c.fees[Proposed] = perKw
+	c.fees[dance.Proposed] = perKw
 	c.limits.valid = false
 	c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: perKw})
 	return nil
@@ -192,8 +193,8 @@ func (c *Channel) SetFee(perKw uint32) error {
 // the start, and after each reconnect.
 func (c *Channel) Unsettled() []Incoming {
 	var list []Incoming
-	for _, h := range c.htlcs[Remote] {
-		if c.stage(Remote, h.Added) == Irrevocable && !h.removing() && h.Preimage == nil {
+	for _, h := range c.htlcs[dance.Remote] {
+		if c.steps.Stage(dance.Remote, h.Added) == dance.Irrevocable && !h.removing() && h.Preimage == nil {
 			list = append(list, h.incoming())
 		}
 	}
@@ -201,7 +202,7 @@ func (c *Channel) Unsettled() []Incoming {
 }
 
 // Holds tells whether an incoming HTLC has not ended.
-func (c *Channel) Holds(id uint64) bool { return c.find(Remote, id) != nil }
+func (c *Channel) Holds(id uint64) bool { return c.find(dance.Remote, id) != nil }
 
 func (h *htlc) incoming() Incoming {
 	return Incoming{

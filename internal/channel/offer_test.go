@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 func TestWhatThePeerAcceptsIsUsedToTheLastMillisatoshi(t *testing.T) {
@@ -30,14 +31,14 @@ func TestSettlingWishesAreChecked(t *testing.T) {
 		p.deliver(p.b)
 	}
 	// Both are committed, but a could still say that they are not.
-	if err := p.b.ch.Fulfill(0, p.preimages[p.b.ch.find(Remote, 0).PaymentHash]); err != ErrUnknownHTLC {
+	if err := p.b.ch.Fulfill(0, p.preimages[p.b.ch.find(dance.Remote, 0).PaymentHash]); err != ErrUnknownHTLC {
 		t.Errorf("before it is irrevocable: %v", err)
 	}
 	if err := p.b.ch.Fail(0, nil); err != ErrUnknownHTLC || len(p.b.ch.Unsettled()) != 0 {
 		t.Errorf("before it is irrevocable: %v", err)
 	}
 	p.settle()
-	preimage := p.preimages[p.b.ch.find(Remote, 0).PaymentHash]
+	preimage := p.preimages[p.b.ch.find(dance.Remote, 0).PaymentHash]
 	for _, c := range []struct {
 		what string
 		err  error
@@ -51,7 +52,7 @@ func TestSettlingWishesAreChecked(t *testing.T) {
 		{"a failure after it", p.b.ch.Fail(0, nil), ErrRemoved},
 		{"a failure", p.b.ch.FailMalformed(1, [32]byte{7}, 0x8005), nil},
 		{"a second failure", p.b.ch.Fail(1, nil), ErrRemoved},
-		{"a fulfill after it", p.b.ch.Fulfill(1, p.preimages[p.b.ch.find(Remote, 1).PaymentHash]), ErrRemoved},
+		{"a fulfill after it", p.b.ch.Fulfill(1, p.preimages[p.b.ch.find(dance.Remote, 1).PaymentHash]), ErrRemoved},
 	} {
 		if !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v, want %v", c.what, c.err, c.want)
@@ -85,8 +86,8 @@ func TestFeerateWishesAreChecked(t *testing.T) {
 	}
 	p.settle()
 	p.sound()
-	if p.b.ch.fees[Irrevocable] != most {
-		t.Errorf("the feerate is %d", p.b.ch.fees[Irrevocable])
+	if p.b.ch.fees[dance.Irrevocable] != most {
+		t.Errorf("the feerate is %d", p.b.ch.fees[dance.Irrevocable])
 	}
 	p.disconnect()
 	if err := p.a.ch.SetFee(300); err != ErrOffline {

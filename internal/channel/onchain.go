@@ -6,6 +6,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Ours is our latest commitment, not signed, with the peer's signatures on its
@@ -13,27 +14,27 @@ import (
 // to say.
 func (c *Channel) Ours(p Points) (*script.Commitment, []wire.Signature, error) {
 	f := &c.fundings[0]
-	commitment, err := c.buildLatest(f, Local, p.PerCommitmentPoint(c.signed[Local]))
+	commitment, err := c.buildLatest(f, dance.Local, p.PerCommitmentPoint(c.steps.Signed[dance.Local]))
 	return commitment, f.ours.HTLCSignatures, err
 }
 
 // NumberOf reads the number of a commitment of this channel, of either side.
 func (c *Channel) NumberOf(tx *btcwire.MsgTx) uint64 {
-	return script.NumberOf(tx, &c.fundings[0].sides[Local])
+	return script.NumberOf(tx, &c.fundings[0].sides[dance.Local])
 }
 
 // Past is what side's commitment of a number and its point paid to: the scripts
 // of its outputs, with every HTLC of the list that stood in it, dust too. Values
 // other than the HTLCs', places and the transaction itself are not those of that
 // commitment: balances and feerates of the past are not kept.
-func (c *Channel) Past(side Side, number uint64, point wire.Point, list []HTLCRow) (*script.Commitment, error) {
+func (c *Channel) Past(side dance.Side, number uint64, point wire.Point, list []HTLCRow) (*script.Commitment, error) {
 	p := c.fundings[0].sides[side]
 	spec := script.Spec{Number: number}
 	var sum amount.MilliSatoshi
 	for i := range list {
 		if h := &list[i]; h.StoodIn(side, number) {
 			spec.HTLCs = append(spec.HTLCs, script.HTLC{
-				Offered: h.Incoming == (side == Remote), ID: h.ID,
+				Offered: h.Incoming == (side == dance.Remote), ID: h.ID,
 				Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 			})
 			sum += h.Amount
@@ -47,8 +48,8 @@ func (c *Channel) Past(side Side, number uint64, point wire.Point, list []HTLCRo
 }
 
 // StoodIn tells whether side's commitment of a number holds the HTLC.
-func (h *HTLCRow) StoodIn(side Side, number uint64) bool {
-	return at(side, number, h.Added) && !at(side, number, h.Removed)
+func (h *HTLCRow) StoodIn(side dance.Side, number uint64) bool {
+	return dance.At(side, number, h.Added) && !dance.At(side, number, h.Removed)
 }
 
 // Committed tells whether the HTLC is irrevocable in both commitments, removed
@@ -58,5 +59,5 @@ func (h *HTLCRow) StoodIn(side Side, number uint64) bool {
 // commitment transactions: - MUST NOT send an `update_fulfill_htlc`,
 // `update_fail_htlc`, or `update_fail_malformed_htlc`."
 func (h *HTLCRow) Committed(s *StateRow) bool {
-	return at(Local, s.Received, h.Added) && at(Remote, s.Revoked, h.Added)
+	return dance.At(dance.Local, s.Received, h.Added) && dance.At(dance.Remote, s.Revoked, h.Added)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // rowsOf lists every HTLC's row, done or not.
@@ -19,7 +20,7 @@ func TestWhatAPastCommitmentPaidToIsKnown(t *testing.T) {
 	p := ready(t, usual())
 	past := map[uint64]*script.Commitment{}
 	note := func() {
-		c := p.built(p.b, Local)
+		c := p.built(p.b, dance.Local)
 		past[c.Number] = c
 	}
 	note()
@@ -48,7 +49,7 @@ func TestWhatAPastCommitmentPaidToIsKnown(t *testing.T) {
 		if got := p.a.ch.NumberOf(was.Tx); got != n {
 			t.Errorf("commitment %d is said to be %d", n, got)
 		}
-		c, err := p.a.ch.Past(Remote, n, script.PointOfSecret(secret), list)
+		c, err := p.a.ch.Past(dance.Remote, n, script.PointOfSecret(secret), list)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,16 +85,16 @@ func TestAnHTLCIsCommittedOnceBothSidesCannotGoBack(t *testing.T) {
 				p.deliver(n)
 			}
 			p.take(n)
-			by := Local
+			by := dance.Local
 			if n == p.b {
-				by = Remote
+				by = dance.Remote
 			}
 			h := n.ch.find(by, id)
 			if h == nil {
 				continue
 			}
-			if want := n.ch.stage(h.by(), h.Added) == Irrevocable; committed(n) != want {
-				t.Fatalf("%s: committed %v at stage %d", n.name, !want, n.ch.stage(h.by(), h.Added))
+			if want := n.ch.steps.Stage(h.by(), h.Added) == dance.Irrevocable; committed(n) != want {
+				t.Fatalf("%s: committed %v at stage %d", n.name, !want, n.ch.steps.Stage(h.by(), h.Added))
 			}
 			steps++
 		}

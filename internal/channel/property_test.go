@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // act does one random thing to the pair.
@@ -122,30 +123,30 @@ func (p *pair) mirror() {
 	if a.fundings[0].toLocal+b.fundings[0].toLocal != a.params.Capacity.Msat() {
 		p.t.Fatalf("balances %v and %v are not the capacity", a.fundings[0].toLocal, b.fundings[0].toLocal)
 	}
-	if a.fees != b.fees || a.signed[Local] != b.signed[Remote] || a.signed[Remote] != b.signed[Local] {
-		p.t.Fatalf("numbers differ: %+v and %+v", a.dance, b.dance)
+	if a.fees != b.fees || a.steps.Signed[dance.Local] != b.steps.Signed[dance.Remote] || a.steps.Signed[dance.Remote] != b.steps.Signed[dance.Local] {
+		p.t.Fatalf("numbers differ: %+v and %+v", a.steps, b.steps)
 	}
-	for by := range Remote + 1 {
-		if len(a.htlcs[by]) != len(b.htlcs[by.other()]) || a.nextID[by] != b.nextID[by.other()] {
+	for by := range dance.Remote + 1 {
+		if len(a.htlcs[by]) != len(b.htlcs[by.Other()]) || a.nextID[by] != b.nextID[by.Other()] {
 			p.t.Fatalf("HTLCs of side %d differ", by)
 		}
 	}
-	for _, side := range []Side{Local, Remote} {
+	for _, side := range []dance.Side{dance.Local, dance.Remote} {
 		x := p.built(p.a, side)
-		y := p.built(p.b, side.other())
+		y := p.built(p.b, side.Other())
 		if x.Tx.TxHash() != y.Tx.TxHash() {
 			p.t.Fatalf("commitments of side %d differ", side)
 		}
 	}
 }
 
-func (p *pair) built(n *node, side Side) *script.Commitment {
+func (p *pair) built(n *node, side dance.Side) *script.Commitment {
 	p.t.Helper()
 	owner := n
-	if side == Remote {
+	if side == dance.Remote {
 		owner = p.other(n)
 	}
-	c, err := n.ch.buildLatest(&n.ch.fundings[0], side, owner.signer.PerCommitmentPoint(n.ch.signed[side]))
+	c, err := n.ch.buildLatest(&n.ch.fundings[0], side, owner.signer.PerCommitmentPoint(n.ch.steps.Signed[side]))
 	if err != nil {
 		p.t.Fatalf("%v", err)
 	}
@@ -203,7 +204,7 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 	p.mirror()
 	toA := start
 	for _, n := range []*node{p.a, p.b} {
-		for id := range n.ch.nextID[Local] {
+		for id := range n.ch.nextID[dance.Local] {
 			row, ok := n.disk.settlements[id]
 			r := p.other(n).decided[id]
 			if !ok || (row.Preimage != nil) != (r.Kind == RemovedByPreimage) ||
@@ -217,12 +218,12 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 			}
 			h := n.disk.htlcs[htlcKey{false, id}]
 			if other := p.other(n).disk.htlcs[htlcKey{true, id}]; !h.Done || !other.Done ||
-				h.Added[Local] != other.Added[Remote] || h.Removed[Remote] != other.Removed[Local] {
+				h.Added[dance.Local] != other.Added[dance.Remote] || h.Removed[dance.Remote] != other.Removed[dance.Local] {
 				t.Fatalf("HTLC %d ended as %+v and %+v", id, h.HTLCState, other.HTLCState)
 			}
 		}
-		if uint64(len(n.disk.settlements)) != n.ch.nextID[Local] {
-			t.Fatalf("%s: %d settlements of %d HTLCs", n.name, len(n.disk.settlements), n.ch.nextID[Local])
+		if uint64(len(n.disk.settlements)) != n.ch.nextID[dance.Local] {
+			t.Fatalf("%s: %d settlements of %d HTLCs", n.name, len(n.disk.settlements), n.ch.nextID[dance.Local])
 		}
 		seen := map[uint64]bool{}
 		for _, e := range raised[Resolved](n) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Receive takes a message of the peer about this channel. A broken rule is
@@ -116,23 +117,23 @@ func (c *Channel) receiveAdd(m *wire.UpdateAddHTLC) *Violation {
 	case c.status.RemoteShutdown != nil:
 		return warnf("update_add_htlc after shutdown")
 	// BOLT 2: "MUST increase the value of `id` by 1 for each successive offer."
-	case m.ID != c.nextID[Remote]:
-		return warnf("update_add_htlc with id %d instead of %d", m.ID, c.nextID[Remote])
+	case m.ID != c.nextID[dance.Remote]:
+		return warnf("update_add_htlc with id %d instead of %d", m.ID, c.nextID[dance.Remote])
 	}
 	// BOLT 2: "receiving an `amount_msat` that the sending node cannot afford at
 	// the current `feerate_per_kw` (while maintaining its channel reserve and any
 	// `to_local_anchor` and `to_remote_anchor` costs)"
-	if err := c.mayAdd(Remote, m.AmountMsat, m.CLTVExpiry); err != nil {
+	if err := c.mayAdd(dance.Remote, m.AmountMsat, m.CLTVExpiry); err != nil {
 		return warnf("update_add_htlc %d of %s, expiry %d: %v", m.ID, m.AmountMsat, m.CLTVExpiry, err)
 	}
 	h := &htlc{HTLCRow: HTLCRow{
 		Channel: c.params.Channel, Incoming: true, ID: m.ID,
 		Amount: m.AmountMsat, PaymentHash: m.PaymentHash, CLTVExpiry: m.CLTVExpiry,
 		Onion: &m.OnionRoutingPacket, PathKey: m.PathKey,
-		OverExposed: c.overExposed(Remote, m.AmountMsat),
+		OverExposed: c.overExposed(dance.Remote, m.AmountMsat),
 	}}
-	c.nextID[Remote]++
-	c.htlcs[Remote] = append(c.htlcs[Remote], h)
+	c.nextID[dance.Remote]++
+	c.htlcs[dance.Remote] = append(c.htlcs[dance.Remote], h)
 	c.tallyAdd(h)
 	return nil
 }
@@ -142,12 +143,12 @@ func (c *Channel) receiveRemoval(m wire.Message, id uint64, r removal, a *wire.A
 	if v := c.mayReceiveUpdate(m); v != nil {
 		return v
 	}
-	h := c.find(Local, id)
+	h := c.find(dance.Local, id)
 	switch {
 	// BOLT 2: "if the `id` does not correspond to an HTLC in its current
 	// commitment transaction: - MUST send a `warning` and close the connection,
 	// or send an `error` and fail the channel."
-	case h == nil || c.stage(Local, h.Added) != Irrevocable || h.removing():
+	case h == nil || c.steps.Stage(dance.Local, h.Added) != dance.Irrevocable || h.removing():
 		return failf("%s for HTLC %d, which is not in the commitment", wire.Name(m), id)
 	// BOLT 2: "if the `payment_preimage` value in `update_fulfill_htlc` doesn't
 	// SHA256 hash to the corresponding HTLC `payment_hash`"
@@ -194,7 +195,7 @@ func (c *Channel) receiveFee(m *wire.UpdateFee) *Violation {
 	// BOLT 2: "if the sender is not responsible for paying the Bitcoin fee: -
 	// MUST send a `warning` and close the connection, or send an `error` and fail
 	// the channel."
-	case c.opener() != Remote:
+	case c.opener() != dance.Remote:
 		return failf("update_fee of a peer that did not open the channel")
 	// BOLT 2: "if the `update_fee` is too low for timely processing, OR is
 	// unreasonably large"
@@ -202,10 +203,10 @@ func (c *Channel) receiveFee(m *wire.UpdateFee) *Violation {
 		return warnf("update_fee to %d, which is not within %d and %d", m.FeeratePerKw, c.bounds.Low, c.bounds.High)
 	// BOLT 2: "if the sender cannot afford the new fee rate on the receiving
 	// node's current commitment transaction"
-	case !c.mayPay(&c.tallied().next[Local], m.FeeratePerKw):
+	case !c.mayPay(&c.tallied().next[dance.Local], m.FeeratePerKw):
 		return warnf("update_fee to %d, which its sender cannot afford", m.FeeratePerKw)
 	}
-	c.fees[Proposed] = m.FeeratePerKw
+	c.fees[dance.Proposed] = m.FeeratePerKw
 	c.limits.valid = false
 	return nil
 }

@@ -3,6 +3,7 @@ package channel
 import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Connected says that the peer is connected and that init has gone both ways;
@@ -41,9 +42,9 @@ func (c *Channel) forget() {
 	for by, list := range c.htlcs {
 		kept := list[:0]
 		for _, h := range list {
-			if c.stage(Side(by), h.Added) == Proposed {
+			if c.steps.Stage(dance.Side(by), h.Added) == dance.Proposed {
 				c.nextID[by]--
-				if Side(by) == Local {
+				if dance.Side(by) == dance.Local {
 					c.raise(Unsent{Add{
 						Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 						Onion: *h.Onion, PathKey: h.PathKey, Origin: h.Origin,
@@ -61,18 +62,18 @@ func (c *Channel) forget() {
 		clear(list[len(kept):])
 		c.htlcs[by] = kept
 	}
-	c.fees[Proposed] = 0
+	c.fees[dance.Proposed] = 0
 	c.limits.valid = false
 }
 
 func (c *Channel) sendReestablish() {
 	m := &wire.ChannelReestablish{
 		ChannelID:                c.params.Channel,
-		NextCommitmentNumber:     c.signed[Local] + 1,
-		NextRevocationNumber:     c.revoked[Remote],
-		MyCurrentCommitmentPoint: c.conn.points.PerCommitmentPoint(c.signed[Local]),
+		NextCommitmentNumber:     c.steps.Signed[dance.Local] + 1,
+		NextRevocationNumber:     c.steps.Revoked[dance.Remote],
+		MyCurrentCommitmentPoint: c.conn.points.PerCommitmentPoint(c.steps.Signed[dance.Local]),
 	}
-	if n := c.revoked[Remote]; n > 0 {
+	if n := c.steps.Revoked[dance.Remote]; n > 0 {
 		m.YourLastCommitmentSecret, _ = c.secrets.Get(n - 1)
 	}
 	// BOLT 2: "if `next_commitment_number` is zero: - MUST immediately fail the
@@ -90,7 +91,7 @@ func (c *Channel) reestablish(m *wire.ChannelReestablish) *Violation {
 		return warnf("channel_reestablish twice on one connection")
 	}
 	// They have got this many revocations, and need one more at most.
-	revocations, sent := m.NextRevocationNumber, c.revoked[Local]
+	revocations, sent := m.NextRevocationNumber, c.steps.Revoked[dance.Local]
 	proven := c.provesSecret(revocations, m.YourLastCommitmentSecret)
 	switch {
 	case revocations > sent && proven:
@@ -112,9 +113,9 @@ func (c *Channel) reestablish(m *wire.ChannelReestablish) *Violation {
 		return failf("channel_reestablish expects revocation %d, the last was %d", revocations, sent-1)
 	}
 	// They have got our latest commitment, or are to get it again.
-	again := m.NextCommitmentNumber == c.signed[Remote] && c.awaiting()
-	if !again && m.NextCommitmentNumber != c.signed[Remote]+1 {
-		return failf("channel_reestablish expects commitment %d, the next is %d", m.NextCommitmentNumber, c.signed[Remote]+1)
+	again := m.NextCommitmentNumber == c.steps.Signed[dance.Remote] && c.steps.Awaiting()
+	if !again && m.NextCommitmentNumber != c.steps.Signed[dance.Remote]+1 {
+		return failf("channel_reestablish expects commitment %d, the next is %d", m.NextCommitmentNumber, c.steps.Signed[dance.Remote]+1)
 	}
 	c.agreed = true
 	if c.blamed != "" {
@@ -125,23 +126,23 @@ func (c *Channel) reestablish(m *wire.ChannelReestablish) *Violation {
 
 	// BOLT 2: "if `next_commitment_number` is 1 in both the `channel_reestablish`
 	// it sent and received ... MUST retransmit `channel_ready`."
-	if m.NextCommitmentNumber == 1 && c.signed[Local] == 0 && c.status.ReadySent {
+	if m.NextCommitmentNumber == 1 && c.steps.Signed[dance.Local] == 0 && c.status.ReadySent {
 		c.sendReady()
 	}
 	revoke := revocations+1 == sent
-	if revoke && (!again || c.revocationFirst()) {
+	if revoke && (!again || c.steps.RevocationFirst()) {
 		c.sendRevocation(sent - 1)
 	}
 	if again {
 		if err := c.signAgain(); err != nil {
-			return failf("commitment %d cannot be built again: %v", c.signed[Remote], err)
+			return failf("commitment %d cannot be built again: %v", c.steps.Signed[dance.Remote], err)
 		}
 	}
-	if revoke && again && !c.revocationFirst() {
+	if revoke && again && !c.steps.RevocationFirst() {
 		c.sendRevocation(sent - 1)
 	}
 	if c.usable() {
-		for _, h := range c.htlcs[Remote] {
+		for _, h := range c.htlcs[dance.Remote] {
 			if h.Preimage != nil && !h.removing() {
 				c.propose(h, removal{Kind: RemovedByPreimage, Preimage: h.Preimage})
 			}
@@ -166,22 +167,22 @@ func (c *Channel) provesSecret(revocations uint64, secret [32]byte) bool {
 // Removals go first and the feerate next, so that nothing looks unaffordable on
 // the way that is not so in the end.
 func (c *Channel) signAgain() error {
-	n := c.signed[Remote]
-	for _, h := range c.htlcs[Remote] {
-		if h.Removed[Remote] == n {
+	n := c.steps.Signed[dance.Remote]
+	for _, h := range c.htlcs[dance.Remote] {
+		if h.Removed[dance.Remote] == n {
 			c.send(c.removalMessage(h, removal{h.Removal, h.Preimage, h.Reason, h.Malformed}))
 		}
 	}
-	if c.opener() == Local && c.fees[Committed] != 0 {
-		c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: c.fees[Committed]})
+	if c.opener() == dance.Local && c.fees[dance.Committed] != 0 {
+		c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: c.fees[dance.Committed]})
 	}
-	for _, h := range c.htlcs[Local] {
-		if h.Added[Remote] == n {
+	for _, h := range c.htlcs[dance.Local] {
+		if h.Added[dance.Remote] == n {
 			c.send(c.addMessage(h))
 		}
 	}
 	for i := range c.fundings {
-		commitment, err := c.buildLatest(&c.fundings[i], Remote, c.points[following])
+		commitment, err := c.buildLatest(&c.fundings[i], dance.Remote, c.points[following])
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/race"
 )
 
@@ -191,7 +192,7 @@ func TestPreimageIsToldOnceThoughItIsSentAgain(t *testing.T) {
 	}
 	p.disconnect()
 	p.restart(p.a)
-	if h := p.a.ch.find(Local, id); h.Preimage == nil || h.removing() {
+	if h := p.a.ch.find(dance.Local, id); h.Preimage == nil || h.removing() {
 		t.Fatalf("after the restart the HTLC is %+v", h)
 	}
 	p.connect()
@@ -206,7 +207,7 @@ func TestPeerThatFailsAnHTLCAfterItsPreimageLosesTheAmount(t *testing.T) {
 	p := ready(t, usual())
 	id := p.offer(p.a, 5_000_000)
 	p.settle()
-	p.a.ch.Receive(&wire.UpdateFulfillHTLC{ChannelID: p.a.ch.ID(), ID: id, PaymentPreimage: p.preimages[p.a.ch.find(Local, id).PaymentHash]}, verifier{})
+	p.a.ch.Receive(&wire.UpdateFulfillHTLC{ChannelID: p.a.ch.ID(), ID: id, PaymentPreimage: p.preimages[p.a.ch.find(dance.Local, id).PaymentHash]}, verifier{})
 	p.take(p.a)
 	p.disconnect()
 	p.connect()
@@ -228,7 +229,7 @@ func TestFailureIsToldOnlyWhenIrrevocable(t *testing.T) {
 	p.b.ch.Fail(id, []byte("no"))
 	for p.take(p.b)+p.take(p.a) > 0 || len(p.a.out)+len(p.b.out) > 0 {
 		before := len(raised[Resolved](p.a))
-		h := p.a.ch.find(Local, id)
+		h := p.a.ch.find(dance.Local, id)
 		for _, n := range []*node{p.a, p.b} {
 			if len(p.other(n).out) > 0 {
 				p.deliver(n)
@@ -298,7 +299,7 @@ func TestAPreimageWhoseRemovalWasNeverSignedIsKept(t *testing.T) {
 	p.disconnect()
 	p.take(p.b)
 	p.restart(p.b)
-	if h := p.b.ch.find(Remote, id); h == nil || h.Preimage == nil || h.removing() {
+	if h := p.b.ch.find(dance.Remote, id); h == nil || h.Preimage == nil || h.removing() {
 		t.Errorf("%+v", h)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Limits is what one side announced in open_channel or accept_channel. They
@@ -139,11 +140,6 @@ type SecretRow struct {
 // Table implements durable.Row.
 func (SecretRow) Table() string { return "secrets" }
 
-// Numbers says when an update (an add or a removal) took effect: the number of
-// the first commitment of each side that reflects it, indexed by [Side]; zero:
-// none yet (commitment 0 reflects no update). The update's stage follows.
-type Numbers [2]uint64
-
 // HTLCRow is an HTLC. Key: Channel, Incoming and ID. It is inserted once; what
 // changes later is written as an [HTLCStateRow], and a row that is read has it
 // applied.
@@ -183,8 +179,8 @@ func (HTLCStateRow) Table() string { return "htlcs" }
 // The HTLC stood in the peer's commitments Added[Remote] to
 // Removed[Remote]-1: what to punish in a revoked one is a query over that range.
 type HTLCState struct {
-	Added   Numbers
-	Removed Numbers // both zero: no removal is signed
+	Added   dance.Numbers
+	Removed dance.Numbers // both zero: no removal is signed
 
 	Removal   RemovalKind
 	Preimage  *wire.Preimage // known, perhaps before any removal is signed

@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/race"
 )
 
@@ -137,10 +138,10 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			return &wire.UpdateFulfillHTLC{ChannelID: id(p), PaymentPreimage: wire.Preimage{9}}
 		}, Fail, "wrong preimage"},
 		{"fulfill of an HTLC that is not irrevocable", flying, func(p *pair) wire.Message {
-			return &wire.UpdateFulfillHTLC{ChannelID: id(p), ID: 1, PaymentPreimage: p.preimages[p.b.ch.find(Local, 1).PaymentHash]}
+			return &wire.UpdateFulfillHTLC{ChannelID: id(p), ID: 1, PaymentPreimage: p.preimages[p.b.ch.find(dance.Local, 1).PaymentHash]}
 		}, Fail, "not in the commitment"},
 		{"fail after fulfill", flying, func(p *pair) wire.Message {
-			p.b.ch.Receive(&wire.UpdateFulfillHTLC{ChannelID: id(p), PaymentPreimage: p.preimages[p.b.ch.find(Local, 0).PaymentHash]}, verifier{})
+			p.b.ch.Receive(&wire.UpdateFulfillHTLC{ChannelID: id(p), PaymentPreimage: p.preimages[p.b.ch.find(dance.Local, 0).PaymentHash]}, verifier{})
 			return &wire.UpdateFailHTLC{ChannelID: id(p)}
 		}, Fail, "not in the commitment"},
 		{"fail of an unknown HTLC", flying, func(p *pair) wire.Message { return &wire.UpdateFailHTLC{ChannelID: id(p), ID: 7} }, Fail, "HTLC 7"},
@@ -231,7 +232,7 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			if !ok || v.Kind != c.kind || !strings.Contains(v.Text, c.text) {
 				t.Fatalf("answered %v, want kind %d with %q", err, c.kind, c.text)
 			}
-			if before.dance != n.ch.dance || before.points != n.ch.points || before.fundings[0].toLocal != n.ch.fundings[0].toLocal {
+			if before.steps != n.ch.steps || before.points != n.ch.points || before.fundings[0].toLocal != n.ch.fundings[0].toLocal {
 				t.Error("the message has changed something")
 			}
 			if err := n.ch.Receive(&wire.RevokeAndAck{}, verifier{}); err != nil {
@@ -279,7 +280,7 @@ func TestSecretThatDoesNotFitTheEarlierOnesFailsTheChannel(t *testing.T) {
 	p.b.ch.FundingDepth(42, 1)
 	p.settle()
 	p.fulfillNext()
-	if p.a.ch.status.Status != Failed || !strings.Contains(p.a.ch.status.Failure, "does not fit") || p.a.ch.revoked[Remote] != 1 {
+	if p.a.ch.status.Status != Failed || !strings.Contains(p.a.ch.status.Failure, "does not fit") || p.a.ch.steps.Revoked[dance.Remote] != 1 {
 		t.Errorf("%s: %s", p.a.ch.State(), p.a.ch.status.Failure)
 	}
 }

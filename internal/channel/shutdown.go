@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Refusals of [Channel.Shutdown].
@@ -50,7 +51,7 @@ func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 		return err
 	}
 	if feePerKw == 0 {
-		feePerKw = c.fees[Irrevocable]
+		feePerKw = c.fees[dance.Irrevocable]
 	}
 	c.status.CloseFeePerKw = feePerKw
 	c.pending.status = true
@@ -71,7 +72,7 @@ func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
 		return warnf("shutdown twice on one connection")
 	// BOLT 2: "if there are updates pending on the receiving node's commitment
 	// transaction: - MUST NOT send a `shutdown`."
-	case c.uncommitted(Remote):
+	case c.uncommitted(dance.Remote):
 		return warnf("shutdown with updates that are not committed")
 	case closing.CheckTheirs(m.ScriptPubkey, c.forms()) != nil:
 		return warnf("shutdown: %v", closing.ErrScript)
@@ -98,14 +99,14 @@ func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
 }
 
 // uncommitted tells whether a side has an update at stage 0.
-func (c *Channel) uncommitted(by Side) bool {
-	if c.opener() == by && c.fees[Proposed] != 0 {
+func (c *Channel) uncommitted(by dance.Side) bool {
+	if c.opener() == by && c.fees[dance.Proposed] != 0 {
 		return true
 	}
-	if n := len(c.htlcs[by]); n > 0 && c.stage(by, c.htlcs[by][n-1].Added) == Proposed {
+	if n := len(c.htlcs[by]); n > 0 && c.steps.Stage(by, c.htlcs[by][n-1].Added) == dance.Proposed {
 		return true
 	}
-	for _, h := range c.htlcs[by.other()] {
+	for _, h := range c.htlcs[by.Other()] {
 		if h.proposed.Kind != NotRemoved {
 			return true
 		}
@@ -117,13 +118,13 @@ func (c *Channel) uncommitted(by Side) bool {
 // revocation is owed either, since every commitment that is signed moves an
 // update.
 func (c *Channel) clean() bool {
-	return len(c.htlcs[Local])+len(c.htlcs[Remote]) == 0 && c.fees == feerates{Irrevocable: c.fees[Irrevocable]}
+	return len(c.htlcs[dance.Local])+len(c.htlcs[dance.Remote]) == 0 && c.fees == dance.Feerates{dance.Irrevocable: c.fees[dance.Irrevocable]}
 }
 
 // drained is clean by the rows, which have nothing of stage 0.
 func (c *Channel) drained() bool {
-	return !c.some(func(h *htlc) bool { return h.Added != (Numbers{}) }) &&
-		c.fees == feerates{Proposed: c.fees[Proposed], Irrevocable: c.fees[Irrevocable]}
+	return !c.some(func(h *htlc) bool { return h.Added != (dance.Numbers{}) }) &&
+		c.fees == dance.Feerates{dance.Proposed: c.fees[dance.Proposed], dance.Irrevocable: c.fees[dance.Irrevocable]}
 }
 
 // emptying tells whether every HTLC is being removed, so that the peer may see a
@@ -135,7 +136,7 @@ func (c *Channel) drained() bool {
 func (c *Channel) emptying() bool { return !c.some(func(h *htlc) bool { return !h.removing() }) }
 
 func (c *Channel) some(are func(h *htlc) bool) bool {
-	return slices.ContainsFunc(c.htlcs[Local], are) || slices.ContainsFunc(c.htlcs[Remote], are)
+	return slices.ContainsFunc(c.htlcs[dance.Local], are) || slices.ContainsFunc(c.htlcs[dance.Remote], are)
 }
 
 // closing tells whether only the fee of the closing transaction is open.
@@ -150,7 +151,7 @@ func (c *Channel) shutdown() {
 		return
 	}
 	// BOLT 2: "if it has sent a previous `shutdown`: - MUST retransmit `shutdown`."
-	if !c.conn.shutdownSent && !c.uncommitted(Local) {
+	if !c.conn.shutdownSent && !c.uncommitted(dance.Local) {
 		c.conn.shutdownSent = true
 		c.send(&wire.Shutdown{ChannelID: c.params.Channel, ScriptPubkey: c.status.LocalShutdown})
 	}
@@ -175,7 +176,7 @@ func (c *Channel) negotiate() {
 	toLocal := c.fundings[0].toLocal
 	feePerKw := c.status.CloseFeePerKw
 	if feePerKw == 0 {
-		feePerKw = c.fees[Irrevocable]
+		feePerKw = c.fees[dance.Irrevocable]
 	}
 	weight := closing.Weight(c.status.LocalShutdown, c.status.RemoteShutdown)
 	ideal, least := closing.Fee(feePerKw, weight), closing.Fee(minFeePerKw, weight)

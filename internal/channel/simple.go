@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // What follows is the close of option_simple_close: each side offers a transaction
@@ -23,9 +24,9 @@ type signedClosing struct {
 }
 
 // side is our or the peer's share, for a closing transaction of this connection.
-func (c *Channel) share(of Side, pkScript []byte) closing.Side {
+func (c *Channel) share(of dance.Side, pkScript []byte) closing.Side {
 	balance := c.fundings[0].toLocal
-	if of == Remote {
+	if of == dance.Remote {
 		balance = c.params.Capacity.Msat() - balance
 	}
 	return closing.Side{Balance: balance, Script: pkScript}
@@ -41,7 +42,7 @@ func (c *Channel) complete() {
 	if c.conn.waiting != nil {
 		return
 	}
-	us, peer := c.share(Local, c.status.LocalShutdown), c.share(Remote, c.status.RemoteShutdown)
+	us, peer := c.share(dance.Local, c.status.LocalShutdown), c.share(dance.Remote, c.status.RemoteShutdown)
 	p, ok := closing.Propose(us, peer, c.closingFeePerKw(us, peer), minFeePerKw)
 	if last := c.conn.offered; last != nil {
 		if p.Fee <= last.Fee {
@@ -94,7 +95,7 @@ func (c *Channel) closingFeePerKw(us, peer closing.Side) uint32 {
 	if c.status.CloseFeePerKw != 0 {
 		return c.status.CloseFeePerKw
 	}
-	usual := c.fees[Irrevocable]
+	usual := c.fees[dance.Irrevocable]
 	if _, can := closing.Propose(peer, us, usual, usual); can {
 		return minFeePerKw
 	}
@@ -104,7 +105,7 @@ func (c *Channel) closingFeePerKw(us, peer closing.Side) uint32 {
 // receiveComplete signs the transaction that the peer pays for.
 func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violation {
 	p := closing.Complete{
-		Closer: c.share(Remote, m.CloserScriptPubkey), Closee: c.share(Local, m.CloseeScriptPubkey),
+		Closer: c.share(dance.Remote, m.CloserScriptPubkey), Closee: c.share(dance.Local, m.CloseeScriptPubkey),
 		Fee: m.FeeSatoshis, LockTime: m.Locktime,
 	}
 	switch {

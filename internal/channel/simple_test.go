@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // simple are the usual terms, where both know option_simple_close.
@@ -184,7 +185,7 @@ func TestWhoHasNothingLetsTheOtherOnePay(t *testing.T) {
 // complete is a closing_complete of b that a would sign.
 func (p *pair) complete(change func(*closing.Complete)) (*wire.ClosingComplete, closing.Complete) {
 	c := closing.Complete{
-		Closer: p.b.ch.share(Local, p.b.ch.status.LocalShutdown), Closee: p.b.ch.share(Remote, p.a.ch.status.LocalShutdown), Fee: 700,
+		Closer: p.b.ch.share(dance.Local, p.b.ch.status.LocalShutdown), Closee: p.b.ch.share(dance.Remote, p.a.ch.status.LocalShutdown), Fee: 700,
 	}
 	if change != nil {
 		change(&c)

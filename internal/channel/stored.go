@@ -1,6 +1,9 @@
 package channel
 
-import "github.com/leyden-ln/leyden/bolt/script"
+import (
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
+)
 
 // Rows are what must be on disk of the channel once its last outcome is written:
 // all but stage 0. [Load] gives the machine back from them, so a caller that keeps
@@ -11,7 +14,7 @@ func (c *Channel) Rows() Rows {
 		r.Secrets = append(r.Secrets, secretRow(r.Params, b))
 	}
 	c.each(func(h *htlc) {
-		if h.Added != (Numbers{}) {
+		if h.Added != (dance.Numbers{}) {
 			r.HTLCs = append(r.HTLCs, h.HTLCRow)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
@@ -126,19 +127,19 @@ func (c *Channel) rows(p *outcome) []durable.Row {
 func (c *Channel) stateRow() StateRow {
 	next := c.nextID
 	for by, list := range c.htlcs {
-		for i := len(list) - 1; i >= 0 && list[i].Added == (Numbers{}); i-- {
+		for i := len(list) - 1; i >= 0 && list[i].Added == (dance.Numbers{}); i-- {
 			next[by]--
 		}
 	}
 	return StateRow{
 		Channel:  c.params.Channel,
-		Received: c.signed[Local], Signed: c.signed[Remote],
-		SignedAfter: c.signedAfter, Revoked: c.revoked[Remote],
+		Received: c.steps.Signed[dance.Local], Signed: c.steps.Signed[dance.Remote],
+		SignedAfter: c.steps.SignedAfter, Revoked: c.steps.Revoked[dance.Remote],
 		CurrentPoint: c.points[current], NextPoint: c.points[following],
 		ToLocal:      c.fundings[0].toLocal,
-		FeeCommitted: c.fees[Committed], FeeRevoked: c.fees[Revoked],
-		FeeAckCommitted: c.fees[AckCommitted], FeeIrrevocable: c.fees[Irrevocable],
-		NextLocalID: next[Local], NextRemoteID: next[Remote],
+		FeeCommitted: c.fees[dance.Committed], FeeRevoked: c.fees[dance.Revoked],
+		FeeAckCommitted: c.fees[dance.AckCommitted], FeeIrrevocable: c.fees[dance.Irrevocable],
+		NextLocalID: next[dance.Local], NextRemoteID: next[dance.Remote],
 	}
 }
 

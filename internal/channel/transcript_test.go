@@ -12,6 +12,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
@@ -96,7 +97,7 @@ func (s *stage) command(words []string) {
 	case "offer": // NODE MSAT
 		_, err = n.ch.Offer(s.p.add(amount.MilliSatoshi(number(2))))
 	case "fulfill": // NODE ID
-		h := n.ch.find(Remote, number(2))
+		h := n.ch.find(dance.Remote, number(2))
 		err = n.ch.Fulfill(h.ID, s.p.preimages[h.PaymentHash])
 	case "fail": // NODE ID
 		err = n.ch.Fail(number(2), []byte("reason"))

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // State is the channel's state by the names of Core Lightning.
@@ -57,31 +58,31 @@ type HTLCView struct {
 	Amount       amount.MilliSatoshi
 	PaymentHash  wire.PaymentHash
 	CLTVExpiry   uint32
-	Added        Stage
+	Added        dance.Stage
 	Removing     bool
-	Removed      Stage // when Removing
-	LocalTrimmed bool  // has no output in our commitment
+	Removed      dance.Stage // when Removing
+	LocalTrimmed bool        // has no output in our commitment
 }
 
 // View shows the channel.
 func (c *Channel) View() View {
 	t := c.tallied()
-	fee := c.fees.signed(Local, c.opener())
+	fee := c.fees.Signed(dance.Local, c.opener())
 	v := View{
 		State: c.State(), Connected: c.Online(),
-		ToLocal: amountOf(t.full[Local].balance[Local]), ToRemote: amountOf(t.full[Local].balance[Remote]),
+		ToLocal: amountOf(t.full[dance.Local].balance[dance.Local]), ToRemote: amountOf(t.full[dance.Local].balance[dance.Remote]),
 		Spendable: c.Spendable(), Receivable: c.receivable(),
 		ReserveLocal:        c.params.RemoteLimits.ChannelReserve,
 		ReserveRemote:       c.params.LocalLimits.ChannelReserve,
 		FeePerKw:            fee,
-		LastFee:             script.CommitFee(c.params.Format, fee, t.full[Local].untrimmed),
-		NumberOfCommitments: c.signed, Blamed: c.blamed,
+		LastFee:             script.CommitFee(c.params.Format, fee, t.full[dance.Local].untrimmed),
+		NumberOfCommitments: c.steps.Signed, Blamed: c.blamed,
 	}
 	c.each(func(h *htlc) {
 		v.HTLCs = append(v.HTLCs, HTLCView{
 			Incoming: h.Incoming, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
-			Added: c.stage(h.by(), h.Added), Removing: h.removing(), Removed: c.stage(h.by().other(), h.Removed),
-			LocalTrimmed: c.trimmed(Local, h.by(), h.Amount, fee),
+			Added: c.steps.Stage(h.by(), h.Added), Removing: h.removing(), Removed: c.steps.Stage(h.by().Other(), h.Removed),
+			LocalTrimmed: c.trimmed(dance.Local, h.by(), h.Amount, fee),
 		})
 	})
 	return v
@@ -90,26 +91,26 @@ func (c *Channel) View() View {
 // Spendable is the largest amount that [Channel.Offer] takes now, or would take
 // if the peer were connected; zero when it takes none.
 func (c *Channel) Spendable() amount.MilliSatoshi {
-	return c.largest(Local, func(a amount.MilliSatoshi) bool { return c.mayOffer(a) == nil })
+	return c.largest(dance.Local, func(a amount.MilliSatoshi) bool { return c.mayOffer(a) == nil })
 }
 
 // receivable is the largest amount that the peer can offer, as far as we can
 // tell: its own reserve for a rise of the feerate is its own affair.
 func (c *Channel) receivable() amount.MilliSatoshi {
-	return c.largest(Remote, func(amount.MilliSatoshi) bool { return true })
+	return c.largest(dance.Remote, func(amount.MilliSatoshi) bool { return true })
 }
 
 // largest is the largest amount that a side may add and that is also ok. Both
 // conditions hold up to some amount, with one jump where HTLCs begin to have an
 // output, which costs a fee, and one where they stop to be dust.
-func (c *Channel) largest(by Side, ok func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
+func (c *Channel) largest(by dance.Side, ok func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
 	if c.status.Status != Open || !c.usable() || c.shuttingDown() {
 		return 0
 	}
 	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(by, a, 0) == nil && ok(a) }
 	dust := (max(c.params.LocalLimits.DustLimit, c.params.RemoteLimits.DustLimit) +
 		script.HTLCFee(c.params.Format, false, c.spiked())).Msat()
-	low := c.announced(by.other()).HTLCMinimum
+	low := c.announced(by.Other()).HTLCMinimum
 	if high := c.params.Capacity.Msat(); high >= dust && may(max(dust, low, 1)) {
 		return search(max(dust, low, 1), high, may)
 	}
@@ -151,13 +152,13 @@ func (c *Channel) OurCommitment(s Signer) (*script.Commitment, *btcwire.MsgTx, [
 // after it, if its revocation is still awaited.
 func (c *Channel) TheirCommitments() ([]*script.Commitment, error) {
 	f := &c.fundings[0]
-	n := c.revoked[Remote]
-	held, err := c.build(f, Remote, n, c.points[current], c.fees.held(Remote, c.opener()),
-		func(_ Side, u Numbers) bool { return at(Remote, n, u) })
-	if err != nil || !c.awaiting() {
+	n := c.steps.Revoked[dance.Remote]
+	held, err := c.build(f, dance.Remote, n, c.points[current], c.fees.Held(dance.Remote, c.opener()),
+		func(_ dance.Side, u dance.Numbers) bool { return dance.At(dance.Remote, n, u) })
+	if err != nil || !c.steps.Awaiting() {
 		return []*script.Commitment{held}, err
 	}
-	latest, err := c.buildLatest(f, Remote, c.points[following])
+	latest, err := c.buildLatest(f, dance.Remote, c.points[following])
 	return []*script.Commitment{held, latest}, err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/keys"
@@ -91,7 +92,7 @@ func origin(h channel.HTLCRow) int {
 // number, as the store's query does.
 func (d *disk) past(number uint64) (list []channel.HTLCRow) {
 	for _, h := range d.htlcs {
-		if h.Done && h.StoodIn(channel.Remote, number) {
+		if h.Done && h.StoodIn(dance.Remote, number) {
 			list = append(list, h)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 // Kind is what spent the funding output.
@@ -136,13 +137,13 @@ func (r *resolver) recognise(s Spend) (*commitment, error) {
 func (r *resolver) recall(c *commitment) error {
 	n, state := r.machine.NumberOf(c.Tx), &r.rows.State
 	if secret, ok := r.machine.Secret(n); ok {
-		found, err := r.matchPast(c, channel.Remote, n, script.PointOfSecret(secret))
+		found, err := r.matchPast(c, dance.Remote, n, script.PointOfSecret(secret))
 		if found || err != nil {
 			c.kind, c.secret = TheirsRevoked, secret
 			return err
 		}
 	}
-	found, err := r.matchPast(c, channel.Local, n, r.points.PerCommitmentPoint(n))
+	found, err := r.matchPast(c, dance.Local, n, r.points.PerCommitmentPoint(n))
 	if found || err != nil {
 		c.kind = OursRevoked
 		if n >= state.Received {
@@ -152,7 +153,7 @@ func (r *resolver) recall(c *commitment) error {
 	}
 	// Our to_remote and the anchors are the same in every commitment of theirs,
 	// whatever its point.
-	found, err = r.matchPast(c, channel.Remote, n, r.rows.Params.RemoteKeys.Payment)
+	found, err = r.matchPast(c, dance.Remote, n, r.rows.Params.RemoteKeys.Payment)
 	c.kind = Unknown
 	if found || n > state.Signed || r.rows.Status.Status == channel.Lost {
 		c.kind = TheirsFuture
@@ -161,7 +162,7 @@ func (r *resolver) recall(c *commitment) error {
 }
 
 // matchPast recognises the outputs that side's commitment of a number had.
-func (r *resolver) matchPast(c *commitment, side channel.Side, n uint64, point wire.Point) (bool, error) {
+func (r *resolver) matchPast(c *commitment, side dance.Side, n uint64, point wire.Point) (bool, error) {
 	past, err := r.machine.Past(side, n, point, r.history())
 	if err != nil {
 		return false, err

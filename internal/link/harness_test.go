@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
@@ -477,7 +478,7 @@ func (p *pair) agree(t *testing.T, sides ...*side) {
 	}
 	for i, v := range []channel.View{a, b} {
 		tr := p.links[i].trace
-		if tr.local != v.NumberOfCommitments[channel.Local] || tr.remote != v.NumberOfCommitments[channel.Remote] ||
+		if tr.local != v.NumberOfCommitments[dance.Local] || tr.remote != v.NumberOfCommitments[dance.Remote] ||
 			len(tr.moving)+len(tr.htlcs) != 0 {
 			t.Errorf("the tracer has lost its way: %+v, the commitments are %v", tr, v.NumberOfCommitments)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 func TestAnInboxGivesItsInputsInOrderAndInPortions(t *testing.T) {
@@ -436,7 +437,7 @@ func TestAfterARestartADecisionIsActedOnAndTracesKnowTheirPayment(t *testing.T) 
 			if s == bob {
 				v = p.links[1].View().NumberOfCommitments
 			}
-			if tr := traces[len(traces)-1]; tr.Local != v[channel.Local] || tr.Remote != v[channel.Remote] {
+			if tr := traces[len(traces)-1]; tr.Local != v[dance.Local] || tr.Remote != v[dance.Remote] {
 				t.Errorf("%s: the trace says commitments %d and %d, the channel %v", s.name, tr.Local, tr.Remote, v)
 			}
 		}

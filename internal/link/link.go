@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/relay"
@@ -209,7 +210,7 @@ func (l *Link) Up(p Peer) {
 }
 
 // unanswered says of an HTLC of ours that the peer has not acknowledged it.
-func unanswered(h channel.HTLCView) bool { return !h.Incoming && h.Added == channel.Committed }
+func unanswered(h channel.HTLCView) bool { return !h.Incoming && h.Added == dance.Committed }
 
 // Down says that the connection p is gone.
 func (l *Link) Down(p Peer) {

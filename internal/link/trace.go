@@ -6,6 +6,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/events"
 )
 
@@ -54,14 +55,14 @@ func newTracer(ch *channel.Channel) *tracer {
 // forgotten.
 func (t *tracer) load(ch *channel.Channel) {
 	v := ch.View()
-	t.local, t.remote = v.NumberOfCommitments[channel.Local], v.NumberOfCommitments[channel.Remote]
+	t.local, t.remote = v.NumberOfCommitments[dance.Local], v.NumberOfCommitments[dance.Remote]
 	theirs, _ := ch.TheirCommitments() // one, or two while a revocation is awaited
 	t.awaiting = len(theirs) > 1
 	t.htlcs, t.moving = make(map[htlcKey]tracked, len(v.HTLCs)), nil
 	for _, h := range v.HTLCs {
 		key := htlcKey{!h.Incoming, h.ID}
 		t.htlcs[key] = tracked{h.PaymentHash, h.Amount}
-		if h.Added != channel.Irrevocable {
+		if h.Added != dance.Irrevocable {
 			t.moving = append(t.moving, motion{htlc: key, ours: !h.Incoming, stage: uint8(h.Added)})
 		}
 		if h.Removing {

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
@@ -131,8 +132,8 @@ func (w *writing) htlc(r channel.HTLCRow) error {
 		Amount: integer(r.Amount), PaymentHash: r.PaymentHash[:], CltvExpiry: integer(r.CLTVExpiry),
 		Attempt:     optional(integer(r.Origin.Attempt), r.Origin.Attempt != 0),
 		OverExposed: boolean(r.OverExposed),
-		AddedLocal:  integer(r.Added[channel.Local]), AddedRemote: integer(r.Added[channel.Remote]),
-		RemovedLocal: integer(r.Removed[channel.Local]), RemovedRemote: integer(r.Removed[channel.Remote]),
+		AddedLocal:  integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
+		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
 		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
 		Malformed: malformed(r.Malformed), Done: boolean(r.Done),
 	}
@@ -168,8 +169,8 @@ func (w *writing) htlcState(r channel.HTLCStateRow) error {
 	incoming, id := boolean(r.Incoming), integer(r.ID)
 	err = one(w.q.UpdateHTLC(w.ctx, db.UpdateHTLCParams{
 		Channel: key, Incoming: incoming, ID: id,
-		AddedLocal: integer(r.Added[channel.Local]), AddedRemote: integer(r.Added[channel.Remote]),
-		RemovedLocal: integer(r.Removed[channel.Local]), RemovedRemote: integer(r.Removed[channel.Remote]),
+		AddedLocal: integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
+		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
 		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
 		Malformed: malformed(r.Malformed), Done: boolean(r.Done),
 	}))
@@ -418,8 +419,8 @@ func (c *columns) htlc(id wire.ChannelID, r db.LiveHTLCsRow, ids map[int64]wire.
 		Origin:      c.origin(h.InChannel, h.InHtlc, h.Attempt, ids),
 		OverExposed: h.OverExposed != 0,
 		HTLCState: channel.HTLCState{
-			Added:   channel.Numbers{channel.Local: unsigned[uint64](h.AddedLocal), channel.Remote: unsigned[uint64](h.AddedRemote)},
-			Removed: channel.Numbers{channel.Local: unsigned[uint64](h.RemovedLocal), channel.Remote: unsigned[uint64](h.RemovedRemote)},
+			Added:   dance.Numbers{dance.Local: unsigned[uint64](h.AddedLocal), dance.Remote: unsigned[uint64](h.AddedRemote)},
+			Removed: dance.Numbers{dance.Local: unsigned[uint64](h.RemovedLocal), dance.Remote: unsigned[uint64](h.RemovedRemote)},
 			Removal: channel.RemovalKind(unsigned[uint8](h.Removal)), Preimage: c.preimage(h.Preimage), Reason: h.Reason,
 			Malformed: c.malformed(h.Malformed), Done: h.Done != 0,
 		},

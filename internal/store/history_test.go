@@ -7,6 +7,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 )
 
 func TestEachPastCommitmentOfThePeerGivesItsHTLCsBack(t *testing.T) {
@@ -24,9 +25,9 @@ func TestEachPastCommitmentOfThePeerGivesItsHTLCsBack(t *testing.T) {
 			r.Origin = channel.Origin{}
 		}
 		// Numbers of our own commitments are others: they must not matter.
-		r.Added, r.Removed = channel.Numbers{channel.Local: added + 50, channel.Remote: added}, channel.Numbers{}
+		r.Added, r.Removed = dance.Numbers{dance.Local: added + 50, dance.Remote: added}, dance.Numbers{}
 		if removed != 0 {
-			r.Removed = channel.Numbers{channel.Local: removed + 50, channel.Remote: removed}
+			r.Removed = dance.Numbers{dance.Local: removed + 50, dance.Remote: removed}
 		}
 		if id == other {
 			r.Origin = channel.Origin{In: &channel.Ref{Channel: wire.ChannelID{1}, ID: n}}
@@ -46,7 +47,7 @@ func TestEachPastCommitmentOfThePeerGivesItsHTLCsBack(t *testing.T) {
 		}
 		got := []string{}
 		for _, h := range list {
-			if !h.StoodIn(channel.Remote, uint64(number)) || h.Amount != 5000 || h.PaymentHash != (wire.PaymentHash{byte(h.ID)}) || h.CLTVExpiry != 500 {
+			if !h.StoodIn(dance.Remote, uint64(number)) || h.Amount != 5000 || h.PaymentHash != (wire.PaymentHash{byte(h.ID)}) || h.CLTVExpiry != 500 {
 				t.Errorf("commitment %d: %+v", number, h)
 			}
 			got = append(got, fmt.Sprintf("%s %d", map[bool]string{false: "out", true: "in"}[h.Incoming], h.ID))

@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
@@ -111,7 +112,7 @@ func TestTwoNodesOpenAChannel(t *testing.T) {
 					t.Fatal(err)
 				}
 				other := []*terms{&c.accepter.terms, &c.opener.terms}[i]
-				if theirs, err := other.first(channel.Remote); err != nil || theirs.Tx.TxHash() != ours.Tx.TxHash() {
+				if theirs, err := other.first(dance.Remote); err != nil || theirs.Tx.TxHash() != ours.Tx.TxHash() {
 					t.Errorf("the sides differ on commitment 0 of side %d: %v", i, err)
 				}
 				output := btcwire.NewTxOut(int64(r.Funding), fundingScript(t, c))

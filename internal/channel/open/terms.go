@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 )
 
@@ -93,7 +94,7 @@ func (t *terms) balances() (local, remote amount.MilliSatoshi) {
 }
 
 // first builds commitment number 0 of a side.
-func (t *terms) first(broadcaster channel.Side) (*script.Commitment, error) {
+func (t *terms) first(broadcaster dance.Side) (*script.Commitment, error) {
 	p := &t.params
 	local, remote := t.balances()
 	s := script.Params{
@@ -103,7 +104,7 @@ func (t *terms) first(broadcaster channel.Side) (*script.Commitment, error) {
 	}
 	spec := script.Spec{FeePerKw: t.feePerKw, ToBroadcaster: local, ToCountersignatory: remote}
 	point := t.remote
-	if broadcaster == channel.Local {
+	if broadcaster == dance.Local {
 		point = t.cfg.Signer.PerCommitmentPoint(0)
 	} else {
 		s.Broadcaster, s.Countersignatory, s.BroadcasterIsOpener = p.RemoteKeys, p.LocalKeys, !p.LocalIsOpener
@@ -120,7 +121,7 @@ func (t *terms) fund(at btcwire.OutPoint) {
 
 // sign signs the peer's first commitment.
 func (t *terms) sign() (wire.Signature, error) {
-	c, err := t.first(channel.Remote)
+	c, err := t.first(dance.Remote)
 	if err != nil {
 		return wire.Signature{}, refusef("your first commitment transaction cannot be built: %v", err)
 	}
@@ -134,7 +135,7 @@ func (t *terms) sign() (wire.Signature, error) {
 // rule...MUST send a `warning` and close the connection, or send an `error` and
 // fail the channel."
 func (t *terms) verify(sig wire.Signature, v channel.Verifier) error {
-	c, err := t.first(channel.Local)
+	c, err := t.first(dance.Local)
 	if err != nil {
 		return refusef("our first commitment transaction cannot be built: %v", err)
 	}

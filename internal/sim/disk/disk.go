@@ -16,6 +16,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -386,12 +387,12 @@ func (s *Channel) Load() channel.Rows {
 // cost a side, in millisatoshi: its HTLCs there, and what was rounded.
 func (s *Channel) Dust(kind enforce.Kind, number uint64) (sum int64) {
 	const rounded = 1000
-	side := channel.Remote
+	side := dance.Remote
 	switch kind {
 	case enforce.Mutual:
 		return rounded
 	case enforce.Ours:
-		side = channel.Local
+		side = dance.Local
 	}
 	for _, k := range s.Keys {
 		h := s.HTLCs[k]
@@ -441,7 +442,7 @@ func Forsaken(rows channel.Rows) (msat int64) {
 // number.
 func (s *Channel) Past(number uint64) (list []channel.HTLCRow) {
 	for _, k := range s.Keys {
-		if h := s.HTLCs[k]; h.Done && h.StoodIn(channel.Remote, number) {
+		if h := s.HTLCs[k]; h.Done && h.StoodIn(dance.Remote, number) {
 			list = append(list, *h)
 		}
 	}

@@ -1,4 +1,4 @@
-package channel
+package dance
 
 import (
 	"math/rand/v2"
@@ -16,7 +16,7 @@ type toyUpdate struct {
 
 // toy is one side of a channel that only dances.
 type toy struct {
-	dance
+	Steps
 	updates [2]map[int]*toyUpdate // by who offered them
 	next    int                   // id of our next update
 	wire    []any                 // to the peer, first in first out
@@ -32,36 +32,36 @@ func newToy() *toy {
 	return &toy{updates: [2]map[int]*toyUpdate{{}, {}}}
 }
 
-func (y *toy) step(t *testing.T, s step) {
+func (y *toy) step(t *testing.T, s Step) {
 	switch s {
-	case sendCommit:
-		y.signed[Remote]++
-		y.signedAfter = y.revoked[Local]
-	case receiveCommit:
-		y.signed[Local]++
+	case SendCommit:
+		y.Signed[Remote]++
+		y.SignedAfter = y.Revoked[Local]
+	case ReceiveCommit:
+		y.Signed[Local]++
 	}
 	for by, us := range y.updates {
 		for _, u := range us {
-			if u.stage == arrows[s][by] {
+			if u.stage == Arrows[s][by] {
 				u.stage++
 				switch s {
-				case sendCommit:
-					u.n[Remote] = y.signed[Remote]
-				case receiveCommit:
-					u.n[Local] = y.signed[Local]
+				case SendCommit:
+					u.n[Remote] = y.Signed[Remote]
+				case ReceiveCommit:
+					u.n[Local] = y.Signed[Local]
 				}
 			}
 		}
 	}
 	switch s {
-	case sendRevoke:
-		y.revoked[Local]++
-	case receiveRevoke:
-		y.revoked[Remote]++
+	case SendRevoke:
+		y.Revoked[Local]++
+	case ReceiveRevoke:
+		y.Revoked[Remote]++
 	}
 	for by, us := range y.updates {
 		for _, u := range us {
-			if got := y.stage(Side(by), u.n); got != u.stage {
+			if got := y.Stage(Side(by), u.n); got != u.stage {
 				t.Fatalf("update %d of side %d: the numbers %v say stage %d, the table %d", u.id, by, u.n, got, u.stage)
 			}
 		}
@@ -74,7 +74,7 @@ func (y *toy) content(side Side) []int {
 	var ids []int
 	for by, us := range y.updates {
 		for _, u := range us {
-			if in := at(side, y.signed[side], u.n); in != (Side(by) != side && u.stage >= Committed || u.stage >= AckCommitted) {
+			if in := At(side, y.Signed[side], u.n); in != (Side(by) != side && u.stage >= Committed || u.stage >= AckCommitted) {
 				panic("the filter over numbers is not the filter over stages")
 			} else if in {
 				ids = append(ids, u.id*(1-2*by))
@@ -86,7 +86,7 @@ func (y *toy) content(side Side) []int {
 }
 
 func (y *toy) sign(t *testing.T) {
-	y.step(t, sendCommit)
+	y.step(t, SendCommit)
 	content := y.content(Remote)
 	for i := range content {
 		content[i] = -content[i] // as the peer sees it
@@ -96,12 +96,12 @@ func (y *toy) sign(t *testing.T) {
 }
 
 func (y *toy) maySign() bool {
-	if y.awaiting() {
+	if y.Awaiting() {
 		return false
 	}
 	for by, us := range y.updates {
 		for _, u := range us {
-			if u.stage == arrows[sendCommit][by] {
+			if u.stage == Arrows[SendCommit][by] {
 				return true
 			}
 		}
@@ -115,17 +115,17 @@ func (y *toy) receive(t *testing.T, m any) bool {
 	case toyOffer:
 		y.updates[Remote][m.id] = &toyUpdate{id: m.id}
 	case toyCommit:
-		y.step(t, receiveCommit)
+		y.step(t, ReceiveCommit)
 		if !slices.Equal(m.content, y.content(Local)) {
 			return false
 		}
-		y.step(t, sendRevoke)
+		y.step(t, SendRevoke)
 		y.wire = append(y.wire, toyRevoke{})
 	case toyRevoke:
-		if !y.awaiting() {
+		if !y.Awaiting() {
 			return false
 		}
-		y.step(t, receiveRevoke)
+		y.step(t, ReceiveRevoke)
 	}
 	return true
 }
@@ -146,11 +146,11 @@ func (y *toy) disconnect() {
 
 // reestablish queues what the peer, who has got these numbers, is missing.
 func (y *toy) reestablish(t *testing.T, theirSigned, theirRevoked uint64, flip bool) {
-	commit := theirSigned == y.signed[Remote]-1
-	revoke := theirRevoked == y.revoked[Local]-1
+	commit := theirSigned == y.Signed[Remote]-1
+	revoke := theirRevoked == y.Revoked[Local]-1
 	again := func() {
 		for id, u := range y.updates[Local] {
-			if u.n[Remote] == y.signed[Remote] {
+			if u.n[Remote] == y.Signed[Remote] {
 				y.wire = append(y.wire, toyOffer{id})
 			}
 		}
@@ -161,7 +161,7 @@ func (y *toy) reestablish(t *testing.T, theirSigned, theirRevoked uint64, flip b
 		slices.Sort(content)
 		y.wire = append(y.wire, toyCommit{content})
 	}
-	first := y.revocationFirst() != flip
+	first := y.RevocationFirst() != flip
 	if revoke && first {
 		y.wire = append(y.wire, toyRevoke{})
 	}
@@ -196,7 +196,7 @@ func schedule(t *testing.T, seed uint64, cuts, flip bool) bool {
 			}
 			a.disconnect()
 			b.disconnect()
-			as, ar, bs, br := a.signed[Local], a.revoked[Remote], b.signed[Local], b.revoked[Remote]
+			as, ar, bs, br := a.Signed[Local], a.Revoked[Remote], b.Signed[Local], b.Revoked[Remote]
 			a.reestablish(t, bs, br, flip)
 			b.reestablish(t, as, ar, flip)
 		case acts < 30 && i < 60:
