@@ -3,12 +3,14 @@ package sim
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
@@ -167,19 +169,10 @@ func (w *world) count() {
 	}
 }
 
-// fair tells whether everybody played by the rules, and nothing was risked.
-func (w *world) fair() bool {
-	for _, n := range w.nodes {
-		if !n.honest() {
-			return false
-		}
-	}
-	for _, e := range w.edges {
-		if e.atRisk > 0 {
-			return false
-		}
-	}
-	return true
+// fair tells whether everybody played by the rules, and nothing of a payment was risked.
+func (w *world) fair(hash wire.PaymentHash) bool {
+	return !slices.ContainsFunc(w.nodes, func(n *node) bool { return !n.honest() || n.hung(hash) > 0 }) &&
+		!slices.ContainsFunc(w.edges, func(e *edge) bool { return e.atRisk > 0 })
 }
 
 func (w *world) judgePayments() {
@@ -199,7 +192,7 @@ func (w *world) judgePayments() {
 		case pay.Failed:
 			// What is dust has no output, and what is not worth its claim is left there: a
 			// channel that goes on-chain takes it along.
-			if paid && w.fair() && !x.shared && int64(x.row.Amount.Msat) > w.chain.Worth()*1000 { //nolint:gosec // below 2^63
+			if paid && w.fair(x.row.PaymentHash) && !x.shared && int64(x.row.Amount.Msat) > w.chain.Worth()*1000 { //nolint:gosec // below 2^63
 				w.fail("%s: payment %s has failed and %s was paid", x.payer, short(x.row.PaymentHash), x.payee)
 			}
 		}
@@ -210,7 +203,7 @@ func (w *world) judgePayments() {
 func (w *world) judgeBalance(n *node) {
 	got := w.chain.Balance(func(script []byte) bool { return w.owners[string(script)] == n }) * 1000
 	due, allowed := n.disk.Audit.Earned+n.endowed*1000, w.chain.Paid[n]*1000
-	allowed += n.hung()
+	allowed += n.hung(wire.PaymentHash{})
 	for _, e := range n.edges {
 		me := &e.ends[e.end(n)]
 		due += int64(me.start) + e.gift(n) //nolint:gosec // below 2^63
@@ -294,8 +287,9 @@ func (e *edge) gift(n *node) int64 {
 }
 
 // hung is what a node may have lost because no miner took a close in time, or because
-// its disk was some blocks behind: what it had to claim upstream, or downstream, by then.
-func (n *node) hung() (msat int64) {
+// its disk was some blocks behind: what it had to claim upstream, or downstream, by then,
+// of a payment; zero: of all.
+func (n *node) hung(of wire.PaymentHash) (msat int64) {
 	for _, e := range n.edges {
 		until := e.stuck + 60
 		if e.stuck == 0 {
@@ -305,7 +299,7 @@ func (n *node) hung() (msat int64) {
 		}
 		s := n.disk.Channels[e.id]
 		for _, k := range s.Keys {
-			if h := s.HTLCs[k]; h.CLTVExpiry <= until {
+			if h := s.HTLCs[k]; h.CLTVExpiry <= until && (of == h.PaymentHash || of == wire.PaymentHash{}) {
 				msat += int64(h.Amount) //nolint:gosec // below 2^63
 			}
 		}
