@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"bolt/onion":               1,
 	"bolt/script":              1,
 	"bolt/bolt11":              1,
+	"bolt/omni":                1,
 	"bolt/obolt":               1,
 	"internal/asset":           2,
 	"internal/channel":         3,

@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
@@ -340,7 +341,7 @@ func (w *network) freeze(t *testing.T, holder []byte) uint32 {
 		tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: at, SignatureScript: append([]byte{byte(len(redeem))}, redeem...), Witness: [][]byte{open}})
 		value -= 2000
 		tx.AddTxOut(btcwire.NewTxOut(int64(value), issuer)) //nolint:gosec // small
-		tx.AddTxOut(btcwire.NewTxOut(0, asset.Script(payload)))
+		tx.AddTxOut(btcwire.NewTxOut(0, omni.Script(payload)))
 		if to != nil {
 			value -= 600
 			tx.TxOut[0].Value -= 600

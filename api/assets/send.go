@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -69,7 +70,7 @@ func refusal(err error) error {
 		code = command.AssetTooFew
 	case errors.Is(err, tokens.ErrRefused), errors.Is(err, tokens.ErrNotOurs):
 		code = command.AssetRefused
-	case errors.Is(err, tokens.ErrAddress), errors.Is(err, asset.ErrEncode), errors.Is(err, wallet.ErrFeeRate):
+	case errors.Is(err, tokens.ErrAddress), errors.Is(err, omni.ErrEncode), errors.Is(err, wallet.ErrFeeRate):
 		code = command.InvalidParams
 	case errors.As(err, &poor):
 		code = command.FundCannotAfford

@@ -7,10 +7,10 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
-// marker begins the first push of an output of class C.
-var marker = []byte("omni")
+var marker = []byte(omni.Marker)
 
 // maxPayload is what is read of a payload: 255 packets of 31 bytes.
 const maxPayload = 255 * 31
@@ -171,19 +171,4 @@ func pushes(script []byte) ([][]byte, bool) {
 		out, script = append(out, script[:n]), script[n:]
 	}
 	return out, true
-}
-
-// Script is the output that carries a payload.
-func Script(payload []byte) []byte {
-	n := len(marker) + len(payload)
-	script := []byte{opReturn}
-	switch {
-	case n < opPushData1:
-		script = append(script, byte(n))
-	case n <= 0xff:
-		script = append(script, opPushData1, byte(n))
-	default:
-		script = binary.LittleEndian.AppendUint16(append(script, opPushData2), uint16(n)) //nolint:gosec // payloads are at most 2,304 bytes
-	}
-	return append(append(script, marker...), payload...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 // Outcome is what became of a transaction.
@@ -83,9 +84,9 @@ func (s *State) taintAll(what string) string {
 // run executes by type.
 func (s *State) run(p payload, out *Outcome) {
 	execute, ok := map[uint16]func(*State, payload, *Outcome) error{
-		TypeSimpleSend: (*State).simpleSend, typeSendToOwners: (*State).sendToOwners, typeSendAll: (*State).sendAll,
-		typeSendToMany: (*State).sendToMany,
-		typeFixed:      (*State).issue, typeCrowdsale: (*State).issue, typeManaged: (*State).issue,
+		omni.TypeSimpleSend: (*State).simpleSend, typeSendToOwners: (*State).sendToOwners, typeSendAll: (*State).sendAll,
+		omni.TypeSendToMany: (*State).sendToMany,
+		typeFixed:           (*State).issue, typeCrowdsale: (*State).issue, typeManaged: (*State).issue,
 		typeCloseCrowdsale: (*State).endSale,
 		typeGrant:          (*State).grant, typeRevoke: (*State).revoke,
 		typeChangeIssuer: (*State).changeIssuer, typeAddDelegate: (*State).delegate, typeRemoveDelegate: (*State).delegate,

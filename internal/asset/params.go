@@ -3,6 +3,7 @@ package asset
 import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 // Params are the rules of one chain.
@@ -88,10 +89,8 @@ var activation = [features][3]uint32{
 
 // The types of transactions that are executed.
 const (
-	TypeSimpleSend      = 0
 	typeSendToOwners    = 3
 	typeSendAll         = 4
-	typeSendToMany      = 7
 	typeFixed           = 50
 	typeCrowdsale       = 51
 	typeCloseCrowdsale  = 53
@@ -115,11 +114,11 @@ type kind struct{ typ, version uint16 }
 // allowed says since when the main ecosystem has each type. The test ecosystem has all
 // at any height.
 var allowed = map[kind]feature{
-	{TypeSimpleSend, 0}:      send,
+	{omni.TypeSimpleSend, 0}: send,
 	{typeSendToOwners, 0}:    sendToOwners,
 	{typeSendToOwners, 1}:    sendToOwnersV1,
 	{typeSendAll, 0}:         sendAll,
-	{typeSendToMany, 0}:      sendToMany,
+	{omni.TypeSendToMany, 0}: sendToMany,
 	{typeFixed, 0}:           issuance,
 	{typeCrowdsale, 0}:       issuance,
 	{typeCrowdsale, 1}:       issuance,
@@ -175,7 +174,7 @@ func (p *Params) live(f feature, height uint32) bool { return height >= p.height
 
 // SendToMany says whether send-to-many moves a property at a height.
 func (p *Params) SendToMany(property amount.Property, height uint32) bool {
-	return p.permits(kind{typeSendToMany, 0}, property, height)
+	return p.permits(kind{omni.TypeSendToMany, 0}, property, height)
 }
 
 // permits says whether a type may move a property at a height. For a type that names an

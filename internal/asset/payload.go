@@ -7,13 +7,11 @@ import (
 	"fmt"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 // ErrPayload means that a payload is too short for its type.
 var ErrPayload = errors.New("the payload ends too early")
-
-// ErrEncode means that a payload would not be valid.
-var ErrEncode = errors.New("not a valid transaction of tokens")
 
 // payload is what a transaction asks for. What its type does not have is zero.
 type payload struct {
@@ -22,17 +20,11 @@ type payload struct {
 	units    uint64
 
 	distribution amount.Property // type 3 in version 1: whose owners get it
-	entries      []Entry         // type 7
+	entries      []omni.Entry    // type 7
 	about        About           // types 50, 51, 54
 	nature       uint16          // of a new property: one of the natures
 	sale         sale            // type 51
 	address      []byte          // types 185, 186: version and hash
-}
-
-// Entry is what one output gets of a send-to-many.
-type Entry struct {
-	Output uint8
-	Units  amount.Units
 }
 
 // The natures of properties.
@@ -102,7 +94,7 @@ func decode(b []byte) (payload, error) {
 	var p payload
 	p.version, p.typ = r.u16(), r.u16()
 	switch p.typ {
-	case TypeSimpleSend, typeGrant, typeRevoke:
+	case omni.TypeSimpleSend, typeGrant, typeRevoke:
 		p.property, p.units = r.property(), r.u64()
 	case typeSendToOwners:
 		p.property, p.units = r.property(), r.u64()
@@ -111,10 +103,10 @@ func decode(b []byte) (payload, error) {
 		}
 	case typeSendAll:
 		p.property = amount.Property(r.u8())
-	case typeSendToMany:
+	case omni.TypeSendToMany:
 		p.property = r.property()
 		for n := r.u8(); n > 0 && !r.short; n-- {
-			p.entries = append(p.entries, Entry{r.u8(), amount.Units(r.u64())})
+			p.entries = append(p.entries, omni.Entry{Output: r.u8(), Units: amount.Units(r.u64())})
 		}
 	case typeFixed, typeCrowdsale, typeManaged:
 		p.readIssuance(r)
@@ -146,68 +138,17 @@ func (p *payload) readIssuance(r *reader) {
 	}
 }
 
-func header(typ uint16) []byte { return binary.BigEndian.AppendUint16([]byte{0, 0}, typ) }
-
-func valid(u amount.Units) error {
-	if u == 0 || u > amount.MaxUnits {
-		return fmt.Errorf("%w: %d units", ErrEncode, u)
-	}
-	return nil
-}
-
-// SimpleSend is the payload that sends units to the reference. Error: [ErrEncode].
-func SimpleSend(property amount.Property, units amount.Units) ([]byte, error) {
-	return send1(TypeSimpleSend, property, units)
-}
-
 // Grant is the payload by which the issuer of a managed property makes units for the
-// reference. Error: [ErrEncode].
+// reference. Error: [omni.ErrEncode].
 func Grant(property amount.Property, units amount.Units) ([]byte, error) {
-	b, err := send1(typeGrant, property, units)
+	b, err := omni.OfProperty(typeGrant, property, units)
 	return append(b, 0), err // a memo
 }
 
-func send1(typ uint16, property amount.Property, units amount.Units) ([]byte, error) {
-	if property == 0 {
-		return nil, fmt.Errorf("%w: bitcoin is none", ErrEncode)
-	}
-	if err := valid(units); err != nil {
-		return nil, err
-	}
-	b := binary.BigEndian.AppendUint32(header(typ), uint32(property))
-	return binary.BigEndian.AppendUint64(b, uint64(units)), nil
-}
-
-// SendToMany is the payload that gives each named output its units. Outputs are in rising
-// order and each stands once. Error: [ErrEncode], for an entry of zero too, which Omni
-// Core does not survive.
-func SendToMany(property amount.Property, entries ...Entry) ([]byte, error) {
-	if property == 0 || len(entries) == 0 || len(entries) > 255 {
-		return nil, fmt.Errorf("%w: property %d to %d outputs", ErrEncode, property, len(entries))
-	}
-	b := binary.BigEndian.AppendUint32(header(typeSendToMany), uint32(property))
-	b = append(b, byte(len(entries))) //nolint:gosec // checked
-	var sum amount.Units
-	for i, e := range entries {
-		if err := valid(e.Units); err != nil {
-			return nil, err
-		}
-		if i > 0 && e.Output <= entries[i-1].Output {
-			return nil, fmt.Errorf("%w: output %d after %d", ErrEncode, e.Output, entries[i-1].Output)
-		}
-		var ok bool
-		if sum, ok = sum.Add(e.Units); !ok {
-			return nil, fmt.Errorf("%w: more than there can be of property %d", ErrEncode, property)
-		}
-		b = binary.BigEndian.AppendUint64(append(b, e.Output), uint64(e.Units))
-	}
-	return b, nil
-}
-
 // IssueFixed is the payload that makes a property with all its units for the sender, in
-// the main ecosystem or in the one for tests. Error: [ErrEncode].
+// the main ecosystem or in the one for tests. Error: [omni.ErrEncode].
 func IssueFixed(test, isDivisible bool, about About, units amount.Units) ([]byte, error) {
-	if err := valid(units); err != nil {
+	if err := omni.Valid(units); err != nil {
 		return nil, err
 	}
 	b, err := issue(typeFixed, test, isDivisible, about)
@@ -215,7 +156,7 @@ func IssueFixed(test, isDivisible bool, about About, units amount.Units) ([]byte
 }
 
 // IssueManaged is the payload that makes a property whose units the sender grants later.
-// Error: [ErrEncode].
+// Error: [omni.ErrEncode].
 func IssueManaged(test, isDivisible bool, about About) ([]byte, error) {
 	return issue(typeManaged, test, isDivisible, about)
 }
@@ -228,14 +169,14 @@ func issue(typ uint16, test, isDivisible bool, about About) ([]byte, error) {
 	if isDivisible {
 		nature = divisible
 	}
-	b := binary.BigEndian.AppendUint16(append(header(typ), ecosystem), nature)
+	b := binary.BigEndian.AppendUint16(append(omni.Header(typ), ecosystem), nature)
 	b = append(b, 0, 0, 0, 0) // no previous property
 	if about.Name == "" {
-		return nil, fmt.Errorf("%w: a property needs a name", ErrEncode)
+		return nil, fmt.Errorf("%w: a property needs a name", omni.ErrEncode)
 	}
 	for _, s := range []string{about.Category, about.Subcategory, about.Name, about.URL, about.Data} {
 		if len(s) > maxText || bytes.IndexByte([]byte(s), 0) >= 0 {
-			return nil, fmt.Errorf("%w: a text has more than %d bytes or a zero", ErrEncode, maxText)
+			return nil, fmt.Errorf("%w: a text has more than %d bytes or a zero", omni.ErrEncode, maxText)
 		}
 		b = append(append(b, s...), 0)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 // script is an address's, by a name of one letter and its kind: lower case is P2SH, upper
@@ -32,7 +33,7 @@ func addr(name string) string {
 
 // tx is a transaction with a payload, then outputs to these names.
 func tx(payload []byte, to ...string) *btcwire.MsgTx {
-	scripts := [][]byte{Script(payload)}
+	scripts := [][]byte{omni.Script(payload)}
 	for _, name := range to {
 		scripts = append(scripts, script(name))
 	}
@@ -164,49 +165,13 @@ func issued(t testing.TB) *world {
 	return w
 }
 
-func TestPayloadsAreThoseOfOmniCore(t *testing.T) {
-	// From the text on send-to-many of github.com/OmniLayer/omnicore and of gist
-	// dexX7/1138fd1ea084a9db56798e9bce50d0ef, and a simple send of OmniBOLT's tests.
-	for want, got := range map[string][]byte{
-		"000000070000001f0302000000003e95ba80030000000002faf080050000000059682f00": enc(t)(SendToMany(31, Entry{2, 1_050_000_000}, Entry{3, 50_000_000}, Entry{5, 1_500_000_000})),
-		"000000070000000101010000000005f5e100":                                     enc(t)(SendToMany(1, Entry{1, 100_000_000})),
-		"00000000000000020000000000989680":                                         enc(t)(SimpleSend(2, 10_000_000)),
-	} {
-		if hex.EncodeToString(got) != want {
-			t.Errorf("%x, want %s", got, want)
-		}
-	}
-	if s := Script(enc(t)(SimpleSend(2, 10_000_000))); hex.EncodeToString(s) != "6a146f6d6e6900000000000000020000000000989680" {
-		t.Errorf("%x", s)
-	}
-	var seven, eight []Entry
-	for i := range uint8(8) {
-		if eight = append(eight, Entry{i + 1, 1}); i < 7 {
-			seven = eight
-		}
-	}
-	// The relay limit of old is a script of 83 bytes.
-	if a, b := len(Script(enc(t)(SendToMany(31, seven...)))), len(Script(enc(t)(SendToMany(31, eight...)))); a != 79 || b != 88 {
-		t.Errorf("scripts of %d and %d bytes", a, b)
-	}
-}
-
-func TestEncodeRefusesWhatOmniCoreDoesNotSurvive(t *testing.T) {
+func TestIssuancesThatAreNotValidAreNotWritten(t *testing.T) {
 	for name, err := range map[string]error{
-		"zero":       second(SimpleSend(31, 0)),
-		"too many":   second(SimpleSend(31, 1<<63)),
-		"bitcoin":    second(SimpleSend(0, 1)),
-		"no entry":   second(SendToMany(31)),
-		"zero entry": second(SendToMany(31, Entry{1, 5}, Entry{2, 0})),
-		"sum":        second(SendToMany(31, Entry{1, amount.MaxUnits}, Entry{2, 1})),
-		"wraps":      second(SendToMany(31, Entry{1, 1<<64 - 1}, Entry{2, 2})),
-		"order":      second(SendToMany(31, Entry{2, 5}, Entry{1, 1})),
-		"twice":      second(SendToMany(31, Entry{2, 5}, Entry{2, 1})),
-		"no name":    second(IssueFixed(true, true, About{}, 1)),
-		"a zero":     second(IssueManaged(true, true, About{Name: "a\x00b"})),
-		"long":       second(IssueManaged(true, true, About{Name: strings.Repeat("a", 256)})),
+		"no name": second(IssueFixed(true, true, About{}, 1)),
+		"a zero":  second(IssueManaged(true, true, About{Name: "a\x00b"})),
+		"long":    second(IssueManaged(true, true, About{Name: strings.Repeat("a", 256)})),
 	} {
-		if !errors.Is(err, ErrEncode) {
+		if !errors.Is(err, omni.ErrEncode) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -215,7 +180,7 @@ func TestEncodeRefusesWhatOmniCoreDoesNotSurvive(t *testing.T) {
 func second(_ []byte, err error) error { return err }
 
 func TestPayloadIsGatheredFromAllMarkedPushes(t *testing.T) {
-	payload := enc(t)(SimpleSend(2, 10_000_000))
+	payload := enc(t)(omni.SimpleSend(2, 10_000_000))
 	marked := func(pushes ...[]byte) []byte {
 		out := []byte{0x6a}
 		for _, p := range pushes {
@@ -228,12 +193,12 @@ func TestPayloadIsGatheredFromAllMarkedPushes(t *testing.T) {
 		tx   *btcwire.MsgTx
 		want []byte
 	}{
-		"one push":               {raw(Script(payload)), payload},
+		"one push":               {raw(omni.Script(payload)), payload},
 		"several pushes":         {raw(marked(whole[:7], whole[7:9], whole[9:])), payload},
 		"several outputs":        {raw(marked(whole[:7]), script("b"), marked(append([]byte("omni"), whole[7:]...))), payload},
 		"an empty push between":  {raw(marked(whole[:7], nil, whole[7:])), payload},
 		"a number between":       {raw(append(marked(whole[:7]), append([]byte{0x51}, marked(whole[7:])[1:]...)...)), payload},
-		"unmarked is ignored":    {raw(marked([]byte("other")), Script(payload)), payload},
+		"unmarked is ignored":    {raw(marked([]byte("other")), omni.Script(payload)), payload},
 		"PUSHDATA1":              {raw(append([]byte{0x6a, 0x4c, byte(len(whole))}, whole...)), payload},
 		"PUSHDATA2":              {raw(append([]byte{0x6a, 0x4d, byte(len(whole)), 0}, whole...)), payload},
 		"PUSHDATA4":              {raw(append([]byte{0x6a, 0x4e, byte(len(whole)), 0, 0, 0}, whole...)), payload},
@@ -241,12 +206,12 @@ func TestPayloadIsGatheredFromAllMarkedPushes(t *testing.T) {
 		"first push is empty":    {raw(marked(nil, whole)), nil},
 		"push ends too early":    {raw([]byte{0x6a, 20, 'o', 'm', 'n', 'i'}), nil},
 		"huge push ends early":   {raw([]byte{0x6a, 0x4e, 0xff, 0xff, 0xff, 0xff, 'o', 'm', 'n', 'i'}), nil},
-		"not only pushes":        {raw(append(Script(payload), 0xac)), nil},
+		"not only pushes":        {raw(append(omni.Script(payload), 0xac)), nil},
 		"no OP_RETURN":           {raw(marked(whole)[1:]), nil},
 		"marker in capitals":     {raw(marked([]byte("OMNI"), payload)), nil},
-		"the longest payload":    {raw(Script(make([]byte, 7905))), make([]byte, 7905)},
-		"longer than is read":    {raw(Script(make([]byte, 9000))), make([]byte, 7905)},
-		"longer, two outputs":    {raw(Script(make([]byte, 7000)), Script(make([]byte, 7000))), make([]byte, 7905)},
+		"the longest payload":    {raw(omni.Script(make([]byte, 7905))), make([]byte, 7905)},
+		"longer than is read":    {raw(omni.Script(make([]byte, 9000))), make([]byte, 7905)},
+		"longer, two outputs":    {raw(omni.Script(make([]byte, 7000)), omni.Script(make([]byte, 7000))), make([]byte, 7905)},
 		"marker and nothing":     {raw(marked([]byte("omni"))), []byte{}},
 		"PUSHDATA1, no length":   {raw([]byte{0x6a, 0x4c}), nil},
 		"a script of one opcode": {raw([]byte{0x6a}), nil},
@@ -309,7 +274,7 @@ func TestReferenceIsTheLastOutputThatIsNotChange(t *testing.T) {
 	if exodus.Address(bolt11.Regtest) != p.Exodus {
 		t.Fatal(exodus.Address(bolt11.Regtest))
 	}
-	m, _ := p.Read(101, raw(Script(nil), script("b"), anchor, exodus.Script()), script("a"))
+	m, _ := p.Read(101, raw(omni.Script(nil), script("b"), anchor, exodus.Script()), script("a"))
 	if diff := cmp.Diff(map[int]string{1: addr("b")}, m.Outputs); m.Reference != addr("b") || diff != "" {
 		t.Error(m.Reference, diff)
 	}

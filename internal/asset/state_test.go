@@ -12,13 +12,14 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 type units = map[string]amount.Units
 
 func TestSimpleSends(t *testing.T) {
 	w := issued(t)
-	send := func(u amount.Units) []byte { return enc(t)(SimpleSend(first, u)) }
+	send := func(u amount.Units) []byte { return enc(t)(omni.SimpleSend(first, u)) }
 	w.must("a", send(300), "b")
 	w.must("b", send(100), "b", "c") // change to the sender first
 	w.must("c", send(40))            // nobody: to oneself
@@ -58,7 +59,7 @@ func TestSendAllSendsAnEcosystem(t *testing.T) {
 func TestSendToMany(t *testing.T) {
 	w := issued(t)
 	many := func(e ...any) []byte { return pay(0, 7, append([]any{first}, e...)...) }
-	w.must("a", enc(t)(SendToMany(first, Entry{1, 10}, Entry{3, 20})), "b", "A", "c")
+	w.must("a", enc(t)(omni.SendToMany(first, omni.Entry{Output: 1, Units: 10}, omni.Entry{Output: 3, Units: 20})), "b", "A", "c")
 	w.must("a", many(uint8(3), uint8(2), uint64(1), uint8(1), uint64(2), uint8(2), uint64(3)), "b", "a") // any order, an output twice, oneself
 	want := units{"a": 968, "b": 12, "c": 20}
 	w.has(first, want)
@@ -81,7 +82,7 @@ func TestWhatOmniCoreDoesNotSurviveHaltsTheProperty(t *testing.T) {
 	for name, payload := range map[string][]byte{"a zero entry": zero, "a sum that wraps": wrap} {
 		t.Run(name, func(t *testing.T) {
 			w := issued(t)
-			w.must("a", enc(t)(SimpleSend(first, 200)), "b")
+			w.must("a", enc(t)(omni.SimpleSend(first, 200)), "b")
 			want := units{"a": 800, "b": 200}
 			if out := w.do("c", payload, "b", "c"); out.Alarm != "" || w.Properties()[first].Halted != "" {
 				t.Errorf("who has nothing halts it: %q", out.Alarm)
@@ -91,8 +92,8 @@ func TestWhatOmniCoreDoesNotSurviveHaltsTheProperty(t *testing.T) {
 				t.Errorf("%v, %q", out.Err, out.Alarm)
 			}
 			w.has(first, want)
-			w.refuses(ErrHalted, "b", enc(t)(SimpleSend(first, 1)), "c")
-			w.refuses(ErrHalted, "b", enc(t)(SendToMany(first, Entry{1, 1})), "c")
+			w.refuses(ErrHalted, "b", enc(t)(omni.SimpleSend(first, 1)), "c")
+			w.refuses(ErrHalted, "b", enc(t)(omni.SendToMany(first, omni.Entry{Output: 1, Units: 1})), "c")
 			w.refuses(ErrHalted, "a", pay(0, 3, first, uint64(1)), "c")
 			w.must("a", pay(0, 4, uint8(TOMN)), "c") // all but the halted one
 			w.has(first, want)
@@ -101,14 +102,14 @@ func TestWhatOmniCoreDoesNotSurviveHaltsTheProperty(t *testing.T) {
 			for i := len(w.blocks) - 1; i >= 2; i-- {
 				w.Undo(w.blocks[i])
 			}
-			w.must("b", enc(t)(SimpleSend(first, 1)), "c")
+			w.must("b", enc(t)(omni.SimpleSend(first, 1)), "c")
 		})
 	}
 }
 
 func TestOwnersShareByWhatTheyHave(t *testing.T) {
 	w := issued(t)
-	w.must("a", enc(t)(SendToMany(first, Entry{1, 100}, Entry{2, 50}, Entry{3, 50})), "b", "c", "d")
+	w.must("a", enc(t)(omni.SendToMany(first, omni.Entry{Output: 1, Units: 100}, omni.Entry{Output: 2, Units: 50}, omni.Entry{Output: 3, Units: 50})), "b", "c", "d")
 	w.must("a", pay(0, 3, first, uint64(10)))
 	w.has(first, units{"a": 790, "b": 105, "c": 53, "d": 52}) // rounded up, largest first, then by address
 	w.has(TOMN, units{"a": 997})
@@ -119,7 +120,7 @@ func TestOwnersShareByWhatTheyHave(t *testing.T) {
 	w.refuses(ErrReceiver, "a", pay(0, 3, TOMN, uint64(10)))                // no other owner
 	w.refuses(ErrBalance, "a", pay(0, 3, first, uint64(790)))               // not that much
 	w.refuses(ErrNoProperty, "a", pay(1, 3, first, uint64(1), firstTest+9)) // whose owners
-	w.must("a", enc(t)(SimpleSend(TOMN, 10)), "b")
+	w.must("a", enc(t)(omni.SimpleSend(TOMN, 10)), "b")
 	w.refuses(ErrBalance, "a", pay(0, 3, TOMN, uint64(986))) // the fee is of the same property
 	w.must("a", pay(0, 3, TOMN, uint64(985)))
 	w.has(TOMN, units{"b": 995})
@@ -177,17 +178,17 @@ func TestAFrozenAddressReceivesAndDoesNotSend(t *testing.T) {
 	w.must("a", freeze(185, "b"))
 	w.refuses(ErrFreezing, "a", freeze(185, "b"))
 	w.must("a", enc(t)(Grant(first, 11)), "b")
-	w.refuses(ErrFrozen, "b", enc(t)(SimpleSend(first, 1)), "c")
-	w.refuses(ErrFrozen, "b", enc(t)(SendToMany(first, Entry{1, 1})), "c")
+	w.refuses(ErrFrozen, "b", enc(t)(omni.SimpleSend(first, 1)), "c")
+	w.refuses(ErrFrozen, "b", enc(t)(omni.SendToMany(first, omni.Entry{Output: 1, Units: 1})), "c")
 	w.refuses(ErrFrozen, "b", pay(0, 56, first, uint64(1)))
 	w.refuses(ErrBalance, "b", pay(0, 4, uint8(TOMN)), "c")
 	w.has(first, units{"b": 111})
 	w.must("a", freeze(186, "b"))
 	w.refuses(ErrFreezing, "a", freeze(186, "b"))
-	w.must("b", enc(t)(SimpleSend(first, 1)), "c")
+	w.must("b", enc(t)(omni.SimpleSend(first, 1)), "c")
 	w.must("a", freeze(185, "b"))
 	w.must("a", pay(0, 72, first)) // which frees all
-	w.must("b", enc(t)(SimpleSend(first, 1)), "c")
+	w.must("b", enc(t)(omni.SimpleSend(first, 1)), "c")
 	w.refuses(ErrFreezing, "a", pay(0, 72, first))
 
 	w.must("a", pay(0, 71, first))
@@ -228,11 +229,11 @@ func TestCrowdsales(t *testing.T) {
 	w.refuses(ErrCrowdsale, "b", crowdsale(TOMN, 100, uint64(w.time)))
 	w.refuses(ErrNoProperty, "b", crowdsale(99, 100, 1<<40))
 	w.refuses(ErrAmount, "b", crowdsale(TOMN, 0, 1<<40))
-	w.must("a", enc(t)(SimpleSend(TOMN, 400)), "c")
+	w.must("a", enc(t)(omni.SimpleSend(TOMN, 400)), "c")
 	deadline := uint64(w.time) + 2*7*24*3600 + 1200 // two weeks after the first payment
 	w.must("b", crowdsale(TOMN, 100_000_000, deadline))
 	w.refuses(ErrCrowdsale, "b", crowdsale(TOMN, 100, deadline))
-	w.must("c", enc(t)(SimpleSend(TOMN, 103)), "b") // 1 unit each, 20 % more: 123.6, and a quarter of 123: 30.75
+	w.must("c", enc(t)(omni.SimpleSend(TOMN, 103)), "b") // 1 unit each, 20 % more: 123.6, and a quarter of 123: 30.75
 	w.has(first, units{"c": 123, "b": 30})
 	w.has(TOMN, units{"a": 600, "b": 103, "c": 297})
 }
@@ -250,10 +251,10 @@ func TestACrowdsaleEndsWithItsBonus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t, own())
-			w.must("a", enc(t)(SimpleSend(TOMN, 400)), "c")
+			w.must("a", enc(t)(omni.SimpleSend(TOMN, 400)), "c")
 			w.must("b", crowdsale(TOMN, 100_000_000, uint64(w.time)+50_000))
 			for range 3 {
-				w.must("c", enc(t)(SimpleSend(TOMN, 3)), "b") // 3 each, and 0.75 that are rounded away
+				w.must("c", enc(t)(omni.SimpleSend(TOMN, 3)), "b") // 3 each, and 0.75 that are rounded away
 			}
 			w.has(first, units{"c": 9})
 			open := w.Crowdsales()
@@ -262,7 +263,7 @@ func TestACrowdsaleEndsWithItsBonus(t *testing.T) {
 			if len(w.Crowdsales()) != 0 {
 				t.Error("it is open still")
 			}
-			w.must("c", enc(t)(SimpleSend(TOMN, 3)), "b")
+			w.must("c", enc(t)(omni.SimpleSend(TOMN, 3)), "b")
 			w.has(first, units{"c": 9, "b": 2})
 			w.Undo(w.blocks[len(w.blocks)-1])
 			w.Undo(w.blocks[len(w.blocks)-2])
@@ -277,7 +278,7 @@ func TestACrowdsaleEndsWithItsBonus(t *testing.T) {
 func TestACrowdsaleCreatesNoMoreThanThereCanBe(t *testing.T) {
 	w := start(t, own())
 	w.must("b", crowdsale(TOMN, uint64(amount.MaxUnits), 1<<40))
-	w.must("a", enc(t)(SimpleSend(TOMN, 1000)), "b")
+	w.must("a", enc(t)(omni.SimpleSend(TOMN, 1000)), "b")
 	if len(w.Crowdsales()) != 0 || w.Total(first) != amount.MaxUnits {
 		t.Errorf("%d units, open: %v", w.Total(first), w.Crowdsales())
 	}
@@ -297,14 +298,14 @@ func TestOtherTypesTaintWhatTheSenderHolds(t *testing.T) {
 	if w.Properties()[first].Tainted == "" || w.Properties()[TOMN].Tainted != "" {
 		t.Error("an order does not taint what it sells")
 	}
-	w.must("a", enc(t)(SimpleSend(first, 1)), "b")
+	w.must("a", enc(t)(omni.SimpleSend(first, 1)), "b")
 
 	// On a chain where OMN and TOMN are sold, they are tainted, and what depends on them.
 	p := own()
 	p.Exodus = Regtest().Exodus
 	w = start(t, p)
 	w.must("a", enc(t)(IssueFixed(true, false, About{Name: "Test"}, 1000)))
-	w.must("a", enc(t)(SimpleSend(first, 10)), "b")
+	w.must("a", enc(t)(omni.SimpleSend(first, 10)), "b")
 	if w.Properties()[TOMN].Tainted == "" || w.Properties()[first].Tainted != "" {
 		t.Error("TOMN is not tainted, or all is")
 	}
@@ -489,8 +490,8 @@ func TestUnitsAreConservedAndReorgsTakeAllBack(t *testing.T) {
 
 func FuzzExecute(f *testing.F) {
 	t := f
-	f.Add(enc(t)(SendToMany(first, Entry{1, 10})), []byte("scripts"))
-	f.Add(enc(t)(IssueFixed(true, true, About{Name: "n"}, 5)), Script([]byte("more")))
+	f.Add(enc(t)(omni.SendToMany(first, omni.Entry{Output: 1, Units: 10})), []byte("scripts"))
+	f.Add(enc(t)(IssueFixed(true, true, About{Name: "n"}, 5)), omni.Script([]byte("more")))
 	f.Add(crowdsale(TOMN, 100, 1<<40), []byte{})
 	f.Add(pay(0, 185, first, uint64(0), uint8(0xc4), make([]byte, 20)), []byte{0x6a, 0x4e, 0xff})
 	f.Fuzz(func(t *testing.T, payload, more []byte) {
@@ -498,7 +499,7 @@ func FuzzExecute(f *testing.F) {
 		before := snapshot(w.State)
 		for _, from := range []string{"a", "b"} {
 			w.Begin(200, 2_000_000)
-			w.Execute(raw(Script(payload[:min(len(payload), 9000)]), script("b"), more), script(from))
+			w.Execute(raw(omni.Script(payload[:min(len(payload), 9000)]), script("b"), more), script(from))
 			w.Undo(w.End())
 		}
 		if s := snapshot(w.State); s != before {

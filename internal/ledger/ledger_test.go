@@ -20,6 +20,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -177,7 +178,7 @@ func send(from string, payload []byte, to ...string) *btcwire.MsgTx {
 	var hash chainhash.Hash
 	copy(hash[:], from)
 	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: hash}})
-	tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(payload)})
+	tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(payload)})
 	for _, name := range to {
 		tx.AddTxOut(&btcwire.TxOut{PkScript: script(name)})
 	}
@@ -235,7 +236,7 @@ func issue(units amount.Units) []byte {
 	return must(asset.IssueFixed(true, true, asset.About{Name: "Test"}, units))
 }
 
-func pay(units amount.Units) []byte { return must(asset.SimpleSend(first, units)) }
+func pay(units amount.Units) []byte { return must(omni.SimpleSend(first, units)) }
 
 func (w *world) has(a, b amount.Units) {
 	w.t.Helper()
@@ -399,7 +400,7 @@ func TestQuietBlocksAreMarkedTogether(t *testing.T) {
 func TestAnAlarmComesWithItsBlock(t *testing.T) {
 	w := start(t)
 	w.mine(send("a", issue(1000)))
-	zero := must(asset.SendToMany(first, asset.Entry{Output: 1, Units: 5}, asset.Entry{Output: 2, Units: 1}))
+	zero := must(omni.SendToMany(first, omni.Entry{Output: 1, Units: 5}, omni.Entry{Output: 2, Units: 1}))
 	zero[len(zero)-1] = 0
 	e := w.mine(send("a", zero, "b", "c"))
 	if len(e) != 1 || e[0].Alarm == "" {
@@ -473,7 +474,7 @@ func TestAChainHasOneLedgerWhateverTheWayThere(t *testing.T) {
 				case 1:
 					payload = []byte{0, 0, 0, 4, 2}
 				case 2:
-					payload = must(asset.SendToMany(first, asset.Entry{Output: 1, Units: units}, asset.Entry{Output: 2, Units: 1}))
+					payload = must(omni.SendToMany(first, omni.Entry{Output: 1, Units: units}, omni.Entry{Output: 2, Units: 1}))
 				default:
 					payload = pay(units)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
@@ -155,7 +156,7 @@ func spend(in coin, payload []byte, to ...lock) (*btcwire.MsgTx, []coin) {
 		panic(err)
 	}
 	tx.TxIn[0].SignatureScript = push
-	tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(payload)})
+	tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(payload)})
 	out := make([]coin, len(to))
 	for i, k := range to {
 		out[i] = coin{lock: k, value: (in.value - 1000) / int64(len(to))}
@@ -190,7 +191,7 @@ func TestTokensMoveOnAChainAndAReorgMovesThemBack(t *testing.T) {
 	l.mine(1)
 	out := l.send(c, issue(1000), alice)
 	l.mine(1)
-	out = l.send(out[0], must(asset.SendToMany(first, asset.Entry{Output: 1, Units: 600}, asset.Entry{Output: 2, Units: 300})), bob, carol)
+	out = l.send(out[0], must(omni.SendToMany(first, omni.Entry{Output: 1, Units: 600}, omni.Entry{Output: 2, Units: 300})), bob, carol)
 	l.send(out[0], pay(50), carol) // in the same block
 	l.mine(1)
 	check := func() {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
@@ -101,7 +102,7 @@ func kept(t *testing.T) *store.Store {
 		to      string
 	}{
 		{payload(asset.IssueFixed(true, true, asset.About{Category: "Drinks", Subcategory: "Hot", Name: "Tea", URL: "tea.example", Data: "Earl Grey"}, 100_000_000_000)), ""},
-		{payload(asset.SimpleSend(tea, 1_050_000_000)), "b"},
+		{payload(omni.SimpleSend(tea, 1_050_000_000)), "b"},
 		{payload(asset.IssueManaged(true, false, asset.About{Name: "Cups"})), ""},
 		{payload(asset.Grant(cups, 7)), "b"},
 		{of(71, cups), ""},
@@ -109,7 +110,7 @@ func kept(t *testing.T) *store.Store {
 	} {
 		tx := btcwire.NewMsgTx(2)
 		tx.AddTxIn(new(btcwire.TxIn))
-		tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(step.payload)})
+		tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(step.payload)})
 		if step.to != "" {
 			tx.AddTxOut(&btcwire.TxOut{PkScript: fallback(step.to).Script()})
 		}

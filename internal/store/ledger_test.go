@@ -15,6 +15,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/ledger"
@@ -93,7 +94,7 @@ func (c *tokens) way(from chain.BlockRef) (events []chain.Event) {
 func tokenTx(from byte, payload []byte, to ...byte) *btcwire.MsgTx {
 	tx := btcwire.NewMsgTx(2)
 	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: chainhash.Hash{from}}})
-	tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(payload)})
+	tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(payload)})
 	for _, name := range to {
 		tx.AddTxOut(&btcwire.TxOut{PkScript: tokenScript(name)})
 	}
@@ -109,7 +110,7 @@ func tokenIssue(t testing.TB, units amount.Units) []byte {
 }
 
 func tokenPay(t testing.TB, units amount.Units) []byte {
-	b, err := asset.SimpleSend(token, units)
+	b, err := omni.SimpleSend(token, units)
 	if err != nil {
 		t.Fatal(err)
 	}

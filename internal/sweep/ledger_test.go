@@ -13,6 +13,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/asset"
@@ -183,7 +184,7 @@ func draft(from coin, sequence uint32, payload []byte, to ...[]byte) *btcwire.Ms
 	tx := btcwire.NewMsgTx(2)
 	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: from.at, Sequence: sequence})
 	if payload != nil {
-		tx.AddTxOut(&btcwire.TxOut{PkScript: asset.Script(payload)})
+		tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(payload)})
 	}
 	const fee = 1000
 	for _, pkScript := range to {
@@ -247,7 +248,7 @@ func (w *town) issued(units amount.Units, to []byte, sat amount.Satoshi) coin {
 	made := spend(issuer, c, must(asset.IssueFixed(true, false, asset.About{Name: "Teacups"}, units)), home(p))
 	w.send(made)
 	w.mine(1)
-	given := spend(issuer, out(made, 1), must(asset.SimpleSend(token, units)), to)
+	given := spend(issuer, out(made, 1), must(omni.SimpleSend(token, units)), to)
 	w.send(given)
 	w.mine(1)
 	w.made += units

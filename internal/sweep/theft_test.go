@@ -9,9 +9,9 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/asset"
 )
 
 // Tokens belong to an address, and whoever can spend any output there moves them. So a
@@ -48,7 +48,7 @@ func commitFraud(t *testing.T, toLocal func(f *fraud) []byte) *fraud {
 	f.mine(fraudDelay + 1)
 
 	f.commitment = draft(held, btcwire.MaxTxInSequenceNum,
-		must(asset.SendToMany(token, asset.Entry{Output: 1, Units: 700}, asset.Entry{Output: 2, Units: 300})),
+		must(omni.SendToMany(token, omni.Entry{Output: 1, Units: 700}, omni.Entry{Output: 2, Units: 300})),
 		locked(f.toLocal), home(point(f.victim)))
 	a, b := sign(f.cheat, f.commitment, held, funding), sign(f.victim, f.commitment, held, funding)
 	if k, l := point(f.cheat), point(f.victim); string(k[:]) > string(l[:]) {
@@ -66,7 +66,7 @@ func point(k *btcec.PrivateKey) wire.Point { return wire.PointOf(k.PubKey()) }
 func (f *fraud) punish() {
 	f.Helper()
 	from := out(f.commitment, 1)
-	tx := draft(from, btcwire.MaxTxInSequenceNum-2, must(asset.SimpleSend(token, 700)), home(point(f.victim)))
+	tx := draft(from, btcwire.MaxTxInSequenceNum-2, must(omni.SimpleSend(token, 700)), home(point(f.victim)))
 	f.send(open(tx, 0, f.toLocal, sign(f.revocation, tx, from, f.toLocal), []byte{1}))
 	f.mine(1)
 }
@@ -98,10 +98,10 @@ func TestOldDustStealsTokensFromAScriptWithADelay(t *testing.T) {
 	f := commitFraud(t, func(f *fraud) []byte { return bolt3(t, f) })
 	_, thief := key("thief")
 
-	early := draft(out(f.commitment, 1), fraudDelay, must(asset.SimpleSend(token, 700)), home(thief))
+	early := draft(out(f.commitment, 1), fraudDelay, must(omni.SimpleSend(token, 700)), home(thief))
 	f.refused(open(early, 0, f.toLocal, sign(f.delayed, early, out(f.commitment, 1), f.toLocal), nil))
 
-	theft := draft(f.dust, fraudDelay, must(asset.SimpleSend(token, 700)), home(thief))
+	theft := draft(f.dust, fraudDelay, must(omni.SimpleSend(token, 700)), home(thief))
 	f.send(open(theft, 0, f.toLocal, sign(f.delayed, theft, f.dust, f.toLocal), nil))
 	f.mine(1) // the next block: there was no time for a penalty
 	f.has("the thief", home(thief), 700)
@@ -127,7 +127,7 @@ func cosigned(f *fraud) []byte {
 // delay is the delay transaction, and the victim's signature on it.
 func (f *fraud) delay() (tx *btcwire.MsgTx, victim []byte) {
 	from := out(f.commitment, 1)
-	tx = draft(from, fraudDelay, must(asset.SimpleSend(token, 700)), home(point(f.delayed)))
+	tx = draft(from, fraudDelay, must(omni.SimpleSend(token, 700)), home(point(f.delayed)))
 	return tx, sign(f.victim, tx, from, f.toLocal)
 }
 
@@ -143,7 +143,7 @@ func TestOldDustStealsNothingFromAPresignedDelay(t *testing.T) {
 		func(theft *btcwire.MsgTx) []byte { return mine(theft, f.dust) },
 		func(*btcwire.MsgTx) []byte { return nil },
 	} {
-		theft := draft(f.dust, fraudDelay, must(asset.SimpleSend(token, 700)), home(thief))
+		theft := draft(f.dust, fraudDelay, must(omni.SimpleSend(token, 700)), home(thief))
 		f.refused(open(theft, 0, f.toLocal, nil, mine(theft, f.dust), other(theft), nil))
 	}
 	f.Log("the delay transaction before its time, and with the dust before its input")

@@ -14,6 +14,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/ledger"
@@ -80,7 +81,7 @@ func (s *Service) Holdings(ctx context.Context) ([]Holding, error) {
 	sending := map[asset.Key]amount.Units{}
 	if err := s.ask(ctx, func(l *ledger.Ledger) error {
 		for _, o := range s.try(l) {
-			if o.Err == nil && o.Type == asset.TypeSimpleSend {
+			if o.Err == nil && o.Type == omni.TypeSimpleSend {
 				sending[asset.Key{Address: o.Sender, Property: o.Property}] += o.Units
 			}
 		}
@@ -159,7 +160,7 @@ type plan struct {
 // which is how the rules know it. Of several outputs to the sender the rules take the
 // first for change: so one is there where the sender is the receiver.
 func (p *plan) outputs() []*btcwire.TxOut {
-	out := []*btcwire.TxOut{btcwire.NewTxOut(0, asset.Script(p.payload))}
+	out := []*btcwire.TxOut{btcwire.NewTxOut(0, omni.Script(p.payload))}
 	if p.back {
 		out = append(out, coin(p.from))
 	}
@@ -294,7 +295,7 @@ func commit[V any](ctx context.Context, s *Service, p durable.Pending[V]) (V, er
 func (s *Service) Send(ctx context.Context, o Order) (Made, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	payload, err := asset.SimpleSend(o.Property, o.Units)
+	payload, err := omni.SimpleSend(o.Property, o.Units)
 	if err != nil {
 		return Made{}, err
 	}
