@@ -63,7 +63,15 @@ func (m *OpenChannel) fields(c *codec) {
 	c.point("htlc_basepoint", &m.HTLCBasepoint)
 	c.point("first_per_commitment_point", &m.FirstPerCommitmentPoint)
 	c.u8("channel_flags", &m.ChannelFlags)
-	c.openTLVs(&m.UpfrontShutdownScript, &m.ChannelType, &m.Extra)
+	c.openTLVs(&m.UpfrontShutdownScript, &m.ChannelType, &m.Extra, record{assetOpen, "asset", m.Asset == nil, func(c *codec) {
+		if c.mode == reading {
+			m.Asset = new(OpenAsset)
+		}
+		c.property("property_id", &m.Asset.Property)
+		c.tokens("asset_funding", &m.Asset.Funding)
+		c.tokens("asset_push", &m.Asset.Push)
+		m.Asset.Limits.fields(c)
+	}})
 }
 
 func (m *AcceptChannel) fields(c *codec) {
@@ -81,12 +89,17 @@ func (m *AcceptChannel) fields(c *codec) {
 	c.point("delayed_payment_basepoint", &m.DelayedPaymentBasepoint)
 	c.point("htlc_basepoint", &m.HTLCBasepoint)
 	c.point("first_per_commitment_point", &m.FirstPerCommitmentPoint)
-	c.openTLVs(&m.UpfrontShutdownScript, &m.ChannelType, &m.Extra)
+	c.openTLVs(&m.UpfrontShutdownScript, &m.ChannelType, &m.Extra, record{assetOpen, "asset", m.Asset == nil, func(c *codec) {
+		if c.mode == reading {
+			m.Asset = new(AssetLimits)
+		}
+		m.Asset.fields(c)
+	}})
 }
 
 // openTLVs are the records that open_channel and accept_channel share. Present
 // but empty differs from absent, so an empty value is kept as not nil.
-func (c *codec) openTLVs(script *[]byte, channelType *Features, extra *[]byte) {
+func (c *codec) openTLVs(script *[]byte, channelType *Features, extra *[]byte, asset record) {
 	c.extension(extra,
 		record{0, "upfront_shutdown_script", *script == nil, func(c *codec) { c.present("upfront_shutdown_script", script) }},
 		record{1, "channel_type", *channelType == nil, func(c *codec) {
@@ -96,6 +109,7 @@ func (c *codec) openTLVs(script *[]byte, channelType *Features, extra *[]byte) {
 			}
 			c.present("channel_type", (*[]byte)(channelType))
 		}},
+		asset,
 	)
 }
 
@@ -112,11 +126,13 @@ func (m *FundingCreated) fields(c *codec) {
 	c.hash("funding_txid", &m.FundingTxid)
 	c.u16("funding_output_index", &m.FundingOutputIndex)
 	c.signature("signature", &m.Signature)
+	c.extension(&m.Extra, delaySignatures(&m.DelaySignatures))
 }
 
 func (m *FundingSigned) fields(c *codec) {
 	c.channelID("channel_id", &m.ChannelID)
 	c.signature("signature", &m.Signature)
+	c.extension(&m.Extra, delaySignatures(&m.DelaySignatures))
 }
 
 func (m *ChannelReady) fields(c *codec) {
@@ -181,6 +197,12 @@ func (m *UpdateAddHTLC) fields(c *codec) {
 			m.PathKey = new(Point)
 		}
 		c.point("path_key", m.PathKey)
+	}}, record{assetHTLC, "asset", m.Asset == nil, func(c *codec) {
+		if c.mode == reading {
+			m.Asset = new(HTLCAsset)
+		}
+		c.property("property_id", &m.Asset.Property)
+		c.truncated("asset_amount", (*uint64)(&m.Asset.Tokens))
 	}})
 }
 
@@ -219,7 +241,7 @@ func (m *CommitmentSigned) fields(c *codec) {
 	c.channelID("channel_id", &m.ChannelID)
 	c.signature("signature", &m.Signature)
 	c.signatures("htlc_signature", &m.HTLCSignatures)
-	c.extension(&m.Extra)
+	c.extension(&m.Extra, delaySignatures(&m.DelaySignatures))
 }
 
 func (m *RevokeAndAck) fields(c *codec) {

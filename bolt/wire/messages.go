@@ -71,10 +71,30 @@ type OpenChannel struct {
 	DelayedPaymentBasepoint  Point
 	HTLCBasepoint            Point
 	FirstPerCommitmentPoint  Point
-	ChannelFlags             byte     // bit 0: announce_channel
-	UpfrontShutdownScript    []byte   // TLV 0; nil: absent (empty but not nil: present, none given)
-	ChannelType              Features // TLV 1; nil: absent
+	ChannelFlags             byte       // bit 0: announce_channel
+	UpfrontShutdownScript    []byte     // TLV 0; nil: absent (empty but not nil: present, none given)
+	ChannelType              Features   // TLV 1; nil: absent
+	Asset                    *OpenAsset // TLV 65601; nil: a channel of bitcoin only
 	Extra                    []byte
+}
+
+// OpenAsset is what open_channel says of the tokens of an asset channel
+// (docs/decisions/0009-tokens-in-a-channel.md).
+type OpenAsset struct {
+	Property amount.Property
+	Funding  amount.Units // that the funding output is to hold
+	Push     amount.Units // of them the peer's from the start
+	Limits   AssetLimits
+}
+
+// AssetLimits are one side's limits on tokens, as BOLT 2 has them on bitcoin: they bind
+// the other side.
+type AssetLimits struct {
+	Reserve      amount.Units // that the other side keeps once it has them
+	HTLCMinimum  amount.Units
+	MaxInFlight  amount.Units
+	MaxReceivers byte // outputs with tokens that a commitment may have
+	Flags        byte // none is known
 }
 
 // AcceptChannel agrees to an [OpenChannel] (BOLT 2).
@@ -95,6 +115,7 @@ type AcceptChannel struct {
 	FirstPerCommitmentPoint  Point
 	UpfrontShutdownScript    []byte
 	ChannelType              Features
+	Asset                    *AssetLimits // TLV 65601; nil: absent
 	Extra                    []byte
 }
 
@@ -105,12 +126,16 @@ type FundingCreated struct {
 	FundingTxid        chainhash.Hash
 	FundingOutputIndex uint16
 	Signature          Signature
+	DelaySignatures    []Signature // TLV 65603, of an asset channel
+	Extra              []byte
 }
 
 // FundingSigned signs the opener's first commitment transaction (BOLT 2).
 type FundingSigned struct {
-	ChannelID ChannelID
-	Signature Signature
+	ChannelID       ChannelID
+	Signature       Signature
+	DelaySignatures []Signature // TLV 65603, of an asset channel
+	Extra           []byte
 }
 
 // ChannelReady says that the funding transaction is deep enough (BOLT 2).
@@ -167,8 +192,15 @@ type UpdateAddHTLC struct {
 	PaymentHash        PaymentHash
 	CLTVExpiry         uint32
 	OnionRoutingPacket [OnionPacketSize]byte
-	PathKey            *Point // TLV 0, blinded paths
+	PathKey            *Point     // TLV 0, blinded paths
+	Asset              *HTLCAsset // TLV 65605; nil: bitcoin only
 	Extra              []byte
+}
+
+// HTLCAsset is the tokens of an HTLC. Its amount_msat is what goes with them.
+type HTLCAsset struct {
+	Property amount.Property
+	Tokens   amount.Units
 }
 
 // AttributionSize is the length of attribution_data: 20 hold times and 210 HMACs.
@@ -215,7 +247,10 @@ type CommitmentSigned struct {
 	ChannelID      ChannelID
 	Signature      Signature
 	HTLCSignatures []Signature
-	Extra          []byte
+	// DelaySignatures is TLV 65603: of an asset channel, the delay transactions of to_local
+	// and of each HTLC transaction that is signed, in their order.
+	DelaySignatures []Signature
+	Extra           []byte
 }
 
 // RevokeAndAck revokes the sender's previous commitment transaction (BOLT 2).

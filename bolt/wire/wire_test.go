@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/tlv"
 )
 
@@ -295,10 +296,21 @@ func TestExtensionsOfAppendixC(t *testing.T) {
 }
 
 func TestRecordOfTheWrongLengthIsRefused(t *testing.T) {
+	accept := rapid.Custom(func(t *rapid.T) Message {
+		m := drawMessage(t, byNumber[33]).(*AcceptChannel)
+		m.Asset, m.Extra = nil, nil
+		return m
+	}).Example(1)
+	open := rapid.Custom(func(t *rapid.T) Message {
+		m := drawMessage(t, byNumber[32]).(*OpenChannel)
+		m.Asset, m.Extra = nil, nil
+		return m
+	}).Example(1)
 	for name, c := range map[string]struct {
-		base         Message
-		record, size byte
-		short        error
+		base   Message
+		record uint64
+		size   byte
+		short  error
 	}{
 		"networks":     {&Init{}, 1, 32, ErrTrailing}, // what is left over is no chain
 		"alias":        {&ChannelReady{SecondPerCommitmentPoint: points[0]}, 1, 8, ErrShort},
@@ -307,16 +319,44 @@ func TestRecordOfTheWrongLengthIsRefused(t *testing.T) {
 		"closee only":  {&ClosingComplete{}, 2, 64, ErrShort},
 		"both outputs": {&ClosingSig{}, 3, 64, ErrShort},
 		"blinded_path": {&UpdateAddHTLC{}, 0, 33, ErrShort},
+		"accept asset": {accept, assetOpen, 26, ErrShort},
+		"open asset":   {open, assetOpen, 46, ErrShort},
+		"two delays":   {&CommitmentSigned{}, assetDelay, 128, ErrTrailing},
+		"one delay":    {&FundingSigned{}, assetDelay, 64, ErrShort},
+		"the opener's": {&FundingCreated{}, assetDelay, 64, ErrShort},
 	} {
 		with := func(size byte) []byte {
-			value := append(points[0][:], 0)[:size]
-			return tlv.Stream{{Type: uint64(c.record), Value: value}}.Append(Encode(c.base))
+			value := slices.Concat(points[0][:], points[0][:], points[0][:], points[0][:])[:size]
+			return tlv.Stream{{Type: c.record, Value: value}}.Append(Encode(c.base))
 		}
 		for size, want := range map[byte]error{c.size - 1: c.short, c.size: nil, c.size + 1: ErrTrailing} {
 			if _, err := Decode(with(size)); !errors.Is(err, want) {
 				t.Errorf("%s of %d bytes: %v, want %v", name, size, err, want)
 			}
 		}
+	}
+}
+
+// The bytes are those of docs/decisions/0009-tokens-in-a-channel.md.
+func TestTokensOfAnHTLCAreWrittenShort(t *testing.T) {
+	for tokens, want := range map[amount.Units]string{
+		1_250_000_000: "fe00010045" + "08" + "80000003" + "4a817c80",
+		1:             "fe00010045" + "05" + "80000003" + "01",
+		0:             "fe00010045" + "04" + "80000003",
+	} {
+		m := &UpdateAddHTLC{Asset: &HTLCAsset{Property: 0x80000003, Tokens: tokens}}
+		b := Encode(m)
+		if got := hex.EncodeToString(b[2+32+8+8+32+4+OnionPacketSize:]); got != want {
+			t.Errorf("%d tokens are %s, not %s", tokens, got, want)
+		}
+		if got, err := Decode(b); err != nil || !cmp.Equal(got, Message(m)) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	b := append(Encode(&UpdateAddHTLC{}), unhexed(t, "fe0001004505800000030001"[:len("fe0001004505800000030001")])...)
+	b[len(b)-7] = 6 // the length: property, and two bytes of which the first is zero
+	if _, err := Decode(b); !errors.Is(err, tlv.ErrNotCanonical) {
+		t.Errorf("a leading zero: %v", err)
 	}
 }
 
