@@ -108,7 +108,7 @@ var floors = map[string]int{
 	"api/commando":             8,
 	"web/door":                 9,
 	"web/rings":                2,
-	"web/words":                2,
+	"web/words":                9,
 	"web/child":                2,
 	"web/channels":             2,
 	"web/grants":               1,

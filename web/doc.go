@@ -13,6 +13,10 @@
 // themselves (htmx and server-sent events). Everything is in the binary, and the
 // Content-Security-Policy lets nothing else in, no inline script or style either.
 //
+// What they say is in package words, in each language that there is: a reader gets the one
+// that was chosen on a page, or that the browser likes best. What commands answer, errors
+// too, is English.
+//
 // Whoever is logged in owns the node's money, unless by a rune: then each command of a page
 // is judged by the gate, as if it had come over REST, and what the rune does not permit is
 // hidden, and refused to who asks for it nevertheless (needs). So the default address is

@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // pageHome is how the node is, at a glance.
@@ -68,13 +69,13 @@ func (v *visit) readHome() (page pageHome, err error) {
 	page.Funds, page.Channels = channels.Sums(rows), len(rows)
 	for i := range rows {
 		if c := &rows[i]; !c.Well() {
-			name := cmp.Or(v.alias(v.ctx(), c.PeerID), short(c.PeerID))
-			page.Attention = append(page.Attention, attention{text("home.channel", plain(name), channelWord(c)), "/channels"})
+			name := cmp.Or(v.alias(v.ctx(), c.PeerID), words.Short(c.PeerID))
+			page.Attention = append(page.Attention, attention{v.Text("home.channel", words.Plain(name), channelWord(v.words, c)), "/channels"})
 		}
 	}
 	if b := office.ReadBackups(v); b.ChannelsAt != 0 {
 		if n := b.Lacks(rows); n > 0 {
-			page.Attention = append(page.Attention, attention{text("home.backup", n), "/settings"})
+			page.Attention = append(page.Attention, attention{v.Text("home.backup", n), "/settings"})
 		}
 	}
 	if page.Mode, err = v.readSteps(""); err != nil {
@@ -82,7 +83,7 @@ func (v *visit) readHome() (page pageHome, err error) {
 	}
 	for i := range page.Mode.Held {
 		h := &page.Mode.Held[i]
-		page.Attention = append(page.Attention, attention{text("home.step", h.Step), "/inside/" + h.Hash})
+		page.Attention = append(page.Attention, attention{v.Text("home.step", h.Step), "/inside/" + h.Hash})
 	}
 	return page, v.readRecent(&page)
 }
@@ -109,18 +110,18 @@ func (v *visit) readRecent(page *pageHome) error {
 		return err
 	}
 	for _, i := range held.Invoices {
-		words := text("home.held", plain(i.Label))
+		why := v.Text("home.held", words.Plain(i.Label))
 		if left := v.blocksLeft(i.PaymentHash); left != 0 {
-			words = text("home.blocks", plain(i.Label), left)
+			why = v.Text("home.blocks", words.Plain(i.Label), left)
 		}
-		page.Attention = append(page.Attention, attention{words, "/invoices/" + i.PaymentHash})
+		page.Attention = append(page.Attention, attention{why, "/invoices/" + i.PaymentHash})
 	}
 	if err := v.run(v.ctx(), &paid, "searchinvoices", arg{"status", "paid"}, limit); err != nil {
 		return err
 	}
 	for _, i := range paid.Invoices {
 		if i.PaidAt > i.ExpiresAt {
-			page.Attention = append(page.Attention, attention{text("home.late", plain(i.Label)), "/invoices/" + i.PaymentHash})
+			page.Attention = append(page.Attention, attention{v.Text("home.late", words.Plain(i.Label)), "/invoices/" + i.PaymentHash})
 		}
 		page.Recent = append(page.Recent, happened{
 			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Received, At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
@@ -133,7 +134,7 @@ func (v *visit) readRecent(page *pageHome) error {
 	for i := range pays {
 		p := &pays[i]
 		page.Recent = append(page.Recent, happened{
-			Text: cmp.Or(p.Description, p.Label, short(p.Destination)), Amount: p.Amount, Fee: p.Fee(), At: max(p.CompletedAt, p.CreatedAt),
+			Text: cmp.Or(p.Description, p.Label, words.Short(p.Destination)), Amount: p.Amount, Fee: p.Fee(), At: max(p.CompletedAt, p.CreatedAt),
 			Path: "/payments/" + p.PaymentHash, Status: p.Status,
 		})
 	}

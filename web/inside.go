@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // names are the steps of a payment over one channel, in their order.
@@ -151,8 +152,8 @@ func (v *visit) readInside(hash string) (*pageInside, error) {
 	if page.next = next; len(traces)+len(page.Mode.Held) == 0 && page.Back == "" {
 		return nil, errNotFound
 	}
-	page.draw(traces, v.s.self.ID, destination, func(id string) string {
-		return cmp.Or(v.alias(v.ctx(), id), short(id))
+	page.draw(v.words, traces, v.s.self.ID, destination, func(id string) string {
+		return cmp.Or(v.alias(v.ctx(), id), words.Short(id))
 	})
 	return page, nil
 }
@@ -191,7 +192,7 @@ func (v *visit) insideLive() error {
 // draw makes the picture: peers that offer us HTLCs on the left, us, peers to whom we
 // offer on the right, and the payee when it is farther away. What is held stands at the
 // end.
-func (p *pageInside) draw(traces []trace, us, destination string, name func(id string) string) {
+func (p *pageInside) draw(w *words.Words, traces []trace, us, destination string, name func(id string) string) {
 	for _, n := range names {
 		p.Names = append(p.Names, seen{Name: n, Kind: kinds[n]})
 	}
@@ -227,7 +228,7 @@ func (p *pageInside) draw(traces []trace, us, destination string, name func(id s
 	for i, t := range traces {
 		d := drawn{trace: t, N: i + 1, Y: headRoom + (i+1)*rowHeight, Kind: kinds[t.Step], From: x[us], To: x[us], Held: i >= happened}
 		if !d.Held {
-			d.At = fmt.Sprintf("%.1f ms", float64(t.Time.Sub(traces[0].Time).Microseconds())/1000)
+			d.At = w.Milliseconds(t.Time.Sub(traces[0].Time))
 		}
 		if t.PeerID != "" {
 			d.Peer = name(t.PeerID)

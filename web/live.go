@@ -20,7 +20,7 @@ func (v *visit) stay() (leave func()) {
 	select {
 	case v.s.streams <- struct{}{}:
 	default:
-		http.Error(v.w, text("live.many"), http.StatusServiceUnavailable)
+		http.Error(v.w, v.Text("live.many"), http.StatusServiceUnavailable)
 		return nil
 	}
 	return func() { <-v.s.streams }

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/newest"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // pageChannels is the channels and their sums.
@@ -65,7 +66,7 @@ func (v *visit) earned(rows []channelRow) (counted int, err error) {
 		c.Earned = fees[c.SCID]
 		block, _, _ := strings.Cut(c.SCID, "x")
 		if at, err := strconv.ParseUint(block, 10, 32); err == nil && at <= info.Height {
-			c.Age = inWords(time.Duration(info.Height-at+1) * blockTime) //nolint:gosec // 32 bits
+			c.Age = v.words.Lasting(time.Duration(info.Height-at+1) * blockTime) //nolint:gosec // 32 bits
 		}
 	}
 	return len(forwards), nil
@@ -117,7 +118,7 @@ func (v *visit) setTerms() error {
 	}
 	page := pageTerms{Channel: c, Base: v.field("base"), PPM: v.field("ppm"), Min: v.field("min"), Max: v.field("max")}
 	// An amount without a unit is millisatoshi; the limits are filled in as satoshi.
-	args := given(arg{"feebase", page.Base}, arg{"feeppm", page.PPM}, arg{"htlcmin", satoshis(page.Min)}, arg{"htlcmax", satoshis(page.Max)})
+	args := given(arg{"feebase", page.Base}, arg{"feeppm", page.PPM}, arg{"htlcmin", v.satoshis(page.Min)}, arg{"htlcmax", v.satoshis(page.Max)})
 	if err := v.run(v.ctx(), nil, "setchannel", append([]arg{{"id", c.ID}}, args...)...); err != nil {
 		page.Wrong = office.Reason(err)
 		return v.write(422, "terms", page)
@@ -134,11 +135,11 @@ func plainSat(m amount.MilliSatoshi) string {
 }
 
 // satoshis is an amount as commands take it, of a number of satoshi.
-func satoshis(number string) string {
+func (v *visit) satoshis(number string) string {
 	if number == "" {
 		return ""
 	}
-	return amountOf(number, "sat")
+	return v.words.Amount(number, "sat")
 }
 
 // patience is how long a request waits for what a peer or the chain does. The errand
@@ -190,7 +191,7 @@ func (v *visit) askClose() error {
 	page := pageClose{Channel: c, Force: v.r.URL.Query().Get("force") == "yes", Ours: c.Opener == "local", Blocks: c.Delay}
 	weight := commitmentWeight + htlcWeight*uint64(len(c.HTLCs))
 	page.Fee = amount.MilliSatoshi(weight*min(c.FeeRate.PerKw, 1<<32)) + anchors
-	page.Wait = inWords(time.Duration(min(c.Delay, 1<<16)) * blockTime) //nolint:gosec // bounded
+	page.Wait = v.words.Lasting(time.Duration(min(c.Delay, 1<<16)) * blockTime) //nolint:gosec // bounded
 	page.Command = v.s.line("close", closeArgs(c.ID, page.Force))
 	return v.show("close", page)
 }
@@ -227,7 +228,7 @@ func (v *visit) closeChannel() error {
 
 // busy says that too much is under way.
 func (v *visit) busy() error {
-	v.status(503, "failed", page500{text("pay.many")})
+	v.status(503, "failed", page500{v.Text("pay.many")})
 	return nil
 }
 
@@ -259,7 +260,7 @@ func (v *visit) showOpen(status int, page pageOpen) error {
 	if err := v.run(v.ctx(), &fees, "feerates", arg{"style", "perkb"}); err != nil {
 		return err
 	}
-	page.Units, page.Rates, page.OnChain = amountUnits, office.Rates, c.Confirmed
+	page.Units, page.Rates, page.OnChain = words.AmountUnits, office.Rates, c.Confirmed
 	page.Fee = amount.MilliSatoshi(min(fees.PerKb.Opening, 1<<32) * fundingSize)
 	return v.write(status, "open", page)
 }
@@ -268,9 +269,9 @@ func (v *visit) open() error {
 	page := pageOpen{
 		Peer: v.field("peer"), Amount: v.field("amount"), Unit: v.field("unit"), Rate: v.field("rate"), Announce: v.field("announce"),
 	}
-	sum := amountOf(page.Amount, page.Unit)
+	sum := v.words.Amount(page.Amount, page.Unit)
 	if page.Unit == "msat" || sum == "any" {
-		page.Wrong = text("open.amount.wrong")
+		page.Wrong = v.Text("open.amount.wrong")
 		return v.showOpen(422, page)
 	}
 	id, _, _ := strings.Cut(page.Peer, "@")

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/web/office"
 	"github.com/leyden-ln/leyden/web/rings"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // networkFresh is how long what was read of the network is shown. After it, what is
@@ -42,7 +43,7 @@ func (v *visit) network() (*rings.Network, []byte, error) {
 	}
 	const name = "read the network"
 	if !v.s.errands.Start(name, v.s.readNetwork) {
-		return nil, nil, errors.New(text("pay.many"))
+		return nil, nil, errors.New(v.Text("pay.many"))
 	}
 	if last != nil {
 		return last, picture, nil
@@ -51,7 +52,7 @@ func (v *visit) network() (*rings.Network, []byte, error) {
 		return nil, nil, err
 	}
 	if last, picture, _ = v.s.networks.get(); last == nil {
-		return nil, nil, errors.New(text("network.slow"))
+		return nil, nil, errors.New(v.Text("network.slow"))
 	}
 	return last, picture, nil
 }
@@ -76,7 +77,7 @@ func (s *Server) readNetwork(ctx context.Context) error {
 	}
 	nodes := make([]rings.Node, len(found.Nodes))
 	for i, x := range found.Nodes {
-		nodes[i] = rings.Node{ID: x.ID, Alias: plain(x.Alias)}
+		nodes[i] = rings.Node{ID: x.ID, Alias: words.Plain(x.Alias)}
 	}
 	channels := make([]rings.Channel, len(found.Channels))
 	for i, c := range found.Channels {
@@ -111,7 +112,7 @@ func (p *pageNetwork) Last() int { return p.From + len(p.Nodes) }
 
 func (v *visit) showNetwork() error {
 	q := v.r.URL.Query()
-	page := pageNetwork{Text: q.Get("text"), Amount: cmp.Or(q.Get("amount"), "1000"), Unit: cmp.Or(q.Get("unit"), "sat"), Units: amountUnits}
+	page := pageNetwork{Text: q.Get("text"), Amount: cmp.Or(q.Get("amount"), "1000"), Unit: cmp.Or(q.Get("unit"), "sat"), Units: words.AmountUnits}
 	n, _, err := v.network()
 	if err != nil {
 		return err
@@ -147,9 +148,9 @@ func (v *visit) route(page *pageNetwork) {
 	if err := v.run(v.ctx(), &about, "listnodes", arg{"id", page.To.ID}); err == nil && len(about.Nodes) > 0 {
 		page.Addresses = about.Nodes[0].Addresses
 	}
-	sum, err := amount.Parse(amountOf(page.Amount, page.Unit))
+	sum, err := amount.Parse(v.words.Amount(page.Amount, page.Unit))
 	if err != nil {
-		page.NoRoute = text("pay.amount.wrong")
+		page.NoRoute = v.Text("pay.amount.wrong")
 		return
 	}
 	page.routes, err = v.findRoutes(page.To.ID, sum, 0)

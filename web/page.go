@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
-	"encoding/json"
-	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -20,40 +18,26 @@ import (
 	"github.com/leyden-ln/leyden/web/words"
 )
 
-//go:embed templates/*.html texts/en.json
+//go:embed templates/*.html
 var written embed.FS
 
-// texts is the catalogue: every text of the pages by its key.
-var texts = sync.OnceValue(func() map[string]string {
-	b, err := written.ReadFile("texts/en.json")
-	out := map[string]string{}
-	if err == nil {
-		err = json.Unmarshal(b, &out)
-	}
-	if err != nil {
-		panic(err) // the catalogue is in the binary
+// pages are those of each language: the frame with each page in it, by the page's name.
+var pages = sync.OnceValue(func() map[*words.Words]map[string]*template.Template {
+	out := map[*words.Words]map[string]*template.Template{}
+	for _, w := range words.Languages() {
+		out[w] = pagesIn(w)
 	}
 	return out
 })
 
-// text is a text of the catalogue with its blanks filled in.
-func text(key string, args ...any) string {
-	s, ok := texts()[key]
-	if !ok {
-		panic("web: no text " + key)
-	}
-	if len(args) == 0 {
-		return s
-	}
-	return fmt.Sprintf(s, args...)
-}
-
-// pages are the frame with each page in it, by the page's name.
-var pages = sync.OnceValue(func() map[string]*template.Template {
+func pagesIn(w *words.Words) map[string]*template.Template {
 	funcs := template.FuncMap{
-		"t": text, "sat": satoshi, "plain": plain, "short": short, "clock": clock, "stamp": stamp, "ago": func(u uint64) string { return ago(time.Now(), u) },
-		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": statusWord, "made": madeFor, "state": func(c channelRow) string { return channelWord(&c) },
-		"percent": words.Percent, "chance": words.Chance, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
+		"t": w.Text, "sat": w.Satoshi, "plain": words.Plain, "short": words.Short, "clock": w.Clock, "stamp": words.Stamp,
+		"ago":    func(u uint64) string { return w.Ago(time.Now(), u) },
+		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": w.Status, "named": func(kind, name string) string { return w.Or(kind+"."+name, name) },
+		"made":    func(t child.Transaction) string { return madeFor(w, t) },
+		"state":   func(c channelRow) string { return channelWord(w, &c) },
+		"percent": words.Percent, "chance": w.Chance, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
 		"less": amount.MilliSatoshi.Less0,
 	}
@@ -71,7 +55,7 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 		out[name] = template.Must(template.Must(frame.Clone()).ParseFS(written, "templates/"+f.Name()))
 	}
 	return out
-})
+}
 
 // entry is one of the menu's: a page, and what is in it.
 type entry struct {
@@ -102,6 +86,8 @@ type frame struct {
 	CSRF         string
 	Theme        string
 	Themes       []string
+	Words        *words.Words
+	Languages    []*words.Words
 	Inside       bool   // whether somebody is logged in
 	Owner        bool   // who may do everything
 	Role         string // what somebody else may do, in words
@@ -122,13 +108,13 @@ func (v *visit) show(name string, page any) error { return v.write(http.StatusOK
 func (v *visit) status(code int, name string, page any) {
 	if err := v.write(code, name, page); err != nil {
 		v.s.c.Log.Error("a page cannot be shown", "page", name, "why", err)
-		http.Error(v.w, text("failed.title"), http.StatusInternalServerError)
+		http.Error(v.w, v.Text("failed.title"), http.StatusInternalServerError)
 	}
 }
 
 func (v *visit) frame(name string, page any) frame {
 	f := frame{
-		Name: name, Path: strings.TrimSuffix(v.r.URL.RequestURI(), "/live"), Theme: themes[0], Themes: themes, Page: page, Commands: v.lines, Inside: v.session != nil,
+		Name: name, Path: v.back(name), Theme: themes[0], Themes: themes, Words: v.words, Languages: words.Languages(), Page: page, Commands: v.lines, Inside: v.session != nil,
 	}
 	if c, err := v.r.Cookie(themeCookie); err == nil && (c.Value == "dark" || c.Value == "light") {
 		f.Theme = c.Value
@@ -136,7 +122,7 @@ func (v *visit) frame(name string, page any) frame {
 	if v.session != nil {
 		f.by, f.Owner, f.Bar = v.by, v.by.Rune == "", slices.DeleteFunc(slices.Clone(menu), func(e entry) bool { return !v.may("GET " + e.Path) })
 		if !f.Owner {
-			f.Role = text("role." + cmp.Or(string(v.session.Role), "rune"))
+			f.Role = v.Text("role." + cmp.Or(string(v.session.Role), "rune"))
 		}
 		f.CSRF = v.session.CSRF()
 		f.Alias, f.Color = v.s.self.Alias, "#"+v.s.self.Color
@@ -144,9 +130,24 @@ func (v *visit) frame(name string, page any) frame {
 	return f
 }
 
+// back is where somebody comes back to who chooses the colours or the language here: the
+// page itself, or where it stands if it answers to a form.
+func (v *visit) back(name string) string {
+	if v.session == nil {
+		return "/login" // without what was tried
+	}
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		return strings.TrimSuffix(v.r.URL.RequestURI(), "/live")
+	}
+	if i := slices.IndexFunc(menu, func(e entry) bool { return e.Here(name) }); i >= 0 {
+		return menu[i].Path
+	}
+	return "/"
+}
+
 func (v *visit) write(code int, name string, page any) error {
 	var b bytes.Buffer
-	if err := pages()[name].ExecuteTemplate(&b, "frame", v.frame(name, page)); err != nil {
+	if err := pages()[v.words][name].ExecuteTemplate(&b, "frame", v.frame(name, page)); err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -158,7 +159,7 @@ func (v *visit) write(code int, name string, page any) error {
 // fragment is a part of a page alone.
 func (v *visit) fragment(name, part string, page any) ([]byte, error) {
 	var b bytes.Buffer
-	err := pages()[name].ExecuteTemplate(&b, part, v.frame(name, page))
+	err := pages()[v.words][name].ExecuteTemplate(&b, part, v.frame(name, page))
 	return b.Bytes(), err
 }
 
@@ -176,61 +177,8 @@ func (v *visit) part(name, part string, page any) error {
 // byScript says whether htmx asks, for a part of a page.
 func (v *visit) byScript() bool { return v.r.Header.Get("HX-Request") == "true" }
 
-// What is the same in every language.
-var (
-	plain, short, clock, stamp = words.Plain, words.Short, words.Clock, words.Stamp
-	readTime, amountOf         = words.ReadTime, words.AmountOf
-	amountUnits                = words.AmountUnits
-)
-
-// satoshi shows an amount for people: groups of three, and millisatoshi after the
-// point where there are any.
-func satoshi(m amount.MilliSatoshi) string {
-	out := words.Group(uint64(m / 1000))
-	if rest := m % 1000; rest != 0 {
-		out += fmt.Sprintf(".%03d", uint64(rest))
-	}
-	return out + "\u00a0" + text("unit.sat")
-}
-
-// ago is how long ago a time was, or how far away it is, in words.
-func ago(now time.Time, unix uint64) string {
-	d := now.Sub(time.Unix(int64(unix), 0)) //nolint:gosec // from our own rows
-	if d < 0 {
-		return text("time.in", inWords(-d))
-	}
-	if d < time.Minute {
-		return text("time.now")
-	}
-	return text("time.ago", inWords(d))
-}
-
-// inWords is a length of time in its largest unit.
-func inWords(d time.Duration) string {
-	s := uint64(d / time.Second) //nolint:gosec // not negative
-	for _, u := range words.Units {
-		if n := s / u.Seconds; n > 1 {
-			return text("time."+u.Key+"s", n)
-		} else if n == 1 {
-			return text("time." + u.Key)
-		}
-	}
-	return text("time.seconds", 0)
-}
-
-// statusWord is a status as the pages name it.
-func statusWord(status string) string {
-	if s, ok := texts()["status."+status]; ok {
-		return s
-	}
-	return status
-}
-
 // madeFor is what a transaction was made for, in words.
-func madeFor(t child.Transaction) string {
+func madeFor(w *words.Words, t child.Transaction) string {
 	kind, _, _ := strings.Cut(cmp.Or(t.Label, "none"), " ")
-	if s, ok := texts()["label."+kind]; ok {
-		return s
-	}
-	return t.Label
+	return w.Or("label."+kind, t.Label)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/newest"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // decoded is what an invoice says.
@@ -78,7 +79,7 @@ func (v *visit) readInvoice() error {
 
 // decode reads an invoice, and finds out what paying it would be like.
 func (v *visit) decode(given string) (pagePay, error) {
-	page := pagePay{Text: pasted(given), Units: amountUnits, Unit: "sat"}
+	page := pagePay{Text: pasted(given), Units: words.AmountUnits, Unit: "sat"}
 	if page.Text == "" {
 		return page, nil
 	}
@@ -124,18 +125,18 @@ func (v *visit) send() error {
 	text11 := pasted(v.field("invoice"))
 	var inv decoded
 	if err := v.call(v.ctx(), &inv, "decode", arg{"string", text11}); err != nil {
-		return v.write(422, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: office.Reason(err)})
+		return v.write(422, "pay", pagePay{Text: text11, Units: words.AmountUnits, Unit: "sat", Wrong: office.Reason(err)})
 	}
 	args := []arg{{"bolt11", text11}}
 	if inv.Amount == nil {
 		number, unit := v.field("amount"), v.field("unit")
-		asked := amountOf(number, unit)
+		asked := v.words.Amount(number, unit)
 		if _, err := amount.Parse(asked); err != nil {
 			page, decodeErr := v.decode(text11)
 			if decodeErr != nil {
 				return decodeErr
 			}
-			page.Wrong, page.Amount, page.Unit = text("pay.amount.wrong"), number, unit
+			page.Wrong, page.Amount, page.Unit = v.Text("pay.amount.wrong"), number, unit
 			return v.write(422, "pay", &page)
 		}
 		args = append(args, arg{"amount_msat", asked})
@@ -147,7 +148,7 @@ func (v *visit) send() error {
 		return v.call(ctx, nil, "pay", args...)
 	})
 	if !started {
-		return v.write(503, "pay", pagePay{Text: text11, Units: amountUnits, Unit: "sat", Wrong: text("pay.many")})
+		return v.write(503, "pay", pagePay{Text: text11, Units: words.AmountUnits, Unit: "sat", Wrong: v.Text("pay.many")})
 	}
 	var steps stepMode
 	if err := v.run(v.ctx(), &steps, "liststeps"); err != nil {

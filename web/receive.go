@@ -14,18 +14,14 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // channelRow is what the pages show of a channel.
 type channelRow = channels.Row
 
 // channelWord is a channel's state in words.
-func channelWord(c *channelRow) string {
-	if word, ok := texts()["channel."+c.Kind()]; ok {
-		return word
-	}
-	return c.State
-}
+func channelWord(w *words.Words, c *channelRow) string { return w.Or("channel."+c.Kind(), c.State) }
 
 func (v *visit) listChannels() ([]channelRow, error) {
 	var out struct{ Channels []channelRow }
@@ -44,7 +40,7 @@ type form struct {
 var exposures = []string{"auto", "true", "false"}
 
 func (v *visit) receive() error {
-	return v.receiveForm(200, form{Unit: "sat", Expiry: inWords(time.Hour), Private: "auto"})
+	return v.receiveForm(200, form{Unit: "sat", Expiry: v.words.Lasting(time.Hour), Private: "auto"})
 }
 
 func (v *visit) receiveForm(status int, f form) error {
@@ -52,7 +48,7 @@ func (v *visit) receiveForm(status int, f form) error {
 	if err != nil {
 		return err
 	}
-	f.Units, f.Exposures, f.Receivable = amountUnits, exposures, channels.Sums(rows).Receivable
+	f.Units, f.Exposures, f.Receivable = words.AmountUnits, exposures, channels.Sums(rows).Receivable
 	return v.write(status, "receive", f)
 }
 
@@ -69,9 +65,9 @@ func (v *visit) makeInvoice() error {
 	}
 	expiry := ""
 	if f.Expiry != "" {
-		seconds, ok := readTime(f.Expiry)
+		seconds, ok := v.words.ReadTime(f.Expiry)
 		if !ok {
-			f.Wrong = text("receive.expiry.wrong")
+			f.Wrong = v.Text("receive.expiry.wrong")
 			return v.receiveForm(422, f)
 		}
 		expiry = strconv.FormatUint(seconds, 10)
@@ -87,7 +83,7 @@ func (v *visit) makeInvoice() error {
 	if f.Hash != "" { // whoever has the preimage settles it
 		command, args = "holdinvoice", append(args, arg{"payment_hash", f.Hash})
 	}
-	args = append(args, []arg{{"amount_msat", amountOf(f.Amount, f.Unit)}, {"label", f.Label}, {"description", f.Description}}...)
+	args = append(args, []arg{{"amount_msat", v.words.Amount(f.Amount, f.Unit)}, {"label", f.Label}, {"description", f.Description}}...)
 	args = append(args, given(arg{"expiry", expiry}, arg{"preimage", f.Preimage}, arg{"exposeprivatechannels", private})...)
 	if err := v.run(v.ctx(), &made, command, args...); err != nil {
 		f.Wrong = office.Reason(err)

@@ -56,7 +56,6 @@ var needs = map[string]string{
 	"POST /onchain/bump":                     "withdraw",
 	"GET /password":                          ownersOnly,
 	"POST /password":                         ownersOnly,
-	"POST /theme":                            "",
 	"POST /logout":                           "",
 }
 
@@ -173,17 +172,17 @@ func (v *visit) showPassword(status int, page pagePassword) error {
 func (v *visit) setPassword() error {
 	old, fresh := v.r.PostFormValue("old"), v.r.PostFormValue("new")
 	if fresh != v.r.PostFormValue("again") {
-		return v.showPassword(http.StatusUnprocessableEntity, pagePassword{Wrong: text("password.differ")})
+		return v.showPassword(http.StatusUnprocessableEntity, pagePassword{Wrong: v.Text("password.differ")})
 	}
 	err := v.s.door.ChangePassword(v.session, door.From(v.r), old, fresh)
 	switch {
 	case errors.Is(err, door.ErrPassword):
-		return v.showPassword(http.StatusUnprocessableEntity, pagePassword{Wrong: text("password.least", door.LeastPassword)})
+		return v.showPassword(http.StatusUnprocessableEntity, pagePassword{Wrong: v.Text("password.least", door.LeastPassword)})
 	case errors.Is(err, door.ErrWrong):
 		v.s.c.Log.Warn("a wrong password", "from", v.r.RemoteAddr)
-		return v.showPassword(http.StatusForbidden, pagePassword{Wrong: text("password.wrong")})
+		return v.showPassword(http.StatusForbidden, pagePassword{Wrong: v.Text("password.wrong")})
 	case errors.Is(err, door.ErrTries):
-		return v.showPassword(http.StatusTooManyRequests, pagePassword{Wrong: text("login.tries")})
+		return v.showPassword(http.StatusTooManyRequests, pagePassword{Wrong: v.Text("login.tries")})
 	case err != nil:
 		return err
 	}

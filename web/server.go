@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/web/door"
 	"github.com/leyden-ln/leyden/web/errand"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // Config is what pages need.
@@ -170,6 +172,7 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("GET /login", s.login)
 	m.HandleFunc("POST /login", s.login)
 	m.HandleFunc("GET /static/{hash}/{name}", static)
+	m.HandleFunc("POST /theme", taste)
 	inside := map[string]func(*visit) error{
 		"GET /{$}":                               (*visit).home,
 		"GET /live":                              (*visit).homeLive,
@@ -227,7 +230,6 @@ func (s *Server) routes() http.Handler {
 		"POST /invoices/{hash}/cancel":           (*visit).cancel,
 		"GET /onchain/bump":                      of(office.Bump),
 		"POST /onchain/bump":                     of(office.Bump),
-		"POST /theme":                            (*visit).theme,
 		"POST /logout":                           (*visit).logout,
 		"/":                                      (*visit).nothing,
 	}
@@ -252,7 +254,8 @@ func static(w http.ResponseWriter, r *http.Request) {
 func (s *Server) guard(next http.Handler) http.Handler {
 	return door.Guard(next, door.Bounds{
 		Hosts: s.c.Hosts, Framer: s.c.Framer, Most: maxForm, Within: pageTime,
-		Refusal: func(*http.Request) string { return text("guard.host") },
+		Refusal: func(r *http.Request) string { return WordsOf(r).Text("guard.host") },
+		Foreign: func(r *http.Request) string { return WordsOf(r).Text("guard.site") },
 	})
 }
 
@@ -262,6 +265,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	session *door.Session
+	words   *words.Words
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -274,7 +278,7 @@ func (v *visit) nothing() error { return errNotFound }
 // inside lets in who is logged in, and changes only by the forms of our pages.
 func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{asked: asked{s: s}, w: w, r: r, session: s.door.Session(r)}
+		v := &visit{asked: asked{s: s}, w: w, r: r, session: s.door.Session(r), words: WordsOf(r)}
 		if v.session != nil {
 			v.by = api.Bearer{Node: s.c.Node, Rune: v.session.Rune}
 			if !v.by.Good() { // it was revoked
@@ -287,11 +291,11 @@ func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 				http.Redirect(w, r, "/login", http.StatusSeeOther)
 				return
 			}
-			http.Error(w, text("login.needed"), http.StatusUnauthorized)
+			http.Error(w, v.Text("login.needed"), http.StatusUnauthorized)
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && !v.session.Sent(r.PostFormValue("csrf")) {
-			http.Error(w, text("guard.csrf"), http.StatusForbidden)
+			http.Error(w, v.Text("guard.csrf"), http.StatusForbidden)
 			return
 		}
 		if !v.may(r.Pattern) {
@@ -318,7 +322,7 @@ type page500 struct{ Reason string }
 
 // login shows how to log in, and logs in who has a link, the password or a rune.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	v := &visit{asked: asked{s: s}, w: w, r: r}
+	v := &visit{asked: asked{s: s}, w: w, r: r, words: WordsOf(r)}
 	has, err := s.door.HasPassword()
 	if err != nil {
 		s.c.Log.Error("the password cannot be read", "why", err)
@@ -337,13 +341,13 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, door.ErrTries):
 		w.Header().Set("Retry-After", fmt.Sprint(int(door.TryAgainIn.Seconds())))
-		page.Wrong = text("login.tries")
+		page.Wrong = v.Text("login.tries")
 		v.status(http.StatusTooManyRequests, "login", page)
 		return
 	case err != nil:
 		s.c.Log.Warn("a wrong login", "from", r.RemoteAddr)
-		if page.Wrong = text("login.wrong"); pasted == "" {
-			page.Wrong = text("password.wrong")
+		if page.Wrong = v.Text("login.wrong"); pasted == "" {
+			page.Wrong = v.Text("password.wrong")
 		}
 		v.status(http.StatusForbidden, "login", page)
 		return
@@ -367,16 +371,32 @@ func (v *visit) logout() error {
 // themes are the colours that one may choose; the first is the system's choice.
 var themes = []string{"auto", "light", "dark"}
 
-const themeCookie = "leyden_theme"
+// What is kept of one's taste, for a year: the colours, and the language.
+const (
+	themeCookie    = "leyden_theme"
+	languageCookie = "leyden_language"
+)
 
-func (v *visit) theme() error {
-	for _, t := range themes {
-		if v.r.PostFormValue("theme") == t {
-			http.SetCookie(v.w, &http.Cookie{
-				Name: themeCookie, Value: t, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-			})
-		}
+// WordsOf is the language of who asks: the one that was chosen on a page, or else the one
+// that the browser likes best.
+func WordsOf(r *http.Request) *words.Words {
+	chosen := ""
+	if c, err := r.Cookie(languageCookie); err == nil {
+		chosen = c.Value
 	}
-	http.Redirect(v.w, v.r, door.Back(v.r.PostFormValue("back")), http.StatusSeeOther)
-	return nil
+	return words.For(chosen, r.Header.Get("Accept-Language"))
+}
+
+// taste keeps the colours or the language that somebody chose, who need not be logged in.
+func taste(w http.ResponseWriter, r *http.Request) {
+	keep := func(name, value string) {
+		http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	}
+	if t := r.PostFormValue("theme"); slices.Contains(themes, t) {
+		keep(themeCookie, t)
+	}
+	if lang := r.PostFormValue("language"); lang != "" && words.For(lang, "").Lang == lang {
+		keep(languageCookie, lang)
+	}
+	http.Redirect(w, r, door.Back(r.PostFormValue("back")), http.StatusSeeOther)
 }

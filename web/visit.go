@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // What pages of other rooms need of a visit: office.Visit.
@@ -28,7 +29,10 @@ func (v *visit) Would(name string, params ...string) {
 }
 
 // Text is a text of the catalogue.
-func (v *visit) Text(key string, args ...any) string { return text(key, args...) }
+func (v *visit) Text(key string, args ...any) string { return v.words.Text(key, args...) }
+
+// Words is the language of who asks.
+func (v *visit) Words() *words.Words { return v.words }
 
 // Show answers with a page.
 func (v *visit) Show(status int, page string, data any) error { return v.write(status, page, data) }

@@ -163,7 +163,7 @@ func TestAnotherSiteCanDoNothingInTheOwnersBrowser(t *testing.T) {
 	}))
 	t.Cleanup(evil.Close)
 	w.wander(evil.URL + "/post")
-	w.sees("cross-origin")
+	w.sees(text("guard.site"))
 	w.wander(evil.URL + "/fetch")
 	w.sees("refused")
 	w.wander(evil.URL + "/frame")

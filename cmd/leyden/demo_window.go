@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/web"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // demoWindow is one page with the pages of two nodes side by side, and a button that
@@ -33,6 +34,13 @@ type demoFrame struct {
 	Link         func() string
 }
 
+// demoView is what its pages show.
+type demoView struct {
+	Words  *words.Words
+	Frames []demoFrame
+	Height uint64
+}
+
 func newDemoWindow(log *slog.Logger) *demoWindow {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key) // never fails
@@ -40,13 +48,13 @@ func newDemoWindow(log *slog.Logger) *demoWindow {
 }
 
 var demoPage = template.Must(template.New("").Parse(`{{define "both"}}<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Alice and Bob · Leyden</title><link rel="stylesheet" href="style.css"></head>
-<body><iframe class="chain" src="chain" title="The chain"></iframe>
-<main>{{range .}}<iframe src="{{call .Link}}" title="{{.Name}}"></iframe>{{end}}</main></body></html>{{end}}
+<html lang="{{.Words.Lang}}" dir="{{.Words.Dir}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Words.Text "demo.title"}} · Leyden</title><link rel="stylesheet" href="style.css"></head>
+<body><iframe class="chain" src="chain" title="{{.Words.Text "demo.chain"}}"></iframe>
+<main>{{range .Frames}}<iframe src="{{call .Link}}" title="{{.Name}}"></iframe>{{end}}</main></body></html>{{end}}
 {{define "chain"}}<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>The chain · Leyden</title><link rel="stylesheet" href="style.css"></head>
-<body class="chain"><form method="post" action="mine"><p>The chain is at block {{.}}.</p> <button>Mine a block</button></form></body></html>{{end}}`))
+<html lang="{{.Words.Lang}}" dir="{{.Words.Dir}}"><head><meta charset="utf-8"><title>{{.Words.Text "demo.chain"}} · Leyden</title><link rel="stylesheet" href="style.css"></head>
+<body class="chain"><form method="post" action="mine"><p>{{.Words.Text "demo.height" .Height}}</p> <button>{{.Words.Text "demo.mine"}}</button></form></body></html>{{end}}`))
 
 const demoStyle = `:root { color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }
 body { margin: 0; height: 100vh; display: flex; flex-direction: column; }
@@ -75,9 +83,9 @@ func (w *demoWindow) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.Method + " " + what {
 	case "GET ":
-		err = demoPage.ExecuteTemplate(rw, "both", w.frames)
+		err = demoPage.ExecuteTemplate(rw, "both", demoView{Words: web.WordsOf(r), Frames: w.frames})
 	case "GET chain":
-		err = demoPage.ExecuteTemplate(rw, "chain", w.height())
+		err = demoPage.ExecuteTemplate(rw, "chain", demoView{Words: web.WordsOf(r), Height: w.height()})
 	case "GET style.css":
 		h.Set("Content-Type", "text/css; charset=utf-8")
 		_, err = rw.Write([]byte(demoStyle))

@@ -2,7 +2,7 @@
 //
 //	d := door.New(dir, cookie)
 //	d.Announce(url)                            // for `leyden web`: door.NewLink(dir, door.All)
-//	h := door.Guard(pages, door.Bounds{Hosts: hosts, Refusal: text, Most: bytes, Within: time})
+//	h := door.Guard(pages, door.Bounds{Hosts: hosts, Refusal: text, Foreign: text, Most: bytes, Within: time})
 //	cookie, err := d.Enter(door.From(r), d.Ticket(ticket))   // or d.Password(text), or a rune
 //	d.Welcome(w, r, cookie)
 //	s := d.Session(r)                          // nil: not logged in

@@ -27,6 +27,7 @@ func header(name, value string) func(*http.Request) {
 
 func guarded(b Bounds) http.Handler {
 	b.Refusal = func(*http.Request) string { return "not one of ours" }
+	b.Foreign = b.Refusal
 	b.Most, b.Within = 10, time.Minute
 	return Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {

@@ -18,6 +18,7 @@ type Bounds struct {
 	Hosts   []string                     // names under which a browser may ask, beside localhost and addresses
 	Framer  string                       // the one origin whose pages may show these in a frame; none when empty
 	Refusal func(r *http.Request) string // what to say to who asks by another name
+	Foreign func(r *http.Request) string // and to what another site's page asks
 	Most    int64                        // bytes of a request's body
 	Within  time.Duration                // in which an answer is to be written
 }
@@ -26,6 +27,7 @@ type Bounds struct {
 // names it may be asked for, and that forms come from pages of ours.
 func Guard(next http.Handler, b Bounds) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection() // Sec-Fetch-Site, or Origin against Host
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, b.Foreign(r), http.StatusForbidden) }))
 	next = crossOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

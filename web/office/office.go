@@ -13,6 +13,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/words"
 )
 
 // Visit is one request for a page, of somebody who may make it.
@@ -26,6 +27,7 @@ type Visit interface {
 	Line(command string, params ...string) string // as one would type it
 	Would(command string, params ...string)       // the page shows it too, and it is not run
 	Text(key string, args ...any) string          // of the catalogue
+	Words() *words.Words                          // the language of who asks
 	Show(status int, page string, data any) error // answers with a page
 	See(path string) error                        // sends the browser to another page
 	File(name string, content []byte) error       // answers with a file of JSON

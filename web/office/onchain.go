@@ -109,7 +109,7 @@ func SendCoins(v Visit) error {
 	page := pageOnChain{To: v.Field("to"), Sum: v.Field("sum"), Unit: v.Field("unit"), Fee: v.Field("fee")}
 	asked := "all"
 	if page.Sum != "all" {
-		asked = words.AmountOf(page.Sum, page.Unit)
+		asked = v.Words().Amount(page.Sum, page.Unit)
 	}
 	if _, err := amount.Parse(asked); err != nil && asked != "all" || page.To == "" {
 		page.Wrong = v.Text("onchain.wrong")

@@ -8,7 +8,6 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/web/grants"
-	"github.com/leyden-ln/leyden/web/words"
 )
 
 // runeRow is what the pages show of a rune: not the rune itself.
@@ -58,7 +57,7 @@ func MakeRune(v Visit) error {
 		Grant: grants.Grant{What: v.Field("what"), Commands: v.Field("commands"), Peer: v.Field("peer"), Rate: v.Field("rate")}, For: v.Field("for"),
 	}
 	if page.For != "" {
-		seconds, ok := words.ReadTime(page.For)
+		seconds, ok := v.Words().ReadTime(page.For)
 		if !ok {
 			page.Wrong = v.Text("receive.expiry.wrong")
 			return showRunes(v, 422, page)
@@ -66,12 +65,12 @@ func MakeRune(v Visit) error {
 		page.Until = uint64(time.Now().Unix()) + seconds //nolint:gosec // not negative
 	}
 	restrictions, err := page.Restrictions()
-	for why, words := range map[error]string{
+	for why, said := range map[error]string{
 		grants.ErrWhat: v.Text("runes.wrong.what"), grants.ErrCommands: v.Text("runes.wrong.commands"), grants.ErrPeer: v.Text("runes.wrong.peer"),
 		grants.ErrRate: v.Text("runes.wrong.rate"),
 	} {
 		if errors.Is(err, why) {
-			page.Wrong = words
+			page.Wrong = said
 		}
 	}
 	if page.What == grants.Some && page.Wrong == "" {

@@ -1,20 +1,20 @@
 // What the pages do beyond htmx: copy, print, count down. Without it all else works.
 "use strict";
 
-// left says how much time is left, as 1:02:03.
-function left(until) {
+// left says how much time is left, as 1d 1:02:03.
+function left(until, day) {
   const s = Math.max(0, Math.floor(until - Date.now() / 1000));
   const two = (n) => String(n).padStart(2, "0");
   const days = Math.floor(s / 86400);
   const clock = two(Math.floor((s % 3600) / 60)) + ":" + two(s % 60);
   const hours = Math.floor((s % 86400) / 3600);
-  return (days ? days + "d " : "") + (days || hours ? hours + ":" : "") + clock;
+  return (days ? days + day + " " : "") + (days || hours ? hours + ":" : "") + clock;
 }
 
 function tick() {
   for (const e of document.querySelectorAll("[data-until]")) {
     e.title ||= e.textContent;
-    const now = left(Number(e.dataset.until));
+    const now = left(Number(e.dataset.until), e.dataset.day);
     if (e.textContent !== now) e.textContent = now; // a change calls show again
   }
 }

@@ -1,123 +1,110 @@
-// Package words is how the pages show and read numbers, times and texts of others, as
-// far as it is the same in every language.
 package words
 
 import (
+	"embed"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
-	"unicode"
-
-	"github.com/leyden-ln/leyden/amount"
+	"sync"
 )
 
-// Group is a number in groups of three digits.
-func Group(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
+//go:embed *.json
+var files embed.FS
+
+// Words is a language.
+type Words struct {
+	Lang string // as BCP 47 has it, such as "en"
+	Name string // as those call it who speak it
+	Dir  string // in which it is written: ltr or rtl
+
+	texts map[string]string
+}
+
+// languages are all of them; the first is for who asks for none that there is.
+var languages = sync.OnceValue(func() (all []*Words) {
+	for _, lang := range []string{"en", "de"} {
+		b, err := files.ReadFile(lang + ".json")
+		w := &Words{Lang: lang, texts: map[string]string{}}
+		if err == nil {
+			err = json.Unmarshal(b, &w.texts)
+		}
+		if err != nil {
+			panic(err) // the file is in the binary
+		}
+		w.Name, w.Dir = w.Text("lang.name"), w.Text("lang.dir")
+		all = append(all, w)
 	}
-	return s
-}
+	return all
+})
 
-// Percent is a part of a whole for an SVG's width.
-func Percent(part, of amount.MilliSatoshi) string {
-	if of == 0 {
-		return "0%"
+// Languages are all there are.
+func Languages() []*Words { return languages() }
+
+// For is the language that somebody has chosen, or else the one that the browser likes
+// best of those there are, by its Accept-Language (RFC 9110, 12.5.4).
+func For(choice, accepted string) *Words {
+	if w := find(choice); w != nil {
+		return w
 	}
-	return strconv.FormatFloat(100*float64(part)/float64(of), 'f', 2, 64) + "%" // a picture, no money
-}
-
-// Chance is a probability of millionths.
-func Chance(millionths uint64) string {
-	return strconv.FormatFloat(float64(millionths)/1e4, 'f', -1, 64) + "%"
-}
-
-// Plain shows somebody's text without what could make it look like another one:
-// control characters and those that turn the direction of what follows become their
-// names. What joins letters and emoji stays.
-func Plain(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
-			b.WriteRune(r)
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
-			fmt.Fprintf(&b, "⟨U+%04X⟩", r)
-		default:
-			b.WriteRune(r)
+	best, most := languages()[0], 0.0
+	for i, part := range strings.SplitN(accepted, ",", 32) {
+		name, weight, _ := strings.Cut(part, ";")
+		q := 1.0
+		if value, ok := strings.CutPrefix(strings.TrimSpace(weight), "q="); ok {
+			var err error
+			if q, err = strconv.ParseFloat(value, 64); err != nil {
+				continue
+			}
+		}
+		base, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "-")
+		if w := find(base); w != nil && i < 31 && q > most && q <= 1 {
+			best, most = w, q
 		}
 	}
-	return b.String()
+	return best
 }
 
-// Short is the beginning and the end of an id.
-func Short(s string) string {
-	if len(s) <= 20 {
+func find(lang string) *Words {
+	if i := slices.IndexFunc(languages(), func(w *Words) bool { return w.Lang == lang }); i >= 0 {
+		return languages()[i]
+	}
+	return nil
+}
+
+// Text is a text with its blanks filled in: the one for the number 1 when that fills the
+// first of them. It panics when there is none of the key: any test of the page finds it.
+func (w *Words) Text(key string, args ...any) string {
+	s, ok := w.texts[key]
+	if !ok {
+		panic("words: no text " + key)
+	}
+	if len(args) == 0 {
 		return s
 	}
-	return s[:8] + "…" + s[len(s)-6:]
+	if one, ok := w.texts[key+".one"]; ok && fmt.Sprint(args[0]) == "1" {
+		s = one
+	}
+	return fmt.Sprintf(s, args...)
 }
 
-// Clock is a time for people, in UTC: the server does not know where its reader is.
-func Clock(unix uint64) string {
-	return time.Unix(int64(unix), 0).UTC().Format("2006-01-02 15:04:05") + " UTC" //nolint:gosec // from our own rows
+// Or is the text of a key, or what stands for it where there is none.
+func (w *Words) Or(key, instead string) string {
+	if s, ok := w.texts[key]; ok {
+		return s
+	}
+	return instead
 }
 
-// Stamp is a time for programs.
-func Stamp(unix uint64) string {
-	return time.Unix(int64(unix), 0).UTC().Format(time.RFC3339) //nolint:gosec // from our own rows
-}
+// Status is a status as the pages name it.
+func (w *Words) Status(status string) string { return w.Or("status."+status, status) }
 
-// Units are those of a length of time, the largest first.
-var Units = []struct {
-	Key     string // of its name in the catalogue
-	Seconds uint64
-}{{"week", 7 * 24 * 3600}, {"day", 24 * 3600}, {"hour", 3600}, {"minute", 60}, {"second", 1}}
-
-// ReadTime reads a length of time as people write it: "1 hour", "90 minutes", "2d",
-// "3600".
-func ReadTime(s string) (seconds uint64, ok bool) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	digits := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-	if digits < 0 {
-		digits = len(s)
+// Keys are the keys of all texts.
+func (w *Words) Keys() (keys []string) {
+	for key := range w.texts {
+		keys = append(keys, key)
 	}
-	n, err := strconv.ParseUint(s[:digits], 10, 32)
-	if err != nil {
-		return 0, false
-	}
-	unit := strings.TrimSpace(s[digits:])
-	if unit == "" {
-		return n, true
-	}
-	for _, u := range Units {
-		if unit == u.Key || unit == u.Key+"s" || unit == u.Key[:1] || unit == u.Key[:3] {
-			return n * u.Seconds, true
-		}
-	}
-	return 0, false
-}
-
-// AmountUnits are those of an amount of bitcoin, as the forms offer them.
-var AmountUnits = []string{"sat", "btc", "msat"}
-
-// AmountOf is an amount as commands take it, of a number and its unit.
-func AmountOf(number, unit string) string {
-	number = strings.Map(func(r rune) rune {
-		if r == ' ' || r == '\u202f' || r == '\u00a0' || r == ',' && unit != "btc" || r == '_' {
-			return -1
-		}
-		return r
-	}, number)
-	if number == "" || strings.EqualFold(number, "any") {
-		return "any"
-	}
-	for _, u := range AmountUnits {
-		if u == unit {
-			return number + unit
-		}
-	}
-	return number
+	slices.Sort(keys)
+	return keys
 }
