@@ -2,17 +2,23 @@ package api_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/noise"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/store/ready"
@@ -87,6 +93,129 @@ func TestEachRefusalOfAChannelHasItsCode(t *testing.T) {
 	refused(t, w.alice, command.FundOutputIsDust, "fundchannel", w.bob.ID(), 500)
 	refused(t, w.alice, command.Failed, "fundchannel", w.bob.ID(), 1000)
 	refused(t, w.alice, command.InvalidParams, "fundchannel", w.bob.ID(), "much")
+}
+
+func TestWhatMustStayInTheWalletHasACodeOfItsOwn(t *testing.T) {
+	w := line(t)
+	to := ask[struct{ Bech32 string }](t, w.bob, "newaddr").Bech32
+	b := w.carol.Wallet().Balance()
+	has := uint64(b.Confirmed + b.Unconfirmed)
+	// Carol has two channels, for which 20,000 sat stay.
+	for method, params := range map[string][]any{
+		"withdraw":  {to, has - 15_000, "253perkw"},
+		"txprepare": {[]any{named{to: has - 15_000}}, "253perkw"},
+		"fundpsbt":  {has - 15_000, "253perkw", 200},
+	} {
+		if e := refused(t, w.carol, command.FundReserveNeeded, method, params...); !strings.Contains(e.Message, "kept for the fees") {
+			t.Errorf("%s: %s", method, e.Message)
+		}
+	}
+	ask[struct{}](t, w.carol, "connect", at(w.alice))
+	refused(t, w.carol, command.FundReserveNeeded, "fundchannel", w.alice.ID(), has-15_000, "253perkw")
+	refused(t, w.carol, command.FundCannotAfford, "fundchannel", w.alice.ID(), has+1, "253perkw")
+}
+
+func TestAPeerThatHangsUpBeforeItsInitHasItsCode(t *testing.T) {
+	w := newNetwork(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	self, _ := btcec.PrivKeyFromBytes([]byte{1})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			ephemeral, _ := btcec.PrivKeyFromBytes([]byte{2})
+			_, _ = noise.Respond(c, mute{self}, ephemeral)
+			c.Close()
+		}
+	}()
+	refused(t, w.alice, command.ConnectDisconnected, "connect", hex.EncodeToString(self.PubKey().SerializeCompressed())+"@"+l.Addr().String())
+	// Another one's key it does not have: it hangs up in the middle of the handshake.
+	refused(t, w.alice, command.ConnectAllFailed, "connect", w.bob.ID().String()+"@"+l.Addr().String())
+}
+
+// mute is the key of a node that never says a word.
+type mute struct{ *btcec.PrivateKey }
+
+func (m mute) PublicKey() *btcec.PublicKey { return m.PubKey() }
+
+func (m mute) ECDH(p *btcec.PublicKey) [32]byte {
+	var at btcec.JacobianPoint
+	p.AsJacobian(&at)
+	btcec.ScalarMultNonConst(&m.Key, &at, &at)
+	at.ToAffine()
+	return sha256.Sum256(btcec.NewPublicKey(&at.X, &at.Y).SerializeCompressed())
+}
+
+// TestAPaymentThatCostsTooMuchSaysWhatItWouldCost has a route of two hops.
+func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
+	w := line(t)
+	inv := ask[invoiceResult](t, w.bob, "invoice", 1_000_000, "dear", "dear")
+	cost := func(params named, method string) (fee amount.MilliSatoshi, percent float64, delay uint32) {
+		t.Helper()
+		_, err := try(t, w.alice, method, params)
+		e := command.AsError(err)
+		if err == nil || e.Code != command.PayRouteTooExpensive {
+			t.Fatalf("%s: %v", method, err)
+		}
+		data, _ := e.Data.(map[string]any)
+		fee, _ = data["fee"].(amount.MilliSatoshi)
+		percent, _ = data["feepercent"].(float64)
+		delay, _ = data["delay"].(uint32)
+		return fee, percent, delay
+	}
+	for _, method := range []string{"pay", "xpay"} {
+		name := map[string]string{"pay": "bolt11", "xpay": "invstring"}[method]
+		fee, percent, delay := cost(named{name: inv.Bolt11, "maxfee": 0}, method)
+		if fee == 0 || percent != 100*float64(fee)/1_000_000 || delay == 0 {
+			t.Errorf("%s: %d, %f, %d", method, fee, percent, delay)
+		}
+		if fee, _, delay = cost(named{name: inv.Bolt11, "maxdelay": 20}, method); fee == 0 || delay <= 20 {
+			t.Errorf("%s within 20 blocks: %d, %d", method, fee, delay)
+		}
+	}
+}
+
+func TestGetroutesSaysAtWhichEndTheCapacityIsMissing(t *testing.T) {
+	w := line(t)
+	routes := func(from, to *node.Node, amt any) []any {
+		return []any{from.ID(), to.ID(), amt, []any{}, "100000sat", 18}
+	}
+	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", routes(w.alice, w.bob, "5000000sat")...)
+	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", routes(w.carol, w.bob, "5000000sat")...)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", nowhere, w.bob.ID(), 1000, []any{}, 1000, 18)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", w.alice.ID(), nowhere, 1000, []any{}, 1000, 18)
+	// With one more channel Alice has more than fits into Bob's.
+	w.fund(t, w.alice, 5_000_000)
+	open(t, w.alice, w.carol, 4_000_000)
+	w.mine(t, 6)
+	until(t, "the new channel is known", func() bool { return len(ask[graphResult](t, w.alice, "listchannels").Channels) == 6 })
+	refused(t, w.alice, command.PayDestinationFull, "getroutes", routes(w.alice, w.bob, "3000000sat")...)
+}
+
+func TestAnInvoiceRequestIsNotKnown(t *testing.T) {
+	w := newNetwork(t)
+	inv := ask[invoiceResult](t, w.bob, "invoice", 1000, "x", "y").Bolt11
+	id := strings.Repeat("ab", 32)
+	hop := named{"id": w.bob.ID(), "channel": "1x2x3", "amount_msat": 1000, "delay": 9}
+	refused(t, w.alice, command.PayInvoiceRequestWrong, "pay", named{"bolt11": inv, "localinvreqid": id})
+	refused(t, w.alice, command.PayInvoiceRequestWrong, "xpay", named{"invstring": inv, "localinvreqid": id})
+	refused(t, w.alice, command.PayInvoiceRequestWrong, "sendpay", named{"route": []named{hop}, "payment_hash": hashOf(1), "localinvreqid": id})
+	refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": inv, "localinvreqid": "no digits"})
+}
+
+func TestAPaidInvoiceIsNotPaidWithAnotherAmount(t *testing.T) {
+	w := line(t)
+	open := ask[invoiceResult](t, w.bob, "invoice", "any", "alms", "thank you")
+	first := ask[xpayResult](t, w.alice, "xpay", open.Bolt11, 7000)
+	refused(t, w.alice, command.PayAlreadyPaid, "xpay", open.Bolt11, 8000)
+	refused(t, w.alice, command.PayRHashAlreadyUsed, "pay", open.Bolt11, 8000)
+	equal(t, "the same receipt", ask[xpayResult](t, w.alice, "xpay", open.Bolt11, 7000), first)
 }
 
 func TestARouteThatDoesNotBeginWithAPeerOfOursIsRefusedAtOnce(t *testing.T) {

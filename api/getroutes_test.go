@@ -66,7 +66,7 @@ func TestRoutesAreFoundFromAnyNodeToAnyOther(t *testing.T) {
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 0, 40)
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 1_000_000, 40, 41)
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 1000, []string{}, 1_000_000, 3000)
-	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, bob, "2000000sat", []string{}, 1_000_000, 40)
+	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", alice, bob, "2000000sat", []string{}, 1_000_000, 40)
 	stranger := "02" + fmt.Sprintf("%064x", 1)
 	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, stranger, 1000, []string{}, 1_000_000, 40)
 	refused(t, w.alice, command.PayRouteNotFound, "getroutes", stranger, bob, 1000, []string{}, 1_000_000, 40)

@@ -208,6 +208,7 @@ func (s *scene) playPayments() {
 		s.wrong(alice, command.PayInvoiceExpired, method, old)
 		s.wrong(alice, command.PayRouteNotFound, method, far)
 		s.wrong(alice, command.PayRouteTooExpensive, method, named{invoice: dear.Bolt11, "maxfee": 0})
+		s.wrong(alice, command.PayInvoiceRequestWrong, method, named{invoice: dear.Bolt11, "localinvreqid": hashOf(9)})
 	}
 	s.wrong(alice, command.PayRouteNotFound, "keysend", nowhere, 1000)
 	s.wrong(alice, command.PayRouteNotFound, "xkeysend", nowhere, 1000)
@@ -221,8 +222,10 @@ func (s *scene) playRoutes() {
 	s.right(alice, "getroutes", alice.ID(), bob.ID(), 1000, []any{}, 2000, 18)
 	s.wrong(alice, command.PayRouteNotFound, "getroutes", alice.ID(), nowhere, 1000, []any{}, 2000, 18)
 	s.wrong(alice, command.PayRouteTooExpensive, "getroutes", alice.ID(), bob.ID(), 1000, []any{}, 0, 18)
+	s.wrong(alice, command.PayInsufficientFunds, "getroutes", alice.ID(), bob.ID(), "2000000sat", []any{}, 2000, 18)
 
 	s.right(alice, "sendpay", named{"route": found.Route, "payment_hash": inv.PaymentHash, "payment_secret": inv.PaymentSecret, "bolt11": inv.Bolt11})
+	s.wrong(alice, command.PayInvoiceRequestWrong, "sendpay", named{"route": found.Route, "payment_hash": hashOf(9), "localinvreqid": hashOf(9)})
 	s.right(alice, "waitsendpay", inv.PaymentHash)
 	s.right(alice, "sendpay", named{"route": found.Route, "payment_hash": hashOf(9), "payment_secret": hashOf(9)})
 	s.wrong(alice, command.PayDestinationFailed, "waitsendpay", hashOf(9))

@@ -68,6 +68,9 @@ func TestGetinfoSaysWhyTheHeightIsNotThePresentOne(t *testing.T) {
 		if x.bitcoind || x.reading {
 			hop := named{"id": n.ID(), "channel": "1x2x3", "amount_msat": 1000, "delay": 9}
 			refused(t, n, command.PayRouteNotFound, "sendpay", []named{hop}, wire.PaymentHash{1})
+			refused(t, n, command.FundStillSyncing, "fundchannel", nowhere, 100_000)
+			refused(t, n, command.FundStillSyncing, "multifundchannel", []named{{"id": nowhere, "amount": 100_000}})
+			refused(t, n, command.FundStillSyncing, "withdraw", ask[struct{ Bech32 string }](t, n, "newaddr").Bech32, 100_000)
 		}
 		n.Close()
 	}

@@ -257,6 +257,10 @@ func (n *Node) RoutesFrom(source wire.NodeID, f *pay.Find) (routes []pay.Route, 
 		return n.Routes(f)
 	}
 	n.book.Read(func(g *graph.Graph) {
+		if _, known := g.NodeIndex(source); !known {
+			err = &pay.Error{Code: pay.CodeRouteNotFound, Message: "no channel of the node at the start is known"}
+			return
+		}
 		routes, err = route.Find(g, route.Query{Us: source, Height: n.Height(), Find: f, Own: route.Announced(g, source), Now: unixNow()})
 	})
 	return routes, err

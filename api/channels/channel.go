@@ -265,6 +265,9 @@ type fundChannelResponse struct {
 }
 
 func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out fundChannelResponse, err error) {
+	if _, err := n.PresentHeight(ctx); err != nil {
+		return out, fundError(n, err)
+	}
 	sat, err := command.Satoshi(r.Amount)
 	if err != nil {
 		return out, command.Refuse(command.InvalidParams, "amount: %v", err)
@@ -283,7 +286,7 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
 	if err != nil {
-		return out, fundError(err)
+		return out, fundError(n, err)
 	}
 	raw, err := command.HexTx(opened.Tx)
 	return fundChannelResponse{
@@ -293,11 +296,13 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 }
 
 // fundError gives the errors of opening a channel their codes.
-func fundError(err error) error {
-	var poor *wallet.InsufficientError
+func fundError(n *node.Node, err error) error {
+	if poor := command.Poor(n, err); poor != nil {
+		return poor
+	}
 	switch {
-	case errors.As(err, &poor):
-		return command.Refuse(command.FundCannotAfford, "%v", err)
+	case errors.Is(err, node.ErrSyncing):
+		return command.Refuse(command.FundStillSyncing, "%v", err)
 	case errors.Is(err, node.ErrNotConnected):
 		return command.Refuse(command.FundPeerNotConnected, "%v", err)
 	case errors.Is(err, funding.ErrBroadcast):
@@ -470,7 +475,7 @@ var Commands = slices.Concat([]command.Command{
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
 			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
 			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody.",
-		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed},
+		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
 	command.Define(command.Spec{
@@ -479,7 +484,7 @@ var Commands = slices.Concat([]command.Command{
 			"once every peer has signed and all is on disk. When one fails nothing is spent, no channel is opened, and the error names the peer " +
 			"and has its `id` and the `method` that failed as data; with `minchannels` the others are asked anew without it.",
 		Errors: []command.Code{
-			command.ConnectNoKnownAddress, command.ConnectAllFailed, command.FundMaxExceeded, command.FundCannotAfford, command.FundOutputIsDust,
+			command.ConnectNoKnownAddress, command.ConnectAllFailed, command.ConnectDisconnected, command.FundMaxExceeded, command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust,
 			command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed,
 		},
 		Examples: []string{`multifundchannel '[{"id":"02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619","amount":"1000000sat"},` +

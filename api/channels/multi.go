@@ -75,6 +75,9 @@ type target struct {
 
 func multiFundChannel(ctx context.Context, n *node.Node, r multiFundRequest) (out multiFundResponse, err error) {
 	out.Channels, out.Failed = []multiFundRow{}, []multiFundFailure{}
+	if _, err := n.PresentHeight(ctx); err != nil {
+		return out, fundError(n, err)
+	}
 	targets, err := multiFundTargets(ctx, n, &r)
 	if err != nil {
 		return out, err
@@ -96,14 +99,14 @@ func multiFundChannel(ctx context.Context, n *node.Node, r multiFundRequest) (ou
 	}
 	opened, failed, err := n.OpenChannels(ctx, wishes, least)
 	if of, ok := errors.AsType[*funding.PeerError](err); ok {
-		f := failureOf(of)
+		f := failureOf(n, of)
 		return out, f.refusal()
 	}
 	if err != nil {
-		return out, fundError(err)
+		return out, fundError(n, err)
 	}
 	for _, of := range failed {
-		out.Failed = append(out.Failed, failureOf(of))
+		out.Failed = append(out.Failed, failureOf(n, of))
 	}
 	for _, o := range opened {
 		out.Channels = append(out.Channels, multiFundRow{o.Params.Peer, o.Output, o.Channel, typeOf(o.Params.ChannelType)})
@@ -177,8 +180,8 @@ func callAll(ctx context.Context, n *node.Node, targets []target) []called {
 	return out
 }
 
-func failureOf(of *funding.PeerError) multiFundFailure {
-	f := multiFundFailure{of.Peer, "fundchannel_start", command.AsError(fundError(of.Err))}
+func failureOf(n *node.Node, of *funding.PeerError) multiFundFailure {
+	f := multiFundFailure{of.Peer, "fundchannel_start", command.AsError(fundError(n, of.Err))}
 	if of.Accepted {
 		f.Method = "fundchannel_complete"
 	}

@@ -115,6 +115,22 @@ func (f *FeeRate) Of(ctx context.Context, n *node.Node) (uint32, error) {
 	return n.FeeRate(ctx, f.blocks)
 }
 
+// Poor is the refusal of what the wallet has too little for; nil: it has another reason.
+func Poor(n *node.Node, err error) *Error {
+	few, ok := errors.AsType[*wallet.InsufficientError](err)
+	if !ok {
+		return nil
+	}
+	code := FundCannotAfford
+	switch {
+	case n.Syncing() != nil: // there may be more
+		code = FundStillSyncing
+	case few.Kept > 0 && few.Missing <= few.Kept: // but for what must stay
+		code = FundReserveNeeded
+	}
+	return Refuse(code, "%v", err)
+}
+
 // HexTx is a transaction in hexadecimal.
 func HexTx(tx *btcwire.MsgTx) (string, error) {
 	var b strings.Builder

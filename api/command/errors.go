@@ -30,6 +30,9 @@ const (
 	PayStoppedRetrying     Code = 210
 	PayStatusUnexpected    Code = 211
 	PayInvoiceRequestWrong Code = 212
+	PayInsufficientFunds   Code = 215
+	PayAlreadyPaid         Code = 219
+	PayDestinationFull     Code = 220
 
 	FundMaxExceeded      Code = 300
 	FundCannotAfford     Code = 301
@@ -38,9 +41,11 @@ const (
 	FundStillSyncing     Code = 304
 	FundPeerNotConnected Code = 305
 	FundUnknownPeer      Code = 306
+	FundReserveNeeded    Code = 313
 
 	ConnectNoKnownAddress Code = 400
 	ConnectAllFailed      Code = 401
+	ConnectDisconnected   Code = 402
 
 	InvoiceLabelExists      Code = 900
 	InvoicePreimageExists   Code = 901
@@ -96,7 +101,10 @@ var codeText = map[Code]string{
 	PayUnspecifiedError:     "the payment failed",
 	PayStoppedRetrying:      "the time for retries is over",
 	PayStatusUnexpected:     "the payment is not in the status that was asked for",
-	PayInvoiceRequestWrong:  "the invoice cannot be paid as asked",
+	PayInvoiceRequestWrong:  "there is no such invoice_request",
+	PayInsufficientFunds:    "the channels at the start have too little for the amount",
+	PayAlreadyPaid:          "the invoice was paid before, with another amount",
+	PayDestinationFull:      "the channels to the destination are too small for the amount",
 	FundMaxExceeded:         "the channel would be larger than both sides allow",
 	FundCannotAfford:        "there is too little on-chain to pay for this",
 	FundOutputIsDust:        "an output would be dust",
@@ -104,8 +112,10 @@ var codeText = map[Code]string{
 	FundStillSyncing:        "the chain is still being read",
 	FundPeerNotConnected:    "the peer is not connected",
 	FundUnknownPeer:         "there is no such peer",
+	FundReserveNeeded:       "too little would be left for the fees of channels that must be closed",
 	ConnectNoKnownAddress:   "no address of this node is known",
 	ConnectAllFailed:        "none of the addresses answered",
+	ConnectDisconnected:     "the peer hung up while we were connecting",
 	InvoiceLabelExists:      "an invoice with this label exists already; nothing was created",
 	InvoicePreimageExists:   "an invoice with this preimage exists already; nothing was created",
 	InvoiceHintsGaveNone:    "no channel can be named in the route hints",

@@ -30,12 +30,15 @@ func NodeAt(text string) (id wire.NodeID, addr string, err error) {
 }
 
 // Connect connects to a node, without an address to one that is known. Errors:
-// ConnectNoKnownAddress, ConnectAllFailed.
+// ConnectNoKnownAddress, ConnectAllFailed,
+// ConnectDisconnected.
 func Connect(ctx context.Context, n *node.Node, id wire.NodeID, addr string) (*peer.Peer, error) {
 	p, err := n.Connect(ctx, id, addr)
 	switch {
 	case errors.Is(err, node.ErrNoAddress):
 		return nil, Refuse(ConnectNoKnownAddress, "%v", err)
+	case errors.Is(err, peer.ErrHungUp):
+		return nil, Refuse(ConnectDisconnected, "%v", err)
 	case err != nil:
 		return nil, Refuse(ConnectAllFailed, "cannot connect to %s: %v", addr, err)
 	}

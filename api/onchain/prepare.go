@@ -90,7 +90,7 @@ func txPrepare(ctx context.Context, n *node.Node, r txPrepareRequest) (out txPre
 	}
 	p, err := n.Prepare(ctx, req)
 	if err != nil {
-		return out, sendError(err)
+		return out, sendError(n, err)
 	}
 	out.Txid = p.Tx.TxHash().String()
 	if out.Unsigned, err = command.HexTx(unsigned(p.Tx)); err != nil {
@@ -155,7 +155,7 @@ type txSendResponse struct {
 func txSend(ctx context.Context, n *node.Node, r txidRequest) (out txSendResponse, err error) {
 	p, err := n.SendPrepared(ctx, chainhash.Hash(r.Txid))
 	if err != nil {
-		return out, sendError(err)
+		return out, sendError(n, err)
 	}
 	out.Txid = p.Tx.TxHash().String()
 	if out.Tx, err = command.HexTx(p.Tx); err != nil {
@@ -185,7 +185,7 @@ var prepareCommands = []command.Command{
 		Name: "txprepare", Group: "bitcoin", Short: "make a transaction without sending it",
 		Long: "Makes a transaction that pays some addresses, and keeps its coins for it until txsend or txdiscard, 72 blocks at the " +
 			"most, over a restart too.",
-		Errors:   []command.Code{command.FundCannotAfford, command.FundOutputIsDust, command.Failed},
+		Errors:   []command.Code{command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.Failed},
 		Examples: []string{`txprepare '[{"bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080":"100000sat"}]'`},
 	}, txPrepare),
 	command.Define(command.Spec{

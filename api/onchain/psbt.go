@@ -108,7 +108,7 @@ func fundPSBT(ctx context.Context, n *node.Node, r fundPSBTRequest) (out fundPSB
 	}
 	picked, until, err := n.Pick(ctx, p, command.Or(r.Reserve, keptBlocks))
 	if err != nil {
-		return out, sendError(err)
+		return out, sendError(n, err)
 	}
 	out = fundPSBTResponse{FeeRate: p.FeePerKw, Weight: picked.Weight, Excess: picked.Excess.Msat()}
 	tx := btcwire.NewMsgTx(2)
@@ -205,7 +205,7 @@ func sendPSBT(ctx context.Context, n *node.Node, r sendPSBTRequest) (out sentRes
 		return out, command.Refuse(command.InvalidParams, "psbt: %v", err)
 	}
 	if err := n.SendSigned(ctx, tx, "sendpsbt"); err != nil {
-		return out, sendError(err)
+		return out, sendError(n, err)
 	}
 	out.Txid = tx.TxHash().String()
 	out.Tx, err = command.HexTx(tx)
@@ -219,7 +219,7 @@ var psbtCommands = []command.Command{
 			"for it, over a restart too. Outputs are added by whoever asks, who counts their weight in `startweight`: 42 for a " +
 			"transaction without any, and 4 times 9 bytes and the script for each. What channels may need for their fees stays in " +
 			"the wallet: where other coins are not enough, as change.",
-		Errors:   []command.Code{command.FundCannotAfford, command.FundOutputIsDust, command.Failed},
+		Errors:   []command.Code{command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.Failed},
 		Examples: []string{"fundpsbt 100000sat slow 166", "fundpsbt all normal 166 -k reserve=0"},
 	}, fundPSBT),
 	command.Define(command.Spec{

@@ -55,7 +55,7 @@ func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdra
 	}
 	sent, err := n.Send(ctx, req)
 	if err != nil {
-		return out, sendError(err)
+		return out, sendError(n, err)
 	}
 	out.Txid = sent.Tx.TxHash().String()
 	if out.Tx, err = command.HexTx(sent.Tx); err != nil {
@@ -66,11 +66,11 @@ func withdraw(ctx context.Context, n *node.Node, r withdrawRequest) (out withdra
 }
 
 // sendError gives the errors of transactions their codes.
-func sendError(err error) error {
-	var few *wallet.InsufficientError
+func sendError(n *node.Node, err error) error {
+	if poor := command.Poor(n, err); poor != nil {
+		return poor
+	}
 	switch {
-	case errors.As(err, &few):
-		return command.Refuse(command.FundCannotAfford, "%v", err)
 	case errors.Is(err, wallet.ErrOutput):
 		return command.Refuse(command.FundOutputIsDust, "%v", err)
 	case errors.Is(err, node.ErrBroadcast):
@@ -169,7 +169,7 @@ var sendCommands = []command.Command{
 		Name: "withdraw", Group: "bitcoin", Short: "pay on-chain",
 		Long: "Pays an address from the wallet's coins. The transaction is on disk before it is broadcast, and is offered " +
 			"again at each block until it confirms.",
-		Errors:   []command.Code{command.FundCannotAfford, command.FundOutputIsDust, command.FundBroadcastFail, command.Failed},
+		Errors:   []command.Code{command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.FundBroadcastFail, command.Failed},
 		Examples: []string{"withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 100000sat", "withdraw bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 all slow"},
 	}, withdraw),
 	command.Define(command.Spec{

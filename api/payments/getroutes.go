@@ -3,6 +3,7 @@ package payments
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -80,6 +81,9 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 	}
 	routes, err := n.RoutesFrom(r.Source, f)
 	if err != nil {
+		if why, ok := errors.AsType[*pay.Error](err); ok && why.Short != 0 {
+			return out, command.Refuse(command.Code(why.Short), "%s", why.Message)
+		}
 		return out, payError(err)
 	}
 	height, all := n.Height(), 1.0
@@ -123,7 +127,9 @@ var routeCommands = []command.Command{
 		Name: "getroutes", Group: "payments", Short: "find routes for an amount in parts",
 		Long: "Finds the routes by which an amount gets from one node to another, within a fee and a delay. From this node, the " +
 			"balances of its channels and what earlier payments have learnt count too; from another node, what is announced.",
-		Errors:   []command.Code{command.PayRouteNotFound, command.PayRouteTooExpensive, command.Failed},
+		Errors: []command.Code{
+			command.PayRouteNotFound, command.PayRouteTooExpensive, command.PayInsufficientFunds, command.PayDestinationFull, command.Failed,
+		},
 		Examples: []string{`getroutes 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 03bb88ccc444534da7b5b64b4f7b15e1eccb18e102db0e400d4b9cfe93763aa26d 100000sat '[]' 1000sat 40`},
 	}, getRoutes),
 }

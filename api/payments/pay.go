@@ -28,6 +28,9 @@ func payError(err error) error {
 		return err
 	}
 	e := &command.Error{Code: command.Code(p.Code), Message: p.Message}
+	if c := p.Cost; c != nil {
+		e.Data = map[string]any{"fee": c.Fee, "feepercent": 100 * float64(c.Fee) / float64(max(c.Amount, 1)), "delay": c.Delay}
+	}
 	if f := p.Failure; f != nil {
 		data := map[string]any{"erring_index": f.ErringIndex, "failcode": f.FailCode}
 		if name := onion.Code(f.FailCode).WireName(); name != "" {
@@ -64,6 +67,17 @@ var payErrors = []command.Code{
 	command.PayRouteTooExpensive, command.PayInvoiceExpired, command.PayUnspecifiedError, command.PayStoppedRetrying, command.Failed,
 }
 
+// invReqID names an invoice_request, of which this node makes none: to give one is 212.
+type invReqID struct{ command.HexBytes }
+
+// noInvReq refuses to pay for an invoice_request.
+func noInvReq(id *invReqID) error {
+	if id == nil {
+		return nil
+	}
+	return command.Refuse(command.PayInvoiceRequestWrong, "localinvreqid: there is no invoice_request %x", id.HexBytes)
+}
+
 type payRequest struct {
 	Bolt11        string               `json:"bolt11" alias:"invstring" doc:"the invoice"`
 	Amount        *amount.MilliSatoshi `json:"amount_msat" alias:"msatoshi" doc:"what to pay, when the invoice leaves it open"`
@@ -73,7 +87,7 @@ type payRequest struct {
 	RetryFor      *uint64              `json:"retry_for" doc:"seconds for which other ways are tried; 60 when not given"`
 	MaxDelay      *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	ExemptFee     *amount.MilliSatoshi `json:"exemptfee" doc:"a fee that is always allowed; 5000 msat when not given"`
-	LocalInvReq   *command.Unsupported `json:"localinvreqid" doc:"there are no offers yet"`
+	LocalInvReq   *invReqID            `json:"localinvreqid" doc:"the invoice_request that it pays: this node makes none"`
 	Exclude       *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
@@ -104,6 +118,9 @@ func perMillion(percent string) (*uint32, error) {
 }
 
 func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, error) {
+	if err := noInvReq(r.LocalInvReq); err != nil {
+		return payResponse{}, err
+	}
 	inv, err := bolt11.Decode(r.Bolt11)
 	if err != nil {
 		return payResponse{}, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
@@ -282,7 +299,7 @@ var Commands = slices.Concat([]command.Command{
 		Name: "pay", Group: "payments", Short: "pay an invoice",
 		Long: "Finds a way to the payee, splits the amount where it must, and tries again on failure, until it is paid, there " +
 			"is no other way, or the time is over. To pay an invoice again that is paid gives the same receipt.",
-		Errors: payErrors, Examples: []string{"pay lnbcrt250u1…"},
+		Errors: append([]command.Code{command.PayInvoiceRequestWrong}, payErrors...), Examples: []string{"pay lnbcrt250u1…"},
 	}, payInvoice),
 	command.Define(command.Spec{
 		Name: "keysend", Group: "payments", Short: "pay a node without an invoice",
@@ -307,7 +324,7 @@ var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "sendpay", Group: "payments", Short: "pay over a given route",
 		Long:   "Offers one HTLC over the route given and does not try again. waitsendpay tells how it ended.",
-		Errors: payErrors, Examples: []string{`sendpay '[{"id":"02…","channel":"103x1x0","amount_msat":1000,"delay":9}]' 00…`},
+		Errors: append([]command.Code{command.PayInvoiceRequestWrong}, payErrors...), Examples: []string{`sendpay '[{"id":"02…","channel":"103x1x0","amount_msat":1000,"delay":9}]' 00…`},
 	}, sendPay),
 	command.Define(command.Spec{
 		Name: "waitsendpay", Group: "payments", Short: "wait for the end of a sendpay",

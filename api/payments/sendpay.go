@@ -106,7 +106,7 @@ type sendPayRequest struct {
 	Bolt11      *string              `json:"bolt11" doc:"the invoice that is paid"`
 	Secret      *wire.Preimage       `json:"payment_secret" doc:"from the invoice"`
 	PartID      *uint64              `json:"partid" doc:"of this part, when there are several"`
-	LocalInvReq *command.Unsupported `json:"localinvreqid" doc:"there are no offers yet"`
+	LocalInvReq *invReqID            `json:"localinvreqid" doc:"the invoice_request that it pays: this node makes none"`
 	GroupID     *uint64              `json:"groupid" doc:"of all parts of one try; 1 when not given"`
 	Metadata    *command.HexBytes    `json:"payment_metadata" doc:"from the invoice, in hexadecimal"`
 	Description *string              `json:"description" doc:"what is paid for, for listpays"`
@@ -118,6 +118,9 @@ type sendPayResponse struct {
 }
 
 func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayResponse, err error) {
+	if err := noInvReq(r.LocalInvReq); err != nil {
+		return out, err
+	}
 	if len(r.Route) == 0 {
 		return out, command.Refuse(command.InvalidParams, "route: an empty route leads nowhere")
 	}

@@ -3,6 +3,7 @@ package payments
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -24,7 +25,7 @@ type xpayRequest struct {
 	MaxDelay    *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	PayerNote   *command.Unsupported `json:"payer_note" doc:"there are no offers yet"`
 	Label       *string              `json:"label" doc:"your own name of the payment"`
-	LocalInvReq *command.Unsupported `json:"localinvreqid" doc:"there are no offers yet"`
+	LocalInvReq *invReqID            `json:"localinvreqid" doc:"the invoice_request that it pays: this node makes none"`
 }
 
 type xpayResponse struct {
@@ -42,6 +43,9 @@ func xpayFee(amt amount.MilliSatoshi) *amount.MilliSatoshi {
 }
 
 func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error) {
+	if err := noInvReq(r.LocalInvReq); err != nil {
+		return xpayResponse{}, err
+	}
 	inv, err := bolt11.Decode(r.InvString)
 	if err != nil {
 		return xpayResponse{}, command.Refuse(command.InvalidParams, "invstring: %v", err)
@@ -63,7 +67,11 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	defer tell(ctx, n, inv.PaymentHash)()
 	row, err := n.Sender().Pay(ctx, req)
 	if err != nil {
-		return xpayResponse{}, invoiceError(err, inv)
+		err = invoiceError(err, inv)
+		if e, ok := errors.AsType[*command.Error](err); ok && e.Code == command.PayRHashAlreadyUsed {
+			e.Code = command.PayAlreadyPaid
+		}
+		return xpayResponse{}, err
 	}
 	return showParts(ctx, n, row, nil)
 }
@@ -260,8 +268,9 @@ func inUTC(unix uint64) string { return time.Unix(int64(unix), 0).UTC().Format(t
 var xpayCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "xpay", Group: "payments", Short: "pay an invoice",
-		Long:     "Pays an invoice as pay does, with a fee limit of 1 percent.",
-		Errors:   payErrors,
+		Long: "Pays an invoice as pay does, with a fee limit of 1 percent. To pay an invoice again that is paid gives the same receipt, and code 219 where " +
+			"another amount is asked for.",
+		Errors:   append([]command.Code{command.PayInvoiceRequestWrong, command.PayAlreadyPaid}, payErrors...),
 		Examples: []string{"xpay lnbcrt250u1…", "xpay -k invstring=lnbcrt1… amount_msat=1000sat maxfee=10sat"},
 	}, xpay),
 	command.Define(command.Spec{

@@ -189,7 +189,7 @@ var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "connect", Group: "network", Short: "connect to a node",
 		Long:   "Connects to a node, or says that it is connected already.",
-		Errors: []command.Code{command.ConnectNoKnownAddress, command.ConnectAllFailed, command.Failed},
+		Errors: []command.Code{command.ConnectNoKnownAddress, command.ConnectAllFailed, command.ConnectDisconnected, command.Failed},
 		Examples: []string{
 			"connect 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619@127.0.0.1:9735",
 		},

@@ -26,6 +26,8 @@ const (
 	CodeUnspecified      Code = 209
 	CodeStoppedRetrying  Code = 210 // retry_for is over
 	CodeStatusUnexpected Code = 211 // it has not the status that was asked for
+	CodeSourceShort      Code = 215 // [Error.Short]: the channels at the start have not the amount
+	CodeDestinationShort Code = 220 // [Error.Short]: nor have those to the destination
 )
 
 // Error is the failure, or the refusal, of a payment.
@@ -33,6 +35,15 @@ type Error struct {
 	Code    Code
 	Message string
 	Failure *Failure // of the attempt that decided it; nil: none
+	Short   Code     // of [CodeRouteNotFound], where the capacity is missing; zero: not said
+	Cost    *Cost    // of [CodeRouteTooCostly]; nil: not said
+}
+
+// Cost is what the cheapest routes would take.
+type Cost struct {
+	Amount amount.MilliSatoshi // that arrives
+	Fee    amount.MilliSatoshi
+	Delay  uint32 // blocks
 }
 
 // Error gives the message.

@@ -200,16 +200,20 @@ func (p *Payment) Routes(now uint64, height uint32, routes []Route, mint func() 
 // check holds routes against the limits, whoever found them.
 func (p *Payment) check(asked *Find, height uint32, routes []Route) *Error {
 	var sent, delivered amount.MilliSatoshi
+	var delay uint32
 	for _, r := range routes {
 		if len(r) == 0 || r[len(r)-1].NodeID != p.row.Destination || r.Delivered() == 0 || r.Sent() < r.Delivered() ||
 			r.Sent() > amount.Max {
 			return refuse(CodeRouteNotFound, "the route found does not lead to the destination")
 		}
 		if uint64(r[0].CLTVExpiry) > uint64(height)+uint64(p.row.MaxDelay) {
-			return refuse(CodeRouteTooCostly, "the route takes %d blocks, above the limit of %d", r[0].CLTVExpiry-height, p.row.MaxDelay)
+			why := refuse(CodeRouteTooCostly, "the route takes %d blocks, above the limit of %d", r[0].CLTVExpiry-height, p.row.MaxDelay)
+			why.Cost = &Cost{Amount: r.Delivered(), Fee: r.Sent() - r.Delivered(), Delay: r[0].CLTVExpiry - height}
+			return why
 		}
 		sent += r.Sent()
 		delivered += r.Delivered()
+		delay = max(delay, r[0].CLTVExpiry-min(height, r[0].CLTVExpiry))
 	}
 	// BOLT 4: "MUST NOT send another HTLC if the total `amt_to_forward` of the HTLC set is already greater or equal to `total_msat`."
 	// What has failed since the search began is for the next one.
@@ -217,7 +221,9 @@ func (p *Payment) check(asked *Find, height uint32, routes []Route) *Error {
 		return refuse(CodeRouteNotFound, "the routes found deliver %s in %d parts, not %s", delivered, len(routes), asked.Amount)
 	}
 	if fee := sent - delivered; fee > p.feeLeft() {
-		return refuse(CodeRouteTooCostly, "the fee would be %s, above the limit of %s", fee, p.feeLeft())
+		why := refuse(CodeRouteTooCostly, "the fee would be %s, above the limit of %s", fee, p.feeLeft())
+		why.Cost = &Cost{Amount: delivered, Fee: fee, Delay: delay}
+		return why
 	}
 	return nil
 }

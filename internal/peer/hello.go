@@ -3,10 +3,12 @@ package peer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -82,11 +84,11 @@ func (s *Set) init(p *Peer) error {
 		ours.RemoteAddr = remoteAddr(p.conn.RemoteAddr())
 	}
 	if err := p.noise.WriteMessage(wire.Encode(ours)); err != nil {
-		return err
+		return lost(err)
 	}
 	b, err := p.noise.ReadMessage()
 	if err != nil {
-		return fmt.Errorf("init: %w", err)
+		return lost(err)
 	}
 	m, err := wire.Decode(b)
 	if err != nil {
@@ -101,6 +103,16 @@ func (s *Set) init(p *Peer) error {
 		return err
 	}
 	return nil
+}
+
+// lost is why there was no init.
+func lost(err error) error {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return fmt.Errorf("%w: init: %w", ErrHungUp, err)
+		}
+	}
+	return fmt.Errorf("init: %w", err)
 }
 
 // dismiss tells a peer why we cannot talk, and reads on until it hangs up (see

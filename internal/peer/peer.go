@@ -18,6 +18,7 @@ var (
 	ErrSelf      = errors.New("this node's own id: connect to another one")
 	ErrFull      = errors.New("too many inbound connections")
 	ErrClosed    = errors.New("the connection is closed")
+	ErrHungUp    = errors.New("the peer hung up while we were connecting")
 	ErrNoInit    = errors.New("the peer's first message is not init")
 	ErrUnknown   = errors.New("unknown even message type")
 	ErrNetwork   = errors.New("the peer is on another network")

@@ -115,7 +115,7 @@ func (s *Set) wait(ctx context.Context, d time.Duration) bool {
 
 // Connect connects to a node, or returns the connection that there is. The
 // handler has then heard of it. Who asks for a node that is being called waits for
-// that call. Errors: [ErrSelf], [ErrClosed], those of init and of the network, and
+// that call. Errors: [ErrSelf], [ErrClosed], [ErrHungUp], those of init and of the network, and
 // the context's.
 func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, error) {
 	if id == s.self {
@@ -153,8 +153,12 @@ func (s *Set) Connect(ctx context.Context, id wire.NodeID, addr string) (*Peer, 
 		case <-p.up:
 			return p, nil
 		case <-p.gone:
-			if err := p.Reason(); !errors.Is(err, ErrReplaced) {
+			switch err := p.Reason(); {
+			case errors.Is(err, ErrReplaced):
+			case errors.Is(err, ErrClosed):
 				return nil, err
+			default:
+				return nil, fmt.Errorf("%w: %w", ErrHungUp, err)
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()

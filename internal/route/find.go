@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -65,8 +66,8 @@ const smallestPart msat = 10_000_000
 
 // Find answers a query: routes that deliver the amount together, at most
 // Find.MaxParts of them, within the limits of fee and delay. The error is a
-// [*pay.Error] with the code 205 (no way, or not enough balance) or 206 (above a
-// limit), in words that say which.
+// [*pay.Error] with the code 205 (no way, or not enough balance, and then with Short) or
+// 206 (above a limit, with Cost), in words that say which.
 func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	f := q.Find
 	switch {
@@ -99,6 +100,9 @@ func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	if routes, free := s.split(f.Amount, amount.Max, max(f.MaxParts, 1)); free == nil {
 		return nil, tooCostly(q, routes)
 	}
+	if why, ok := errors.AsType[*pay.Error](err); ok && !q.reachable(g) {
+		why.Short = pay.CodeDestinationShort
+	}
 	return nil, err
 }
 
@@ -108,7 +112,7 @@ func fail(code pay.Code, format string, args ...any) *pay.Error {
 
 func (q *Query) affordable() error {
 	if len(q.Own) == 0 {
-		return fail(pay.CodeRouteNotFound, "no channel of this node can carry a payment now")
+		return short(pay.CodeSourceShort, "no channel of this node can carry a payment now")
 	}
 	var sum msat
 	for _, o := range q.Own {
@@ -118,9 +122,48 @@ func (q *Query) affordable() error {
 		sum += o.Spendable
 	}
 	if sum < q.Find.Amount {
-		return fail(pay.CodeRouteNotFound, "not enough balance: %s can be spent, %s are asked for", sum, q.Find.Amount)
+		return short(pay.CodeSourceShort, "not enough balance: %s can be spent, %s are asked for", sum, q.Find.Amount)
 	}
 	return nil
+}
+
+// short is an error that says at which end the capacity is missing.
+func short(where pay.Code, format string, args ...any) *pay.Error {
+	err := fail(pay.CodeRouteNotFound, format, args...)
+	err.Short = where
+	return err
+}
+
+// reachable says whether the channels to the destination can carry the amount together:
+// those of the graph, ours and those of hints, whose size nobody knows.
+func (q *Query) reachable(g *graph.Graph) bool {
+	f := q.Find
+	index, known := g.NodeIndex(f.Destination)
+	if !known || len(f.Hints) > 0 {
+		return true
+	}
+	left := f.Amount
+	for _, o := range q.Own {
+		if o.Peer == f.Destination {
+			left = left.Less0(o.Spendable)
+		}
+	}
+	nodes, channels := g.Nodes(), g.Channels()
+	for _, i := range nodes[index].Channels {
+		c := &channels[i]
+		d := 0 // towards the destination
+		if c.Nodes[0] == index {
+			d = 1
+		}
+		if p := &c.Policies[d]; nodes[c.Nodes[d]].ID == q.Us || !c.Usable(p) {
+			continue
+		}
+		if c.Capacity == 0 {
+			return true
+		}
+		left = left.Less0(c.Capacity.Msat())
+	}
+	return left == 0
 }
 
 func tooCostly(q Query, routes []pay.Route) *pay.Error {
@@ -130,10 +173,12 @@ func tooCostly(q Query, routes []pay.Route) *pay.Error {
 		fee += r.Sent() - r.Delivered()
 		delay = max(delay, r[0].CLTVExpiry-q.Height)
 	}
+	why := fail(pay.CodeRouteTooCostly, "the way takes up to %d blocks, the limit is %d", delay, q.Find.MaxDelay)
 	if fee > q.Find.MaxFee {
-		return fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", fee, q.Find.MaxFee)
+		why = fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", fee, q.Find.MaxFee)
 	}
-	return fail(pay.CodeRouteTooCostly, "the way takes up to %d blocks, the limit is %d", delay, q.Find.MaxDelay)
+	why.Cost = &pay.Cost{Amount: q.Find.Amount, Fee: fee, Delay: delay}
+	return why
 }
 
 // split finds routes for amt with at most fee in fees and at most parts of them.
