@@ -196,8 +196,16 @@ func (w *war) judge(plan *enforce.Plan, height uint32) {
 		if v.Kind != enforce.Fail {
 			continue
 		}
-		if v.AtRisk || depth(start) < 6 {
+		if depth(start) < 6 {
 			w.t.Fatalf("height %d: HTLC %d is failed while the commitment is %d deep", height, v.HTLC.ID, depth(start))
+		}
+		if v.AtRisk { // the honest side was lazy, and nobody would pay the fee to take it
+			if !slices.ContainsFunc(plan.Outputs, func(o enforce.Output) bool {
+				return o.HTLC != nil && *o.HTLC == enforce.HTLC{ID: v.HTLC.ID} && o.By == nil && o.Worthless
+			}) {
+				w.t.Fatalf("height %d: HTLC %d is at risk: %s", height, v.HTLC.ID, v.Why)
+			}
+			continue
 		}
 		if o, ok := w.output(false, v.HTLC.ID); ok {
 			at := btcwire.OutPoint{Hash: w.on.Tx.TxHash(), Index: o.Index}
