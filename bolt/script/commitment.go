@@ -13,6 +13,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -23,9 +24,11 @@ type Params struct {
 	Capacity            amount.Satoshi
 	Broadcaster         Basepoints
 	Countersignatory    Basepoints
-	BroadcasterIsOpener bool           // who pays the fee and the anchors
-	ToSelfDelay         uint16         // blocks that the broadcaster must wait
-	DustLimit           amount.Satoshi // the broadcaster's
+	BroadcasterIsOpener bool            // who pays the fee and the anchors
+	ToSelfDelay         uint16          // blocks that the broadcaster must wait
+	DustLimit           amount.Satoshi  // the broadcaster's
+	Property            amount.Property // zero: bitcoin only, as are the next
+	Tokens              amount.Units    // that the funding address has for the channel
 }
 
 // HTLC is one HTLC of a commitment.
@@ -34,7 +37,8 @@ type HTLC struct {
 	ID          uint64
 	Amount      amount.MilliSatoshi
 	PaymentHash wire.PaymentHash
-	CLTVExpiry  uint32 // block height
+	CLTVExpiry  uint32       // block height
+	Tokens      amount.Units // zero: bitcoin only
 }
 
 // Spec is what one commitment holds. The balances are those of the channel, from
@@ -45,6 +49,9 @@ type Spec struct {
 	ToBroadcaster      amount.MilliSatoshi
 	ToCountersignatory amount.MilliSatoshi
 	HTLCs              []HTLC
+
+	TokensToBroadcaster      amount.Units
+	TokensToCountersignatory amount.Units
 }
 
 // Keys are the keys of one commitment (BOLT 3, "Key Derivation").
@@ -62,6 +69,8 @@ type Output struct {
 	Index         uint32
 	Value         amount.Satoshi
 	WitnessScript []byte // nil for P2WPKH
+	Tokens        amount.Units
+	Delay         *Delay // of to_local in a channel with tokens
 }
 
 // HTLCOutput is an HTLC that has an output, with the transaction that spends it.
@@ -71,6 +80,7 @@ type HTLCOutput struct {
 	WitnessScript []byte
 	Tx            *btcwire.MsgTx // HTLC-timeout when Offered, else HTLC-success; not signed
 	OutputScript  []byte         // the witness script of Tx's output
+	Delay         *Delay         // of that output, in a channel with tokens
 	sigHashes     *txscript.TxSigHashes
 }
 
@@ -116,8 +126,11 @@ const AnchorSize amount.Satoshi = 330
 // CommitWeight is the expected weight of a signed commitment (BOLT 3, "Expected
 // Weight of the Commitment Transaction").
 func CommitWeight(f Format, untrimmed int) uint64 {
-	if f == Anchors {
+	switch f {
+	case Anchors:
 		return baseWeightAnchors + htlcWeight*uint64(untrimmed)
+	case Tokens:
+		return baseWeightTokens + htlcWeightTokens*uint64(untrimmed)
 	}
 	return baseWeight + htlcWeight*uint64(untrimmed)
 }
@@ -141,17 +154,21 @@ func HTLCFee(f Format, offered bool, feePerKw uint32) amount.Satoshi {
 	switch {
 	case f == Anchors:
 		return 0
+	case f == Tokens && offered:
+		return feeOf(feePerKw, timeoutWeightTokens)
+	case f == Tokens:
+		return feeOf(feePerKw, successWeightTokens)
 	case offered:
-		return amount.Satoshi(uint64(feePerKw) * timeoutWeight / 1000)
+		return feeOf(feePerKw, timeoutWeight)
 	default:
-		return amount.Satoshi(uint64(feePerKw) * successWeight / 1000)
+		return feeOf(feePerKw, successWeight)
 	}
 }
 
 // IsTrimmed says whether an HTLC is too small to have an output (BOLT 3, "Trimmed
-// Outputs").
+// Outputs"). One with tokens never is: it is refused instead.
 func IsTrimmed(f Format, offered bool, amt amount.MilliSatoshi, feePerKw uint32, dust amount.Satoshi) bool {
-	return amt.Sat() < dust+HTLCFee(f, offered, feePerKw)
+	return f != Tokens && amt.Sat() < dust+HTLCFee(f, offered, feePerKw)
 }
 
 // Recall, when it is set, gives a commitment's keys in the place of derive, which
@@ -195,7 +212,7 @@ func deriveKeys(p *Params, point wire.Point) (k Keys, err error) {
 }
 
 // Build makes the broadcaster's commitment transaction with its HTLC
-// transactions. Errors: [ErrSum], [ErrAnchors] and [ErrNoKey].
+// transactions. Errors: [ErrSum], [ErrAnchors], [ErrNoKey] and those of tokens.
 func Build(p *Params, perCommitmentPoint wire.Point, s Spec) (*Commitment, error) {
 	keys, err := keysFor(p, perCommitmentPoint)
 	if err != nil {
@@ -218,6 +235,9 @@ func Build(p *Params, perCommitmentPoint wire.Point, s Spec) (*Commitment, error
 	if !ok || total != p.Capacity.Msat() {
 		return nil, fmt.Errorf("%w: %d msat of %d", ErrSum, total, p.Capacity.Msat())
 	}
+	if err := s.checkTokens(p); err != nil {
+		return nil, err
+	}
 	if err := c.build(p, s, kept); err != nil {
 		return nil, err
 	}
@@ -229,6 +249,7 @@ type candidate struct {
 	value    amount.Satoshi
 	pkScript []byte
 	cltv     uint32
+	tokens   amount.Units
 	placed   func(index uint32)
 }
 
@@ -242,8 +263,8 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 	*opener = max(*opener, cost) - cost // BOLT 3: what is there, when it is less
 
 	var outs []candidate
-	add := func(value amount.Satoshi, pkScript []byte, cltv uint32, placed func(uint32)) {
-		outs = append(outs, candidate{value, pkScript, cltv, placed})
+	add := func(value amount.Satoshi, pkScript []byte, cltv uint32, tokens amount.Units, placed func(uint32)) {
+		outs = append(outs, candidate{value, pkScript, cltv, tokens, placed})
 	}
 	c.HTLCs = make([]HTLCOutput, 0, len(kept))
 	scripts := make([][]byte, len(kept))
@@ -253,77 +274,152 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 		} else {
 			scripts[i] = received(p.Format, &c.Keys, h.PaymentHash, h.CLTVExpiry)
 		}
-		add(h.Amount.Sat(), P2WSH(scripts[i]), h.CLTVExpiry, func(n uint32) {
+		add(h.Amount.Sat(), p.Format.pays(scripts[i]), h.CLTVExpiry, h.Tokens, func(n uint32) {
 			c.HTLCs = append(c.HTLCs, HTLCOutput{HTLC: h, Index: n, WitnessScript: scripts[i]})
 		})
 	}
 	local := delayed(c.Keys.Revocation, c.Keys.BroadcasterDelayed, p.ToSelfDelay)
-	if toBroadcaster >= p.DustLimit {
-		add(toBroadcaster, P2WSH(local), 0, func(n uint32) { c.ToLocal = &Output{n, toBroadcaster, local} })
+	if p.Format == Tokens {
+		local = delayedByBoth(&c.Keys)
 	}
-	if toOther >= p.DustLimit {
+	hasLocal, hasRemote, err := s.stand(p, toBroadcaster, toOther)
+	if err != nil {
+		return err
+	}
+	if hasLocal {
+		add(toBroadcaster, p.Format.pays(local), 0, s.TokensToBroadcaster, func(n uint32) {
+			c.ToLocal = &Output{Index: n, Value: toBroadcaster, WitnessScript: local, Tokens: s.TokensToBroadcaster}
+		})
+	}
+	if hasRemote {
 		var witness []byte
-		pk := P2WPKH(c.Keys.ToRemote)
+		pk := p.Format.paysKey(c.Keys.ToRemote)
 		if p.Format == Anchors {
 			witness = toRemote(c.Keys.ToRemote)
 			pk = P2WSH(witness)
 		}
-		add(toOther, pk, 0, func(n uint32) { c.ToRemote = &Output{n, toOther, witness} })
+		add(toOther, pk, 0, s.TokensToCountersignatory, func(n uint32) {
+			c.ToRemote = &Output{Index: n, Value: toOther, WitnessScript: witness, Tokens: s.TokensToCountersignatory}
+		})
 	}
 	if p.Format == Anchors {
 		for i, side := range []struct {
 			has bool
 			key wire.Point
-		}{{toBroadcaster >= p.DustLimit, p.Broadcaster.Funding}, {toOther >= p.DustLimit, p.Countersignatory.Funding}} {
+		}{{hasLocal, p.Broadcaster.Funding}, {hasRemote, p.Countersignatory.Funding}} {
 			if side.has || len(kept) > 0 {
 				w := anchor(side.key)
-				add(AnchorSize, P2WSH(w), 0, func(n uint32) { c.Anchors[i] = &Output{n, AnchorSize, w} })
+				add(AnchorSize, P2WSH(w), 0, 0, func(n uint32) { c.Anchors[i] = &Output{Index: n, Value: AnchorSize, WitnessScript: w} })
 			}
 		}
 	}
-	slices.SortStableFunc(outs, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.value, b.value), bytes.Compare(a.pkScript, b.pkScript), cmp.Compare(a.cltv, b.cltv))
-	})
+	sortCandidates(outs)
 
 	obscured := ObscuredNumber(s.Number, p)
 	c.Tx = btcwire.NewMsgTx(2)
 	c.Tx.LockTime = 0x20000000 | uint32(obscured&0xffffff)
-	c.Tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: p.Funding, Sequence: 0x80000000 | uint32(obscured>>24)})
+	c.Tx.AddTxIn(&btcwire.TxIn{
+		PreviousOutPoint: p.Funding, Sequence: 0x80000000 | uint32(obscured>>24), SignatureScript: p.Format.sigScript(c.Funding),
+	})
+	if p.Format == Tokens {
+		payload, err := p.payload(entries(outs))
+		if err != nil {
+			return err
+		}
+		c.Tx.AddTxOut(payload)
+	}
 	c.Fee = p.Capacity
-	for i, o := range outs {
+	for _, o := range outs {
 		if o.value > c.Fee {
 			return ErrAnchors
 		}
+		o.placed(uint32(len(c.Tx.TxOut)))                           //nolint:gosec // at most 970
 		c.Tx.AddTxOut(btcwire.NewTxOut(int64(o.value), o.pkScript)) //nolint:gosec // below MaxMoney
 		c.Fee -= o.value
-		o.placed(uint32(i)) //nolint:gosec // at most 970
 	}
 	c.sigHashes = witnessHashes(c.Tx)
+	return c.children(p, s.FeePerKw, local)
+}
+
+// sortCandidates puts outputs in the order of BOLT 3; what is equal but for its tokens has
+// one order too.
+func sortCandidates(outs []candidate) {
+	slices.SortStableFunc(outs, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.value, b.value), bytes.Compare(a.pkScript, b.pkScript), cmp.Compare(a.cltv, b.cltv), cmp.Compare(a.tokens, b.tokens))
+	})
+}
+
+// entries are the tokens of the outputs, which the OP_RETURN stands before.
+func entries(outs []candidate) []omni.Entry {
+	var out []omni.Entry
+	for i, o := range outs {
+		if o.tokens > 0 {
+			out = append(out, omni.Entry{Output: uint8(i + 1), Units: o.tokens}) //nolint:gosec // at most 8
+		}
+	}
+	return out
+}
+
+// stand tells which balances have outputs, after the fee. One with tokens must.
+func (s *Spec) stand(p *Params, toBroadcaster, toOther amount.Satoshi) (local, remote bool, err error) {
+	if p.Format != Tokens {
+		return toBroadcaster >= p.DustLimit, toOther >= p.DustLimit, nil
+	}
+	// Bitcoin alone needs a transaction that delays it too, or it can never be spent.
+	least, floor := CarrierFloor(s.FeePerKw, CarrierToLocal), CarrierFloor(s.FeePerKw, CarrierToRemote)
+	local = s.TokensToBroadcaster > 0 || toBroadcaster >= max(p.DustLimit, least)
+	remote = s.TokensToCountersignatory > 0 || toOther >= max(p.DustLimit, ScriptHashDust)
+	if local && toBroadcaster < least || s.TokensToCountersignatory > 0 && toOther < floor {
+		return false, false, fmt.Errorf("%w: %v and %v after the fee", ErrCarrier, toBroadcaster, toOther)
+	}
+	return local, remote, nil
+}
+
+// children makes the transactions that spend the commitment and are signed with it.
+func (c *Commitment) children(p *Params, feePerKw uint32, local []byte) (err error) {
 	txid := c.Tx.TxHash()
 	for i := range c.HTLCs {
 		h := &c.HTLCs[i]
 		h.OutputScript = local
-		h.Tx = htlcTx(p.Format, btcwire.OutPoint{Hash: txid, Index: h.Index}, h.HTLC, s.FeePerKw, local)
+		if h.Tx, err = htlcTx(p, btcwire.OutPoint{Hash: txid, Index: h.Index}, h, feePerKw, local); err != nil {
+			return err
+		}
 		h.sigHashes = witnessHashes(h.Tx)
+		if p.Format == Tokens {
+			from := btcwire.OutPoint{Hash: h.Tx.TxHash(), Index: 1}
+			value := amount.Satoshi(h.Tx.TxOut[1].Value) //nolint:gosec // not negative
+			if h.Delay, err = newDelay(p, &c.Keys, from, value, h.Tokens, feePerKw, local); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	if p.Format == Tokens && c.ToLocal != nil {
+		o := c.ToLocal
+		o.Delay, err = newDelay(p, &c.Keys, btcwire.OutPoint{Hash: txid, Index: o.Index}, o.Value, o.Tokens, feePerKw, local)
+	}
+	return err
 }
 
 // htlcTx is the HTLC-timeout or HTLC-success transaction (BOLT 3, "HTLC-Timeout
 // and HTLC-Success Transactions").
-func htlcTx(f Format, from btcwire.OutPoint, h HTLC, feePerKw uint32, outputScript []byte) *btcwire.MsgTx {
+func htlcTx(p *Params, from btcwire.OutPoint, h *HTLCOutput, feePerKw uint32, outputScript []byte) (*btcwire.MsgTx, error) {
 	tx := btcwire.NewMsgTx(2)
-	in := &btcwire.TxIn{PreviousOutPoint: from}
-	if f == Anchors {
+	in := &btcwire.TxIn{PreviousOutPoint: from, SignatureScript: p.Format.sigScript(h.WitnessScript)}
+	if p.Format == Anchors {
 		in.Sequence = 1
 	}
 	tx.AddTxIn(in)
 	if h.Offered {
 		tx.LockTime = h.CLTVExpiry
 	}
-	value := h.Amount.Sat() - HTLCFee(f, h.Offered, feePerKw)
-	tx.AddTxOut(btcwire.NewTxOut(int64(value), P2WSH(outputScript))) //nolint:gosec // below MaxMoney
-	return tx
+	if p.Format == Tokens {
+		if err := sends(tx, p.Property, h.Tokens); err != nil {
+			return nil, err
+		}
+	}
+	value := h.Amount.Sat() - HTLCFee(p.Format, h.Offered, feePerKw)
+	tx.AddTxOut(btcwire.NewTxOut(int64(value), p.Format.pays(outputScript))) //nolint:gosec // below MaxMoney
+	return tx, nil
 }
 
 // obscurer is the lower 48 bits of SHA256 of the payment basepoints, the opener's

@@ -15,11 +15,13 @@ import (
 type Format uint8
 
 // The formats: the one of option_static_remotekey, whose HTLC transactions pay
-// the channel's fee rate, and the one of option_anchors, whose HTLC transactions
-// pay no fee and are signed so that inputs for a fee can be added.
+// the channel's fee rate, the one of option_anchors, whose HTLC transactions
+// pay no fee and are signed so that inputs for a fee can be added, and the one of
+// channels that carry tokens of the Omni Layer (see [MaxReceivers] and what follows).
 const (
 	StaticRemoteKey Format = 1
 	Anchors         Format = 2
+	Tokens          Format = 3
 )
 
 // build assembles a script of a fixed shape: it cannot grow too long.

@@ -1,0 +1,10 @@
+package script
+
+import (
+	"os"
+	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
+)
+
+func TestMain(m *testing.M) { os.Exit(race.Main(m)) }
