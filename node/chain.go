@@ -103,17 +103,22 @@ const longAway = 6
 // chain after it was away for long.
 const factBack = "back"
 
-// grace gives peers time after the node was away for long, before what they did not
-// settle meanwhile closes a channel.
+// grace gives peers time after a start, and more of it after the node was away for long,
+// before what they did not settle meanwhile closes a channel.
 func (n *Node) grace(ctx context.Context, from uint32) error {
 	back, _, err := store.Number(ctx, n.store, factBack)
 	if err != nil {
 		return err
 	}
-	if tip, err := n.cfg.Source.Tip(ctx); err == nil && tip.Height >= from+longAway {
-		back = uint64(tip.Height)
-		if err := n.store.Write(ctx, store.NumberFact(factBack, back)); err != nil {
-			return err
+	if tip, err := n.cfg.Source.Tip(ctx); err == nil {
+		for _, l := range n.links.All() {
+			l.Do(func(ch *channel.Channel) { ch.Woke(tip.Height) })
+		}
+		if tip.Height >= from+longAway {
+			back = uint64(tip.Height)
+			if err := n.store.Write(ctx, store.NumberFact(factBack, back)); err != nil {
+				return err
+			}
 		}
 	}
 	if back == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/race"
@@ -258,6 +259,55 @@ func TestANodeWithAnOldDatabaseNeverBroadcastsAndGetsItsMoney(t *testing.T) {
 	c.bury(c.id, c.alice, c.carol, c.bob)
 	c.bury(upstream.ID(), c.alice, c.carol, c.bob)
 	c.judge(6000)
+}
+
+// Bob's old copy is from the moment at which he had shown a preimage. When it is put back
+// the HTLC, which ended long ago, seems to run out.
+func TestACopyWithAnHTLCThatSeemsToRunOutBroadcastsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	l := onlyLink(t, w.bob.Node, w.carol.ID())
+	_, paid, died := w.stuckAt(100_000_000, w.bob, func(uint64) (bool, bool) {
+		v := l.View()
+		return false, len(v.HTLCs) > 0 && v.HTLCs[0].Removing
+	})
+	if !died {
+		t.Fatal("bob never showed the preimage")
+	}
+	old := filepath.Join(t.TempDir(), "old")
+	copyDir(t, old, w.bob.dir)
+	w.bob.start()
+	l = onlyLink(t, w.bob.Node, w.carol.ID())
+	v := l.View()
+	if len(v.HTLCs) != 1 {
+		t.Fatalf("%+v", v)
+	}
+	until(t, "carol and bob are connected", func() bool {
+		_, err := w.carol.Connect(t.Context(), w.bob.ID(), w.bob.addr)
+		return err == nil && allConnected(w.carol.Links().All(), w.bob)
+	})
+	if err := <-paid; err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the HTLC is gone", func() bool { return len(l.View().HTLCs) == 0 })
+	w.bob.stop()
+	mine(t, w.chain, int(v.HTLCs[0].CLTVExpiry-w.carol.Height()), w.alice.Node, w.carol.Node)
+	w.bob.dir = old
+	w.bob.start()
+	w.caughtUp(w.bob)
+	l = onlyLink(t, w.bob.Node, w.carol.ID())
+	if s := l.Status(); s.Status != channel.Open && s.Status != channel.Lost {
+		t.Fatalf("%+v", s)
+	}
+	until(t, "bob knows that he has lost state", func() bool {
+		_, _ = w.carol.Connect(t.Context(), w.bob.ID(), w.bob.addr)
+		return l.Status().Status == channel.Lost
+	})
+	until(t, "carol closes", func() bool { return w.chain.Waiting() > 0 })
+	mine(t, w.chain, 1, w.alice.Node, w.carol.Node)
+	if plan, _ := w.carol.Plan(l.ID()); plan.Kind != enforce.Ours {
+		t.Errorf("carol sees %v", plan.Kind)
+	}
 }
 
 // dying lets Carol die at one write after the other, before it and after it, while

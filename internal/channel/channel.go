@@ -46,6 +46,7 @@ type Channel struct {
 	limits  tallies // derived, see limits.go
 	height  uint32  // of the last block that was seen
 	grace   uint32  // see Grace
+	woke    uint32  // see Woke
 	bounds  FeeBounds
 	state   string // as the log of events has it
 

@@ -58,6 +58,9 @@ func (c *Channel) raiseReady() {
 const (
 	fulfillDeadline = 18
 	offerGrace      = 2
+	// lateGrace is how many blocks the peer may take to say its numbers when an HTLC that
+	// we fulfilled had expired before the rows were loaded.
+	lateGrace = 6
 	// unsignedAhead is how many blocks before its expiry an HTLC is given up that the
 	// peer does not let us sign.
 	unsignedAhead = 6
@@ -71,6 +74,12 @@ const (
 func (c *Channel) Grace(until uint32, forwarded map[Ref]uint32) {
 	c.grace, c.forwarded = until, forwarded
 }
+
+// Woke says how high the chain was when the rows were loaded. No HTLC's deadline has a
+// commitment broadcast before the next block comes, unless the peer's numbers have said
+// that the rows are current: in a copy of an hour ago stand HTLCs that have ended since,
+// and a commitment that is revoked.
+func (c *Channel) Woke(tip uint32) { c.woke = tip }
 
 // timeout is the height at which an HTLC that we offered fails the channel.
 func (c *Channel) timeout(h *htlc) uint64 {
@@ -88,6 +97,9 @@ func (c *Channel) timeout(h *htlc) uint64 {
 // the blocks that are kept for its claim are enough when the peer is given time.
 func (c *Channel) lastCall(h *htlc) uint64 {
 	expiry := uint64(h.CLTVExpiry)
+	if woke := uint64(c.woke); !c.agreed && expiry <= woke {
+		return woke + lateGrace // the peer may take it, whoever closes: its numbers are worth more
+	}
 	until := min(uint64(c.grace), expiry-min(expiry, fulfillDeadline/2))
 	return max(expiry-min(expiry, fulfillDeadline), until)
 }
@@ -112,6 +124,9 @@ func (c *Channel) Block(height uint32) {
 		return
 	}
 	c.nag()
+	if !c.agreed && height <= c.woke {
+		return
+	}
 	now := uint64(height)
 	for _, h := range c.htlcs[dance.Local] {
 		// A peer that does not acknowledge our last commitment keeps us from signing

@@ -137,6 +137,49 @@ func TestAfterALongTimeAwayAFulfilledHTLCWaitsForThePeerToo(t *testing.T) {
 	}
 }
 
+// A copy of an hour ago is no long time away, and has as old rows.
+func TestThePeerIsHeardBeforeADeadlineClosesAChannelThatWasLoaded(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		fulfilled bool // an HTLC that we fulfilled; else one that we offered
+		heard     bool
+		woke      uint32
+		want      uint32 // first height at which the channel fails
+	}{
+		{"fulfilled, before the deadline", true, false, 581, 582},
+		{"fulfilled, at the deadline", true, false, 582, 583},
+		{"fulfilled, at the deadline, heard", true, true, 582, 582},
+		{"fulfilled, just before it expires", true, false, 599, 600},
+		{"fulfilled, and expired", true, false, 600, 606},
+		{"fulfilled, and expired, heard", true, true, 600, 600},
+		{"offered, before the deadline", false, false, 601, 602},
+		{"offered, at the deadline", false, false, 602, 603},
+		{"offered, at the deadline, heard", false, true, 602, 602},
+	} {
+		p := ready(t, usual())
+		a := p.add(5_000_000)
+		a.CLTVExpiry = 600
+		p.a.ch.Offer(a)
+		p.settle()
+		p.disconnect()
+		if x.fulfilled {
+			p.fulfill(p.b, 0)
+			p.take(p.b)
+		}
+		n := map[bool]*node{true: p.b, false: p.a}[x.fulfilled]
+		if !x.heard {
+			p.restart(n)
+		}
+		n.ch.Woke(x.woke)
+		for height := x.woke; height <= x.want; height++ {
+			if n.ch.Block(height); (n.ch.status.Status == Failed) != (height >= x.want) {
+				t.Errorf("%s: at %d it is %v", x.name, height, n.ch.status.Status)
+				break
+			}
+		}
+	}
+}
+
 func TestChannelIsReadyWhenBothAre(t *testing.T) {
 	terms := usual()
 	terms.depth, terms.alias = 3, true

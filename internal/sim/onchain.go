@@ -125,7 +125,11 @@ const longAway = 6
 
 // grace gives peers that while after a start.
 func (n *node) grace() {
-	if tip := n.w.chain.Tip.Height; tip >= n.view.Height+longAway {
+	tip := n.w.chain.Tip.Height
+	for _, l := range n.order {
+		l.ch.Woke(tip)
+	}
+	if tip >= n.view.Height+longAway {
 		n.disk.Back = tip
 	}
 	if n.disk.Back == 0 {
