@@ -352,6 +352,10 @@ func (s *scene) playAssets() {
 	s.wrong(carol, command.AssetsOff, "assetbalance")
 	s.right(alice, "listassettransactions", to)
 	s.wrong(alice, command.InvalidParams, "listassettransactions", "mine")
+	s.right(s.bob, "invoice", named{"amount_msat": "12.5", "asset": 3, "label": "tea", "description": "a pound of tea", "preimage": secret(77)})
+	s.wrong(s.bob, command.InvalidParams, "invoice", named{"amount_msat": "12.5sat", "asset": 3, "label": "more", "description": "a pound of tea"})
+	s.wrong(s.bob, command.AssetUnknown, "invoice", named{"amount_msat": "12.5", "asset": 77, "label": "more", "description": "a pound of tea"})
+	s.right(s.bob, "listinvoices", "tea")
 	s.right(alice, "newaddr", "p2sh-segwit")
 }
 

@@ -35,6 +35,7 @@ var masks = []struct {
 	by   string
 }{
 	{regexp.MustCompile(`lnbcrt[0-9a-z]{50,}`), "<bolt11>"},
+	{regexp.MustCompile(`ob(o|to|ort)([0-9]+:[0-9]+[mun]?)1[0-9a-z]{50,}`), "<ob$1$2>"},
 	{regexp.MustCompile(`bcrt1[0-9a-z]{20,}`), "<address>"},
 	{regexp.MustCompile(`\b2[MN][1-9A-HJ-NP-Za-km-z]{33}\b`), "<address>"},
 	{regexp.MustCompile(`cHNidP8[0-9A-Za-z+/=]+`), "<psbt>"},

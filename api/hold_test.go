@@ -148,7 +148,7 @@ func TestHeldInvoices(t *testing.T) {
 			"too few blocks":         {"holdinvoice", []any{named{"payment_hash": hashOf(9), "amount_msat": 1, "label": "a", "description": "b", "cltv": invoice.MinHoldCLTV - 1}}},
 			"no blocks":              {"holdinvoice", []any{named{"payment_hash": hashOf(9), "amount_msat": 1, "label": "a", "description": "b", "cltv": 0}}},
 			"an unknown name":        {"holdinvoice", []any{named{"payment_hash": hashOf(9), "amount_msat": 1, "label": "a", "description": "b", "preimage": secret(9)}}},
-			"too many":               {"holdinvoice", []any{hashOf(9), 1, "a", "b", 1, nil, nil, nil, nil, 1}},
+			"too many":               {"holdinvoice", []any{hashOf(9), 1, "a", "b", 1, nil, nil, nil, nil, nil, nil, 1}},
 			"a preimage of words":    {"settleholdinvoice", []any{"open sesame"}},
 			"no preimage":            {"settleholdinvoice", nil},
 			"a hash of null":         {"cancelholdinvoice", []any{nil}},

@@ -28,7 +28,7 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 			}
 		}
 	}
-	if r.Hints == nil {
+	if r.Hints == nil && r.Property == 0 {
 		r.Hints = n.Incoming(Exposure{}).Hints
 	}
 	row, err := invoice.New(r, n.issuer(), unixNow())

@@ -64,7 +64,9 @@ type DecodedInvoice struct {
 	Payee           wire.NodeID          `json:"payee" doc:"who signed it"`
 	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
 	Property        *amount.Property     `json:"property_id,omitempty" doc:"the asset, an Omni Layer property; 0: bitcoin"`
+	Asset           string               `json:"asset,omitempty" doc:"the asset's name, as its issuer says; absent: the ledger of this node does not know it"`
 	Units           amount.Units         `json:"amount_units,omitempty" doc:"what is asked for in the asset's smallest unit; absent: any"`
+	Tokens          string               `json:"amount,omitempty" doc:"the same in tokens, where the ledger of this node knows the asset"`
 	Refundable      bool                 `json:"refundable,omitempty" doc:"true: marked so by the payee"`
 	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
 	Description     *string              `json:"description,omitempty" doc:"what is paid for"`
@@ -78,8 +80,8 @@ type DecodedInvoice struct {
 	Signature       string               `json:"signature" doc:"the payee's, DER in hexadecimal"`
 }
 
-func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResponse, error) {
-	out, err := decodeBill(r.String)
+func decodeInvoice(ctx context.Context, n *node.Node, r decodeRequest) (decodeResponse, error) {
+	out, err := decodeBill(ctx, n, r.String)
 	if err == nil {
 		return out, nil
 	}
@@ -92,29 +94,19 @@ func decodeInvoice(_ context.Context, _ *node.Node, r decodeRequest) (decodeResp
 	return out, err
 }
 
-// decodeBill decodes an invoice.
-func decodeBill(s string) (decodeResponse, error) {
-	if len(s) > 2 && strings.EqualFold(s[:2], "ob") {
-		return decodeAsset(s)
-	}
-	inv, err := bolt11.Decode(s)
-	if err != nil {
-		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
-	}
-	return decoded(inv)
-}
-
-// decodeAsset decodes an invoice of OmniBOLT's.
-func decodeAsset(s string) (decodeResponse, error) {
-	inv, err := obolt.Decode(s)
+// decodeBill decodes an invoice of BOLT 11's form or of OmniBOLT's.
+func decodeBill(ctx context.Context, n *node.Node, s string) (decodeResponse, error) {
+	inv, err := obolt.Read(s)
 	if err != nil {
 		return decodeResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
 	out, err := decoded(&inv.Invoice)
-	if err != nil {
+	if err != nil || !strings.EqualFold(s[:2], "ob") {
 		return out, err
 	}
+	all := command.AssetsOf(ctx, n)
 	out.Type, out.Property, out.Units, out.Refundable = "omnibolt invoice", &inv.Property, inv.Units, inv.Refundable
+	out.Asset, out.Tokens = all.Show(inv.Property).Name, all.Tokens(inv.Property, inv.Units)
 	return out, nil
 }
 

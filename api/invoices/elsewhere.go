@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/receiver"
@@ -54,7 +55,7 @@ func createInvoice(ctx context.Context, n *node.Node, r createInvoiceRequest) (i
 	if ok { // else it was deleted at once
 		row = stored
 	}
-	return showInvoice(row), err
+	return showInvoice(command.AssetsOf(ctx, n), row), err
 }
 
 type preapproveRequest struct {
@@ -62,7 +63,7 @@ type preapproveRequest struct {
 }
 
 func preapprove(_ context.Context, n *node.Node, r preapproveRequest) (command.None, error) {
-	inv, err := bolt11.Decode(r.Bolt11)
+	inv, err := obolt.Read(r.Bolt11)
 	switch {
 	case err != nil:
 		return command.None{}, command.Refuse(command.InvalidParams, "bolt11: %v", err)
@@ -78,17 +79,17 @@ type decodePayRequest struct {
 }
 
 type decodePayResponse struct {
-	Type  string `json:"type" doc:"bolt11 invoice"`
+	Type  string `json:"type" doc:"bolt11 invoice, or omnibolt invoice"`
 	Valid bool   `json:"valid" doc:"true: checksum and signature are right"`
 	*DecodedInvoice
 }
 
-func decodePay(_ context.Context, _ *node.Node, r decodePayRequest) (decodePayResponse, error) {
-	inv, err := bolt11.Decode(r.Bolt11)
+func decodePay(ctx context.Context, n *node.Node, r decodePayRequest) (decodePayResponse, error) {
+	inv, err := obolt.Read(r.Bolt11)
 	if err != nil {
 		return decodePayResponse{}, command.Refuse(command.InvalidParams, "%v", err)
 	}
-	of, err := decoded(inv)
+	of, err := decodeBill(ctx, n, r.Bolt11)
 	out := decodePayResponse{of.Type, of.Valid, of.DecodedInvoice}
 	if err != nil || r.Description == nil {
 		return out, err
@@ -115,9 +116,9 @@ func waitInvoice(ctx context.Context, n *node.Node, r waitRequest) (invoiceRow, 
 		return invoiceRow{}, command.Refuse(command.Failed, "%v", err)
 	}
 	if err == nil && row.Status == invoice.Expired {
-		err = &command.Error{Code: command.InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(row)}
+		err = &command.Error{Code: command.InvoiceExpiredDuring, Message: "the invoice has expired", Data: showInvoice(command.AssetsOf(ctx, n), row)}
 	}
-	return showInvoice(row), invoiceError(err)
+	return showInvoice(command.AssetsOf(ctx, n), row), invoiceError(err)
 }
 
 var madeElsewhere = []command.Command{

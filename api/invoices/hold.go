@@ -15,7 +15,7 @@ import (
 
 type holdRequest struct {
 	PaymentHash  wire.PaymentHash `json:"payment_hash" doc:"SHA256 of a preimage that settleholdinvoice brings. Never use one twice"`
-	Amount       amount.OrAny     `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
+	Amount       asked            `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose. With asset it is in tokens, such as 12.5"`
 	Label        string           `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string           `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
 	Expiry       *uint64          `json:"expiry" doc:"seconds for which the invoice can be paid; 3600, an hour, when not given and the node was not started with another --invoice-expiry"`
@@ -23,6 +23,9 @@ type holdRequest struct {
 	Private      *exposure        `json:"exposeprivatechannels" doc:"which unannounced channels are named in route hints, as for invoice"`
 	CLTV         *uint32          `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 42 to 2016; 144 when not given. The payment can be held for 24 blocks less"`
 	DescHashOnly *bool            `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice; false when not given"`
+
+	Asset *amount.Property `json:"asset" doc:"ask for tokens of this property of the Omni Layer, as for invoice; bitcoin when not given"`
+	Units *amount.Units    `json:"amount_units" doc:"with asset: what to ask for in its smallest units, instead of amount_msat, which is any then"`
 }
 
 // heldRow is a held invoice as listed.
@@ -43,10 +46,13 @@ type heldRow struct {
 	PayIndex     uint64               `json:"pay_index,omitempty" doc:"place in the order of payment"`
 	Preimage     *wire.Preimage       `json:"payment_preimage,omitempty" doc:"the proof of payment"`
 	CancelledAt  uint64               `json:"cancelled_at,omitempty" doc:"unix seconds"`
+	bill
 }
 
-func showHeld(n *node.Node, r invoice.Row) heldRow {
+func showHeld(all *command.Assets, n *node.Node, r invoice.Row) heldRow {
 	out := heldRow{
+		bill: showBill(all, r),
+
 		PaymentHash: r.PaymentHash, Label: r.Label, State: string(r.Status), Bolt11: r.Bolt11, Description: r.Description,
 		ExpiresAt: r.ExpiresAt, CreatedIndex: r.CreatedIndex, Received: r.Received, AcceptedAt: r.AcceptedAt, Deadline: r.Deadline,
 		PaidAt: r.PaidAt, PayIndex: r.PayIndex, CancelledAt: r.CancelledAt,
@@ -67,10 +73,14 @@ func showHeld(n *node.Node, r invoice.Row) heldRow {
 }
 
 func holdInvoice(ctx context.Context, n *node.Node, r holdRequest) (invoiceResponse, error) {
-	return create(ctx, n, invoice.Request{
-		Hold: &r.PaymentHash, Label: r.Label, Amount: r.Amount, Description: r.Description,
+	req := invoice.Request{
+		Hold: &r.PaymentHash, Label: r.Label, Description: r.Description,
 		Expiry: command.Or(r.Expiry, n.InvoiceExpiry()), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
-	}, r.CLTV, r.Fallbacks, r.Private)
+	}
+	if err := r.Amount.in(ctx, n, r.Asset, r.Units, &req); err != nil {
+		return invoiceResponse{}, err
+	}
+	return create(ctx, n, req, r.CLTV, r.Fallbacks, r.Private)
 }
 
 // heldError gives the errors of held invoices their codes.
@@ -97,7 +107,7 @@ func settleHold(ctx context.Context, n *node.Node, r settleRequest) (heldRow, er
 	if err != nil {
 		return heldRow{}, heldError(row, err, string(invoice.Accepted))
 	}
-	return showHeld(n, row), nil
+	return showHeld(command.AssetsOf(ctx, n), n, row), nil
 }
 
 type cancelRequest struct {
@@ -109,7 +119,7 @@ func cancelHold(ctx context.Context, n *node.Node, r cancelRequest) (heldRow, er
 	if err != nil {
 		return heldRow{}, heldError(row, err, string(invoice.Unpaid))
 	}
-	return showHeld(n, row), nil
+	return showHeld(command.AssetsOf(ctx, n), n, row), nil
 }
 
 type listHeldRequest struct {
@@ -128,14 +138,15 @@ func listHeld(ctx context.Context, n *node.Node, r listHeldRequest) (listHeldRes
 	if r.PaymentHash != nil {
 		row, ok, err := n.Store().InvoiceByHash(ctx, *r.PaymentHash)
 		if ok && row.Hold {
-			out.Held = append(out.Held, showHeld(n, row))
+			out.Held = append(out.Held, showHeld(command.AssetsOf(ctx, n), n, row))
 		}
 		return out, err
 	}
 	limit := command.Limit(r.Limit)
+	all := command.AssetsOf(ctx, n)
 	rows, err := n.Store().Holds(ctx, command.Or(r.Start, 0), limit)
 	for _, row := range rows {
-		out.Held = append(out.Held, showHeld(n, row))
+		out.Held = append(out.Held, showHeld(all, n, row))
 	}
 	out.Next = command.Next(len(rows), limit, func() uint64 { return rows[len(rows)-1].CreatedIndex })
 	return out, err
@@ -148,7 +159,7 @@ var holdCommands = []command.Command{
 			"until `settleholdinvoice` brings the preimage, or `cancelholdinvoice` sends it back. What nobody decides is cancelled " +
 			"by itself 24 blocks before the payment would expire, so that no channel is lost for it: `deadline_height` of " +
 			"`listholdinvoices` is that block. What is accepted stays so over a restart.",
-		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.InvoiceHintsGaveNone, command.Failed},
+		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.InvoiceHintsGaveNone, command.AssetsOff, command.AssetUnknown, command.AssetRefused, command.Failed},
 		Examples: []string{`holdinvoice 630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd 250000sat order-7 "1 t-shirt, size M"`},
 	}, holdInvoice),
 	command.Define(command.Spec{

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/receiver"
@@ -17,7 +18,7 @@ import (
 )
 
 type invoiceRequest struct {
-	Amount       amount.OrAny   `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose"`
+	Amount       asked          `json:"amount_msat" alias:"msatoshi" doc:"what to ask for; any lets the payer choose. With asset it is in tokens, such as 12.5"`
 	Label        string         `json:"label" doc:"your own name of the invoice: unique, never told to the payer"`
 	Description  string         `json:"description" doc:"what is paid for: at most 639 bytes, told to the payer"`
 	Expiry       *uint64        `json:"expiry" doc:"seconds for which the invoice can be paid; 3600, an hour, when not given and the node was not started with another --invoice-expiry"`
@@ -26,13 +27,17 @@ type invoiceRequest struct {
 	Private      *exposure      `json:"exposeprivatechannels" doc:"which unannounced channels are named in route hints: all, none, or just these; all if there are no announced ones when not given"`
 	CLTV         *uint32        `json:"cltv" doc:"min_final_cltv_expiry_delta in blocks, 18 to 2016; 40 when not given"`
 	DescHashOnly *bool          `json:"deschashonly" doc:"put only the SHA256 of the description into the invoice; false when not given"`
+
+	Asset *amount.Property  `json:"asset" doc:"ask for tokens of this property of the Omni Layer, by an invoice of OmniBOLT's form; bitcoin when not given"`
+	Units *amount.Units     `json:"amount_units" doc:"with asset: what to ask for in its smallest units, instead of amount_msat, which is any then"`
+	Hash  *wire.PaymentHash `json:"h" doc:"SHA256 of a secret that settleholdinvoice brings: the invoice is held, as by holdinvoice, and preimage is not given"`
 }
 
 type invoiceResponse struct {
 	PaymentHash   wire.PaymentHash `json:"payment_hash" doc:"SHA256 of the preimage"`
 	ExpiresAt     uint64           `json:"expires_at" doc:"unix seconds from which on it cannot be paid"`
 	ExpiryTime    uint64           `json:"expiry_time" doc:"the same as expires_at, under its older name"`
-	Bolt11        string           `json:"bolt11" doc:"the invoice, for the payer"`
+	Bolt11        string           `json:"bolt11" doc:"the invoice, for the payer; one in an asset has OmniBOLT's form"`
 	PaymentSecret string           `json:"payment_secret" doc:"the secret in the invoice that shows that who pays has read it"`
 	CreatedIndex  uint64           `json:"created_index" doc:"its place in the order of creation, from 1 up"`
 	warnings
@@ -41,7 +46,7 @@ type invoiceResponse struct {
 // invoiceRow is an invoice as listed.
 type invoiceRow struct {
 	Label           string               `json:"label" doc:"unique name"`
-	Bolt11          string               `json:"bolt11,omitempty" doc:"the invoice; absent: it was paid by keysend, without one"`
+	Bolt11          string               `json:"bolt11,omitempty" doc:"the invoice; one in an asset has OmniBOLT's form; absent: it was paid by keysend, without one"`
 	PaymentHash     wire.PaymentHash     `json:"payment_hash" doc:"SHA256 of the preimage"`
 	Amount          *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what is asked for; absent: any"`
 	Status          string               `json:"status" doc:"unpaid, paid or expired; accepted: a held invoice whose payment waits for its owner"`
@@ -54,12 +59,33 @@ type invoiceRow struct {
 	Received        amount.MilliSatoshi  `json:"amount_received_msat,omitempty" doc:"what arrived"`
 	PaidAt          uint64               `json:"paid_at,omitempty" doc:"unix seconds"`
 	PaymentPreimage string               `json:"payment_preimage,omitempty" doc:"the proof of payment"`
+	bill
 }
 
-func showInvoice(r invoice.Row) invoiceRow {
+// bill is what an invoice in an asset is about.
+type bill struct {
+	command.Asset
+	Units  amount.Units `json:"amount_units,omitempty" doc:"what is asked for in the asset's smallest units; absent: any"`
+	Tokens string       `json:"amount,omitempty" doc:"the same in tokens"`
+	Got    amount.Units `json:"amount_received_units,omitempty" doc:"what arrived in the asset's smallest units; amount_received_msat came along with it"`
+	Gotten string       `json:"amount_received,omitempty" doc:"the same in tokens"`
+}
+
+func showBill(all *command.Assets, r invoice.Row) bill {
+	return bill{
+		Asset: all.Show(r.Property), Units: r.Units, Tokens: all.Tokens(r.Property, r.Units), Got: r.Got, Gotten: all.Tokens(r.Property, r.Got),
+	}
+}
+
+func showInvoice(all *command.Assets, r invoice.Row) invoiceRow {
 	out := invoiceRow{
+		bill: showBill(all, r),
+
 		Label: r.Label, Bolt11: r.Bolt11, PaymentHash: r.PaymentHash, Status: string(r.Status), Description: r.Description,
 		ExpiresAt: r.ExpiresAt, ExpiryTime: r.ExpiresAt, CreatedIndex: r.CreatedIndex, UpdatedIndex: r.UpdatedIndex,
+	}
+	if r.Status != invoice.Paid {
+		out.Got, out.Gotten = 0, ""
 	}
 	if !r.Amount.Any {
 		out.Amount = &r.Amount.Msat
@@ -86,7 +112,7 @@ func invoiceError(err error) error {
 	}
 	for _, bad := range []error{
 		invoice.ErrLabel, invoice.ErrAmount, invoice.ErrDescription, invoice.ErrDescriptionTooLong, invoice.ErrExpiry, invoice.ErrCLTV,
-		invoice.ErrHoldCLTV, invoice.ErrHash, invoice.ErrNetwork,
+		invoice.ErrHoldCLTV, invoice.ErrHash, invoice.ErrNetwork, invoice.ErrTokens, obolt.ErrPrefix,
 	} {
 		if errors.Is(err, bad) {
 			return command.Refuse(command.InvalidParams, "%v", err)
@@ -96,9 +122,15 @@ func invoiceError(err error) error {
 }
 
 func makeInvoice(ctx context.Context, n *node.Node, r invoiceRequest) (invoiceResponse, error) {
+	if r.Hash != nil && r.Preimage != nil {
+		return invoiceResponse{}, command.Refuse(command.InvalidParams, "h: the invoice is held, and its preimage comes by settleholdinvoice: leave preimage out")
+	}
 	req := invoice.Request{
-		Label: r.Label, Amount: r.Amount, Description: r.Description, Expiry: command.Or(r.Expiry, n.InvoiceExpiry()),
+		Label: r.Label, Hold: r.Hash, Description: r.Description, Expiry: command.Or(r.Expiry, n.InvoiceExpiry()),
 		Preimage: command.Or(r.Preimage, wire.Preimage{}), DescriptionHashOnly: command.Or(r.DescHashOnly, false),
+	}
+	if err := r.Amount.in(ctx, n, r.Asset, r.Units, &req); err != nil {
+		return invoiceResponse{}, err
 	}
 	return create(ctx, n, req, r.CLTV, r.Fallbacks, r.Private)
 }
@@ -114,6 +146,12 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 		return out, err
 	}
 	e := command.Or(private, exposure{})
+	if req.Property != 0 {
+		if len(req.Fallbacks) > 0 {
+			return out, command.Refuse(command.InvalidParams, "fallbacks: are for bitcoin")
+		}
+		e = exposure{None: true} // no channel carries tokens
+	}
 	incoming := n.Incoming(node.Exposure(e))
 	if len(e.Only) > 0 && len(incoming.Hints) == 0 {
 		return out, command.Refuse(command.InvoiceHintsGaveNone, "none of these channels is open and has terms that its peer told us")
@@ -132,7 +170,7 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 	}
 	return invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
-		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: warn(incoming, row.Amount),
+		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: warn(incoming, row),
 	}, nil
 }
 
@@ -154,7 +192,7 @@ func fallbacksOf(n *node.Node, addresses []string) (out []bolt11.Fallback, err e
 
 type listInvoicesRequest struct {
 	Label       *string           `json:"label" doc:"the invoice of this label"`
-	InvString   *string           `json:"invstring" doc:"the invoice of this bolt11 string"`
+	InvString   *string           `json:"invstring" doc:"the invoice of this string"`
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the invoice of this payment hash"`
 	OfferID     *wire.PaymentHash `json:"offer_id" doc:"invoices of this offer: none, there are no offers yet"`
 	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given"`
@@ -169,9 +207,9 @@ type listInvoicesResponse struct {
 
 func listInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) (listInvoicesResponse, error) {
 	rows, err := findInvoices(ctx, n, r)
-	out := listInvoicesResponse{Invoices: make([]invoiceRow, 0, len(rows))}
+	out, all := listInvoicesResponse{Invoices: make([]invoiceRow, 0, len(rows))}, command.AssetsOf(ctx, n)
 	for _, row := range rows {
-		out.Invoices = append(out.Invoices, showInvoice(row))
+		out.Invoices = append(out.Invoices, showInvoice(all, row))
 	}
 	if one := r.Label != nil || r.InvString != nil || r.PaymentHash != nil; !one {
 		out.Next = command.Next(len(rows), command.Limit(r.Limit), func() uint64 {
@@ -206,7 +244,7 @@ func findInvoices(ctx context.Context, n *node.Node, r listInvoicesRequest) ([]i
 	case r.PaymentHash != nil:
 		row, ok, err = n.Store().InvoiceByHash(ctx, *r.PaymentHash)
 	case r.InvString != nil:
-		inv, decodeErr := bolt11.Decode(*r.InvString)
+		inv, decodeErr := obolt.Read(*r.InvString)
 		if decodeErr != nil {
 			return nil, command.Refuse(command.InvalidParams, "invstring: %v", decodeErr)
 		}
@@ -262,7 +300,7 @@ func delInvoice(ctx context.Context, n *node.Node, r delInvoiceRequest) (invoice
 			row = stored
 		}
 	}
-	return showInvoice(row), invoiceError(err)
+	return showInvoice(command.AssetsOf(ctx, n), row), invoiceError(err)
 }
 
 type waitAnyRequest struct {
@@ -274,7 +312,7 @@ func waitAnyInvoice(ctx context.Context, n *node.Node, r waitAnyRequest) (invoic
 	ctx, cancel := command.Within(ctx, r.Timeout)
 	defer cancel()
 	row, err := n.Receiver().WaitAny(ctx, command.Or(r.Last, 0))
-	return showInvoice(row), invoiceError(err)
+	return showInvoice(command.AssetsOf(ctx, n), row), invoiceError(err)
 }
 
 // Commands are those of invoices.
@@ -283,8 +321,8 @@ var Commands = slices.Concat([]command.Command{
 		Name: "invoice", Group: "payments", Short: "make an invoice",
 		Long: "Makes an invoice and writes it. Its string, `bolt11`, is for the payer; when a payment of the amount has " +
 			"arrived, the invoice is paid, once and for all. On failure nothing is created; after a crash, `listinvoices` tells.",
-		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.InvoiceHintsGaveNone, command.Failed},
-		Examples: []string{`invoice 250000sat t-shirt "1 t-shirt, size M" 3600`, `invoice any donations "Thank you"`},
+		Errors:   []command.Code{command.InvoiceLabelExists, command.InvoicePreimageExists, command.InvoiceHintsGaveNone, command.AssetsOff, command.AssetUnknown, command.AssetRefused, command.Failed},
+		Examples: []string{`invoice 250000sat t-shirt "1 t-shirt, size M" 3600`, `invoice any donations "Thank you"`, `invoice 12.5 order-7 "USDT order" --asset 31`},
 	}, makeInvoice),
 	command.Define(command.Spec{
 		Name: "listinvoices", Aliases: []string{"listinvoice"}, Group: "payments", Short: "list invoices, or find one",

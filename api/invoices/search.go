@@ -20,6 +20,8 @@ type searchRequest struct {
 	Until  *uint64              `json:"until" doc:"only those made at this time or earlier"`
 	Before *uint64              `json:"before" doc:"only those with a lower created_index: next of the page before"`
 	Limit  *uint32              `json:"limit" doc:"how many at the most, 1 to 1000; 100 when not given"`
+
+	Asset *amount.Property `json:"asset" doc:"only those in this asset, 0 being bitcoin; with min_msat or max_msat only those in bitcoin are found"`
 }
 
 type searchResponse struct {
@@ -37,7 +39,7 @@ func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse,
 	out := searchResponse{Invoices: []invoiceRow{}}
 	f := store.InvoiceSearch{
 		Text: command.Or(r.Text, ""), Status: invoice.Status(command.Or(r.Status, "")), Least: command.Or(r.Least, 0),
-		Most: command.Or(r.Most, math.MaxInt64), Since: command.Or(r.Since, 0), Until: command.Or(r.Until, math.MaxInt64),
+		Property: r.Asset, Most: command.Or(r.Most, math.MaxInt64), Since: command.Or(r.Since, 0), Until: command.Or(r.Until, math.MaxInt64),
 	}
 	switch f.Status {
 	case "", invoice.Unpaid, invoice.Accepted, invoice.Paid, invoice.Expired:
@@ -54,8 +56,9 @@ func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse,
 	}
 	before = min(before+1, command.Or(r.Before, math.MaxUint64))
 	rows, next, err := n.Store().SearchInvoices(ctx, f, before, limit)
+	all := command.AssetsOf(ctx, n)
 	for _, row := range rows {
-		out.Invoices = append(out.Invoices, showInvoice(row))
+		out.Invoices = append(out.Invoices, showInvoice(all, row))
 	}
 	out.Next = next
 	return out, err

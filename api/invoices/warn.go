@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -51,8 +51,12 @@ type warnings struct {
 	MPP      string `json:"warning_mpp,omitempty" doc:"they can, but no single one of them: the payer must pay in parts"`
 }
 
-func warn(in node.Incoming, asked amount.OrAny) (w warnings) {
-	needed := max(asked.Msat, 1)
+func warn(in node.Incoming, r invoice.Row) (w warnings) {
+	if r.Property != 0 {
+		w.Capacity = "no channel of this node carries this token: the payer will find no way"
+		return w
+	}
+	needed := max(r.Amount.Msat, 1)
 	connected := in.Ready + in.Offline
 	known := connected + in.DeadEnds
 	switch all := known + in.Private; {

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -121,12 +122,13 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	if err := noInvReq(r.LocalInvReq); err != nil {
 		return payResponse{}, err
 	}
-	inv, err := bolt11.Decode(r.Bolt11)
+	bill, err := obolt.Read(r.Bolt11)
 	if err != nil {
 		return payResponse{}, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 	}
+	inv := &bill.Invoice
 	req := pay.Request{
-		Bolt11: r.Bolt11, Invoice: inv, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
+		Bolt11: r.Bolt11, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
 		Exclude: exclusions(r.Exclude), Label: command.Or(r.Label, ""), MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
@@ -180,7 +182,7 @@ func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start
 	}
 	f = paymentFilter{hash: hash, limit: command.LongestList}
 	if text != nil {
-		inv, err := bolt11.Decode(*text)
+		inv, err := obolt.Read(*text)
 		if err != nil {
 			return f, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 		}

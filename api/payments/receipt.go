@@ -7,7 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
-	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -29,12 +29,15 @@ type receiptResponse struct {
 	Fee         *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"of the nodes on the way, when we paid"`
 	Time        uint64               `json:"time" doc:"unix seconds at which it was paid"`
 	Check       string               `json:"check" doc:"a line that anyone can run"`
+	command.Asset
+	Units  amount.Units `json:"amount_units,omitempty" doc:"of an invoice in an asset: what arrived in its smallest units; amount_msat came along with it"`
+	Tokens string       `json:"amount,omitempty" doc:"the same in tokens"`
 }
 
 // receipt is the proof that an invoice was paid, by us or to us.
 func receipt(ctx context.Context, n *node.Node, r receiptRequest) (receiptResponse, error) {
 	hash, named := wire.PaymentHash{}, false
-	if inv, err := bolt11.Decode(r.Of); err == nil {
+	if inv, err := obolt.Read(r.Of); err == nil {
 		hash, named = inv.PaymentHash, true
 	} else if b, err := hex.DecodeString(r.Of); err == nil && len(b) == len(hash) {
 		hash, named = wire.PaymentHash(b), true
@@ -49,7 +52,9 @@ func receipt(ctx context.Context, n *node.Node, r receiptRequest) (receiptRespon
 	case ours && row.Status != invoice.Paid:
 		return receiptResponse{}, command.Refuse(command.InvoiceStatusUnexpected, "the invoice is %s", row.Status)
 	case ours:
+		all := command.AssetsOf(ctx, n)
 		return receiptResponse{
+			Asset: all.Show(row.Property), Units: row.Got, Tokens: all.Tokens(row.Property, row.Got),
 			Bolt11: row.Bolt11, Preimage: row.Preimage, PaymentHash: row.PaymentHash, Payee: n.ID(), Role: "payee",
 			Amount: row.Received, Time: row.PaidAt, Check: checkLine(row.Bolt11, row.Preimage),
 		}, nil
@@ -90,15 +95,20 @@ type checkReceiptResponse struct {
 	Amount      *amount.MilliSatoshi `json:"amount_msat,omitempty" doc:"what was asked for; absent: any"`
 	Description *string              `json:"description,omitempty" doc:"what was paid for"`
 	CreatedAt   uint64               `json:"created_at" doc:"unix seconds"`
+	command.Asset
+	Units  amount.Units `json:"amount_units,omitempty" doc:"what was asked for in the asset's smallest units; absent: any"`
+	Tokens string       `json:"amount,omitempty" doc:"the same in tokens, where the ledger of this node knows the asset"`
 }
 
 // checkReceipt needs nothing but what it is given: anyone can check a receipt.
-func checkReceipt(_ context.Context, _ *node.Node, r checkReceiptRequest) (checkReceiptResponse, error) {
-	inv, err := bolt11.Decode(r.Bolt11)
+func checkReceipt(ctx context.Context, n *node.Node, r checkReceiptRequest) (checkReceiptResponse, error) {
+	inv, err := obolt.Read(r.Bolt11)
 	if err != nil {
 		return checkReceiptResponse{}, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 	}
+	all := command.AssetsOf(ctx, n)
 	return checkReceiptResponse{
+		Asset: all.Show(inv.Property), Units: inv.Units, Tokens: all.Tokens(inv.Property, inv.Units),
 		Valid: sha256.Sum256(r.Preimage[:]) == inv.PaymentHash, Payee: inv.Payee, PaymentHash: inv.PaymentHash,
 		Amount: inv.Amount, Description: inv.Description, CreatedAt: inv.Timestamp,
 	}, nil

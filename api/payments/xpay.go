@@ -8,7 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
-	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/sender"
@@ -46,12 +46,13 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	if err := noInvReq(r.LocalInvReq); err != nil {
 		return xpayResponse{}, err
 	}
-	inv, err := bolt11.Decode(r.InvString)
+	bill, err := obolt.Read(r.InvString)
 	if err != nil {
 		return xpayResponse{}, command.Refuse(command.InvalidParams, "invstring: %v", err)
 	}
+	inv := &bill.Invoice
 	req := pay.Request{
-		Bolt11: r.InvString, Invoice: inv, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
+		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
 		MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	amt, err := req.Pays()
@@ -198,7 +199,7 @@ func payStatus(ctx context.Context, n *node.Node, r payStatusRequest) (payStatus
 	out := payStatusResponse{Pay: []statusRow{}}
 	var rows []pay.PaymentRow
 	if r.Bolt11 != nil {
-		inv, err := bolt11.Decode(*r.Bolt11)
+		inv, err := obolt.Read(*r.Bolt11)
 		if err != nil {
 			return out, command.Refuse(command.InvalidParams, "invalid bolt11: %v", err)
 		}

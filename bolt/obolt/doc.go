@@ -29,6 +29,5 @@
 // property in the human-readable part is the one in field 3. Encode makes nothing that
 // Decode refuses.
 //
-// The command decode reads them. Those that make and pay such invoices come with asset
-// channels.
+// [Read] reads such an invoice or one of BOLT 11's.
 package obolt

@@ -55,6 +55,19 @@ var form = bolt11.Form{
 	SecretOptional: true,
 }
 
+// Read reads an invoice of this form or of BOLT 11's, which is one of property 0.
+// Errors: those of [Decode], or of [bolt11.Decode].
+func Read(s string) (*Invoice, error) {
+	if len(s) > 2 && strings.EqualFold(s[:2], "ob") {
+		return Decode(s)
+	}
+	inv, err := bolt11.Decode(s)
+	if err != nil {
+		return nil, err
+	}
+	return &Invoice{Invoice: *inv}, nil
+}
+
 // Decode reads an invoice and checks all that can be checked without a clock and a
 // chain. Errors: those of this package and of package bolt11.
 func Decode(s string) (*Invoice, error) {

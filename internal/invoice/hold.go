@@ -33,6 +33,7 @@ type HeldRow struct {
 	PaymentHash wire.PaymentHash
 	In          channel.Ref
 	Amount      amount.MilliSatoshi // of the HTLC
+	Units       amount.Units        // that it brings, of the invoice's property
 	CLTVExpiry  uint32
 }
 
@@ -45,7 +46,8 @@ func (HeldRow) Table() string { return "held_parts" }
 type AcceptedRow struct {
 	PaymentHash wire.PaymentHash
 	Received    amount.MilliSatoshi
-	AcceptedAt  uint64 // unix seconds
+	Got         amount.Units // of the invoice's property
+	AcceptedAt  uint64       // unix seconds
 	Deadline    uint32
 }
 
@@ -92,15 +94,14 @@ func deadline(parts []HeldRow) uint32 {
 func (t *Till) accept(s *set, now time.Time) {
 	s.paid = true
 	h := &hold{invoice: s.invoice}
-	var received amount.MilliSatoshi
+	received, got := s.received()
 	for _, p := range s.parts {
-		received += p.Amount
-		h.parts = append(h.parts, HeldRow{s.invoice.PaymentHash, p.In, p.Amount, p.CLTVExpiry})
+		h.parts = append(h.parts, HeldRow{s.invoice.PaymentHash, p.In, p.Amount, p.Units, p.CLTVExpiry})
 	}
 	at := uint64(now.Unix()) //nolint:gosec // after 1970
 	row := &h.invoice
-	row.Status, row.Received, row.AcceptedAt, row.Deadline = Accepted, received, at, deadline(h.parts)
-	t.rows = append(t.rows, AcceptedRow{row.PaymentHash, received, at, row.Deadline}, changed(*row, Accepted))
+	row.Status, row.Received, row.Got, row.AcceptedAt, row.Deadline = Accepted, received, got, at, deadline(h.parts)
+	t.rows = append(t.rows, AcceptedRow{row.PaymentHash, received, got, at, row.Deadline}, changed(*row, Accepted))
 	for _, p := range h.parts {
 		t.rows = append(t.rows, p)
 	}

@@ -115,7 +115,7 @@ func TestAllThatIsLateIsCancelledInOneOrder(t *testing.T) {
 		hashes = append(hashes, row.PaymentHash)
 		row.Status, row.Deadline = Accepted, height+uint32(n%2)
 		part := holdPart(row, uint64(n), height+uint32(n%2)+HoldMargin)
-		till.Restore(row, []HeldRow{{row.PaymentHash, part.In, part.Amount, part.CLTVExpiry}})
+		till.Restore(row, []HeldRow{{row.PaymentHash, part.In, part.Amount, 0, part.CLTVExpiry}})
 	}
 	till.Block(epoch, height-1)
 	if out, _ := take(t, &till); len(out.Fail) != 0 {

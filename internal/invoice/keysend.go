@@ -29,9 +29,10 @@ func KeysendLabel(hash wire.PaymentHash) string { return "keysend-" + hash.Strin
 
 // spontaneous makes the invoice that a part pays for which there was none; false:
 // the part does not bring the preimage of its hash. A part with a payment_secret
-// pays an invoice, whatever else it brings.
+// pays an invoice, whatever else it brings. One with tokens always does: nobody gives
+// tokens of any kind that was not asked for.
 func (p Part) spontaneous(now time.Time) (Row, bool) {
-	if p.Keysend == nil || p.Secret != nil || sha256.Sum256(p.Keysend[:]) != p.PaymentHash {
+	if p.Keysend == nil || p.Secret != nil || p.Property != 0 || sha256.Sum256(p.Keysend[:]) != p.PaymentHash {
 		return Row{}, false
 	}
 	created := uint64(now.Unix()) //nolint:gosec // after 1970

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -49,6 +50,7 @@ var (
 	ErrNetwork            = errors.New("the invoice is of another network")
 	ErrHash               = errors.New("the preimage is not that of the invoice")
 	ErrOver               = errors.New("the invoice has expired")
+	ErrTokens             = fmt.Errorf("an invoice in an asset is for 1 to %d of its smallest units, or for any amount, and not for bitcoin", amount.MaxUnits)
 	ErrHoldCLTV           = fmt.Errorf("cltv of a held invoice is %d to %d blocks", MinHoldCLTV, MaxFinalCLTVExpiryDelta)
 )
 
@@ -56,6 +58,8 @@ var (
 type Request struct {
 	Label               string // unique
 	Amount              amount.OrAny
+	Property            amount.Property // whose tokens are asked for, Amount being any; 0: bitcoin
+	Units               amount.Units    // of Property; 0: any
 	Description         string
 	DescriptionHashOnly bool              // the payer gets the description's SHA256 only
 	Expiry              uint64            // seconds
@@ -91,6 +95,8 @@ func New(r Request, by Issuer, now uint64) (Row, error) {
 		Preimage:                r.Preimage,
 		Secret:                  r.Secret,
 		Amount:                  r.Amount,
+		Property:                r.Property,
+		Units:                   r.Units,
 		Description:             r.Description,
 		DescriptionHashOnly:     r.DescriptionHashOnly,
 		CreatedAt:               now,
@@ -124,7 +130,11 @@ func New(r Request, by Issuer, now uint64) (Row, error) {
 		inv.Description = &r.Description
 	}
 	var err error
-	row.Bolt11, err = inv.Encode(by.Signer)
+	if r.Property != 0 {
+		row.Bolt11, err = (&obolt.Invoice{Invoice: inv, Property: r.Property, Units: r.Units}).Encode(by.Signer)
+	} else {
+		row.Bolt11, err = inv.Encode(by.Signer)
+	}
 	return row, err
 }
 
@@ -161,6 +171,8 @@ func (r Request) check(now uint64) error {
 		return ErrLabel
 	case !r.Amount.Any && (r.Amount.Msat == 0 || r.Amount.Msat > amount.Max):
 		return ErrAmount
+	case r.Units > amount.MaxUnits || r.Property == 0 && r.Units != 0 || r.Property != 0 && !r.Amount.Any:
+		return ErrTokens
 	case !utf8.ValidString(r.Description):
 		return ErrDescription
 	case !r.DescriptionHashOnly && len(r.Description) > MaxDescription:

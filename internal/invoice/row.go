@@ -27,12 +27,14 @@ const (
 type Row struct {
 	Label               string
 	PaymentHash         wire.PaymentHash
-	Preimage            wire.Preimage // of a held invoice: zero until it is Paid
-	Secret              [32]byte      // payment_secret
-	Amount              amount.OrAny
+	Preimage            wire.Preimage   // of a held invoice: zero until it is Paid
+	Secret              [32]byte        // payment_secret
+	Amount              amount.OrAny    // in bitcoin; of an invoice in an asset: any
+	Property            amount.Property // whose tokens are asked for; 0: bitcoin
+	Units               amount.Units    // of Property; 0: any
 	Description         string
 	DescriptionHashOnly bool   // the invoice carries the description's SHA256 only
-	Bolt11              string // as given to the payer
+	Bolt11              string // as given to the payer; of an invoice in an asset OmniBOLT's form
 	CreatedAt           uint64 // unix seconds
 	ExpiresAt           uint64 // unix seconds; from then on no HTLC is accepted
 
@@ -42,6 +44,7 @@ type Row struct {
 
 	Status   Status
 	Received amount.MilliSatoshi // when Paid or Accepted: the sum of the HTLCs
+	Got      amount.Units        // then, of Property: what they brought
 	PaidAt   uint64              // when Paid: unix seconds
 
 	Hold        bool   // its parts are held until the owner settles or cancels
@@ -85,7 +88,8 @@ func changed(r Row, to Status) durable.Event {
 type PaidRow struct {
 	PaymentHash wire.PaymentHash
 	Received    amount.MilliSatoshi
-	PaidAt      uint64 // unix seconds
+	Got         amount.Units // of the invoice's property
+	PaidAt      uint64       // unix seconds
 }
 
 // Table implements durable.Row.

@@ -30,6 +30,29 @@ type Part struct {
 	Total        amount.MilliSatoshi // total_msat
 	Secret       *[32]byte           // payment_secret; nil: none
 	Keysend      *wire.Preimage      // what the payload brings of itself; nil: nothing
+
+	// Of an HTLC that carries tokens; zero: of another. Amount is not what pays then, but
+	// goes with the tokens.
+	Property       amount.Property
+	Units          amount.Units // of the HTLC; at least UnitsToForward
+	UnitsToForward amount.Units
+	TotalUnits     amount.Units // of all parts
+}
+
+// brings is what p pays, and total what all parts together are to pay: millisatoshi, or
+// the units of an asset.
+func (p Part) brings() uint64 {
+	if p.Property != 0 {
+		return uint64(p.UnitsToForward)
+	}
+	return uint64(p.AmtToForward)
+}
+
+func (p Part) total() uint64 {
+	if p.Property != 0 {
+		return uint64(p.TotalUnits)
+	}
+	return uint64(p.Total)
 }
 
 // PartOf is the part that in and its payload make.
@@ -66,7 +89,7 @@ func (t *Till) timeout() time.Duration {
 
 type set struct {
 	invoice Row
-	total   amount.MilliSatoshi
+	total   uint64 // see Part.total
 	parts   []Part
 	since   time.Time
 	paid    bool // complete, in the outcome that is not yet taken
@@ -116,7 +139,7 @@ func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
 	}
 	s := t.sets[p.PaymentHash]
 	if s == nil {
-		s = &set{total: p.Total, since: now}
+		s = &set{total: p.total(), since: now}
 		if invoice != nil {
 			s.invoice = *invoice
 		} else if s.invoice, s.fresh = p.spontaneous(now); !s.fresh {
@@ -134,7 +157,7 @@ func (t *Till) Accept(invoice *Row, p Part, now time.Time, height uint32) {
 		t.refuse(p, height)
 		return
 	}
-	if p.Total != s.total {
+	if p.total() != s.total {
 		// BOLT 4: "SHOULD fail the entire HTLC set if `total_msat` is not the same for all HTLCs in the set."
 		t.refuse(p, height)
 		t.drop(s, p.PaymentHash, height)
@@ -170,17 +193,29 @@ func (r Row) takes(p Part, now time.Time, height uint32) bool {
 	case r.ExpiredAt(uint64(now.Unix())): //nolint:gosec // after 1970
 	// BOLT 4: "incoming `cltv_expiry` < `current_block_height` + `min_final_cltv_expiry_delta`."
 	case !r.intime(p, height):
-	case p.Total == 0 || p.Total > amount.Max || p.AmtToForward > amount.Max || p.Amount > amount.Max:
+	case p.Total > amount.Max || p.AmtToForward > amount.Max || p.Amount > amount.Max:
+	case p.TotalUnits > amount.MaxUnits || p.UnitsToForward > amount.MaxUnits || p.Units > amount.MaxUnits:
+	// Tokens pay an invoice in them, and bitcoin one in bitcoin.
+	case p.Property != r.Property || p.total() == 0:
 	// BOLT 4: "if the amount paid is less than the amount expected:"
 	// BOLT 4: "MUST fail the HTLC."
-	case !r.Amount.Any && p.Total < r.Amount.Msat:
+	case p.total() < r.asks():
 	// BOLT 4: "if the amount paid is more than twice the amount expected:"
 	// BOLT 4: "SHOULD fail the HTLC."
-	case !r.Amount.Any && p.Total > 2*r.Amount.Msat:
+	case r.asks() != 0 && p.total() > 2*r.asks():
 	default:
 		return true
 	}
 	return false
+}
+
+// asks is the amount of the invoice, in millisatoshi or units of its property; 0: any.
+// It is at most amount.MaxUnits.
+func (r Row) asks() uint64 {
+	if r.Property != 0 {
+		return uint64(r.Units)
+	}
+	return uint64(r.Amount.Msat)
 }
 
 // intime says whether a part leaves as many blocks as the invoice asks for.
@@ -209,13 +244,21 @@ func (t *Till) hold(s *set, hash wire.PaymentHash) {
 	t.due = append(t.due, due{hash, s.since.Add(t.timeout())})
 }
 
-// arrived is the sum of amt_to_forward. It cannot overflow: all parts but the
-// last are below amount.Max together.
-func (s *set) arrived() (sum amount.MilliSatoshi) {
+// arrived is the sum of amt_to_forward, or of the tokens. It cannot overflow: all parts
+// but the last are below amount.MaxUnits together.
+func (s *set) arrived() (sum uint64) {
 	for _, p := range s.parts {
-		sum += p.AmtToForward
+		sum += p.brings()
 	}
 	return sum
+}
+
+// received is what all parts brought.
+func (s *set) received() (msat amount.MilliSatoshi, units amount.Units) {
+	for _, p := range s.parts {
+		msat, units = msat+p.Amount, units+p.Units
+	}
+	return msat, units
 }
 
 // complete decides to fulfil all parts, or to hold them.
@@ -226,8 +269,8 @@ func (t *Till) complete(s *set, now time.Time) {
 	}
 	s.paid = true
 	paid := PaidRow{PaymentHash: s.invoice.PaymentHash, PaidAt: uint64(now.Unix())} //nolint:gosec // after 1970
+	paid.Received, paid.Got = s.received()
 	for _, p := range s.parts {
-		paid.Received += p.Amount
 		t.outcome.Fulfil = append(t.outcome.Fulfil, Fulfilment{p.In, s.invoice.Preimage})
 	}
 	if s.fresh {

@@ -108,6 +108,7 @@ func TestWrongWishesAreRefused(t *testing.T) {
 		ErrLabel:              func(r *Request) { r.Label = "" },
 		ErrAmount:             func(r *Request) { r.Amount.Msat = 0 },
 		ErrDescription:        func(r *Request) { r.Description = "\xff" },
+		ErrTokens:             func(r *Request) { r.Property = 31 }, // and bitcoin
 		ErrDescriptionTooLong: func(r *Request) { r.Description = strings.Repeat("x", 640) },
 		ErrExpiry:             func(r *Request) { r.Expiry = 1 << 63 },
 		ErrCLTV:               func(r *Request) { r.CLTV = 17 },
@@ -139,7 +140,7 @@ func TestOnePartPaysAndAllIsOneTransaction(t *testing.T) {
 	if len(out.Fulfil) != 1 || out.Fulfil[0] != (Fulfilment{p.In, row.Preimage}) || len(out.Fail) != 0 {
 		t.Fatalf("%+v", out)
 	}
-	if len(written) != 3 || written[0] != durable.Row(PaidRow{row.PaymentHash, 1500, uint64(epoch.Unix())}) {
+	if len(written) != 3 || written[0] != durable.Row(PaidRow{row.PaymentHash, 1500, 0, uint64(epoch.Unix())}) {
 		t.Fatalf("%+v", written)
 	}
 	if d := written[2].(relay.DecisionRow); d.In != p.In || d.Kind != relay.Fulfil || d.Preimage != row.Preimage {

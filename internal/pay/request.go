@@ -22,6 +22,7 @@ type Request struct {
 	Bolt11      string
 	Invoice     *bolt11.Invoice      // Bolt11, decoded
 	Amount      *amount.MilliSatoshi // when the invoice has none; else nil, or the same
+	Property    amount.Property      // whose tokens the invoice asks for; 0: bitcoin
 	Label       string
 	Description string // whose hash the invoice has; empty: not compared
 	Exclude     []Exclusion
@@ -94,6 +95,10 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 // Pays is the amount that the request is for. The error is of type [*Error].
 func (r Request) Pays() (amount.MilliSatoshi, error) {
 	switch asked := r.Invoice.Amount; {
+	case r.Property != 0:
+		return 0, refuse(CodeRouteNotFound, "the invoice asks for tokens of property %d, and no channel of this node carries tokens", r.Property)
+	case r.Invoice.PaymentSecret == [32]byte{}:
+		return 0, refuse(CodeInvalid, "the invoice has no payment secret: ask for another one")
 	case asked == nil && r.Amount == nil:
 		return 0, refuse(CodeInvalid, "the invoice has no amount: say how much to pay")
 	case asked == nil && (*r.Amount == 0 || *r.Amount > amount.Max):

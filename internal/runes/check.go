@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 )
 
 // Call is a use of a rune, on which its conditions are judged.
@@ -270,7 +270,7 @@ func (a Alternative) invoice(name string, c *Call) error {
 	if !ok {
 		return Refusal("Unknown invoice parameter " + param)
 	}
-	inv, err := bolt11.Decode(plain(raw))
+	inv, err := obolt.Read(plain(raw))
 	if err != nil {
 		return Refusal("Invalid invoice: " + err.Error())
 	}

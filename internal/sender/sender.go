@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -139,9 +140,11 @@ func (s *Sender) Load(ctx context.Context) error {
 func (u *Unfinished) Resume(us wire.NodeID, now uint64) (p *pay.Payment, pending []uint64, err error) {
 	var inv *bolt11.Invoice
 	if u.Payment.Bolt11 != "" && !u.Payment.Manual {
-		if inv, err = bolt11.Decode(u.Payment.Bolt11); err != nil {
+		bill, err := obolt.Read(u.Payment.Bolt11)
+		if err != nil {
 			return nil, nil, err
 		}
+		inv = &bill.Invoice
 	}
 	var attempts []pay.Resume
 	for _, a := range u.Attempts {

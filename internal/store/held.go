@@ -20,7 +20,7 @@ func (w *writing) heldRow(r any) (bool, error) {
 			return true, err
 		}
 		return true, w.q.InsertHeldPart(w.ctx, db.InsertHeldPartParams{
-			Channel: key, Htlc: integer(r.In.ID), PaymentHash: r.PaymentHash[:], Amount: integer(r.Amount), CltvExpiry: integer(r.CLTVExpiry),
+			Channel: key, Htlc: integer(r.In.ID), PaymentHash: r.PaymentHash[:], Amount: integer(r.Amount), Units: integer(r.Units), CltvExpiry: integer(r.CLTVExpiry),
 		})
 	case invoice.AcceptedRow:
 		updated, err := w.next(invoiceUpdates)
@@ -28,7 +28,7 @@ func (w *writing) heldRow(r any) (bool, error) {
 			return true, err
 		}
 		return true, found(w.q.AcceptInvoice(w.ctx, db.AcceptInvoiceParams{
-			ReceivedMsat: integer(r.Received), AcceptedAt: integer(r.AcceptedAt), Deadline: integer(r.Deadline),
+			ReceivedMsat: integer(r.Received), ReceivedUnits: integer(r.Got), AcceptedAt: integer(r.AcceptedAt), Deadline: integer(r.Deadline),
 			UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
 		}))
 	case invoice.SettledRow:
@@ -84,7 +84,7 @@ func (s *Store) HeldInvoices(ctx context.Context) (out []Held, err error) {
 			var c columns
 			part := invoice.HeldRow{
 				In:     channel.Ref{Channel: wire.ChannelID(p.ChannelID), ID: unsigned[uint64](p.Htlc)},
-				Amount: unsigned[amount.MilliSatoshi](p.Amount), CLTVExpiry: unsigned[uint32](p.CltvExpiry),
+				Amount: unsigned[amount.MilliSatoshi](p.Amount), Units: unsigned[amount.Units](p.Units), CLTVExpiry: unsigned[uint32](p.CltvExpiry),
 			}
 			c.fixed(part.PaymentHash[:], p.PaymentHash)
 			if c.err != nil {

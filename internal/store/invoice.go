@@ -31,7 +31,7 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
 			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.Bolt11,
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
-			Hold: boolean(r.Hold),
+			Hold: boolean(r.Hold), Property: integer(r.Property), Units: integer(r.Units),
 		})
 	case invoice.PaidRow:
 		updated, err := w.next(invoiceUpdates)
@@ -43,7 +43,7 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 			return true, err
 		}
 		return true, found(w.q.PayInvoice(w.ctx, db.PayInvoiceParams{
-			ReceivedMsat: integer(r.Received), PaidAt: integer(r.PaidAt), PayIndex: optional(paid, true),
+			ReceivedMsat: integer(r.Received), ReceivedUnits: integer(r.Got), PaidAt: integer(r.PaidAt), PayIndex: optional(paid, true),
 			UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
 		}))
 	case invoice.ExpiredRow:
@@ -89,6 +89,7 @@ func readInvoice(r db.Invoice) (invoice.Row, error) {
 		UpdatedIndex: unsigned[uint64](r.UpdatedIndex), PayIndex: unsigned[uint64](r.PayIndex.Int64),
 		Hold: r.Hold != 0, AcceptedAt: unsigned[uint64](r.AcceptedAt), Deadline: unsigned[uint32](r.Deadline),
 		CancelledAt: unsigned[uint64](r.CancelledAt),
+		Property:    unsigned[amount.Property](r.Property), Units: unsigned[amount.Units](r.Units), Got: unsigned[amount.Units](r.ReceivedUnits),
 	}
 	c.fixed(out.PaymentHash[:], r.PaymentHash)
 	c.fixed(out.Preimage[:], r.Preimage)

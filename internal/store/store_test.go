@@ -135,6 +135,17 @@ func TestAnInvoiceIsPaidOnce(t *testing.T) {
 	}
 }
 
+func TestAnInvoiceInAnAssetComesBackAsItWas(t *testing.T) {
+	s := open(t, t.TempDir())
+	r := row(1)
+	r.Property, r.Units, r.Amount = 2147483651, amount.MaxUnits, amount.OrAny{Any: true}
+	write(t, s, r, invoice.PaidRow{PaymentHash: r.PaymentHash, Received: 9, Got: amount.MaxUnits, PaidAt: 5})
+	got, ok, err := s.InvoiceByHash(t.Context(), r.PaymentHash)
+	if err != nil || !ok || got.Property != r.Property || got.Units != r.Units || got.Got != amount.MaxUnits || got.Received != 9 || !got.Amount.Any {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestPaymentsAndAttemptsComeBackAsTheyWere(t *testing.T) {
 	s := open(t, t.TempDir())
 	p := pay.PaymentRow{

@@ -154,7 +154,7 @@ func (d *Disk) write(r durable.Row) error {
 		if row == nil || row.Status != invoice.Unpaid {
 			return fmt.Errorf("invoice %s is paid though it is not unpaid", r.PaymentHash)
 		}
-		row.Status, row.Received, row.PaidAt = invoice.Paid, r.Received, r.PaidAt
+		row.Status, row.Received, row.Got, row.PaidAt = invoice.Paid, r.Received, r.Got, r.PaidAt
 	case invoice.ExpiredRow:
 		row := d.Invoices[r.PaymentHash]
 		if row == nil || row.Status != invoice.Unpaid {

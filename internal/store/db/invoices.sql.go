@@ -11,21 +11,23 @@ import (
 )
 
 const acceptInvoice = `-- name: AcceptInvoice :execrows
-UPDATE invoices SET status = 'accepted', received_msat = ?, accepted_at = ?, deadline = ?, updated_index = ?
+UPDATE invoices SET status = 'accepted', received_msat = ?, received_units = ?, accepted_at = ?, deadline = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid' AND hold = 1
 `
 
 type AcceptInvoiceParams struct {
-	ReceivedMsat int64
-	AcceptedAt   int64
-	Deadline     int64
-	UpdatedIndex int64
-	PaymentHash  []byte
+	ReceivedMsat  int64
+	ReceivedUnits int64
+	AcceptedAt    int64
+	Deadline      int64
+	UpdatedIndex  int64
+	PaymentHash   []byte
 }
 
 func (q *Queries) AcceptInvoice(ctx context.Context, arg AcceptInvoiceParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, acceptInvoice,
 		arg.ReceivedMsat,
+		arg.ReceivedUnits,
 		arg.AcceptedAt,
 		arg.Deadline,
 		arg.UpdatedIndex,
@@ -134,7 +136,7 @@ func (q *Queries) ExpireInvoice(ctx context.Context, arg ExpireInvoiceParams) (i
 }
 
 const expiredInvoicesBefore = `-- name: ExpiredInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT ?
 `
 
 type ExpiredInvoicesBeforeParams struct {
@@ -173,6 +175,9 @@ func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoices
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -188,7 +193,7 @@ func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoices
 }
 
 const heldInvoices = `-- name: HeldInvoices :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT ?
 `
 
 type HeldInvoicesParams struct {
@@ -227,6 +232,9 @@ func (q *Queries) HeldInvoices(ctx context.Context, arg HeldInvoicesParams) ([]I
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -242,7 +250,7 @@ func (q *Queries) HeldInvoices(ctx context.Context, arg HeldInvoicesParams) ([]I
 }
 
 const heldParts = `-- name: HeldParts :many
-SELECT h.channel, h.htlc, h.payment_hash, h.amount, h.cltv_expiry, c.id AS channel_id FROM held_parts h JOIN channels c ON c.key_index = h.channel ORDER BY h.channel, h.htlc
+SELECT h.channel, h.htlc, h.payment_hash, h.amount, h.cltv_expiry, h.units, c.id AS channel_id FROM held_parts h JOIN channels c ON c.key_index = h.channel ORDER BY h.channel, h.htlc
 `
 
 type HeldPartsRow struct {
@@ -251,6 +259,7 @@ type HeldPartsRow struct {
 	PaymentHash []byte
 	Amount      int64
 	CltvExpiry  int64
+	Units       int64
 	ChannelID   []byte
 }
 
@@ -269,6 +278,7 @@ func (q *Queries) HeldParts(ctx context.Context) ([]HeldPartsRow, error) {
 			&i.PaymentHash,
 			&i.Amount,
 			&i.CltvExpiry,
+			&i.Units,
 			&i.ChannelID,
 		); err != nil {
 			return nil, err
@@ -285,7 +295,7 @@ func (q *Queries) HeldParts(ctx context.Context) ([]HeldPartsRow, error) {
 }
 
 const insertHeldPart = `-- name: InsertHeldPart :exec
-INSERT INTO held_parts (channel, htlc, payment_hash, amount, cltv_expiry) VALUES (?, ?, ?, ?, ?)
+INSERT INTO held_parts (channel, htlc, payment_hash, amount, units, cltv_expiry) VALUES (?, ?, ?, ?, ?, ?)
 `
 
 type InsertHeldPartParams struct {
@@ -293,6 +303,7 @@ type InsertHeldPartParams struct {
 	Htlc        int64
 	PaymentHash []byte
 	Amount      int64
+	Units       int64
 	CltvExpiry  int64
 }
 
@@ -302,6 +313,7 @@ func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) 
 		arg.Htlc,
 		arg.PaymentHash,
 		arg.Amount,
+		arg.Units,
 		arg.CltvExpiry,
 	)
 	return err
@@ -309,8 +321,8 @@ func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) 
 
 const insertInvoice = `-- name: InsertInvoice :exec
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status, hold)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?)
+    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?)
 `
 
 type InsertInvoiceParams struct {
@@ -326,6 +338,8 @@ type InsertInvoiceParams struct {
 	ExpiresAt     int64
 	MinFinalCltv  int64
 	Hold          int64
+	Property      int64
+	Units         int64
 }
 
 func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) error {
@@ -342,12 +356,14 @@ func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) er
 		arg.ExpiresAt,
 		arg.MinFinalCltv,
 		arg.Hold,
+		arg.Property,
+		arg.Units,
 	)
 	return err
 }
 
 const invoiceByHash = `-- name: InvoiceByHash :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE payment_hash = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE payment_hash = ?
 `
 
 func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoice, error) {
@@ -375,12 +391,15 @@ func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoic
 		&i.AcceptedAt,
 		&i.Deadline,
 		&i.CancelledAt,
+		&i.Property,
+		&i.Units,
+		&i.ReceivedUnits,
 	)
 	return i, err
 }
 
 const invoiceByLabel = `-- name: InvoiceByLabel :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE label = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE label = ?
 `
 
 func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, error) {
@@ -408,12 +427,15 @@ func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, er
 		&i.AcceptedAt,
 		&i.Deadline,
 		&i.CancelledAt,
+		&i.Property,
+		&i.Units,
+		&i.ReceivedUnits,
 	)
 	return i, err
 }
 
 const invoiceByPayIndex = `-- name: InvoiceByPayIndex :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
 `
 
 func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64) (Invoice, error) {
@@ -441,12 +463,15 @@ func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64)
 		&i.AcceptedAt,
 		&i.Deadline,
 		&i.CancelledAt,
+		&i.Property,
+		&i.Units,
+		&i.ReceivedUnits,
 	)
 	return i, err
 }
 
 const invoicesByCreated = `-- name: InvoicesByCreated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
 `
 
 type InvoicesByCreatedParams struct {
@@ -485,6 +510,9 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -500,7 +528,7 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 }
 
 const invoicesByUpdated = `-- name: InvoicesByUpdated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
 `
 
 type InvoicesByUpdatedParams struct {
@@ -539,6 +567,9 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -587,7 +618,7 @@ func (q *Queries) InvoicesOfStatus(ctx context.Context, arg InvoicesOfStatusPara
 }
 
 const invoicesToExpire = `-- name: InvoicesToExpire :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
 `
 
 type InvoicesToExpireParams struct {
@@ -626,6 +657,9 @@ func (q *Queries) InvoicesToExpire(ctx context.Context, arg InvoicesToExpirePara
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -652,7 +686,7 @@ func (q *Queries) NextInvoiceExpiry(ctx context.Context) (int64, error) {
 }
 
 const paidInvoicesBefore = `-- name: PaidInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT ?
 `
 
 type PaidInvoicesBeforeParams struct {
@@ -691,6 +725,9 @@ func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBefore
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -706,21 +743,23 @@ func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBefore
 }
 
 const payInvoice = `-- name: PayInvoice :execrows
-UPDATE invoices SET status = 'paid', received_msat = ?, paid_at = ?, pay_index = ?, updated_index = ?
+UPDATE invoices SET status = 'paid', received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid'
 `
 
 type PayInvoiceParams struct {
-	ReceivedMsat int64
-	PaidAt       int64
-	PayIndex     sql.NullInt64
-	UpdatedIndex int64
-	PaymentHash  []byte
+	ReceivedMsat  int64
+	ReceivedUnits int64
+	PaidAt        int64
+	PayIndex      sql.NullInt64
+	UpdatedIndex  int64
+	PaymentHash   []byte
 }
 
 func (q *Queries) PayInvoice(ctx context.Context, arg PayInvoiceParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, payInvoice,
 		arg.ReceivedMsat,
+		arg.ReceivedUnits,
 		arg.PaidAt,
 		arg.PayIndex,
 		arg.UpdatedIndex,
@@ -733,15 +772,16 @@ func (q *Queries) PayInvoice(ctx context.Context, arg PayInvoiceParams) (int64, 
 }
 
 const searchInvoices = `-- name: SearchInvoices :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices
 WHERE created_index < ?1 AND created_index >= ?2
     AND (CAST(?3 AS TEXT) = '' OR instr(lower(label), lower(CAST(?3 AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(?3 AS TEXT))) > 0)
     AND (CAST(?4 AS TEXT) = '' OR status = CAST(?4 AS TEXT))
-    AND coalesce(amount_msat, received_msat) >= CAST(?5 AS INTEGER)
-    AND coalesce(amount_msat, received_msat) <= CAST(?6 AS INTEGER)
-    AND created_at >= CAST(?7 AS INTEGER) AND created_at <= CAST(?8 AS INTEGER)
-ORDER BY created_index DESC LIMIT ?9
+    AND (CAST(?5 AS INTEGER) < 0 OR property = CAST(?5 AS INTEGER))
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(?6 AS INTEGER)
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(?7 AS INTEGER)
+    AND created_at >= CAST(?8 AS INTEGER) AND created_at <= CAST(?9 AS INTEGER)
+ORDER BY created_index DESC LIMIT ?10
 `
 
 type SearchInvoicesParams struct {
@@ -749,6 +789,7 @@ type SearchInvoicesParams struct {
 	DownTo int64
 	Text   string
 	Status string
+	Asset  int64
 	Least  int64
 	Most   int64
 	Since  int64
@@ -762,6 +803,7 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 		arg.DownTo,
 		arg.Text,
 		arg.Status,
+		arg.Asset,
 		arg.Least,
 		arg.Most,
 		arg.Since,
@@ -797,6 +839,9 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -812,21 +857,23 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 }
 
 const searchInvoicesAmong = `-- name: SearchInvoicesAmong :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at FROM invoices
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices
 WHERE created_index IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))
     AND (CAST(?2 AS TEXT) = '' OR instr(lower(label), lower(CAST(?2 AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(?2 AS TEXT))) > 0)
     AND (CAST(?3 AS TEXT) = '' OR status = CAST(?3 AS TEXT))
-    AND coalesce(amount_msat, received_msat) >= CAST(?4 AS INTEGER)
-    AND coalesce(amount_msat, received_msat) <= CAST(?5 AS INTEGER)
-    AND created_at >= CAST(?6 AS INTEGER) AND created_at <= CAST(?7 AS INTEGER)
-ORDER BY created_index DESC LIMIT ?8
+    AND (CAST(?4 AS INTEGER) < 0 OR property = CAST(?4 AS INTEGER))
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(?5 AS INTEGER)
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(?6 AS INTEGER)
+    AND created_at >= CAST(?7 AS INTEGER) AND created_at <= CAST(?8 AS INTEGER)
+ORDER BY created_index DESC LIMIT ?9
 `
 
 type SearchInvoicesAmongParams struct {
 	Ids    string
 	Text   string
 	Status string
+	Asset  int64
 	Least  int64
 	Most   int64
 	Since  int64
@@ -839,6 +886,7 @@ func (q *Queries) SearchInvoicesAmong(ctx context.Context, arg SearchInvoicesAmo
 		arg.Ids,
 		arg.Text,
 		arg.Status,
+		arg.Asset,
 		arg.Least,
 		arg.Most,
 		arg.Since,
@@ -874,6 +922,9 @@ func (q *Queries) SearchInvoicesAmong(ctx context.Context, arg SearchInvoicesAmo
 			&i.AcceptedAt,
 			&i.Deadline,
 			&i.CancelledAt,
+			&i.Property,
+			&i.Units,
+			&i.ReceivedUnits,
 		); err != nil {
 			return nil, err
 		}

@@ -206,6 +206,7 @@ type HeldPart struct {
 	PaymentHash []byte
 	Amount      int64
 	CltvExpiry  int64
+	Units       int64
 }
 
 type Htlc struct {
@@ -253,6 +254,9 @@ type Invoice struct {
 	AcceptedAt    int64
 	Deadline      int64
 	CancelledAt   int64
+	Property      int64
+	Units         int64
+	ReceivedUnits int64
 }
 
 type InvoicesText struct {

@@ -1,10 +1,10 @@
 -- name: InsertInvoice :exec
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status, hold)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?);
+    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?);
 
 -- name: PayInvoice :execrows
-UPDATE invoices SET status = 'paid', received_msat = ?, paid_at = ?, pay_index = ?, updated_index = ?
+UPDATE invoices SET status = 'paid', received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid';
 
 -- name: ExpireInvoice :execrows
@@ -35,7 +35,7 @@ SELECT * FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expi
 SELECT expires_at FROM invoices WHERE status = 'unpaid' ORDER BY expires_at LIMIT 1;
 
 -- name: AcceptInvoice :execrows
-UPDATE invoices SET status = 'accepted', received_msat = ?, accepted_at = ?, deadline = ?, updated_index = ?
+UPDATE invoices SET status = 'accepted', received_msat = ?, received_units = ?, accepted_at = ?, deadline = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid' AND hold = 1;
 
 -- name: SettleInvoice :execrows
@@ -50,7 +50,7 @@ WHERE payment_hash = ? AND status IN ('unpaid', 'accepted') AND hold = 1;
 UPDATE invoices SET description = '', updated_index = ? WHERE payment_hash = ?;
 
 -- name: InsertHeldPart :exec
-INSERT INTO held_parts (channel, htlc, payment_hash, amount, cltv_expiry) VALUES (?, ?, ?, ?, ?);
+INSERT INTO held_parts (channel, htlc, payment_hash, amount, units, cltv_expiry) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: DeleteHeldParts :exec
 DELETE FROM held_parts WHERE payment_hash = ?;
@@ -79,8 +79,9 @@ WHERE created_index < sqlc.arg(before) AND created_index >= sqlc.arg(down_to)
     AND (CAST(sqlc.arg(text) AS TEXT) = '' OR instr(lower(label), lower(CAST(sqlc.arg(text) AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(sqlc.arg(text) AS TEXT))) > 0)
     AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = CAST(sqlc.arg(status) AS TEXT))
-    AND coalesce(amount_msat, received_msat) >= CAST(sqlc.arg(least) AS INTEGER)
-    AND coalesce(amount_msat, received_msat) <= CAST(sqlc.arg(most) AS INTEGER)
+    AND (CAST(sqlc.arg(asset) AS INTEGER) < 0 OR property = CAST(sqlc.arg(asset) AS INTEGER))
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(sqlc.arg(least) AS INTEGER)
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(sqlc.arg(most) AS INTEGER)
     AND created_at >= CAST(sqlc.arg(since) AS INTEGER) AND created_at <= CAST(sqlc.arg(until) AS INTEGER)
 ORDER BY created_index DESC LIMIT sqlc.arg(up_to);
 
@@ -90,8 +91,9 @@ WHERE created_index IN (SELECT value FROM json_each(CAST(sqlc.arg(ids) AS TEXT))
     AND (CAST(sqlc.arg(text) AS TEXT) = '' OR instr(lower(label), lower(CAST(sqlc.arg(text) AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(sqlc.arg(text) AS TEXT))) > 0)
     AND (CAST(sqlc.arg(status) AS TEXT) = '' OR status = CAST(sqlc.arg(status) AS TEXT))
-    AND coalesce(amount_msat, received_msat) >= CAST(sqlc.arg(least) AS INTEGER)
-    AND coalesce(amount_msat, received_msat) <= CAST(sqlc.arg(most) AS INTEGER)
+    AND (CAST(sqlc.arg(asset) AS INTEGER) < 0 OR property = CAST(sqlc.arg(asset) AS INTEGER))
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(sqlc.arg(least) AS INTEGER)
+    AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(sqlc.arg(most) AS INTEGER)
     AND created_at >= CAST(sqlc.arg(since) AS INTEGER) AND created_at <= CAST(sqlc.arg(until) AS INTEGER)
 ORDER BY created_index DESC LIMIT sqlc.arg(up_to);
 
