@@ -15,10 +15,8 @@ import (
 
 // Ring derives every key of a node. It is safe for concurrent use.
 type Ring struct {
-	lightning *hdkeychain.ExtendedKey // m/1017'/c'
-	nested    *hdkeychain.ExtendedKey // m/49'/c'/0'
-	p2wpkh    *hdkeychain.ExtendedKey // m/84'/c'/0'
-	p2tr      *hdkeychain.ExtendedKey // m/86'/c'/0'
+	lightning *hdkeychain.ExtendedKey               // m/1017'/c'
+	wallet    map[uint32][2]*hdkeychain.ExtendedKey // m/49'/c'/0', m/84'/c'/0' and m/86'/c'/0', with /0 and /1
 	node      *NodeKey
 }
 
@@ -42,19 +40,18 @@ func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{}
+	r := &Ring{wallet: map[uint32][2]*hdkeychain.ExtendedKey{49: {}, 84: {}, 86: {}}}
 	coin := hard + network.HDCoinType
 	if r.lightning, err = account(root, hard+1017, coin); err != nil {
 		return nil, err
 	}
-	if r.nested, err = account(root, hard+49, coin, hard); err != nil {
-		return nil, err
-	}
-	if r.p2wpkh, err = account(root, hard+84, coin, hard); err != nil {
-		return nil, err
-	}
-	if r.p2tr, err = account(root, hard+86, coin, hard); err != nil {
-		return nil, err
+	for purpose, branches := range r.wallet {
+		for b := range branches {
+			if branches[b], err = account(root, hard+purpose, coin, hard, uint32(b)); err != nil { //nolint:gosec // 0 or 1
+				return nil, err
+			}
+		}
+		r.wallet[purpose] = branches
 	}
 	key, err := r.family(node, 0)
 	if err != nil {
@@ -111,15 +108,11 @@ func (r *Ring) Node() *NodeKey { return r.node }
 // WalletKey is a key of the on-chain wallet: purpose 49 is P2WPKH in P2SH (BIP 49), 84
 // P2WPKH (BIP 84), 86 the internal key of P2TR (BIP 86); branch 1 is change.
 func (r *Ring) WalletKey(purpose, branch, index uint32) (*btcec.PrivateKey, error) {
-	switch purpose {
-	case 49:
-		return private(r.nested, branch, index)
-	case 84:
-		return private(r.p2wpkh, branch, index)
-	case 86:
-		return private(r.p2tr, branch, index)
+	branches, ok := r.wallet[purpose]
+	if !ok || branch >= uint32(len(branches)) {
+		return nil, fmt.Errorf("no branch %d of an account of purpose %d", branch, purpose)
 	}
-	return nil, fmt.Errorf("no account of purpose %d", purpose)
+	return private(branches[branch], index)
 }
 
 // Channel derives the keys of a channel, with an empty memory.
