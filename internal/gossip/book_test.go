@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,28 @@ func count(log []string, line string) (n int) {
 		}
 	}
 	return n
+}
+
+// A node that stops may end a Save before it has written.
+func TestTheLastSaveWritesWhatTheOneBeforeCouldNot(t *testing.T) {
+	w := newWorld(t)
+	alice := w.book("alice", 1)
+	messages, from := w.network(3), alice.stranger(7, nil)
+	for _, m := range messages {
+		alice.Message(t.Context(), from, m)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	alice.Save(ended)
+	if len(alice.disk.rows) != 0 {
+		t.Fatalf("%d rows are written", len(alice.disk.rows))
+	}
+	alice.Save(t.Context())
+	before := alice.picture()
+	alice.start()
+	if after := alice.picture(); len(before) == 0 || !slices.Equal(before, after) {
+		t.Errorf("it knew %d things, and knows %d", len(before), len(after))
+	}
 }
 
 func TestARestartForgetsNothing(t *testing.T) {

@@ -97,6 +97,7 @@ func (b *Book) Save(ctx context.Context) {
 		if ctx.Err() == nil {
 			b.cfg.Fatal(err)
 		}
+		b.keep(list)
 		return
 	}
 	b.mu.Lock()
@@ -106,6 +107,18 @@ func (b *Book) Save(ctx context.Context) {
 		for _, k := range list[i].tell {
 			b.news.add(k, list[i].from, b.cfg.Now())
 		}
+	}
+}
+
+// keep takes drafts back that were not written, before those that came meanwhile: the
+// last Save of a node that stops writes them.
+func (b *Book) keep(list []draft) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	later := b.drafts.list
+	b.drafts = newDrafts()
+	for _, d := range append(list, later...) {
+		b.drafts.add(d)
 	}
 }
 

@@ -134,6 +134,9 @@ type disk struct {
 }
 
 func (d *disk) Write(ctx context.Context, rows ...durable.Row) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	d.writes++
 	for _, r := range rows {
 		switch r := r.(type) {
@@ -155,7 +158,7 @@ func (d *disk) Write(ctx context.Context, rows ...durable.Row) error {
 			panic(fmt.Sprintf("a row of type %T", r))
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 func (d *disk) ChannelGossip(_ context.Context, scid wire.ShortChannelID) (a []byte, u [2][]byte, err error) {
