@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
@@ -125,7 +124,7 @@ func (w *hidden) bill(of *node.Node, label string, amt amount.MilliSatoshi) pay.
 // paid pays a bill, which must succeed.
 func (w *hidden) paid(from *node.Node, r pay.Request) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 	defer cancel()
 	if _, err := from.Sender().Pay(ctx, r); err != nil {
 		w.t.Fatalf("a payment of %s: %v", *r.Invoice.Amount, err)
@@ -147,7 +146,7 @@ func (w *hidden) ask(over wire.ShortChannelID, hash wire.PaymentHash, sent, arri
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 	defer cancel()
 	row, err := w.alice.Sender().WaitSendPay(ctx, hash, 0, 0)
 	if err == nil || row.Result.Failure == nil {

@@ -22,7 +22,7 @@ func TestDustOfASilentPeerCostsNoChannel(t *testing.T) {
 	if !died {
 		t.Fatal("no HTLC was ever pending")
 	}
-	until(t, "carol has noticed", func() bool { _, there := w.carol.Peers().Get(w.bob.ID()); return !there })
+	w.parted(w.carol, w.bob)
 	in := up.View().HTLCs
 	expiry := in[0].CLTVExpiry
 	mine(t, w.chain, int(expiry-7-w.carol.Height()), w.alice.Node, w.carol.Node)

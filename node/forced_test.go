@@ -386,7 +386,7 @@ func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 	if !died {
 		t.Fatal("no HTLC was ever pending")
 	}
-	until(t, "carol has noticed", func() bool { _, up := w.carol.Peers().Get(w.bob.ID()); return !up })
+	w.parted(w.carol, w.bob)
 	delay, closed := uint32(l.Params().RemoteLimits.ToSelfDelay), uint32(0)
 	w.dying(l.ID(), func() int {
 		plan, _ := w.carol.Plan(l.ID())
@@ -426,7 +426,7 @@ func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
 	if !died {
 		t.Fatal("carol never heard of the preimage")
 	}
-	until(t, "carol's death is noticed", func() bool { _, up := w.bob.Peers().Get(w.carol.ID()); return !up })
+	w.parted(w.bob, w.carol)
 	for range 60 {
 		if l.Status().Status != channel.Open {
 			break
@@ -436,6 +436,10 @@ func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
 	if l.Status().Status == channel.Open {
 		t.Fatal("bob does not claim on-chain")
 	}
+	until(t, "his commitment is in the mempool, or in a block", func() bool {
+		plan, _ := w.bob.Plan(l.ID())
+		return w.chain.Waiting() > 0 || plan.Height != 0
+	})
 	mine(t, w.chain, 3, w.alice.Node, w.bob.Node)
 	w.swept(w.bob)
 	if n := w.chain.Waiting(); n != 0 {

@@ -33,7 +33,7 @@ func TestAfterALongTimeAwayTheNodeWaitsForItsPeer(t *testing.T) {
 		case err := <-paid:
 			t.Fatal("no HTLC was ever pending: ", err)
 		}
-		until(t, "carol has noticed", func() bool { _, up := carol.Peers().Get(w.bob.ID()); return !up })
+		w.parted(w.carol, w.bob)
 		v := l.View()
 		w.carol.stop()
 		<-paid

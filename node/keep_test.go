@@ -54,7 +54,7 @@ func newWeather(t *testing.T) *weather {
 // reachable starts a node at a port of its own that it announces.
 func reachable(t *testing.T, w *weather, dir string) (n *node.Node, listen string, announce wire.Address) {
 	t.Helper()
-	first := openNode(t, w, dir, "127.0.0.1:0")
+	first := openNode(t, w, dir, home(t))
 	listen = first.Addr().String()
 	first.Close()
 	announce, err := node.ParseAddress(listen)

@@ -3,8 +3,11 @@ package node_test
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,16 +24,35 @@ import (
 	"github.com/leyden-ln/leyden/node"
 )
 
+// longest is how long a test waits for what nodes do by themselves.
+const longest = 3 * time.Minute
+
 // until waits for a condition that the nodes reach by themselves.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(longest)
 	for pause := 2 * time.Millisecond; !ok(); pause = min(pause*5/4, 20*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
 		time.Sleep(pause)
 	}
+}
+
+var homes atomic.Uint32
+
+// home is where a node listens that is to be found at the same port again after a
+// restart: at a host of its own, where meanwhile nobody else is given the port.
+func home(t *testing.T) string {
+	t.Helper()
+	n := homes.Add(1)
+	host := fmt.Sprintf("127.%d.%d.%d:0", 1+os.Getpid()%250, n>>8%256, n%256)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", host)
+	if err != nil {
+		return "127.0.0.1:0" // a system that has no other one
+	}
+	l.Close()
+	return host
 }
 
 func start(t *testing.T, c *regtest.Chain, dir, alias string) *node.Node {
@@ -140,7 +162,7 @@ func TestAlicePaysBobThroughCarol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
 	paid, err := alice.Sender().Pay(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: inv})
 	if err != nil {

@@ -207,7 +207,7 @@ func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {
 		if !there {
 			t.Fatal("no channel")
 		}
-		until(t, "carol has noticed", func() bool { _, up := w.carol.Peers().Get(w.bob.ID()); return !up })
+		w.parted(w.carol, w.bob)
 		if len(l.View().HTLCs) == 0 { // the payment had ended
 			t.Logf("%d: nothing was pending", k)
 			continue
@@ -243,7 +243,7 @@ func TestAForwarderThatComesBackInTimeLosesNothing(t *testing.T) {
 			return
 		}
 		for _, m := range []*mortal{w.alice, w.bob} {
-			until(t, "carol's death is noticed", func() bool { _, up := m.Peers().Get(w.carol.ID()); return !up })
+			w.parted(m, w.carol)
 		}
 		// Bob goes to the chain when a preimage of his would come too late otherwise.
 		for range 60 {
@@ -299,20 +299,26 @@ func TestACheatLosesAll(t *testing.T) {
 		htlcs int
 	}
 	best := old{}
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	// One HTLC stays until he has seen it.
+	held, preimage := w.hold(10_000_000)
+	paying := w.paying(held.Bolt11)
+	until(t, "an HTLC is held", func() bool { return w.held(held.PaymentHash).Status == invoice.Accepted })
+	seen, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() { // Bob keeps what he signed
 		defer close(stopped)
 		for {
-			seen := make(chan old, 1)
+			signed := make(chan old, 1)
 			l.Do(func(ch *channel.Channel) {
 				c, tx, _, err := ch.OurCommitment(l.Signer())
 				if err != nil {
 					tx = nil
 				}
-				seen <- old{tx, len(c.HTLCs)}
+				signed <- old{tx, len(c.HTLCs)}
 			})
-			if o := <-seen; o.tx != nil && (best.tx == nil || o.htlcs > best.htlcs) {
-				best = o
+			if o := <-signed; o.tx != nil && (best.tx == nil || o.htlcs > best.htlcs) {
+				if best = o; o.htlcs == 1 {
+					close(seen)
+				}
 			}
 			select {
 			case <-stop:
@@ -321,6 +327,13 @@ func TestACheatLosesAll(t *testing.T) {
 			}
 		}
 	}()
+	<-seen
+	if _, err := w.bob.SettleHeld(t.Context(), preimage); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-paying; err != nil {
+		t.Fatal(err)
+	}
 	var all sync.WaitGroup
 	for range 20 {
 		row := w.invoice(10_000_000)
@@ -330,9 +343,6 @@ func TestACheatLosesAll(t *testing.T) {
 	close(stop)
 	<-stopped
 	w.settled()
-	if best.htlcs == 0 {
-		t.Fatal("no commitment with an HTLC was seen")
-	}
 	before := coins(w.carol.Node)
 	if err := w.chain.Broadcast(t.Context(), best.tx); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ type host struct {
 func newHost(t *testing.T, c *regtest.Chain, alias string) *host {
 	t.Helper()
 	h := &host{t: t, cfg: node.Config{
-		Dir: ready.Dir(t, filepath.Join(t.TempDir(), alias)), Network: c.Params(), Source: c, Alias: alias, Listen: "127.0.0.1:0",
+		Dir: ready.Dir(t, filepath.Join(t.TempDir(), alias)), Network: c.Params(), Source: c, Alias: alias, Listen: home(t),
 		Log: testLog(alias), Fatal: func(err error) { panic(err) },
 	}}
 	h.start()
