@@ -9,17 +9,29 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	cdpnet "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/leyden-ln/leyden/web/door"
 )
 
-// looks are the ways in which each page is shown: how wide the window is, and which
-// colours the system prefers.
+// looks are the ways in which each page is shown: in which language, how wide the window
+// is, and which colours the system prefers.
 var looks = []struct {
-	name   string
-	width  int64
-	height int64
-	colour string
-}{{"light", 1280, 800, "light"}, {"dark", 1280, 800, "dark"}, {"narrow", 360, 740, "light"}, {"narrow-dark", 360, 740, "dark"}, {"wide", 2560, 1440, "light"}}
+	name, lang string
+	width      int64
+	height     int64
+	colour     string
+}{
+	{"light", "en", 1280, 800, "light"}, {"dark", "en", 1280, 800, "dark"}, {"narrow", "en", 360, 740, "light"}, {"narrow-dark", "en", 360, 740, "dark"},
+	{"wide", "en", 2560, 1440, "light"}, {"german", "de", 1280, 800, "light"}, {"german-narrow", "de", 360, 740, "dark"}, {"german-wide", "de", 2560, 1440, "light"},
+}
+
+// speaks sets the language that somebody has chosen.
+func (w *window) speaks(lang string) {
+	w.t.Helper()
+	call(w, cdpnet.SetCookie, cdpnet.SetCookieParams{Name: languageCookie, Value: lang, URL: w.h.http.URL})
+}
 
 // colours sets those that the system prefers.
 func (w *window) colours(preferred string) {
@@ -43,7 +55,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	for _, i := range []struct{ amount, label, description string }{
 		{"21000sat", "espresso-1", "One espresso"}, {"250000sat", "shirt-1", "1 t-shirt, size M"}, {"any", "donations", "Thank you for the music"},
 		{"1500sat", "tea-7", "شاي بالنعناع"}, {"900000sat", "bicycle", "A used bicycle, with lights, a lock and a bell that rings"},
-		{"12000sat", "order-31", "2 cups of Ethiopian coffee"},
+		{"12000sat", "order-31", "2 cups of Ethiopian coffee"}, {"3000sat", "juice-4", "A glass of juice"},
 	} {
 		var out struct {
 			Hash string `json:"payment_hash"`
@@ -76,6 +88,48 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	ofCarol := channels.Channels[0].ID
 	axe := axeSource(t)
 	bob.settle(17_000, 50_000)
+	looking := alice.window(t)
+	link, err := door.NewLink(alice.node.Dir(), door.Look)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looking.goTo(link)
+	if err := door.SetPassword(carol.node.Dir(), "correct horse battery"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(bob.node.Dir(), "web-password.json")); err != nil { // he has not decided yet
+		t.Fatal(err)
+	}
+	show := func(name string, w *window, path string) {
+		lang := ""
+		for _, look := range looks {
+			if look.lang != lang {
+				lang = look.lang
+				w.speaks(lang)
+				w.open(path)
+				if click, makes := makers[name]; makes {
+					w.click(click)
+					w.becomes("shows what is made", `!!document.getElementById("rune")`)
+				}
+				if axe != "" {
+					w.do(chromedp.Evaluate[chromedp.Void](axe))
+				}
+			}
+			w.size(look.width, look.height)
+			w.colours(look.colour)
+			w.fits(name + ", " + look.name)
+			if axe != "" && look.width != 2560 {
+				w.accessible(name + ", " + look.name)
+			}
+			if folder != "" {
+				w.picture(filepath.Join(folder, name+"-"+look.name+".png"), chromedp.FullScreenshot(100))
+			}
+		}
+	}
+	paid := heldSteps(t, alice, made["juice-4"])
+	show("home-step", a, "/")
+	show("inside-step", a, "/inside/"+hash["juice-4"])
+	paid()
 	for _, p := range []struct {
 		name string
 		w    *window
@@ -119,26 +173,14 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"invoice-held", b, "/invoices/" + held},
 		{"notfound", a, "/nothing"},
 		{"login", alice.window(t), "/login"},
+		{"login-password", carol.window(t), "/login"},
+		{"password", a, "/password"},
+		{"password-first", b, "/password"},
+		{"home-look", looking, "/"},
+		{"onchain-look", looking, "/onchain"},
+		{"forbidden", looking, "/pay"},
 	} {
-		p.w.open(p.path)
-		if click, makes := makers[p.name]; makes {
-			p.w.click(click)
-			p.w.sees("not shown again")
-		}
-		if axe != "" {
-			p.w.do(chromedp.Evaluate[chromedp.Void](axe))
-		}
-		for _, look := range looks {
-			p.w.size(look.width, look.height)
-			p.w.colours(look.colour)
-			p.w.fits(p.name + ", " + look.name)
-			if axe != "" && look.name != "wide" {
-				p.w.accessible(p.name + ", " + look.name)
-			}
-			if folder != "" {
-				p.w.picture(filepath.Join(folder, p.name+"-"+look.name+".png"), chromedp.FullScreenshot(100))
-			}
-		}
+		show(p.name, p.w, p.path)
 	}
 	if folder == "" {
 		return
@@ -149,6 +191,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		height     int64
 	}{{"receive-with-qr", "/invoices/" + hash["order-31"], b, 1010}, {"inside-a-payment", "/inside/" + hash["shirt-1"], a, 900}} {
 		p.w.colours("light")
+		p.w.speaks("en")
 		p.w.size(900, p.height)
 		p.w.open(p.path)
 		p.w.picture(filepath.Join(folder, p.name+".png"), chromedp.CaptureScreenshot())
@@ -157,6 +200,37 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 
 // makers are what is clicked to make what a page shows once.
 var makers = map[string]string{"rune-made": `form[action="/settings/runes"] .main`}
+
+// heldSteps is a payment of which the second step is held; paid lets it go on to its end.
+func heldSteps(t *testing.T, h *house, text11 string) (paid func()) {
+	t.Helper()
+	h.ask(t, nil, "stepmode", "true")
+	raw, err := json.Marshal([]string{text11})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := apiCall(t, h, "pay", raw)
+		ended <- err
+	}()
+	for i, step := range []string{"find path", "add HTLC"} {
+		until(t, step+" is held", func() bool {
+			var held stepMode
+			h.ask(t, &held, "liststeps")
+			return len(held.Held) == 1 && held.Held[0].Step == step
+		})
+		if i == 0 {
+			h.ask(t, nil, "nextstep")
+		}
+	}
+	return func() {
+		h.ask(t, nil, "stepmode", "false")
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 // heldBy is a payment to a house that waits for its answer; end sends it back.
 func heldBy(t *testing.T, payer, payee *house) (hash string, end func()) {

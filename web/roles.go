@@ -152,11 +152,16 @@ type pageForbidden struct{ Reason string }
 
 // pagePassword is where the password is set.
 type pagePassword struct {
-	Has, Old bool // one is set, and must be given
-	Wrong    string
-	Done     bool
-	Least    int
+	Has, Old   bool // one is set, and must be given
+	First, May bool // it was not decided yet whether there is one; there may be none
+	Wrong      string
+	Done       bool
+	Least      int
 }
+
+// without says whether there is no password because the owner wants none. That counts
+// only while nobody reaches the pages but from the node's machine.
+func (s *Server) without() bool { return s.alone && s.door.Without() }
 
 func (v *visit) password() error { return v.showPassword(http.StatusOK, pagePassword{}) }
 
@@ -165,11 +170,22 @@ func (v *visit) showPassword(status int, page pagePassword) error {
 	if err != nil {
 		return err
 	}
+	page.First, page.May = !has && !v.s.without(), v.s.alone
 	page.Has, page.Old, page.Least = has, has && !v.session.Link, door.LeastPassword
 	return v.write(status, "password", page)
 }
 
 func (v *visit) setPassword() error {
+	if v.field("without") == "yes" {
+		has, err := v.s.door.HasPassword()
+		if err == nil && !has && v.s.alone {
+			err = door.DoWithout(v.s.c.Dir)
+		}
+		if err != nil {
+			return err
+		}
+		return v.see("/")
+	}
 	old, fresh := v.r.PostFormValue("old"), v.r.PostFormValue("new")
 	if fresh != v.r.PostFormValue("again") {
 		return v.showPassword(http.StatusUnprocessableEntity, pagePassword{Wrong: v.Text("password.differ")})

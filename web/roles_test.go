@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -268,5 +269,57 @@ func TestWhoGuessesThePasswordHasToWait(t *testing.T) {
 	}
 	if statuses[http.StatusForbidden] < 5 || statuses[http.StatusTooManyRequests] < 5 {
 		t.Errorf("statuses: %v", statuses)
+	}
+}
+
+func TestTheFirstVisitAsksForAPassword(t *testing.T) {
+	h := newHouse(t, newChain(t), "alice")
+	visit := func() (*browser, answer) {
+		b := h.browser(t)
+		return b, b.get(strings.TrimPrefix(h.pages.Link(), h.pages.URL()))
+	}
+	asked := func(when string, want bool) *browser {
+		b, a := visit()
+		if to := a.header.Get("Location"); a.status != http.StatusSeeOther || (to == "/password") != want || !want && to != "/" {
+			t.Errorf("%s: %d, to %q", when, a.status, to)
+		}
+		return b
+	}
+	asked("who does without", false)
+	if err := os.Remove(filepath.Join(h.node.Dir(), "web-password.json")); err != nil {
+		t.Fatal(err)
+	}
+	b := asked("a new node", true)
+	has(t, "the question", b.get("/password").body, "<h1>"+text("password.first")+"</h1>", `name="without"`)
+	asked("who has not answered", true)
+	looking := h.as(t, door.Look) // who cannot answer is not asked
+	if a := b.post("/password", "without", "yes"); a.status != http.StatusSeeOther || a.header.Get("Location") != "/" {
+		t.Errorf("without one: %d, to %q", a.status, a.header.Get("Location"))
+	}
+	asked("who has answered", false)
+	if page := b.get("/password").body; strings.Contains(page, `name="without"`) || !strings.Contains(page, text("password.none")) {
+		t.Errorf("who has answered is asked: %s", page)
+	}
+
+	// Others reach the pages too.
+	h.pages.alone = false
+	b = asked("from elsewhere", true)
+	if strings.Contains(b.get("/password").body, `name="without"`) {
+		t.Error("others reach the pages, and there need be no password")
+	}
+	if err := os.Remove(filepath.Join(h.node.Dir(), "web-password.json")); err != nil {
+		t.Fatal(err)
+	}
+	if b.post("/password", "without", "yes"); h.pages.door.Without() {
+		t.Error("others reach the pages, and there is no password")
+	}
+	h.pages.alone = true
+	if a := looking.post("/password", "without", "yes"); a.status != http.StatusForbidden || h.pages.door.Without() {
+		t.Errorf("who only looks has answered: %d", a.status)
+	}
+	has(t, "the answer", b.post("/password", "new", "a long password", "again", "a long password").body, text("password.done"))
+	asked("who has set one", false)
+	if b.post("/password", "without", "yes"); h.pages.door.Without() {
+		t.Error("a password was taken away by a form that says nothing of it")
 	}
 }

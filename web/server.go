@@ -52,6 +52,7 @@ type Server struct {
 	c       Config
 	self    identity
 	door    *door.Door
+	alone   bool // whether only the node's machine reaches the pages
 	handler http.Handler
 	errands errand.Errands
 	streams chan struct{}
@@ -122,6 +123,7 @@ func (s *Server) Announce(l net.Listener) error {
 	if !loopback(l.Addr()) {
 		s.c.Log.Warn("the pages are not on loopback: whoever listens on the way reads what you read; put TLS in front", "address", l.Addr().String())
 	}
+	s.alone = loopback(l.Addr()) && len(s.c.Hosts) == 0 // a name is one for others
 	return s.door.Announce("http://" + shown(l.Addr()))
 }
 
@@ -337,7 +339,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if pasted != "" {
 		proof = s.proof(r, pasted)
 	}
-	cookie, err := s.door.Enter(door.From(r), proof)
+	var session door.Session
+	cookie, err := s.door.Enter(door.From(r), func() (_ door.Session, ok bool) {
+		session, ok = proof()
+		return session, ok
+	})
 	switch {
 	case errors.Is(err, door.ErrTries):
 		w.Header().Set("Retry-After", fmt.Sprint(int(door.TryAgainIn.Seconds())))
@@ -353,6 +359,10 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.door.Welcome(w, r, cookie)
+	if session.Link && session.Rune == "" && !has && !s.without() {
+		http.Redirect(w, r, "/password", http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -53,17 +53,27 @@ func newHouse(t *testing.T, c *regtest.Chain, alias string) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	s, err := New(t.Context(), Config{Node: n, Dir: n.Dir(), Hosts: []string{"node.example"}, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	if err := door.DoWithout(n.Dir()); err != nil { // else each first visit would ask for a password
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	s := servePages(t, Config{Node: n, Dir: n.Dir()})
 	h := &house{chain: c, node: n, pages: s, http: httptest.NewServer(s)}
 	t.Cleanup(h.http.Close)
 	if err := s.Announce(h.http.Listener); err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+func servePages(t *testing.T, c Config) *Server {
+	t.Helper()
+	c.Log = slog.New(slog.DiscardHandler)
+	s, err := New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
 }
 
 func newChain(t *testing.T) *regtest.Chain {
@@ -414,6 +424,7 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 			t.Errorf("%s gave %d", what, a.status)
 		}
 	}
+	named := servePages(t, Config{Node: h.node, Dir: ready.Dir(t, t.TempDir()), Hosts: []string{"node.example"}})
 	for host, want := range map[string]int{
 		"evil.example": 421, "evil.example:80": 421, "127.0.0.1.evil.example": 421, "": 421, "localhost": 200, "localhost:9750": 200,
 		"[::1]:9750": 200, "192.0.2.7": 200, "node.example:443": 200, "NODE.EXAMPLE": 200,
@@ -421,7 +432,7 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/login", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
-		h.pages.ServeHTTP(w, r)
+		named.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("host %q gave %d, not %d", host, w.Code, want)
 		}
@@ -469,11 +480,7 @@ func TestNoTextCanLookLikeThePage(t *testing.T) {
 
 func TestOneOriginMayShowThePagesInAFrame(t *testing.T) {
 	h := newHouse(t, newChain(t), "alice")
-	s, err := New(t.Context(), Config{Node: h.node, Dir: ready.Dir(t, t.TempDir()), Framer: "http://127.0.0.1:7", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
+	s := servePages(t, Config{Node: h.node, Dir: ready.Dir(t, t.TempDir()), Framer: "http://127.0.0.1:7"})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/login", nil))
 	if got := w.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, "frame-ancestors http://127.0.0.1:7") || w.Header().Get("X-Frame-Options") != "" {

@@ -24,6 +24,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web"
+	"github.com/leyden-ln/leyden/web/door"
 )
 
 // What the demonstration moves.
@@ -393,6 +394,12 @@ func (d *demo) pages(ctx context.Context) error {
 		how := "leyden --node " + name
 		if d.o.dir != "" {
 			how = program(n.Dir())
+		}
+		if has, err := door.HasPassword(n.Dir()); err == nil && !has { // it is for this machine alone
+			if err := door.DoWithout(n.Dir()); err != nil {
+				l.Close()
+				return err
+			}
 		}
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})).With("node", name)
 		c := web.Config{Node: n, Dir: n.Dir(), Program: how, Log: log, Framer: "http://" + l.Addr().String()}

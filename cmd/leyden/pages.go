@@ -62,16 +62,23 @@ func program(dir string) string {
 
 func webCommand(dir *string) *cobra.Command {
 	var as, file string
-	var set bool
+	var set, without bool
 	c := &cobra.Command{
 		Use:   "web",
 		Short: "log in to the node's pages",
 		Long: "Prints a link to the pages of the running node. Whoever opens it is logged in; it works once, for ten minutes. " +
 			"With --role look or receive, the session may only look, or make invoices and addresses too: it has a rune that showrunes " +
 			"shows and blacklistrune revokes.\n\nWith --set-password it prints no link, and sets the password of the pages, of a node " +
-			"that runs or of one that will.",
+			"that runs or of one that will. Until then, or until --without-password, the link asks for one: without, only this machine may " +
+			"reach the pages.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if without {
+				if err := os.MkdirAll(*dir, 0o700); err != nil { // before the first start
+					return err
+				}
+				return door.DoWithout(*dir)
+			}
 			if set || file != "" {
 				return setWebPassword(*dir, file)
 			}
@@ -85,6 +92,8 @@ func webCommand(dir *string) *cobra.Command {
 	}
 	c.Flags().StringVar(&as, "role", string(door.All), "what the session may do: all, receive or look")
 	c.Flags().BoolVar(&set, "set-password", false, "set the password of the pages")
+	c.Flags().BoolVar(&without, "without-password", false, "the pages have no password, and do not ask for one")
+	c.MarkFlagsMutuallyExclusive("set-password", "without-password")
 	c.Flags().StringVar(&file, "password-file", "", "set it to what is in this file")
 	return c
 }

@@ -28,6 +28,9 @@ func TestThePasswordOfThePagesIsSetBeforeTheFirstStart(t *testing.T) {
 	if _, err := d.Enter(netip.Addr{}, d.Password("correct horse battery")); err != nil {
 		t.Error(err)
 	}
+	if err := run("--without-password"); err != nil || !d.Without() {
+		t.Errorf("without one: %v", err)
+	}
 	if err := run("--role", "boss"); !errors.Is(err, door.ErrRole) {
 		t.Errorf("a role that there is not: %v", err)
 	}

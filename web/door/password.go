@@ -28,8 +28,10 @@ const (
 // ErrPassword says that a password is too short or too long.
 var ErrPassword = fmt.Errorf("a password has at least %d characters, and at most %d bytes", LeastPassword, mostPassword)
 
-// hash is a password's hash by Argon2id, with its parameters.
+// hash is a password's hash by Argon2id, with its parameters; or that there is none, as
+// the owner wants it.
 type hash struct {
+	Without bool   `json:"without,omitempty"`
 	Time    uint32 `json:"time"`
 	Memory  uint32 `json:"memory"` // KiB
 	Threads uint8  `json:"threads"`
@@ -93,6 +95,16 @@ func SetPassword(dir, password string) error {
 	return atomicfile.Replace(filepath.Join(dir, passwordFile), b)
 }
 
+// DoWithout stores in a node's data folder that its owner wants no password, in place of
+// one that there is.
+func DoWithout(dir string) error {
+	b, err := json.Marshal(map[string]bool{"without": true})
+	if err != nil {
+		return err
+	}
+	return atomicfile.Replace(filepath.Join(dir, passwordFile), b)
+}
+
 func (h *hash) of(password string) []byte {
 	return argon2.IDKey([]byte(password), h.Salt, h.Time, h.Memory, h.Threads, 32)
 }
@@ -107,6 +119,9 @@ func readHash(dir string) (*hash, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &h)
 	}
+	if err == nil && h.Without {
+		return &h, nil
+	}
 	if err == nil && (h.Time < 1 || h.Time > mostTime || h.Memory > mostMemory || h.Threads < 1 || len(h.Hash) != 32 || len(h.Salt) < 16) {
 		err = errors.New("it is damaged")
 	}
@@ -117,16 +132,25 @@ func readHash(dir string) (*hash, error) {
 }
 
 // HasPassword says whether a password is set.
-func (d *Door) HasPassword() (bool, error) {
+func (d *Door) HasPassword() (bool, error) { return HasPassword(d.dir) }
+
+// HasPassword says whether a data folder has a password.
+func HasPassword(dir string) (bool, error) {
+	h, err := readHash(dir)
+	return h != nil && !h.Without, err
+}
+
+// Without says whether the owner wants no password.
+func (d *Door) Without() bool {
 	h, err := readHash(d.dir)
-	return h != nil, err
+	return err == nil && h != nil && h.Without
 }
 
 // Password is a proof by the password.
 func (d *Door) Password(password string) Proof {
 	return func() (Session, bool) {
 		h, err := readHash(d.dir)
-		if err != nil || h == nil || len(password) > mostPassword {
+		if err != nil || h == nil || h.Without || len(password) > mostPassword {
 			return Session{}, false
 		}
 		same := false

@@ -178,3 +178,33 @@ func TestSessionsWithARuneCrowdNoOwnerOut(t *testing.T) {
 		t.Error("the oldest session is still there")
 	}
 }
+
+func TestWhoWantsNoPasswordHasNone(t *testing.T) {
+	dir := t.TempDir()
+	d := New(dir, "leyden")
+	if d.Without() {
+		t.Error("nobody has said that there is none")
+	}
+	for range 2 {
+		if err := DoWithout(dir); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := d.HasPassword(); has || err != nil || !d.Without() {
+			t.Errorf("there is one: %v, %v", has, err)
+		}
+		for _, password := range []string{"", "a long password"} {
+			if _, ok := d.Password(password)(); ok {
+				t.Errorf("%q lets somebody in", password)
+			}
+		}
+		if err := SetPassword(dir, "a long password"); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := HasPassword(dir); !has || err != nil || d.Without() {
+			t.Errorf("there is none: %v, %v", has, err)
+		}
+		if _, ok := d.Password("a long password")(); !ok {
+			t.Error("it lets nobody in")
+		}
+	}
+}
