@@ -178,7 +178,7 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 			if len(list) == 1 {
 				seen = list[0]
 			}
-			return seen.State == "ONCHAIN"
+			return seen.State == "ONCHAIN" && len(seen.OnChain) > 0
 		})
 		if len(seen.OnChain) != 2 || seen.OnChain[0].State == seen.OnChain[1].State {
 			t.Errorf("its outputs are %+v", seen.OnChain)

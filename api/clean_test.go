@@ -23,13 +23,13 @@ func TestForwardsAndPaymentsThatEndedAreCleanedAndNoOthers(t *testing.T) {
 	// One that the payee refuses.
 	route := ask[struct{ Route []map[string]any }](t, w.alice, "getroute", w.bob.ID(), 50_000, nil, 50).Route
 	ask[struct{}](t, w.alice, "sendpay", route, hashOf(1), nil, nil, nil, secret(1))
-	if _, err := try(t, w.alice, "waitsendpay", hashOf(1), 30); command.AsError(err).Code != command.PayDestinationFailed {
+	if _, err := try(t, w.alice, "waitsendpay", hashOf(1), 60); command.AsError(err).Code != command.PayDestinationFailed {
 		t.Fatal(err)
 	}
 	// One that this node refuses.
 	route[0]["amount_msat"] = 50_001
 	ask[struct{}](t, w.alice, "sendpay", route, hashOf(2), nil, nil, nil, secret(2))
-	if _, err := try(t, w.alice, "waitsendpay", hashOf(2), 30); command.AsError(err).Code != command.PayTryOtherRoute {
+	if _, err := try(t, w.alice, "waitsendpay", hashOf(2), 60); command.AsError(err).Code != command.PayTryOtherRoute {
 		t.Fatal(err)
 	}
 	// And one that is still on its way.

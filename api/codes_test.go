@@ -250,7 +250,10 @@ func TestARouteThatDoesNotBeginWithAPeerOfOursIsRefusedAtOnce(t *testing.T) {
 	route[0]["channel"] = right
 	// To a peer who is away.
 	w.carol.Close()
-	until(t, "carol is away", func() bool { _, up := w.alice.Peers().Get(w.carol.ID()); return !up })
+	until(t, "carol is away", func() bool {
+		_, up := w.alice.Peers().Get(w.carol.ID())
+		return !up && !channels(t, w.alice)[0].Connected
+	})
 	blamed("away", refused(t, w.alice, command.PayTryOtherRoute, "sendpay", route, hashOf(1)))
 }
 

@@ -40,7 +40,7 @@ func paying(t *testing.T, n *node.Node, bolt11 string) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		_, err := try(t, n, "pay", named{"bolt11": bolt11, "retry_for": 30})
+		_, err := try(t, n, "pay", named{"bolt11": bolt11, "retry_for": 60})
 		done <- err
 	}()
 	return done

@@ -87,7 +87,7 @@ func TestTheTermsOfAChannelAreSetAndItsForwardsListed(t *testing.T) {
 		t.Helper()
 		inv := ask[invoiceResult](t, w.bob, "invoice", 50_000, secret(b), "", nil, nil, secret(b))
 		ask[struct{}](t, w.alice, "sendpay", route, inv.PaymentHash, nil, nil, nil, inv.PaymentSecret)
-		_, err := try(t, w.alice, "waitsendpay", inv.PaymentHash, 30)
+		_, err := try(t, w.alice, "waitsendpay", inv.PaymentHash, 60)
 		w.idle(t)
 		return err
 	}

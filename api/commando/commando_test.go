@@ -158,6 +158,9 @@ type reply struct {
 // hear waits for a whole answer, whosever it is.
 func (a *asker) hear() (number uint64, r reply) {
 	a.Helper()
+	if err := a.conn.SetDeadline(time.Now().Add(longest)); err != nil {
+		a.Fatal(err)
+	}
 	var text []byte
 	for {
 		b, err := a.n.ReadMessage()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -54,20 +55,24 @@ func binary(t *testing.T, variable, name string) string {
 	return ""
 }
 
-// freePort is a port of loopback that nobody listens on.
+// freePort is a port of loopback that nobody listens on, outside of the range from which
+// systems take the ports that somebody asks for or calls from: it must still be free when
+// a server that was stopped comes back.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, many = 10_000, 10_000
+	for range many {
+		port := fmt.Sprint(first + (uint32(os.Getpid())*101+ports.Add(1))%many) //nolint:gosec // of no meaning
+		if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
+
+var ports atomic.Uint32 // that were given out
 
 // Bitcoind starts the bitcoind that BITCOIND names, or that is on the PATH, with
 // more options for its command line, and waits until it answers. It ends with the
