@@ -63,6 +63,7 @@ var floors = map[string]int{
 	"internal/history":         4,
 	"internal/steps":           4,
 	"internal/store":           4,
+	"internal/store/compact":   4,
 	"internal/store/db":        4,
 	"internal/store/prepared":  4,
 	"internal/store/ready":     5,

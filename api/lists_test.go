@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -28,7 +29,9 @@ func TestEveryListSaysWhereItGoesOn(t *testing.T) {
 		{"bob", "listholdinvoices", 5, named{}},
 		{"alice", "listpays", 5, named{}},
 		{"alice", "listpays", 5, named{"status": "complete"}},
+		{"alice", "listpays", 5, named{"index": "updated", "start": 1}},
 		{"alice", "listsendpays", 5, named{}},
+		{"alice", "listsendpays", 5, named{"index": "updated", "start": 1}},
 		{"carol", "listforwards", 5, named{}},
 		{"carol", "listforwards", 5, named{"index": "updated", "start": 1}},
 		{"alice", "listtransactions", 2, named{}},
@@ -81,4 +84,66 @@ func TestEveryListSaysWhereItGoesOn(t *testing.T) {
 		}
 		list(named{"limit": uint32(1<<32 - 1)})
 	}
+}
+
+func TestAPaymentThatChangesMovesToTheEndOfTheChanges(t *testing.T) {
+	w := line(t)
+	first := ask[invoiceResult](t, w.bob, "invoice", 1000, "first", "first")
+	second := ask[invoiceResult](t, w.bob, "invoice", 1000, "second", "second")
+	if _, err := try(t, w.alice, "pay", named{"bolt11": first.Bolt11, "maxfee": 0}); err == nil {
+		t.Fatal("paid for no fee")
+	}
+	ask[payResult](t, w.alice, "pay", second.Bolt11)
+	order := func(params named) (hashes []string) {
+		for _, p := range ask[struct {
+			Pays []struct {
+				Hash string `json:"payment_hash"`
+			}
+		}](t, w.alice, "listpays", params).Pays {
+			hashes = append(hashes, p.Hash)
+		}
+		return hashes
+	}
+	equal(t, "changes", fmt.Sprint(order(named{"index": "updated"})), fmt.Sprint([]string{first.PaymentHash, second.PaymentHash}))
+	ask[payResult](t, w.alice, "pay", first.Bolt11)
+	equal(t, "after one more change", fmt.Sprint(order(named{"index": "updated"})), fmt.Sprint([]string{second.PaymentHash, first.PaymentHash}))
+	equal(t, "creations", fmt.Sprint(order(named{})), fmt.Sprint([]string{first.PaymentHash, second.PaymentHash}))
+	refused(t, w.alice, command.InvalidParams, "listpays", named{"index": "changed"})
+	refused(t, w.alice, command.InvalidParams, "listpays", named{"index": "updated", "payment_hash": first.PaymentHash})
+}
+
+func TestAChannelCountsWhatItHasCarried(t *testing.T) {
+	w := line(t)
+	for i := range 3 {
+		ask[payResult](t, w.alice, "pay", ask[invoiceResult](t, w.bob, "invoice", 5000, fmt.Sprint("tea ", i), "tea").Bolt11)
+	}
+	route := ask[struct{ Route []map[string]any }](t, w.alice, "getroute", w.bob.ID(), 7000, 1, 50).Route
+	ask[struct{}](t, w.alice, "sendpay", named{"route": route, "payment_hash": hashOf(9), "payment_secret": hashOf(9)})
+	if _, err := try(t, w.alice, "waitsendpay", hashOf(9)); err == nil {
+		t.Fatal("an unknown hash was paid")
+	}
+	w.idle(t)
+	type carried struct {
+		InOffered    uint64 `json:"in_payments_offered"`
+		InOfferedM   uint64 `json:"in_offered_msat"`
+		InFulfilled  uint64 `json:"in_payments_fulfilled"`
+		InFulfilledM uint64 `json:"in_fulfilled_msat"`
+		OutOffered   uint64 `json:"out_payments_offered"`
+		OutOfferedM  uint64 `json:"out_offered_msat"`
+		OutFulfilled uint64 `json:"out_payments_fulfilled"`
+		OutSettledM  uint64 `json:"out_fulfilled_msat"`
+	}
+	with := func(n, peer *node.Node) carried {
+		t.Helper()
+		list := ask[struct{ Channels []carried }](t, n, "listpeerchannels", peer.ID()).Channels
+		if len(list) != 1 {
+			t.Fatalf("%d channels", len(list))
+		}
+		return list[0]
+	}
+	// Carol takes a satoshi for each.
+	equal(t, "Alice's", with(w.alice, w.carol), carried{OutOffered: 4, OutOfferedM: 3*6000 + 8000, OutFulfilled: 3, OutSettledM: 3 * 6000})
+	equal(t, "Carol's first", with(w.carol, w.alice), carried{InOffered: 4, InOfferedM: 3*6000 + 8000, InFulfilled: 3, InFulfilledM: 3 * 6000})
+	equal(t, "Carol's second", with(w.carol, w.bob), carried{OutOffered: 4, OutOfferedM: 3*5000 + 7000, OutFulfilled: 3, OutSettledM: 3 * 5000})
+	equal(t, "Bob's", with(w.bob, w.carol), carried{InOffered: 4, InOfferedM: 3*5000 + 7000, InFulfilled: 3, InFulfilledM: 3 * 5000})
 }

@@ -21,7 +21,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -160,31 +162,36 @@ func (b *bench) fill(invoices, payments int) error {
 	}
 	figure("database bytes an invoice", "%d", (b.size()-before)/int64(max(invoices, 1)))
 	before = b.size()
-	began := time.Now()
-	if err := b.pay(payments); err != nil {
+	took, err := b.pay(payments)
+	if err != nil {
 		return err
 	}
-	figure("payment rows written a second (not payments)", "%.0f", float64(payments)/time.Since(began).Seconds())
+	figure("payment rows written a second (not payments)", "%.0f", float64(payments)/took.Seconds())
 	figure("database bytes a payment", "%d", (b.size()-before)/int64(max(payments, 1)))
 	return nil
 }
 
 // pay writes the rows of payments that are complete, as a payment over two hops leaves
 // them. The payments themselves are measured elsewhere.
-func (b *bench) pay(count int) error {
+func (b *bench) pay(count int) (time.Duration, error) {
 	const batch = 1000
 	now := uint64(time.Now().Unix()) //nolint:gosec // not negative
 	scid := wire.NewShortChannelID(500_000, 7, 1)
 	var rows []durable.Row
+	var took time.Duration
 	for i := range count {
 		var preimage wire.Preimage
 		binary.BigEndian.PutUint64(preimage[:], uint64(i)+1) //nolint:gosec // not negative
 		hash := wire.PaymentHash(sha256.Sum256(preimage[:]))
 		id := uint64(i) + 1 //nolint:gosec // not negative
+		what := fmt.Sprintf("%s, for customer %d", things[i%len(things)], i%9973)
+		text, err := b.billed(hash, what, now)
+		if err != nil {
+			return 0, err
+		}
 		rows = append(rows,
 			pay.PaymentRow{
-				PaymentHash: hash, Destination: b.node.ID(), Amount: 2_000_000, Bolt11: fmt.Sprintf("lnbcrt20u1%0240d", i),
-				Group: 1, CreatedAt: now, MaxFee: 10_000, MaxDelay: 2016, RetryUntil: now + 60,
+				PaymentHash: hash, Destination: b.node.ID(), Amount: 2_000_000, Bolt11: text, Description: what, Group: 1, CreatedAt: now, MaxFee: 10_000, MaxDelay: 2016, RetryUntil: now + 60,
 			},
 			pay.AttemptRow{
 				ID: id, PaymentHash: hash, Group: 1, Part: 1, Amount: 2_000_000, Sent: 2_001_000, CreatedAt: now,
@@ -197,13 +204,25 @@ func (b *bench) pay(count int) error {
 			pay.PaymentResultRow{PaymentHash: hash, Status: pay.Complete, Preimage: preimage, AmountSent: 2_001_000, Parts: 1, CompletedAt: now},
 		)
 		if len(rows) >= 4*batch || i == count-1 {
+			began := time.Now()
 			if err := b.node.Store().Write(b.ctx, rows...); err != nil {
-				return err
+				return 0, err
 			}
+			took += time.Since(began)
 			rows = rows[:0]
 		}
 	}
-	return nil
+	return took, nil
+}
+
+// billed is an invoice that somebody might have given us.
+func (b *bench) billed(hash wire.PaymentHash, what string, now uint64) (string, error) {
+	amt := amount.MilliSatoshi(2_000_000)
+	inv := bolt11.Invoice{
+		Network: b.node.Prefix(), Amount: &amt, Timestamp: now, PaymentHash: hash, PaymentSecret: sha256.Sum256(hash[:]), Description: &what,
+		Expiry: 3600, MinFinalCLTVExpiryDelta: 18, Features: wire.NewFeatures(wire.VarOnion, wire.PaymentSecret, wire.BasicMPP+1),
+	}
+	return inv.Encode(bolt11.Signer{ID: b.node.ID(), Sign: b.node.SignDigest})
 }
 
 // start measures a start until commands are answered.

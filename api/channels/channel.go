@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -103,6 +104,20 @@ type Row struct {
 	IgnoreFees      bool                `json:"ignore_fee_limits" doc:"false: a commitment whose fee is out of bounds is never taken"`
 	Closer          string              `json:"closer,omitempty" doc:"local or remote: who began to close it"`
 	Funding         fundingRow          `json:"funding" doc:"who put what in"`
+	InOffered       uint64              `json:"in_payments_offered" doc:"how many HTLCs came over it"`
+	InOfferedMsat   amount.MilliSatoshi `json:"in_offered_msat" doc:"what they carried"`
+	InFulfilled     uint64              `json:"in_payments_fulfilled" doc:"how many of them were settled"`
+	InFulfilledMsat amount.MilliSatoshi `json:"in_fulfilled_msat" doc:"what those carried"`
+	OutOffered      uint64              `json:"out_payments_offered" doc:"how many HTLCs went over it"`
+	OutOfferedMsat  amount.MilliSatoshi `json:"out_offered_msat" doc:"what they carried"`
+	OutFulfilled    uint64              `json:"out_payments_fulfilled" doc:"how many of them were settled"`
+	OutSettledMsat  amount.MilliSatoshi `json:"out_fulfilled_msat" doc:"what those carried"`
+}
+
+// carried adds what HTLCs have carried in each direction.
+func (r *Row) carried(in, out store.Traffic) {
+	r.InOffered, r.InOfferedMsat, r.InFulfilled, r.InFulfilledMsat = in.Offered, in.OfferedAmount, in.Fulfilled, in.FulfilledAmount
+	r.OutOffered, r.OutOfferedMsat, r.OutFulfilled, r.OutSettledMsat = out.Offered, out.OfferedAmount, out.Fulfilled, out.FulfilledAmount
 }
 
 type fundingRow struct {
@@ -162,6 +177,10 @@ func listPeerChannels(ctx context.Context, n *node.Node, r listPeerChannelsReque
 	if err != nil {
 		return out, err
 	}
+	in, went, err := n.Store().Traffic(ctx)
+	if err != nil {
+		return out, err
+	}
 	for _, c := range rows {
 		if !r.wants(&c) || c.Status.Status == channel.Closed {
 			continue
@@ -170,6 +189,7 @@ func listPeerChannels(ctx context.Context, n *node.Node, r listPeerChannelsReque
 		if err != nil {
 			return out, err
 		}
+		row.carried(in[row.ChannelID], went[row.ChannelID])
 		out.Channels = append(out.Channels, row)
 	}
 	return out, nil

@@ -163,7 +163,7 @@ type listPaysRequest struct {
 	Bolt11      *string           `json:"bolt11" doc:"the payment of this invoice"`
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"the payment of this hash"`
 	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
-	Index       *string           `json:"index" doc:"created: the order of the list"`
+	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given. Updated: only those that have changed"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
 	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
@@ -172,6 +172,7 @@ type listPaysRequest struct {
 type paymentFilter struct {
 	hash   *wire.PaymentHash
 	status pay.Status // empty: any
+	byLast bool       // in the order of changes, and only those that have changed
 	start  uint64
 	limit  int
 }
@@ -194,8 +195,12 @@ func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start
 			return f, command.Refuse(command.InvalidParams, "status: should be pending, complete or failed, not %q", command.Clip([]byte(*status)))
 		}
 	}
-	if index != nil && *index != "created" {
-		return f, command.Refuse(command.InvalidParams, "index: should be created, not %q", command.Clip([]byte(*index)))
+	switch f.byLast = command.Or(index, "") == "updated"; {
+	case index == nil, *index == "created":
+	case !f.byLast:
+		return f, command.Refuse(command.InvalidParams, "index: should be created or updated, not %q", command.Clip([]byte(*index)))
+	case f.hash != nil:
+		return f, command.Refuse(command.InvalidParams, "index: updated is for lists, without bolt11 and payment_hash")
 	}
 	if start != nil {
 		f.start = *start
@@ -204,6 +209,14 @@ func filterOf(text *string, hash *wire.PaymentHash, status, index *string, start
 		f.limit = command.Limit(limit)
 	}
 	return f, nil
+}
+
+// place is a row's in the order of the list.
+func (f *paymentFilter) place(created, updated uint64) uint64 {
+	if f.byLast {
+		return updated
+	}
+	return created
 }
 
 // pageOfRows is how many rows are read at once.
@@ -255,7 +268,7 @@ type paymentRow struct {
 }
 
 type listPaysResponse struct {
-	Pays []paymentRow `json:"pays" doc:"in the order of creation"`
+	Pays []paymentRow `json:"pays" doc:"in the order of the index"`
 	Next uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
@@ -266,7 +279,10 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 		return out, err
 	}
 	rows, err := filtered(f, func(start uint64, limit int) ([]pay.PaymentRow, error) {
-		if f.hash == nil {
+		switch {
+		case f.byLast:
+			return n.Store().PaymentsUpdated(ctx, start, limit)
+		case f.hash == nil:
 			return n.Store().Payments(ctx, start, limit)
 		}
 		row, ok, err := n.Store().PaymentByHash(ctx, *f.hash)
@@ -274,7 +290,9 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 			return nil, err
 		}
 		return []pay.PaymentRow{row}, nil
-	}, func(p pay.PaymentRow) (uint64, pay.Status) { return p.CreatedIndex, p.Result.Status })
+	}, func(p pay.PaymentRow) (uint64, pay.Status) {
+		return f.place(p.CreatedIndex, p.UpdatedIndex), p.Result.Status
+	})
 	if err != nil {
 		return out, err
 	}
@@ -290,7 +308,10 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 		out.Pays = append(out.Pays, row)
 	}
 	if f.hash == nil {
-		out.Next = command.Next(len(out.Pays), f.limit, func() uint64 { return out.Pays[f.limit-1].Created })
+		out.Next = command.Next(len(out.Pays), f.limit, func() uint64 {
+			last := out.Pays[f.limit-1]
+			return f.place(last.Created, last.Updated)
+		})
 	}
 	return out, nil
 }
@@ -314,7 +335,7 @@ var Commands = slices.Concat([]command.Command{
 	}, keysend),
 	command.Define(command.Spec{
 		Name: "listpays", Group: "payments", Short: "list payments, or find one",
-		Long: "Lists the payments in the order of creation, each once however many attempts it took.", Errors: []command.Code{command.Failed},
+		Long: "Lists the payments in the order of creation, or of their last changes, each once however many attempts it took.", Errors: []command.Code{command.Failed},
 		Examples: []string{"listpays", "listpays --status complete"},
 	}, listPays),
 	command.Define(command.Spec{

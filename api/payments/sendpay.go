@@ -196,13 +196,13 @@ type listSendPaysRequest struct {
 	Bolt11      *string           `json:"bolt11" doc:"attempts at this invoice"`
 	PaymentHash *wire.PaymentHash `json:"payment_hash" doc:"attempts at this payment"`
 	Status      *string           `json:"status" doc:"only those that are pending, complete or failed"`
-	Index       *string           `json:"index" doc:"created: the order of the list"`
+	Index       *string           `json:"index" doc:"created or updated: the order of the list; created when not given. Updated: only those that have changed"`
 	Start       *uint64           `json:"start" doc:"list from this index on"`
 	Limit       *uint32           `json:"limit" doc:"how many, 10000 at the most and when not given"`
 }
 
 type listSendPaysResponse struct {
-	Payments []attemptRow `json:"payments" doc:"in the order of creation"`
+	Payments []attemptRow `json:"payments" doc:"in the order of the index"`
 	Next     uint64       `json:"next,omitempty" doc:"where to start to go on: there may be more"`
 }
 
@@ -213,7 +213,10 @@ func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (lis
 		return out, err
 	}
 	rows, err := filtered(f, func(start uint64, limit int) ([]pay.AttemptRow, error) {
-		if f.hash == nil {
+		switch {
+		case f.byLast:
+			return n.Store().AttemptsUpdated(ctx, start, limit)
+		case f.hash == nil:
 			return n.Store().Attempts(ctx, start, limit)
 		}
 		all, err := n.Store().AttemptsOf(ctx, *f.hash)
@@ -222,13 +225,16 @@ func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (lis
 			return nil, err
 		}
 		return all[from:min(len(all), from+limit)], nil
-	}, func(a pay.AttemptRow) (uint64, pay.Status) { return a.ID, a.Result.Status })
+	}, func(a pay.AttemptRow) (uint64, pay.Status) { return f.place(a.ID, a.UpdatedIndex), a.Result.Status })
 	if err != nil {
 		return out, err
 	}
 	for _, a := range rows {
 		out.Payments = append(out.Payments, showAttempt(a))
 	}
-	out.Next = command.Next(len(out.Payments), f.limit, func() uint64 { return out.Payments[f.limit-1].ID })
+	out.Next = command.Next(len(out.Payments), f.limit, func() uint64 {
+		last := out.Payments[f.limit-1]
+		return f.place(last.ID, last.UpdatedIndex)
+	})
 	return out, explain(ctx, n, out.Payments)
 }

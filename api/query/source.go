@@ -46,10 +46,7 @@ var sources = []*source{
 	{
 		table: "peerchannels", command: "listpeerchannels", by: map[string]string{"peer_id": "id"},
 		empty: []string{
-			"owner TEXT", "close_to BLOB", "min_to_us_msat INTEGER",
-			"max_to_us_msat INTEGER", "last_tx_fee_msat INTEGER", "in_payments_offered INTEGER",
-			"in_offered_msat INTEGER", "in_payments_fulfilled INTEGER", "in_fulfilled_msat INTEGER", "out_payments_offered INTEGER",
-			"out_offered_msat INTEGER", "out_payments_fulfilled INTEGER", "out_fulfilled_msat INTEGER",
+			"owner TEXT", "close_to BLOB", "min_to_us_msat INTEGER", "max_to_us_msat INTEGER", "last_tx_fee_msat INTEGER",
 		},
 	},
 	{

@@ -26,39 +26,6 @@ func (r Route) Sent() amount.MilliSatoshi { return r[0].Amount }
 // Delivered is the amount that arrives.
 func (r Route) Delivered() amount.MilliSatoshi { return r[len(r)-1].Amount }
 
-const hopSize = 33 + 8 + 8 + 4
-
-// AppendHops appends the compact form of a route: for each hop the node id, the
-// channel, the amount in millisatoshi and the expiry, big-endian.
-func AppendHops(b []byte, hops []Hop) []byte {
-	for _, h := range hops {
-		b = append(b, h.NodeID[:]...)
-		b = binary.BigEndian.AppendUint64(b, uint64(h.SCID))
-		b = binary.BigEndian.AppendUint64(b, uint64(h.Amount))
-		b = binary.BigEndian.AppendUint32(b, h.CLTVExpiry)
-	}
-	return b
-}
-
-var errHops = errors.New("a stored route ends in the middle of a hop")
-
-// DecodeHops reads what [AppendHops] wrote.
-func DecodeHops(b []byte) ([]Hop, error) {
-	if len(b)%hopSize != 0 {
-		return nil, errHops
-	}
-	hops := make([]Hop, 0, len(b)/hopSize)
-	for ; len(b) > 0; b = b[hopSize:] {
-		hops = append(hops, Hop{
-			NodeID:     wire.NodeID(b[:33]),
-			SCID:       wire.ShortChannelID(binary.BigEndian.Uint64(b[33:])),
-			Amount:     amount.MilliSatoshi(binary.BigEndian.Uint64(b[41:])),
-			CLTVExpiry: binary.BigEndian.Uint32(b[49:]),
-		})
-	}
-	return hops, nil
-}
-
 // Exclusion is a node, or one direction of a channel, that a route must not use.
 type Exclusion struct {
 	Node      wire.NodeID // zero: the channel counts

@@ -73,7 +73,7 @@ type AttemptRow struct {
 	Part        uint64              // partid
 	Amount      amount.MilliSatoshi // that arrives
 	Sent        amount.MilliSatoshi // of the HTLC that we offer
-	Hops        []Hop               // see [AppendHops] for the compact form
+	Hops        []Hop               // the first is offered by us
 	Session     [32]byte            // of the onion: reads a failure's reason; of no use once there is a result
 	CreatedAt   uint64              // unix seconds
 

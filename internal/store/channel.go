@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -64,7 +65,7 @@ func (w *writing) params(p channel.ParamsRow) error {
 		ChannelType: p.ChannelType, Format: integer(p.Format),
 		FundingTxid: p.Funding.Hash[:], FundingOutput: integer(p.Funding.Index),
 		CapacitySat: integer(p.Capacity), Pushed: integer(p.Pushed), MinimumDepth: integer(p.MinimumDepth),
-		LocalKeys: basepoints(p.LocalKeys), RemoteKeys: basepoints(p.RemoteKeys),
+		LocalKeys: compact.Basepoints(p.LocalKeys), RemoteKeys: compact.Basepoints(p.RemoteKeys),
 		LocalDustSat: integer(l.DustLimit), LocalMaxInFlight: integer(l.MaxHTLCValueInFlight),
 		LocalReserveSat: integer(l.ChannelReserve), LocalHtlcMinimum: integer(l.HTLCMinimum),
 		LocalToSelfDelay: integer(l.ToSelfDelay), LocalMaxHtlcs: integer(l.MaxAcceptedHTLCs),
@@ -118,7 +119,7 @@ func (w *writing) commitment(r channel.CommitmentRow) error {
 		return err
 	}
 	return w.q.PutCommitment(w.ctx, db.PutCommitmentParams{
-		Channel: key, Number: integer(r.Number), Signature: r.Signature[:], HtlcSignatures: signatures(r.HTLCSignatures),
+		Channel: key, Number: integer(r.Number), Signature: r.Signature[:], HtlcSignatures: compact.Signatures(r.HTLCSignatures),
 	})
 }
 
@@ -135,7 +136,7 @@ func (w *writing) htlc(r channel.HTLCRow) error {
 		AddedLocal:  integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
 		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
 		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
-		Malformed: malformed(r.Malformed), Done: boolean(r.Done),
+		Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done),
 	}
 	if r.PathKey != nil {
 		p.PathKey = r.PathKey[:]
@@ -150,6 +151,7 @@ func (w *writing) htlc(r channel.HTLCRow) error {
 	if err := w.q.InsertHTLC(w.ctx, p); err != nil {
 		return err
 	}
+	w.offered(key, p)
 	if r.Origin.In != nil {
 		if err := w.forwards(p); err != nil {
 			return err
@@ -167,12 +169,17 @@ func (w *writing) htlcState(r channel.HTLCStateRow) error {
 		return err
 	}
 	incoming, id := boolean(r.Incoming), integer(r.ID)
+	if r.Done && r.Removal == channel.RemovedByPreimage {
+		if err := w.fulfilled(key, incoming, id); err != nil {
+			return err
+		}
+	}
 	err = one(w.q.UpdateHTLC(w.ctx, db.UpdateHTLCParams{
 		Channel: key, Incoming: incoming, ID: id,
 		AddedLocal: integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
 		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
 		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
-		Malformed: malformed(r.Malformed), Done: boolean(r.Done),
+		Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done),
 	}))
 	if err != nil || !r.Done {
 		return err
@@ -203,7 +210,7 @@ func (w *writing) settlement(r channel.SettlementRow) error {
 	p := db.InsertSettlementParams{
 		OutChannel: out, OutHtlc: integer(r.HTLC.ID), Amount: integer(r.Amount),
 		Attempt:  optional(integer(r.Origin.Attempt), r.Origin.Attempt != 0),
-		Preimage: preimage(r.Preimage), Reason: r.Reason, Malformed: malformed(r.Malformed),
+		Preimage: preimage(r.Preimage), Reason: r.Reason, Malformed: compact.Malformed(r.Malformed),
 	}
 	if r.Origin.In != nil {
 		in, err := w.key(r.Origin.In.Channel)
@@ -229,7 +236,7 @@ func (w *writing) decision(r relay.DecisionRow) error {
 		return err
 	}
 	p := db.InsertDecisionParams{
-		Channel: key, Htlc: integer(r.In.ID), Kind: integer(uint8(r.Kind)), Reason: r.Reason, Malformed: malformed(r.Malformed),
+		Channel: key, Htlc: integer(r.In.ID), Kind: integer(uint8(r.Kind)), Reason: r.Reason, Malformed: compact.Malformed(r.Malformed),
 	}
 	if r.Kind == relay.Fulfil {
 		p.Preimage = r.Preimage[:]
@@ -240,7 +247,7 @@ func (w *writing) decision(r relay.DecisionRow) error {
 func (c *columns) decision(id wire.ChannelID, d db.Decision) relay.DecisionRow {
 	row := relay.DecisionRow{
 		In:   channel.Ref{Channel: id, ID: unsigned[uint64](d.Htlc)},
-		Kind: relay.Kind(unsigned[uint8](d.Kind)), Reason: d.Reason, Malformed: c.malformed(d.Malformed),
+		Kind: relay.Kind(unsigned[uint8](d.Kind)), Reason: d.Reason, Malformed: read(c, compact.ReadMalformed, d.Malformed),
 	}
 	if d.Preimage != nil {
 		c.fixed(row.Preimage[:], d.Preimage)
@@ -312,7 +319,7 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 		Funding:  btcwire.OutPoint{Hash: chainhash.Hash(r.FundingTxid), Index: unsigned[uint32](r.FundingOutput)},
 		Capacity: amount.Satoshi(r.CapacitySat), Pushed: amount.MilliSatoshi(r.Pushed), //nolint:gosec // written from unsigned
 		MinimumDepth: unsigned[uint32](r.MinimumDepth),
-		LocalKeys:    c.basepoints(r.LocalKeys), RemoteKeys: c.basepoints(r.RemoteKeys),
+		LocalKeys:    read(&c, compact.ReadBasepoints, r.LocalKeys), RemoteKeys: read(&c, compact.ReadBasepoints, r.RemoteKeys),
 		LocalLimits: channel.Limits{
 			DustLimit: unsigned[amount.Satoshi](r.LocalDustSat), MaxHTLCValueInFlight: unsigned[amount.MilliSatoshi](r.LocalMaxInFlight),
 			ChannelReserve: unsigned[amount.Satoshi](r.LocalReserveSat), HTLCMinimum: unsigned[amount.MilliSatoshi](r.LocalHtlcMinimum),
@@ -372,7 +379,7 @@ func readState(ctx context.Context, q *db.Queries, c *columns, key int64, out *c
 	if err != nil {
 		return err
 	}
-	out.Commitment = channel.CommitmentRow{Channel: id, Number: unsigned[uint64](cm.Number), HTLCSignatures: c.signatures(cm.HtlcSignatures)}
+	out.Commitment = channel.CommitmentRow{Channel: id, Number: unsigned[uint64](cm.Number), HTLCSignatures: read(c, compact.ReadSignatures, cm.HtlcSignatures)}
 	c.fixed(out.Commitment.Signature[:], cm.Signature)
 	secrets, err := q.Secrets(ctx, key)
 	if err != nil {
@@ -422,7 +429,7 @@ func (c *columns) htlc(id wire.ChannelID, r db.LiveHTLCsRow, ids map[int64]wire.
 			Added:   dance.Numbers{dance.Local: unsigned[uint64](h.AddedLocal), dance.Remote: unsigned[uint64](h.AddedRemote)},
 			Removed: dance.Numbers{dance.Local: unsigned[uint64](h.RemovedLocal), dance.Remote: unsigned[uint64](h.RemovedRemote)},
 			Removal: channel.RemovalKind(unsigned[uint8](h.Removal)), Preimage: c.preimage(h.Preimage), Reason: h.Reason,
-			Malformed: c.malformed(h.Malformed), Done: h.Done != 0,
+			Malformed: read(c, compact.ReadMalformed, h.Malformed), Done: h.Done != 0,
 		},
 	}
 	c.fixed(out.PaymentHash[:], h.PaymentHash)
@@ -498,7 +505,7 @@ func (u *Unfinished) read(ctx context.Context, q *db.Queries, ids map[int64]wire
 		u.Settlements = append(u.Settlements, channel.SettlementRow{
 			HTLC:   channel.Ref{Channel: ids[x.OutChannel], ID: unsigned[uint64](x.OutHtlc)},
 			Origin: c.origin(x.InChannel, x.InHtlc, x.Attempt, ids), Amount: unsigned[amount.MilliSatoshi](x.Amount),
-			Preimage: c.preimage(x.Preimage), Reason: x.Reason, Malformed: c.malformed(x.Malformed),
+			Preimage: c.preimage(x.Preimage), Reason: x.Reason, Malformed: read(&c, compact.ReadMalformed, x.Malformed),
 		})
 	}
 	forwards, err := q.ForwardsLive(ctx)

@@ -2,14 +2,11 @@ package store
 
 import (
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/channel"
 )
 
 // Columns hold integers as 64 bits with a sign; what has none keeps its bits.
@@ -51,45 +48,6 @@ func (c *columns) fail(format string, args ...any) {
 	}
 }
 
-func basepoints(b script.Basepoints) []byte {
-	out := make([]byte, 0, 5*33)
-	for _, p := range []wire.Point{b.Funding, b.Revocation, b.Payment, b.DelayedPayment, b.HTLC} {
-		out = append(out, p[:]...)
-	}
-	return out
-}
-
-func (c *columns) basepoints(b []byte) (out script.Basepoints) {
-	if len(b) != 5*33 {
-		c.fail("%d bytes of basepoints", len(b))
-		return out
-	}
-	for i, p := range []*wire.Point{&out.Funding, &out.Revocation, &out.Payment, &out.DelayedPayment, &out.HTLC} {
-		copy(p[:], b[i*33:])
-	}
-	return out
-}
-
-func signatures(sigs []wire.Signature) []byte {
-	out := make([]byte, 0, 64*len(sigs))
-	for i := range sigs {
-		out = append(out, sigs[i][:]...)
-	}
-	return out
-}
-
-func (c *columns) signatures(b []byte) []wire.Signature {
-	if len(b)%64 != 0 {
-		c.fail("%d bytes of signatures", len(b))
-		return nil
-	}
-	var out []wire.Signature
-	for ; len(b) > 0; b = b[64:] {
-		out = append(out, wire.Signature(b[:64]))
-	}
-	return out
-}
-
 func preimage(p *wire.Preimage) []byte {
 	if p == nil {
 		return nil
@@ -106,18 +64,11 @@ func (c *columns) preimage(b []byte) *wire.Preimage {
 	return p
 }
 
-func malformed(m *channel.Malformed) []byte {
-	if m == nil {
-		return nil
+// read reads a form of package compact.
+func read[T any](c *columns, f func([]byte) (T, error), b []byte) T {
+	v, err := f(b)
+	if err != nil {
+		c.fail("%v", err)
 	}
-	return binary.BigEndian.AppendUint16(append([]byte(nil), m.SHA256OfOnion[:]...), m.Code)
-}
-
-func (c *columns) malformed(b []byte) *channel.Malformed {
-	if b == nil {
-		return nil
-	}
-	var whole [34]byte
-	c.fixed(whole[:], b)
-	return &channel.Malformed{SHA256OfOnion: [32]byte(whole[:32]), Code: binary.BigEndian.Uint16(whole[32:])}
+	return v
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -106,8 +106,8 @@ func (w *writing) forwardRow(r any) (bool, error) {
 			return true, err
 		}
 		return true, w.q.PutTerms(w.ctx, db.PutTermsParams{
-			Channel: key, FeeBase: maybeInteger(r.FeeBase), FeePpm: maybeInteger(r.FeePPM),
-			HtlcMin: maybeInteger(r.HTLCMin), HtlcMax: maybeInteger(r.HTLCMax),
+			Channel: key, FeeBase: compact.Nullable(r.FeeBase), FeePpm: compact.Nullable(r.FeePPM),
+			HtlcMin: compact.Nullable(r.HTLCMin), HtlcMax: compact.Nullable(r.HTLCMax),
 		})
 	case ForwardsCleanedRow:
 		return true, w.cleanForwards(r)
@@ -201,27 +201,8 @@ func (w *writing) forwardEvent(in, htlc int64) error {
 	if c.err != nil {
 		return c.err
 	}
-	data, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	_, err = w.nodeRow(durable.Event{Kind: "forward", Key: fmt.Sprintf("%s/%d", id, f.InHTLC), State: string(f.Status), Data: data})
+	_, err = w.nodeRow(durable.Event{Kind: "forward", Key: fmt.Sprintf("%s/%d", id, f.InHTLC), State: string(f.Status), Data: compact.Forward(&e)})
 	return err
-}
-
-func maybeInteger[T ~uint32 | ~uint64](v *T) sql.NullInt64 {
-	if v == nil {
-		return sql.NullInt64{}
-	}
-	return optional(integer(*v), true)
-}
-
-func maybeUnsigned[T ~uint32 | ~uint64](v sql.NullInt64) *T {
-	if !v.Valid {
-		return nil
-	}
-	u := unsigned[T](v.Int64)
-	return &u
 }
 
 // Terms are those of the channels that have some of their own.
@@ -229,8 +210,8 @@ func (s *Store) Terms(ctx context.Context) ([]TermsRow, error) {
 	rows, err := s.q.Terms(ctx)
 	return all(rows, err, func(r db.TermsRow) (TermsRow, error) {
 		out := TermsRow{
-			FeeBase: maybeUnsigned[uint32](r.FeeBase), FeePPM: maybeUnsigned[uint32](r.FeePpm),
-			HTLCMin: maybeUnsigned[amount.MilliSatoshi](r.HtlcMin), HTLCMax: maybeUnsigned[amount.MilliSatoshi](r.HtlcMax),
+			FeeBase: compact.Number[uint32](r.FeeBase), FeePPM: compact.Number[uint32](r.FeePpm),
+			HTLCMin: compact.Number[amount.MilliSatoshi](r.HtlcMin), HTLCMax: compact.Number[amount.MilliSatoshi](r.HtlcMax),
 		}
 		var c columns
 		c.fixed(out.Channel[:], r.ChannelID)

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/store/db"
@@ -29,7 +30,7 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		return true, w.q.InsertInvoice(w.ctx, db.InsertInvoiceParams{
 			Label: r.Label, PaymentHash: r.PaymentHash[:], Preimage: r.Preimage[:], PaymentSecret: r.Secret[:],
 			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
-			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.Bolt11,
+			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: packed(r),
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
 			Hold: boolean(r.Hold), Property: integer(r.Property), Units: integer(r.Units),
 		})
@@ -62,11 +63,24 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		return true, found(w.q.BareInvoice(w.ctx, db.BareInvoiceParams{UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
+		old, err := w.q.InvoiceByHash(w.ctx, r.PaymentHash[:])
+		row, ok, err := maybe(old, err, readInvoice)
+		if err != nil || !ok {
+			return true, found(0, err)
+		}
+		row.Description = ""
+		return true, found(w.q.BareInvoice(w.ctx, db.BareInvoiceParams{Bolt11: packed(row), UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
 	case invoice.CleanedRow:
 		return true, w.q.AddCounter(w.ctx, db.AddCounterParams{Name: cleaned + string(r.Status), Value: int64(r.Count)})
 	}
 	return w.heldRow(r)
+}
+
+// packed is an invoice's text without what stands in other columns.
+func packed(r invoice.Row) []byte { return bolt11.Pack(r.Bolt11, known(&r)) }
+
+func known(r *invoice.Row) bolt11.Known {
+	return bolt11.Known{PaymentHash: r.PaymentHash, PaymentSecret: r.Secret, Description: r.Description}
 }
 
 // found is for a change that somebody else may have overtaken.
@@ -81,7 +95,7 @@ func readInvoice(r db.Invoice) (invoice.Row, error) {
 	var c columns
 	out := invoice.Row{
 		Label: r.Label, Amount: amount.OrAny{Msat: unsigned[amount.MilliSatoshi](r.AmountMsat.Int64), Any: !r.AmountMsat.Valid},
-		Description: r.Description, DescriptionHashOnly: r.DescHashOnly != 0, Bolt11: r.Bolt11,
+		Description: r.Description, DescriptionHashOnly: r.DescHashOnly != 0,
 		CreatedAt: unsigned[uint64](r.CreatedAt), ExpiresAt: unsigned[uint64](r.ExpiresAt),
 		MinFinalCLTVExpiryDelta: unsigned[uint32](r.MinFinalCltv),
 		Status:                  invoice.Status(r.Status), Received: unsigned[amount.MilliSatoshi](r.ReceivedMsat),
@@ -94,6 +108,10 @@ func readInvoice(r db.Invoice) (invoice.Row, error) {
 	c.fixed(out.PaymentHash[:], r.PaymentHash)
 	c.fixed(out.Preimage[:], r.Preimage)
 	c.fixed(out.Secret[:], r.PaymentSecret)
+	var err error
+	if out.Bolt11, err = bolt11.Unpack(r.Bolt11, known(&out)); err != nil {
+		c.fail("%v", err)
+	}
 	return out, c.err
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -21,9 +22,8 @@ func (w *writing) nodeRow(r any) (bool, error) {
 	switch r := r.(type) {
 	case durable.Event:
 		w.event = true
-		return true, w.q.InsertEvent(w.ctx, db.InsertEventParams{
-			Time: w.now, Kind: r.Kind, Key: r.Key, State: r.State, Data: r.Data,
-		})
+		e := compact.Event(r)
+		return true, w.q.InsertEvent(w.ctx, db.InsertEventParams{Time: w.now, Kind: e.Kind, Key: []byte(e.Key), State: e.State, Data: e.Data})
 	case Fact:
 		value := r.Value
 		if value == nil {
@@ -44,10 +44,8 @@ func (s *Store) Fact(ctx context.Context, name string) ([]byte, bool, error) {
 func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]events.Entry, error) {
 	rows, err := s.q.EventsAfter(ctx, db.EventsAfterParams{ID: place(after), Limit: int64(limit)})
 	return all(rows, err, func(r db.Event) (events.Entry, error) {
-		return events.Entry{
-			Index: unsigned[uint64](r.ID), Time: r.Time,
-			Event: durable.Event{Kind: r.Kind, Key: r.Key, State: r.State, Data: r.Data},
-		}, nil
+		e, err := compact.ReadEvent(durable.Event{Kind: r.Kind, Key: string(r.Key), State: r.State, Data: r.Data})
+		return events.Entry{Index: unsigned[uint64](r.ID), Time: r.Time, Event: e}, err
 	})
 }
 

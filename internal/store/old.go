@@ -93,7 +93,7 @@ func (s *Store) PaymentsBefore(ctx context.Context, status pay.Status, until, st
 	r, err := s.q.PaymentsBefore(ctx, db.PaymentsBeforeParams{
 		Status: string(status), CompletedAt: place(until), CreatedIndex: place(start), Limit: int64(limit),
 	})
-	return all(r, err, readPayment)
+	return all(r, err, s.payments(ctx))
 }
 
 // CountPaymentsAfter counts payments that ended with a status after a time.

@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -21,9 +23,12 @@ const (
 func (w *writing) paymentRow(r any) (bool, error) {
 	switch r := r.(type) {
 	case pay.PaymentRow:
+		if err := w.meet(r.Destination); err != nil {
+			return true, err
+		}
 		return true, found(w.q.PutPayment(w.ctx, db.PutPaymentParams{
-			PaymentHash: r.PaymentHash[:], Manual: boolean(r.Manual), Destination: r.Destination[:],
-			AmountMsat: integer(r.Amount), Bolt11: r.Bolt11, Label: r.Label, Description: r.Description,
+			PaymentHash: r.PaymentHash[:], Manual: boolean(r.Manual), Destination: compact.PutNode(r.Destination, w.number),
+			AmountMsat: integer(r.Amount), Bolt11: bolt11.Pack(r.Bolt11, bolt11.Known{PaymentHash: r.PaymentHash, Description: r.Description}), Label: r.Label, Description: r.Description,
 			Groupid: integer(r.Group), CreatedAt: integer(r.CreatedAt), MaxFeeMsat: integer(r.MaxFee),
 			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil), Exclude: r.Exclude,
 		}))
@@ -38,11 +43,16 @@ func (w *writing) paymentRow(r any) (bool, error) {
 		return true, w.q.DeleteAttempt(w.ctx, integer(r.ID))
 	case pay.AttemptRow:
 		w.event = true // who waits for attempts reads the log
-		return true, w.q.InsertAttempt(w.ctx, db.InsertAttemptParams{
+		for _, h := range r.Hops {
+			if err := w.meet(h.NodeID); err != nil {
+				return true, err
+			}
+		}
+		return true, one(w.q.InsertAttempt(w.ctx, db.InsertAttemptParams{
 			ID: integer(r.ID), PaymentHash: r.PaymentHash[:], Groupid: integer(r.Group), Partid: integer(r.Part),
-			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: pay.AppendHops(nil, r.Hops),
+			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: compact.Route([]byte{}, r.Sent, r.Hops, w.number),
 			Session: r.Session[:], CreatedAt: integer(r.CreatedAt),
-		})
+		}))
 	case pay.AttemptResultRow:
 		return true, w.attemptResult(r)
 	}
@@ -75,10 +85,12 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 		Status: string(r.Status), CompletedAt: integer(r.CompletedAt), UpdatedIndex: updated, ID: integer(r.ID),
 	}
 	if r.Status == pay.Complete {
-		p.Preimage = r.Preimage[:]
+		if err := w.q.KeepPreimage(w.ctx, db.KeepPreimageParams{Preimage: r.Preimage[:], ID: integer(r.ID)}); err != nil {
+			return err
+		}
 	}
 	if r.Failure != nil {
-		if p.Failure, err = json.Marshal(columnOf(r.Failure)); err != nil {
+		if p.Failure, err = compact.Failure(r.Failure); err != nil {
 			return err
 		}
 	}
@@ -89,39 +101,45 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 }
 
 // failureColumn is the JSON of a failure. The node is bytes: it may be unknown, and
-// then it is no point of the curve.
-type failureColumn struct {
-	Index     int                 `json:"i"`
-	Node      []byte              `json:"n,omitempty"`
-	Channel   wire.ShortChannelID `json:"c,omitempty"`
-	Direction uint8               `json:"d,omitempty"`
-	Code      uint16              `json:"f,omitempty"`
-	Message   []byte              `json:"m,omitempty"`
-	Text      string              `json:"t,omitempty"`
+// meet gives a node a number by which rows name it.
+func (w *writing) meet(id wire.NodeID) error {
+	if _, met := w.parties[id]; met {
+		return nil
+	}
+	n, err := w.q.Party(w.ctx, id[:])
+	w.parties[id] = unsigned[uint64](n)
+	return err
 }
 
-func columnOf(f *pay.Failure) failureColumn {
-	out := failureColumn{
-		Index: f.ErringIndex, Channel: f.ErringChannel, Direction: f.ErringDirection, Code: f.FailCode, Message: f.Message, Text: f.Text,
+func (w *writing) number(id wire.NodeID) uint64 { return w.parties[id] }
+
+// node is the reverse of number.
+func (s *Store) node(ctx context.Context) compact.Node {
+	return func(ref uint64) (id wire.NodeID, err error) {
+		if known, ok := s.nodes.Load(ref); ok {
+			return known.(wire.NodeID), nil //nolint:forcetypeassert // nothing else is stored
+		}
+		b, err := s.q.PartyNode(ctx, integer(ref))
+		if err != nil {
+			return id, fmt.Errorf("%w: node %d: %w", errColumn, ref, err)
+		}
+		var c columns
+		if c.fixed(id[:], b); c.err == nil {
+			s.nodes.Store(ref, id)
+		}
+		return id, c.err
 	}
-	if f.ErringNode != (wire.NodeID{}) {
-		out.Node = f.ErringNode[:]
-	}
-	return out
 }
 
-func (f failureColumn) failure() *pay.Failure {
-	out := &pay.Failure{
-		ErringIndex: f.Index, ErringChannel: f.Channel, ErringDirection: f.Direction, FailCode: f.Code, Message: f.Message, Text: f.Text,
-	}
-	copy(out.ErringNode[:], f.Node)
-	return out
+// payments reads rows of payments.
+func (s *Store) payments(ctx context.Context) func(db.Payment) (pay.PaymentRow, error) {
+	return func(r db.Payment) (pay.PaymentRow, error) { return readPayment(r, s.node(ctx)) }
 }
 
-func readPayment(r db.Payment) (pay.PaymentRow, error) {
+func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 	var c columns
 	out := pay.PaymentRow{
-		Manual: r.Manual != 0, Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Bolt11: r.Bolt11, Label: r.Label,
+		Manual: r.Manual != 0, Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Label: r.Label,
 		Description: r.Description, Group: unsigned[uint64](r.Groupid), CreatedAt: unsigned[uint64](r.CreatedAt),
 		MaxFee: unsigned[amount.MilliSatoshi](r.MaxFeeMsat), MaxDelay: unsigned[uint32](r.MaxDelay),
 		RetryUntil: unsigned[uint64](r.RetryUntil), Exclude: r.Exclude,
@@ -133,16 +151,33 @@ func readPayment(r db.Payment) (pay.PaymentRow, error) {
 		CreatedIndex: unsigned[uint64](r.CreatedIndex), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 	}
 	c.fixed(out.PaymentHash[:], r.PaymentHash)
-	c.fixed(out.Destination[:], r.Destination)
 	out.Result.PaymentHash = out.PaymentHash
-	if r.Preimage != nil {
+	if out.Result.Status == pay.Complete {
 		c.fixed(out.Result.Preimage[:], r.Preimage)
+	}
+	var err error
+	if out.Destination, err = compact.ReadNode(r.Destination, node); err != nil {
+		c.fail("destination: %v", err)
+	}
+	if out.Bolt11, err = bolt11.Unpack(r.Bolt11, bolt11.Known{PaymentHash: out.PaymentHash, Description: out.Description}); err != nil {
+		c.fail("%v", err)
 	}
 	return out, c.err
 }
 
-func readAttempt(r db.Attempt) (pay.AttemptRow, error) {
+// readAttempts reads rows of attempts, with what their payments know.
+func readAttempts[R attemptOf](ctx context.Context, s *Store) func(R) (pay.AttemptRow, error) {
+	return func(r R) (pay.AttemptRow, error) { return readAttempt(db.AttemptsOfPaymentRow(r), s.node(ctx)) }
+}
+
+// attemptOf is what queries of attempts give.
+type attemptOf interface {
+	db.AttemptsOfPaymentRow | db.AttemptsByIDRow | db.AttemptsByUpdatedRow
+}
+
+func readAttempt(of db.AttemptsOfPaymentRow, node compact.Node) (pay.AttemptRow, error) {
 	var c columns
+	r := of.Attempt
 	out := pay.AttemptRow{
 		ID: unsigned[uint64](r.ID), Group: unsigned[uint64](r.Groupid), Part: unsigned[uint64](r.Partid),
 		Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Sent: unsigned[amount.MilliSatoshi](r.SentMsat),
@@ -151,58 +186,62 @@ func readAttempt(r db.Attempt) (pay.AttemptRow, error) {
 			ID: unsigned[uint64](r.ID), Status: pay.Status(r.Status), CompletedAt: unsigned[uint64](r.CompletedAt),
 		},
 	}
-	c.fixed(out.PaymentHash[:], r.PaymentHash)
+	c.fixed(out.PaymentHash[:], of.PaymentHash)
 	if r.Session != nil {
 		c.fixed(out.Session[:], r.Session)
 	}
-	if r.Preimage != nil {
-		c.fixed(out.Result.Preimage[:], r.Preimage)
+	if out.Result.Status == pay.Complete {
+		c.fixed(out.Result.Preimage[:], of.Preimage)
 	}
+	var err error
 	if r.Failure != nil {
-		var f failureColumn
-		if err := json.Unmarshal(r.Failure, &f); err != nil {
+		if out.Result.Failure, err = compact.ReadFailure(r.Failure); err != nil {
 			c.fail("failure of an attempt: %v", err)
 		}
-		out.Result.Failure = f.failure()
 	}
-	hops, err := pay.DecodeHops(r.Hops)
-	if err != nil {
+	if out.Hops, err = compact.Hops(r.Hops, out.Sent, node); err != nil {
 		c.fail("%v", err)
 	}
-	out.Hops = hops
 	return out, c.err
 }
 
 // PaymentByHash finds a payment.
 func (s *Store) PaymentByHash(ctx context.Context, hash wire.PaymentHash) (pay.PaymentRow, bool, error) {
 	r, err := s.q.PaymentByHash(ctx, hash[:])
-	return maybe(r, err, readPayment)
+	return maybe(r, err, s.payments(ctx))
 }
 
 // Payments lists up to limit payments with a created_index of at least start, in
 // that order.
 func (s *Store) Payments(ctx context.Context, start uint64, limit int) ([]pay.PaymentRow, error) {
 	r, err := s.q.PaymentsByCreated(ctx, db.PaymentsByCreatedParams{CreatedIndex: place(start), Limit: int64(limit)})
-	return all(r, err, readPayment)
+	return all(r, err, s.payments(ctx))
+}
+
+// PaymentsUpdated lists up to limit payments with an updated_index of at least start, in
+// that order.
+func (s *Store) PaymentsUpdated(ctx context.Context, start uint64, limit int) ([]pay.PaymentRow, error) {
+	r, err := s.q.PaymentsByUpdated(ctx, db.PaymentsByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
+	return all(r, err, s.payments(ctx))
 }
 
 // PaymentsUnfinished lists the payments that have not ended, or of which an
 // attempt has not.
 func (s *Store) PaymentsUnfinished(ctx context.Context) ([]pay.PaymentRow, error) {
 	r, err := s.q.PaymentsUnfinished(ctx)
-	return all(r, err, readPayment)
+	return all(r, err, s.payments(ctx))
 }
 
 // AttemptsOf lists the attempts of a payment in order.
 func (s *Store) AttemptsOf(ctx context.Context, hash wire.PaymentHash) ([]pay.AttemptRow, error) {
 	r, err := s.q.AttemptsOfPayment(ctx, hash[:])
-	return all(r, err, readAttempt)
+	return all(r, err, readAttempts[db.AttemptsOfPaymentRow](ctx, s))
 }
 
 // Attempts lists up to limit attempts with an id of at least start, in order.
 func (s *Store) Attempts(ctx context.Context, start uint64, limit int) ([]pay.AttemptRow, error) {
 	r, err := s.q.AttemptsByID(ctx, db.AttemptsByIDParams{ID: place(start), Limit: int64(limit)})
-	return all(r, err, readAttempt)
+	return all(r, err, readAttempts[db.AttemptsByIDRow](ctx, s))
 }
 
 // LastAttempt is the highest id of an attempt; zero when there is none.
@@ -228,7 +267,7 @@ func (s *Store) AttemptIndexes(ctx context.Context) (created, updated, deleted u
 // in that order.
 func (s *Store) AttemptsUpdated(ctx context.Context, start uint64, limit int) ([]pay.AttemptRow, error) {
 	r, err := s.q.AttemptsByUpdated(ctx, db.AttemptsByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
-	return all(r, err, readAttempt)
+	return all(r, err, readAttempts[db.AttemptsByUpdatedRow](ctx, s))
 }
 
 // LatestPayments lists up to limit payments, those that were created last, in the order
@@ -236,5 +275,5 @@ func (s *Store) AttemptsUpdated(ctx context.Context, start uint64, limit int) ([
 func (s *Store) LatestPayments(ctx context.Context, limit int) ([]pay.PaymentRow, error) {
 	r, err := s.q.LatestPayments(ctx, int64(limit))
 	slices.Reverse(r)
-	return all(r, err, readPayment)
+	return all(r, err, s.payments(ctx))
 }

@@ -3,12 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -33,7 +32,7 @@ const (
 // but no more than [SearchLookAt]. It says below which created_index to go on; zero:
 // there are no more.
 func (s *Store) SearchInvoices(ctx context.Context, f InvoiceSearch, before uint64, limit int) (found []invoice.Row, next uint64, err error) {
-	indexed := f.Status != "" || triples(f.Text) != nil
+	indexed := f.Status != "" || compact.Triples(f.Text) != nil
 	for looked := 0; before > 1 && looked < SearchLookAt; looked += searchStep {
 		var rows []invoice.Row
 		down, more := before-min(before-1, searchStep), true
@@ -80,7 +79,7 @@ func (s *Store) searchRange(ctx context.Context, f InvoiceSearch, before, down u
 // find others below down.
 func (s *Store) searchIndexed(ctx context.Context, f InvoiceSearch, before uint64, limit int) (rows []invoice.Row, down uint64, more bool, err error) {
 	var ids []int64
-	if words := triples(f.Text); words != nil {
+	if words := compact.Triples(f.Text); words != nil {
 		ids, err = s.matching(ctx, strings.Join(words, " AND "), before)
 	} else {
 		ids, err = s.q.InvoicesOfStatus(ctx, db.InvoicesOfStatusParams{Status: string(f.Status), Before: place(before), UpTo: searchStep})
@@ -116,23 +115,4 @@ func (s *Store) matching(ctx context.Context, words string, before uint64) (ids 
 		ids = append(ids, id)
 	}
 	return ids, rows.Err()
-}
-
-// mostTriples are enough to find few.
-const mostTriples = 64
-
-// triples are the letters of a text by threes, as the index has them, each quoted; nil:
-// it has too few, or one that the index cannot have.
-func triples(text string) (words []string) {
-	letters := []rune(text)
-	if len(letters) < 3 || strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
-		return nil
-	}
-	for i := 0; i+3 <= len(letters) && len(words) < mostTriples; i++ {
-		word := `"` + strings.ReplaceAll(string(letters[i:i+3]), `"`, `""`) + `"`
-		if !slices.Contains(words, word) {
-			words = append(words, word)
-		}
-	}
-	return words
 }

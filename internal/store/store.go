@@ -50,6 +50,9 @@ type Store struct {
 	now   func() time.Time
 	keys  map[wire.ChannelID]int64 // of the writer: the key index of each channel
 
+	parties map[wire.NodeID]uint64 // of the writer: the numbers of nodes
+	nodes   sync.Map               // of readers: nodes by their numbers
+
 	mu      sync.Mutex
 	closed  bool
 	waiting []*batch
@@ -97,7 +100,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	s := &Store{
 		lock: lock, now: time.Now,
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}), parties: map[wire.NodeID]uint64{},
 	}
 	if err := s.open(ctx, filepath.Join(dir, "leyden.sqlite3")); err != nil {
 		return nil, errors.Join(fmt.Errorf("database in %s: %w", dir, err), s.closeFiles())
@@ -331,7 +334,12 @@ func (s *Store) transaction(w *prepared.Statements, group []*batch) (err error) 
 	return explain(err)
 }
 
-func (s *Store) once(w *prepared.Statements, group []*batch) error {
+func (s *Store) once(w *prepared.Statements, group []*batch) (err error) {
+	defer func() {
+		if err != nil {
+			clear(s.parties) // some may have their numbers in what was not written
+		}
+	}()
 	ctx := context.Background()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -339,13 +347,16 @@ func (s *Store) once(w *prepared.Statements, group []*batch) error {
 	}
 	in := w.Within(tx)
 	defer in.End(ctx)
-	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys}
+	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys, parties: s.parties}
 	for _, b := range group {
 		for _, r := range b.rows {
 			if err := put.row(r); err != nil {
 				return fmt.Errorf("%s: %w", r.Table(), err)
 			}
 		}
+	}
+	if err := put.end(); err != nil {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err

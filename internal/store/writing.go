@@ -11,11 +11,14 @@ import (
 
 // writing is one transaction of the writer.
 type writing struct {
-	ctx   context.Context
-	q     *db.Queries
-	now   int64
-	keys  map[wire.ChannelID]int64
-	event bool // an event was written
+	ctx  context.Context
+	q    *db.Queries
+	now  int64
+	keys map[wire.ChannelID]int64
+
+	parties map[wire.NodeID]uint64
+	traffic map[int64]*db.AddTrafficParams // to be added, by channel
+	event   bool                           // an event was written
 }
 
 // row writes one row with the statement of its type.

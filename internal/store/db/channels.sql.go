@@ -10,6 +10,43 @@ import (
 	"database/sql"
 )
 
+const addTraffic = `-- name: AddTraffic :exec
+INSERT INTO traffic (channel, in_offered, in_offered_msat, in_fulfilled, in_fulfilled_msat, out_offered, out_offered_msat, out_fulfilled, out_fulfilled_msat)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (channel) DO UPDATE SET
+    in_offered = in_offered + excluded.in_offered, in_offered_msat = in_offered_msat + excluded.in_offered_msat,
+    in_fulfilled = in_fulfilled + excluded.in_fulfilled, in_fulfilled_msat = in_fulfilled_msat + excluded.in_fulfilled_msat,
+    out_offered = out_offered + excluded.out_offered, out_offered_msat = out_offered_msat + excluded.out_offered_msat,
+    out_fulfilled = out_fulfilled + excluded.out_fulfilled, out_fulfilled_msat = out_fulfilled_msat + excluded.out_fulfilled_msat
+`
+
+type AddTrafficParams struct {
+	Channel          int64
+	InOffered        int64
+	InOfferedMsat    int64
+	InFulfilled      int64
+	InFulfilledMsat  int64
+	OutOffered       int64
+	OutOfferedMsat   int64
+	OutFulfilled     int64
+	OutFulfilledMsat int64
+}
+
+func (q *Queries) AddTraffic(ctx context.Context, arg AddTrafficParams) error {
+	_, err := q.db.ExecContext(ctx, addTraffic,
+		arg.Channel,
+		arg.InOffered,
+		arg.InOfferedMsat,
+		arg.InFulfilled,
+		arg.InFulfilledMsat,
+		arg.OutOffered,
+		arg.OutOfferedMsat,
+		arg.OutFulfilled,
+		arg.OutFulfilledMsat,
+	)
+	return err
+}
+
 const channelKeys = `-- name: ChannelKeys :many
 SELECT key_index, id FROM channels
 `
@@ -621,6 +658,23 @@ func (q *Queries) InsertSettlement(ctx context.Context, arg InsertSettlementPara
 	return err
 }
 
+const liveAmount = `-- name: LiveAmount :one
+SELECT amount FROM htlcs WHERE channel = ? AND incoming = ? AND id = ? AND done = 0
+`
+
+type LiveAmountParams struct {
+	Channel  int64
+	Incoming int64
+	ID       int64
+}
+
+func (q *Queries) LiveAmount(ctx context.Context, arg LiveAmountParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, liveAmount, arg.Channel, arg.Incoming, arg.ID)
+	var amount int64
+	err := row.Scan(&amount)
+	return amount, err
+}
+
 const liveAttempts = `-- name: LiveAttempts :many
 SELECT attempt FROM htlcs WHERE done = 0 AND attempt IS NOT NULL
 `
@@ -919,6 +973,49 @@ func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
 		&i.NextRemoteID,
 	)
 	return i, err
+}
+
+const traffic = `-- name: Traffic :many
+SELECT traffic.channel, traffic.in_offered, traffic.in_offered_msat, traffic.in_fulfilled, traffic.in_fulfilled_msat, traffic.out_offered, traffic.out_offered_msat, traffic.out_fulfilled, traffic.out_fulfilled_msat, channels.id FROM traffic JOIN channels ON channels.key_index = traffic.channel
+`
+
+type TrafficRow struct {
+	Traffic Traffic
+	ID      []byte
+}
+
+func (q *Queries) Traffic(ctx context.Context) ([]TrafficRow, error) {
+	rows, err := q.db.QueryContext(ctx, traffic)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TrafficRow{}
+	for rows.Next() {
+		var i TrafficRow
+		if err := rows.Scan(
+			&i.Traffic.Channel,
+			&i.Traffic.InOffered,
+			&i.Traffic.InOfferedMsat,
+			&i.Traffic.InFulfilled,
+			&i.Traffic.InFulfilledMsat,
+			&i.Traffic.OutOffered,
+			&i.Traffic.OutOfferedMsat,
+			&i.Traffic.OutFulfilled,
+			&i.Traffic.OutFulfilledMsat,
+			&i.ID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const updateChannel = `-- name: UpdateChannel :execrows

@@ -92,7 +92,7 @@ INSERT INTO events (time, kind, key, state, data) VALUES (?, ?, ?, ?, ?)
 type InsertEventParams struct {
 	Time  int64
 	Kind  string
-	Key   string
+	Key   []byte
 	State string
 	Data  []byte
 }

@@ -40,16 +40,17 @@ func (q *Queries) AcceptInvoice(ctx context.Context, arg AcceptInvoiceParams) (i
 }
 
 const bareInvoice = `-- name: BareInvoice :execrows
-UPDATE invoices SET description = '', updated_index = ? WHERE payment_hash = ?
+UPDATE invoices SET description = '', bolt11 = ?, updated_index = ? WHERE payment_hash = ?
 `
 
 type BareInvoiceParams struct {
+	Bolt11       []byte
 	UpdatedIndex int64
 	PaymentHash  []byte
 }
 
 func (q *Queries) BareInvoice(ctx context.Context, arg BareInvoiceParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, bareInvoice, arg.UpdatedIndex, arg.PaymentHash)
+	result, err := q.db.ExecContext(ctx, bareInvoice, arg.Bolt11, arg.UpdatedIndex, arg.PaymentHash)
 	if err != nil {
 		return 0, err
 	}
@@ -333,7 +334,7 @@ type InsertInvoiceParams struct {
 	AmountMsat    sql.NullInt64
 	Description   string
 	DescHashOnly  int64
-	Bolt11        string
+	Bolt11        []byte
 	CreatedAt     int64
 	ExpiresAt     int64
 	MinFinalCltv  int64

@@ -72,7 +72,7 @@ type AssetSeen struct {
 
 type Attempt struct {
 	ID           int64
-	PaymentHash  []byte
+	Payment      int64
 	Groupid      int64
 	Partid       int64
 	AmountMsat   int64
@@ -81,7 +81,6 @@ type Attempt struct {
 	Session      []byte
 	CreatedAt    int64
 	Status       string
-	Preimage     []byte
 	Failure      []byte
 	CompletedAt  int64
 	UpdatedIndex int64
@@ -174,7 +173,7 @@ type Event struct {
 	ID    int64
 	Time  int64
 	Kind  string
-	Key   string
+	Key   []byte
 	State string
 	Data  []byte
 }
@@ -241,7 +240,7 @@ type Invoice struct {
 	AmountMsat    sql.NullInt64
 	Description   string
 	DescHashOnly  int64
-	Bolt11        string
+	Bolt11        []byte
 	CreatedAt     int64
 	ExpiresAt     int64
 	MinFinalCltv  int64
@@ -276,13 +275,18 @@ type Onion struct {
 	Onion    []byte
 }
 
+type Party struct {
+	ID   int64
+	Node []byte
+}
+
 type Payment struct {
 	CreatedIndex int64
 	PaymentHash  []byte
 	Manual       int64
 	Destination  []byte
 	AmountMsat   int64
-	Bolt11       string
+	Bolt11       []byte
 	Label        string
 	Description  string
 	Groupid      int64
@@ -390,6 +394,18 @@ type Term struct {
 	FeePpm  sql.NullInt64
 	HtlcMin sql.NullInt64
 	HtlcMax sql.NullInt64
+}
+
+type Traffic struct {
+	Channel          int64
+	InOffered        int64
+	InOfferedMsat    int64
+	InFulfilled      int64
+	InFulfilledMsat  int64
+	OutOffered       int64
+	OutOfferedMsat   int64
+	OutFulfilled     int64
+	OutFulfilledMsat int64
 }
 
 type Update struct {

@@ -10,7 +10,8 @@ import (
 )
 
 const attemptsByID = `-- name: AttemptsByID :many
-SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at, status, preimage, failure, completed_at, updated_index FROM attempts WHERE id >= ? ORDER BY id LIMIT ?
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?
 `
 
 type AttemptsByIDParams struct {
@@ -18,30 +19,37 @@ type AttemptsByIDParams struct {
 	Limit int64
 }
 
-func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]Attempt, error) {
+type AttemptsByIDRow struct {
+	Attempt     Attempt
+	PaymentHash []byte
+	Preimage    []byte
+}
+
+func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]AttemptsByIDRow, error) {
 	rows, err := q.db.QueryContext(ctx, attemptsByID, arg.ID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Attempt{}
+	items := []AttemptsByIDRow{}
 	for rows.Next() {
-		var i Attempt
+		var i AttemptsByIDRow
 		if err := rows.Scan(
-			&i.ID,
+			&i.Attempt.ID,
+			&i.Attempt.Payment,
+			&i.Attempt.Groupid,
+			&i.Attempt.Partid,
+			&i.Attempt.AmountMsat,
+			&i.Attempt.SentMsat,
+			&i.Attempt.Hops,
+			&i.Attempt.Session,
+			&i.Attempt.CreatedAt,
+			&i.Attempt.Status,
+			&i.Attempt.Failure,
+			&i.Attempt.CompletedAt,
+			&i.Attempt.UpdatedIndex,
 			&i.PaymentHash,
-			&i.Groupid,
-			&i.Partid,
-			&i.AmountMsat,
-			&i.SentMsat,
-			&i.Hops,
-			&i.Session,
-			&i.CreatedAt,
-			&i.Status,
 			&i.Preimage,
-			&i.Failure,
-			&i.CompletedAt,
-			&i.UpdatedIndex,
 		); err != nil {
 			return nil, err
 		}
@@ -57,7 +65,8 @@ func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]A
 }
 
 const attemptsByUpdated = `-- name: AttemptsByUpdated :many
-SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at, status, preimage, failure, completed_at, updated_index FROM attempts WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?
 `
 
 type AttemptsByUpdatedParams struct {
@@ -65,30 +74,37 @@ type AttemptsByUpdatedParams struct {
 	Limit        int64
 }
 
-func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedParams) ([]Attempt, error) {
+type AttemptsByUpdatedRow struct {
+	Attempt     Attempt
+	PaymentHash []byte
+	Preimage    []byte
+}
+
+func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedParams) ([]AttemptsByUpdatedRow, error) {
 	rows, err := q.db.QueryContext(ctx, attemptsByUpdated, arg.UpdatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Attempt{}
+	items := []AttemptsByUpdatedRow{}
 	for rows.Next() {
-		var i Attempt
+		var i AttemptsByUpdatedRow
 		if err := rows.Scan(
-			&i.ID,
+			&i.Attempt.ID,
+			&i.Attempt.Payment,
+			&i.Attempt.Groupid,
+			&i.Attempt.Partid,
+			&i.Attempt.AmountMsat,
+			&i.Attempt.SentMsat,
+			&i.Attempt.Hops,
+			&i.Attempt.Session,
+			&i.Attempt.CreatedAt,
+			&i.Attempt.Status,
+			&i.Attempt.Failure,
+			&i.Attempt.CompletedAt,
+			&i.Attempt.UpdatedIndex,
 			&i.PaymentHash,
-			&i.Groupid,
-			&i.Partid,
-			&i.AmountMsat,
-			&i.SentMsat,
-			&i.Hops,
-			&i.Session,
-			&i.CreatedAt,
-			&i.Status,
 			&i.Preimage,
-			&i.Failure,
-			&i.CompletedAt,
-			&i.UpdatedIndex,
 		); err != nil {
 			return nil, err
 		}
@@ -104,33 +120,41 @@ func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedPa
 }
 
 const attemptsOfPayment = `-- name: AttemptsOfPayment :many
-SELECT id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at, status, preimage, failure, completed_at, updated_index FROM attempts WHERE payment_hash = ? ORDER BY id
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE payments.payment_hash = ? ORDER BY attempts.id
 `
 
-func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]Attempt, error) {
+type AttemptsOfPaymentRow struct {
+	Attempt     Attempt
+	PaymentHash []byte
+	Preimage    []byte
+}
+
+func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]AttemptsOfPaymentRow, error) {
 	rows, err := q.db.QueryContext(ctx, attemptsOfPayment, paymentHash)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Attempt{}
+	items := []AttemptsOfPaymentRow{}
 	for rows.Next() {
-		var i Attempt
+		var i AttemptsOfPaymentRow
 		if err := rows.Scan(
-			&i.ID,
+			&i.Attempt.ID,
+			&i.Attempt.Payment,
+			&i.Attempt.Groupid,
+			&i.Attempt.Partid,
+			&i.Attempt.AmountMsat,
+			&i.Attempt.SentMsat,
+			&i.Attempt.Hops,
+			&i.Attempt.Session,
+			&i.Attempt.CreatedAt,
+			&i.Attempt.Status,
+			&i.Attempt.Failure,
+			&i.Attempt.CompletedAt,
+			&i.Attempt.UpdatedIndex,
 			&i.PaymentHash,
-			&i.Groupid,
-			&i.Partid,
-			&i.AmountMsat,
-			&i.SentMsat,
-			&i.Hops,
-			&i.Session,
-			&i.CreatedAt,
-			&i.Status,
 			&i.Preimage,
-			&i.Failure,
-			&i.CompletedAt,
-			&i.UpdatedIndex,
 		); err != nil {
 			return nil, err
 		}
@@ -180,13 +204,12 @@ func (q *Queries) DeletePayment(ctx context.Context, paymentHash []byte) error {
 }
 
 const endAttempt = `-- name: EndAttempt :execrows
-UPDATE attempts SET status = ?, preimage = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
+UPDATE attempts SET status = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
 WHERE id = ? AND status = 'pending'
 `
 
 type EndAttemptParams struct {
 	Status       string
-	Preimage     []byte
 	Failure      []byte
 	CompletedAt  int64
 	UpdatedIndex int64
@@ -196,7 +219,6 @@ type EndAttemptParams struct {
 func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, endAttempt,
 		arg.Status,
-		arg.Preimage,
 		arg.Failure,
 		arg.CompletedAt,
 		arg.UpdatedIndex,
@@ -209,7 +231,7 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 }
 
 const endPayment = `-- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = ?, sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete'
 `
@@ -244,14 +266,15 @@ func (q *Queries) EndPayment(ctx context.Context, arg EndPaymentParams) (int64, 
 	return result.RowsAffected()
 }
 
-const insertAttempt = `-- name: InsertAttempt :exec
-INSERT INTO attempts (id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+const insertAttempt = `-- name: InsertAttempt :execrows
+INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
+SELECT ?1, created_index, ?2, ?3, ?4, ?5, ?6,
+    ?7, ?8
+FROM payments WHERE payment_hash = ?9
 `
 
 type InsertAttemptParams struct {
 	ID          int64
-	PaymentHash []byte
 	Groupid     int64
 	Partid      int64
 	AmountMsat  int64
@@ -259,12 +282,12 @@ type InsertAttemptParams struct {
 	Hops        []byte
 	Session     []byte
 	CreatedAt   int64
+	PaymentHash []byte
 }
 
-func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
-	_, err := q.db.ExecContext(ctx, insertAttempt,
+func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertAttempt,
 		arg.ID,
-		arg.PaymentHash,
 		arg.Groupid,
 		arg.Partid,
 		arg.AmountMsat,
@@ -272,7 +295,25 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) er
 		arg.Hops,
 		arg.Session,
 		arg.CreatedAt,
+		arg.PaymentHash,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const keepPreimage = `-- name: KeepPreimage :exec
+UPDATE payments SET preimage = ? WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL
+`
+
+type KeepPreimageParams struct {
+	Preimage []byte
+	ID       int64
+}
+
+func (q *Queries) KeepPreimage(ctx context.Context, arg KeepPreimageParams) error {
+	_, err := q.db.ExecContext(ctx, keepPreimage, arg.Preimage, arg.ID)
 	return err
 }
 
@@ -335,6 +376,28 @@ func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const party = `-- name: Party :one
+INSERT INTO parties (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = excluded.node RETURNING id
+`
+
+func (q *Queries) Party(ctx context.Context, node []byte) (int64, error) {
+	row := q.db.QueryRowContext(ctx, party, node)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const partyNode = `-- name: PartyNode :one
+SELECT node FROM parties WHERE id = ?
+`
+
+func (q *Queries) PartyNode(ctx context.Context, id int64) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, partyNode, id)
+	var node []byte
+	err := row.Scan(&node)
+	return node, err
 }
 
 const paymentByHash = `-- name: PaymentByHash :one
@@ -488,9 +551,64 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 	return items, nil
 }
 
+const paymentsByUpdated = `-- name: PaymentsByUpdated :many
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+`
+
+type PaymentsByUpdatedParams struct {
+	UpdatedIndex int64
+	Limit        int64
+}
+
+func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedParams) ([]Payment, error) {
+	rows, err := q.db.QueryContext(ctx, paymentsByUpdated, arg.UpdatedIndex, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payment{}
+	for rows.Next() {
+		var i Payment
+		if err := rows.Scan(
+			&i.CreatedIndex,
+			&i.PaymentHash,
+			&i.Manual,
+			&i.Destination,
+			&i.AmountMsat,
+			&i.Bolt11,
+			&i.Label,
+			&i.Description,
+			&i.Groupid,
+			&i.CreatedAt,
+			&i.MaxFeeMsat,
+			&i.MaxDelay,
+			&i.RetryUntil,
+			&i.Exclude,
+			&i.Status,
+			&i.Preimage,
+			&i.SentMsat,
+			&i.Parts,
+			&i.CompletedAt,
+			&i.Code,
+			&i.Message,
+			&i.UpdatedIndex,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const paymentsUnfinished = `-- name: PaymentsUnfinished :many
 SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments
-WHERE status = 'pending' OR payment_hash IN (SELECT attempts.payment_hash FROM attempts WHERE attempts.status = 'pending')
+WHERE status = 'pending' OR created_index IN (SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending')
 ORDER BY created_index
 `
 
@@ -549,7 +667,7 @@ ON CONFLICT (payment_hash) DO UPDATE SET
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
     groupid = excluded.groupid, created_at = excluded.created_at, max_fee_msat = excluded.max_fee_msat,
     max_delay = excluded.max_delay, retry_until = excluded.retry_until, exclude = excluded.exclude,
-    status = 'pending', preimage = NULL, sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
+    status = 'pending', sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
 WHERE payments.status = 'failed'
 `
 
@@ -558,7 +676,7 @@ type PutPaymentParams struct {
 	Manual      int64
 	Destination []byte
 	AmountMsat  int64
-	Bolt11      string
+	Bolt11      []byte
 	Label       string
 	Description string
 	Groupid     int64

@@ -159,3 +159,18 @@ SELECT * FROM decisions WHERE channel = (SELECT key_index FROM channels WHERE ch
 SELECT CAST(COALESCE(SUM(i.amount - o.amount), 0) AS INTEGER) FROM htlcs o
 JOIN htlcs i ON i.channel = o.in_channel AND i.incoming = 1 AND i.id = o.in_htlc
 WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1;
+
+-- name: LiveAmount :one
+SELECT amount FROM htlcs WHERE channel = ? AND incoming = ? AND id = ? AND done = 0;
+
+-- name: AddTraffic :exec
+INSERT INTO traffic (channel, in_offered, in_offered_msat, in_fulfilled, in_fulfilled_msat, out_offered, out_offered_msat, out_fulfilled, out_fulfilled_msat)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (channel) DO UPDATE SET
+    in_offered = in_offered + excluded.in_offered, in_offered_msat = in_offered_msat + excluded.in_offered_msat,
+    in_fulfilled = in_fulfilled + excluded.in_fulfilled, in_fulfilled_msat = in_fulfilled_msat + excluded.in_fulfilled_msat,
+    out_offered = out_offered + excluded.out_offered, out_offered_msat = out_offered_msat + excluded.out_offered_msat,
+    out_fulfilled = out_fulfilled + excluded.out_fulfilled, out_fulfilled_msat = out_fulfilled_msat + excluded.out_fulfilled_msat;
+
+-- name: Traffic :many
+SELECT sqlc.embed(traffic), channels.id FROM traffic JOIN channels ON channels.key_index = traffic.channel;

@@ -47,7 +47,7 @@ UPDATE invoices SET status = 'expired', cancelled_at = ?, updated_index = ?
 WHERE payment_hash = ? AND status IN ('unpaid', 'accepted') AND hold = 1;
 
 -- name: BareInvoice :execrows
-UPDATE invoices SET description = '', updated_index = ? WHERE payment_hash = ?;
+UPDATE invoices SET description = '', bolt11 = ?, updated_index = ? WHERE payment_hash = ?;
 
 -- name: InsertHeldPart :exec
 INSERT INTO held_parts (channel, htlc, payment_hash, amount, units, cltv_expiry) VALUES (?, ?, ?, ?, ?, ?);

@@ -7,11 +7,11 @@ ON CONFLICT (payment_hash) DO UPDATE SET
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
     groupid = excluded.groupid, created_at = excluded.created_at, max_fee_msat = excluded.max_fee_msat,
     max_delay = excluded.max_delay, retry_until = excluded.retry_until, exclude = excluded.exclude,
-    status = 'pending', preimage = NULL, sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
+    status = 'pending', sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
 WHERE payments.status = 'failed';
 
 -- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = ?, sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete';
 
@@ -21,25 +21,42 @@ SELECT * FROM payments WHERE payment_hash = ?;
 -- name: PaymentsByCreated :many
 SELECT * FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT ?;
 
--- name: InsertAttempt :exec
-INSERT INTO attempts (id, payment_hash, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: PaymentsByUpdated :many
+SELECT * FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?;
+
+-- name: KeepPreimage :exec
+UPDATE payments SET preimage = ? WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL;
+
+-- name: Party :one
+INSERT INTO parties (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = excluded.node RETURNING id;
+
+-- name: PartyNode :one
+SELECT node FROM parties WHERE id = ?;
+
+-- name: InsertAttempt :execrows
+INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
+SELECT sqlc.arg(id), created_index, sqlc.arg(groupid), sqlc.arg(partid), sqlc.arg(amount_msat), sqlc.arg(sent_msat), sqlc.arg(hops),
+    sqlc.arg(session), sqlc.arg(created_at)
+FROM payments WHERE payment_hash = sqlc.arg(payment_hash);
 
 -- name: EndAttempt :execrows
-UPDATE attempts SET status = ?, preimage = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
+UPDATE attempts SET status = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
 WHERE id = ? AND status = 'pending';
 
 -- name: AttemptsOfPayment :many
-SELECT * FROM attempts WHERE payment_hash = ? ORDER BY id;
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE payments.payment_hash = ? ORDER BY attempts.id;
 
 -- name: AttemptsByID :many
-SELECT * FROM attempts WHERE id >= ? ORDER BY id LIMIT ?;
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?;
 
 -- name: LastAttempt :one
 SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MAX(attempt) FROM htlcs WHERE attempt IS NOT NULL), 0)) AS INTEGER);
 
 -- name: AttemptsByUpdated :many
-SELECT * FROM attempts WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?;
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?;
 
 -- name: DeleteAttempt :exec
 DELETE FROM attempts WHERE id = ?;
@@ -49,7 +66,7 @@ DELETE FROM payments WHERE payment_hash = ?;
 
 -- name: PaymentsUnfinished :many
 SELECT * FROM payments
-WHERE status = 'pending' OR payment_hash IN (SELECT attempts.payment_hash FROM attempts WHERE attempts.status = 'pending')
+WHERE status = 'pending' OR created_index IN (SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending')
 ORDER BY created_index;
 
 -- name: LatestPayments :many

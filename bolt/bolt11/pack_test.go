@@ -1,0 +1,113 @@
+package bolt11
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/btcsuite/btcd/address/v2/bech32"
+)
+
+func TestAPackedInvoiceIsShorterAndGivesTheSameText(t *testing.T) {
+	for _, v := range examples(t) {
+		inv, err := Decode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := Known{PaymentHash: inv.PaymentHash, PaymentSecret: inv.PaymentSecret}
+		if inv.Description != nil {
+			known.Description = *inv.Description
+		}
+		for what, k := range map[string]Known{
+			"all": known, "nothing": {}, "the hash": {PaymentHash: inv.PaymentHash},
+			"another's": {PaymentHash: [32]byte{1}, PaymentSecret: [32]byte{2}, Description: "x"},
+		} {
+			b := Pack(v, k)
+			if again, err := Unpack(b, k); err != nil || again != v {
+				t.Errorf("%s: %q, %v, not %q", what, again, err, v)
+			}
+			if len(b) > len(v)*5/8+10 && strings.ToLower(v) == v && !strings.Contains(v, ":") {
+				t.Errorf("%s: %d bytes of %d", what, len(b), len(v))
+			}
+		}
+		if all, none := Pack(v, known), Pack(v, Known{}); all[0] == short && len(all)+32 > len(none) {
+			t.Errorf("%d bytes, and %d without what is known", len(all), len(none))
+		}
+	}
+}
+
+func TestAnyTextIsGivenBack(t *testing.T) {
+	for _, text := range []string{"", "x", "\x00", "\x01", "lnbc1", "LNBC1QQQQ", "no invoice at all", strings.Repeat("1", 300), "lnbc1" + strings.Repeat("q", 200)} {
+		if again, err := Unpack(Pack(text, Known{}), Known{}); err != nil || again != text {
+			t.Errorf("%q: %q, %v", text, again, err)
+		}
+	}
+	if b := Pack("", Known{}); b == nil || len(b) != 0 {
+		t.Errorf("nothing is %v", b)
+	}
+}
+
+func TestADamagedPackIsRefused(t *testing.T) {
+	v := examples(t)[0]
+	inv, err := Decode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := Known{PaymentHash: inv.PaymentHash}
+	b := Pack(v, known)
+	for what, bad := range map[string][]byte{
+		"another form": {2}, "no length": {1}, "no rest": {1, 4, 'l', 'n', 'b', 'c'}, "short": b[:len(b)/2], "one byte less": b[:len(b)-1],
+	} {
+		if got, err := Unpack(bad, known); err == nil {
+			t.Errorf("%s gave %q", what, got)
+		}
+	}
+	if got, err := Unpack(b, Known{}); err == nil {
+		t.Errorf("without the hash: %q", got)
+	}
+}
+
+func TestAFieldThatStandsTwiceIsGivenBackTwice(t *testing.T) {
+	known := Known{PaymentHash: [32]byte{1}}
+	field := func(hash [32]byte) []byte { return append([]byte{tagPaymentHash, 1, 20}, groups(hash[:])...) }
+	for what, fields := range map[string][][]byte{
+		"known last": {field([32]byte{2}), field([32]byte{1})}, "known first": {field([32]byte{1}), field([32]byte{2})}, "known twice": {field([32]byte{1}), field([32]byte{1})},
+	} {
+		data := append(make([]byte, timestampGroups), slices.Concat(fields...)...)
+		text, err := bech32.Encode("lnbcrt1", append(data, make([]byte, signatureGroups)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Unpack(Pack(text, known), known); err != nil || again != text {
+			t.Errorf("%s: %q, %v", what, again, err)
+		}
+	}
+}
+
+// examples are the invoices of BOLT 11.
+func examples(t testing.TB) (all []string) {
+	for _, v := range load(t).Valid {
+		all = append(all, v.Invoice)
+	}
+	return all
+}
+
+func FuzzUnpack(f *testing.F) {
+	for _, v := range examples(f) {
+		f.Add(Pack(v, Known{}), v)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, text string) {
+		known := Known{PaymentHash: [32]byte{1}, PaymentSecret: [32]byte{2}, Description: "d"}
+		if again, err := Unpack(Pack(text, known), known); err != nil || again != text {
+			t.Fatalf("%q: %q, %v", text, again, err)
+		}
+		// What is no pack of ours is refused, or a text that packs again.
+		got, err := Unpack(b, known)
+		if err != nil {
+			return
+		}
+		if again, err := Unpack(Pack(got, known), known); err != nil || again != got {
+			t.Fatalf("%q: %q, %v", got, again, err)
+		}
+	})
+}

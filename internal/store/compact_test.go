@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/pay"
+)
+
+// The files are rows of three nodes, payer, payee and who forwards, as they were written
+// before migration 17, and what was read of them then.
+func TestRowsInFullAreReadTheSameOnceTheyAreCompact(t *testing.T) {
+	for _, who := range []string{"alice", "bob", "carol"} {
+		t.Run(who, func(t *testing.T) {
+			dir := t.TempDir()
+			before(t, dir, filepath.Join("testdata", "before_compact_"+who+".sql"))
+			s, err := Open(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			want, err := os.ReadFile(filepath.Join("testdata", "before_compact_"+who+".jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSpace(string(want)), "\n")
+			got := readAll(t, s)
+			if len(got) != len(lines) {
+				t.Fatalf("%d rows, not %d", len(got), len(lines))
+			}
+			for i, line := range lines {
+				var had, has map[string]any
+				if err := json.Unmarshal([]byte(line), &had); err != nil {
+					t.Fatal(err)
+				}
+				b, err := json.Marshal(got[i])
+				if err == nil {
+					err = json.Unmarshal(b, &has)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for field := range had { // there may be more now
+					if !reflect.DeepEqual(had[field], has[field]) {
+						t.Errorf("row %d: %s is %v, not %v", i, field, has[field], had[field])
+					}
+				}
+			}
+		})
+	}
+}
+
+// before makes a database of version 15 with rows.
+func before(t *testing.T, dir, rows string) {
+	t.Helper()
+	d, err := connect(filepath.Join(dir, "leyden.sqlite3"), immediate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	tables, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := goose.NewProvider(goose.DialectSQLite3, d, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := up.UpTo(t.Context(), 15); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(rows) //nolint:gosec // a file of the source tree
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ExecContext(t.Context(), string(b)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readAll reads payments, attempts, invoices and the log.
+func readAll(t *testing.T, s *Store) (all []any) {
+	t.Helper()
+	all = appendAll(t, all, s.Payments)
+	all = appendAll(t, all, s.Attempts)
+	all = appendAll(t, all, s.Invoices)
+	return appendAll(t, all, s.Events)
+}
+
+func appendAll[R any](t *testing.T, all []any, read func(ctx context.Context, start uint64, limit int) ([]R, error)) []any {
+	t.Helper()
+	rows, err := read(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		all = append(all, r)
+	}
+	return all
+}
+
+func TestTheTrafficOfOldChannelsIsCounted(t *testing.T) {
+	dir := t.TempDir()
+	before(t, dir, filepath.Join("testdata", "before_compact_carol.sql"))
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	in, out, err := s.Traffic(t.Context())
+	if err != nil || len(in) != 2 {
+		t.Fatal(in, err)
+	}
+	var came, went Traffic
+	for id := range in {
+		came = Traffic{came.Offered + in[id].Offered, came.Fulfilled + in[id].Fulfilled, came.OfferedAmount + in[id].OfferedAmount, came.FulfilledAmount + in[id].FulfilledAmount}
+		went = Traffic{went.Offered + out[id].Offered, went.Fulfilled + out[id].Fulfilled, went.OfferedAmount + out[id].OfferedAmount, went.FulfilledAmount + out[id].FulfilledAmount}
+	}
+	// Seven payments came and went, with fees of a satoshi each; two of them failed.
+	if came.Offered != 7 || came.Fulfilled != 5 || went.Offered != 7 || went.Fulfilled != 5 ||
+		came.OfferedAmount != went.OfferedAmount+7000 || came.FulfilledAmount != went.FulfilledAmount+5000 || went.FulfilledAmount != 10_000 {
+		t.Errorf("%+v %+v", came, went)
+	}
+}
+
+// TestANumberOfANodeThatWasNotWrittenIsDrawnAgain refuses the write that meets a node
+// first.
+func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
+	s := opened(t)
+	to := wire.NodeID{2, 7}
+	first := pay.PaymentRow{PaymentHash: wire.PaymentHash{1}, Destination: to, Group: 1}
+	if err := s.Write(t.Context(), first, pay.AttemptResultRow{ID: 99, Status: pay.Failed}); err == nil {
+		t.Fatal("the end of no attempt was written")
+	}
+	second := pay.PaymentRow{PaymentHash: wire.PaymentHash{2}, Destination: wire.NodeID{2, 8}, Group: 1}
+	for _, r := range []durable.Row{second, first} {
+		if err := s.Write(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []pay.PaymentRow{first, second} {
+		got, ok, err := s.PaymentByHash(t.Context(), want.PaymentHash)
+		if err != nil || !ok || got.Destination != want.Destination {
+			t.Errorf("%v %v %v", got.Destination, ok, err)
+		}
+	}
+}
