@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/leyden-ln/leyden/web/door"
 )
 
 func TestARuneIsMadeShownOnceAndRevoked(t *testing.T) {
@@ -273,5 +276,48 @@ func TestChannelsShowTheirAgeLimitsAndWhatTheyEarned(t *testing.T) {
 	id := regexp.MustCompile(`href="(/channels/[0-9a-f]{64}/terms)"`).FindStringSubmatch(page)[1]
 	if form := c.get(id).body; !regexp.MustCompile(`name="max"[^>]* value="\d+"`).MatchString(form) {
 		t.Errorf("the limits are not filled in: %s", form)
+	}
+}
+
+func TestAddressesAndTransactionsHaveNamesOfOnesOwn(t *testing.T) {
+	alice, _ := couple(t)
+	a := alice.in(t)
+	var funds struct{ Outputs []struct{ Address, Txid string } }
+	alice.ask(t, &funds, "listfunds")
+	address, txid := funds.Outputs[0].Address, funds.Outputs[0].Txid
+	has(t, "the wallet", a.get("/onchain").body, `href="/onchain/label?of=`+address, `href="/onchain/label?of=`+txid)
+	has(t, "the form", a.get("/onchain/label?of="+address).body, text("name.of.address"), `value=""`)
+	for of, name := range map[string]string{address: "savings <b>", txid: "from the shop"} {
+		if r := a.post("/onchain/label", "of", of, "name", name); r.status != http.StatusSeeOther || r.header.Get("Location") != "/onchain" {
+			t.Fatalf("%s gave %d %s", name, r.status, r.body)
+		}
+	}
+	has(t, "the wallet", a.get("/onchain").body, "<bdi>savings &lt;b&gt;</bdi>", "<bdi>from the shop</bdi>", "leyden listdatastore")
+	has(t, "the form of one that has a name", a.get("/onchain/label?of="+txid).body, text("name.of.transaction"), `value="from the shop"`)
+	var kept struct {
+		Datastore []struct{ String string }
+	}
+	if alice.ask(t, &kept, "listdatastore", `["labels","`+address+`"]`); len(kept.Datastore) != 1 || kept.Datastore[0].String != "savings <b>" {
+		t.Errorf("the command shows %+v", kept)
+	}
+	for range 2 { // what has no name stays without
+		if r := a.post("/onchain/label", "of", address, "name", " "); r.status != http.StatusSeeOther {
+			t.Errorf("no name gave %d", r.status)
+		}
+	}
+	if page := a.get("/onchain").body; strings.Contains(page, "savings") || !strings.Contains(page, "from the shop") {
+		t.Error("the name is still there, or another one has gone")
+	}
+	if r := a.post("/onchain/label", "of", address, "name", strings.Repeat("é", 101)); r.status != 422 {
+		t.Errorf("a long name gave %d", r.status)
+	}
+	for _, of := range []string{"", "short", "with space " + address, strings.Repeat("a", 101), `"]` + address} {
+		if r := a.get("/onchain/label?of=" + url.QueryEscape(of)); r.status != http.StatusNotFound {
+			t.Errorf("%q gave %d", of, r.status)
+		}
+	}
+	looking := alice.as(t, door.Look)
+	if page := looking.get("/onchain").body; strings.Contains(page, "/onchain/label") || strings.Contains(page, "from the shop") {
+		t.Error("who only looks may read or give names")
 	}
 }

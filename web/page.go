@@ -75,7 +75,7 @@ var menu = []entry{
 	{"channels", "/channels", []string{"channels", "open", "terms", "close"}},
 	{"forwards", "/forwards", []string{"forwards"}},
 	{"network", "/network", []string{"network"}},
-	{"onchain", "/onchain", []string{"onchain", "bump"}},
+	{"onchain", "/onchain", []string{"onchain", "bump", "label"}},
 	{"settings", "/settings", []string{"settings", "runes", "webhooks", "webhook"}},
 }
 

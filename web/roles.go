@@ -35,6 +35,8 @@ var needs = map[string]string{
 	"POST /channels/{hash}/close":            "close",
 	"POST /onchain/address":                  "newaddr",
 	"POST /onchain/send":                     "withdraw",
+	"GET /onchain/label":                     "datastore",
+	"POST /onchain/label":                    "datastore",
 	"GET /settings":                          "getlog",
 	"POST /settings/backup":                  "backup",
 	"POST /settings/channels.json":           "staticbackup",

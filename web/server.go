@@ -215,6 +215,8 @@ func (s *Server) routes() http.Handler {
 		"GET /onchain":                           of(office.OnChain),
 		"POST /onchain/address":                  of(office.NewAddress),
 		"POST /onchain/send":                     of(office.SendCoins),
+		"GET /onchain/label":                     of(office.Label),
+		"POST /onchain/label":                    of(office.Label),
 		"GET /settings":                          of(office.Settings),
 		"POST /settings/backup":                  of(office.Backup),
 		"POST /settings/channels.json":           of(office.ChannelsFile),

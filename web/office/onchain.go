@@ -53,7 +53,8 @@ type pageOnChain struct {
 	Units, Rates       []string
 	Asked              string // the amount, when it only has to be confirmed
 	Transactions       []transactionRow
-	Older              string // the address of the older ones
+	Older              string            // the address of the older ones
+	Names              map[string]string // of addresses and transactions, by the owner
 	Wrong, Sent        string
 }
 
@@ -81,6 +82,7 @@ func showOnChain(v Visit, status int, page pageOnChain) (err error) {
 	if next > 0 {
 		page.Older = fmt.Sprintf("/onchain?before=%d#transactions", next)
 	}
+	page.Names = ReadLabels(v)
 	page.Units, page.Rates = words.AmountUnits[:2], Rates
 	if raw := page.Sent; raw != strings.ToLower(raw) || len(raw) != 64 {
 		page.Sent = ""
