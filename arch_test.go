@@ -78,6 +78,7 @@ var floors = map[string]int{
 	"internal/clean":           5,
 	"internal/keeper":          5,
 	"internal/gate":            5,
+	"internal/uptime":          5,
 	"internal/webhook":         5,
 	"internal/tokens":          5,
 	"internal/omnicore":        4,

@@ -281,6 +281,8 @@ func (s *scene) playChannels() {
 	s.right(alice, "ping", bob.ID(), 10, 20)
 	s.right(alice, "listpeers", carol.ID())
 	s.right(alice, "listpeers", nowhere)
+	s.right(alice, "listuptimes")
+	s.right(alice, "listuptimes", nowhere)
 	s.right(alice, "disconnect", bob.ID())
 }
 

@@ -74,6 +74,13 @@ func (n *Node) callPeers(calling calls, now time.Time) error {
 			waiting[l.Params().Peer] = true
 		}
 	}
+	err := n.roll.Count(n.ctx, now, waiting, func(id wire.NodeID) bool {
+		_, up := n.peers.Get(id)
+		return up
+	})
+	if err != nil {
+		return err
+	}
 	for id := range calling {
 		if !waiting[id] {
 			n.peers.Unkeep(id)

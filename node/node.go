@@ -41,6 +41,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/tokens"
+	"github.com/leyden-ln/leyden/internal/uptime"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/internal/webhook"
 )
@@ -119,6 +120,7 @@ type Node struct {
 	custom  atomic.Pointer[peer.Custom]
 	history history.Log
 	dataMu  sync.Mutex
+	roll    *uptime.Roll
 
 	memoryMu sync.Mutex
 	memory   route.Memory
@@ -254,6 +256,7 @@ func (n *Node) build(ctx context.Context) (err error) {
 		Done: n.enforced.Store, Log: n.log, Fatal: n.fatal,
 	})
 	n.steps = steps.For(n.cfg.Network)
+	n.roll = uptime.New(n.store, n.ChangeData)
 	n.present = present.New(present.Config{Best: n.cfg.Source.Best, Height: n.Height, Changed: func() { n.links.Resume() }, Log: n.log})
 	n.links = link.New(link.Config{
 		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},

@@ -27,6 +27,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/tokens"
+	"github.com/leyden-ln/leyden/internal/uptime"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/internal/webhook"
 )
@@ -65,6 +66,9 @@ func (n *Node) Book() *gossip.Book { return n.book }
 
 // Peers has the connections.
 func (n *Node) Peers() *peer.Set { return n.peers }
+
+// Uptimes is for how long each peer with a channel was connected.
+func (n *Node) Uptimes() *uptime.Roll { return n.roll }
 
 // Network is the chain's name, such as "regtest".
 func (n *Node) Network() string { return n.cfg.Network.Name }

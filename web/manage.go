@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,11 +35,28 @@ func (v *visit) channels() error {
 			c.Wrong = office.Reason(it.Err)
 		}
 	}
+	if err := v.uptimes(rows); err != nil {
+		return err
+	}
 	forwards, err := v.earned(rows)
 	if err != nil {
 		return err
 	}
 	return v.show("channels", pageChannels{channels.Sums(rows), rows, forwards})
+}
+
+// uptimes says of each channel for how long its peer was connected.
+func (v *visit) uptimes(rows []channelRow) error {
+	var found struct{ Peers []channels.Uptime }
+	if err := v.run(v.ctx(), &found, "listuptimes"); err != nil && !refused(err) {
+		return err
+	}
+	for i := range rows {
+		if k := slices.IndexFunc(found.Peers, func(u channels.Uptime) bool { return u.ID == rows[i].PeerID }); k >= 0 {
+			rows[i].Uptime = found.Peers[k]
+		}
+	}
+	return nil
 }
 
 // forwardsCounted is how many of the newest forwards say what a channel earned.

@@ -273,6 +273,9 @@ func TestChannelsShowTheirAgeLimitsAndWhatTheyEarned(t *testing.T) {
 	until(t, "the fee is there", func() bool { return strings.Contains(c.get("/channels").body, "1.100\u00a0sat") })
 	page := c.get("/channels").body
 	has(t, "the channels", page, "of the newest 1 that succeeded", "about 1 hour", "<dt>Limits</dt>")
+	until(t, "the peers' time is counted", func() bool {
+		return regexp.MustCompile(`<dd>\d+(\.\d)?% of the time \(counted for \d+ seconds?\)</dd>`).MatchString(c.get("/channels").body)
+	})
 	id := regexp.MustCompile(`href="(/channels/[0-9a-f]{64}/terms)"`).FindStringSubmatch(page)[1]
 	if form := c.get(id).body; !regexp.MustCompile(`name="max"[^>]* value="\d+"`).MatchString(form) {
 		t.Errorf("the limits are not filled in: %s", form)
@@ -282,7 +285,9 @@ func TestChannelsShowTheirAgeLimitsAndWhatTheyEarned(t *testing.T) {
 func TestAddressesAndTransactionsHaveNamesOfOnesOwn(t *testing.T) {
 	alice, _ := couple(t)
 	a := alice.in(t)
-	var funds struct{ Outputs []struct{ Address, Txid string } }
+	var funds struct {
+		Outputs []struct{ Address, Txid string }
+	}
 	alice.ask(t, &funds, "listfunds")
 	address, txid := funds.Outputs[0].Address, funds.Outputs[0].Txid
 	has(t, "the wallet", a.get("/onchain").body, `href="/onchain/label?of=`+address, `href="/onchain/label?of=`+txid)

@@ -37,7 +37,8 @@ func pagesIn(w *words.Words) map[string]*template.Template {
 		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": w.Status, "named": func(kind, name string) string { return w.Or(kind+"."+name, name) },
 		"made":    func(t child.Transaction) string { return madeFor(w, t) },
 		"state":   func(c channelRow) string { return channelWord(w, &c) },
-		"percent": words.Percent, "chance": w.Chance, "add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
+		"percent": words.Percent, "chance": w.Chance, "lasting": func(s uint64) string { return w.Lasting(time.Duration(min(s, 1<<32)) * time.Second) }, //nolint:gosec // bounded
+		"add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
 		"less": amount.MilliSatoshi.Less0,
 	}

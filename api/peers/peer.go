@@ -208,4 +208,5 @@ var Commands = slices.Concat([]command.Command{
 		Name: "listpeers", Group: "network", Short: "list peers",
 		Long: "Lists the nodes that are connected or have channels with us.", Errors: []command.Code{command.Failed}, Examples: []string{"listpeers"},
 	}, listPeers),
+	uptimeCommand,
 }, graphCommands)

@@ -8,6 +8,16 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 )
 
+// Uptime is for how long a peer was connected, as listuptimes gives it.
+type Uptime struct {
+	ID      string `json:"id"`
+	Up      uint64 `json:"connected_seconds"` // of Counted
+	Counted uint64 `json:"counted_seconds"`
+}
+
+// Part is the part of the time in which it was, in millionths, to a tenth of a percent.
+func (u *Uptime) Part() uint64 { return min(u.Up, u.Counted) * 1000 / max(u.Counted, 1) * 1000 }
+
 // Row is a channel, as listpeerchannels gives it.
 type Row struct {
 	PeerID       string              `json:"peer_id"`
@@ -49,6 +59,7 @@ type Row struct {
 	} `json:"onchain"`
 
 	Alias  string              `json:"-"`
+	Uptime `json:"-"`          // the peer's
 	Age    string              `json:"-"` // in words; empty: it is in no block yet
 	Earned amount.MilliSatoshi `json:"-"` // by the newest forwards
 	Wrong  string              `json:"-"` // why it could not be closed
