@@ -86,6 +86,47 @@ func TestEveryListSaysWhereItGoesOn(t *testing.T) {
 	}
 }
 
+func TestTheNetworkIsListedInPages(t *testing.T) {
+	w := line(t)
+	for method, first := range map[string]string{"listchannels": "channels", "listnodes": "nodes"} {
+		list := func(params named) (rows []string, next json.RawMessage) {
+			t.Helper()
+			answer := ask[map[string]json.RawMessage](t, w.alice, method, params)
+			var list []json.RawMessage
+			if err := json.Unmarshal(answer[first], &list); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range list {
+				rows = append(rows, string(r))
+			}
+			return rows, answer["next"]
+		}
+		whole, next := list(named{})
+		if want := map[string]int{"listchannels": 4, "listnodes": 3}[method]; len(whole) != want || next != nil {
+			t.Errorf("%s: %d rows, next %s", method, len(whole), next)
+		}
+		var paged []string
+		for params := (named{"limit": 1}); ; {
+			rows, next := list(params)
+			if paged = append(paged, rows...); len(rows) != 1 {
+				t.Errorf("%s: %d rows", method, len(rows))
+			}
+			if next == nil {
+				break
+			}
+			params["start"] = next
+		}
+		equal(t, method+" in pages", fmt.Sprint(paged), fmt.Sprint(whole))
+		if rows, next := list(named{"limit": 0}); len(rows) != 0 || next != nil {
+			t.Errorf("%s of none: %d rows, next %s", method, len(rows), next)
+		}
+	}
+	for _, wrong := range []string{"1x2x3", "1x2x3/2", "1x2/0", "x"} {
+		refused(t, w.alice, command.InvalidParams, "listchannels", named{"start": wrong})
+	}
+	refused(t, w.alice, command.InvalidParams, "listnodes", named{"start": "02"})
+}
+
 func TestAPaymentThatChangesMovesToTheEndOfTheChanges(t *testing.T) {
 	w := line(t)
 	first := ask[invoiceResult](t, w.bob, "invoice", 1000, "first", "first")

@@ -249,6 +249,7 @@ func TestWhatWasPreparedIsThereAfterARestart(t *testing.T) {
 		Transactions []struct {
 			Hash, RawTx, Label string
 			Height             uint32 `json:"blockheight"`
+			TxIndex            *uint32
 			Created            uint64 `json:"created_index"`
 			Inputs             []struct{ Txid string }
 			Outputs            []struct {
@@ -262,6 +263,9 @@ func TestWhatWasPreparedIsThereAfterARestart(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	for i, tx := range all.Transactions {
+		if tx.TxIndex == nil || *tx.TxIndex == 0 { // first stands what pays the miner
+			t.Errorf("transaction %d: its place is %v", i, tx.TxIndex)
+		}
 		if tx.Height == 0 || len(tx.Outputs) != 2 || (tx.Label == "") != (i < 2) {
 			t.Errorf("transaction %d: %+v", i, tx)
 		}

@@ -196,10 +196,11 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	switch e := e.(type) {
 	case chain.Connected:
 		txs = make([]*btcwire.MsgTx, len(e.Txs))
+		places := make([]uint32, len(e.Txs))
 		for i, tx := range e.Txs {
-			txs[i] = tx.MsgTx
+			txs[i], places[i] = tx.MsgTx, tx.Index+1
 		}
-		pending, err := n.wallet.Connect(e.Height, txs)
+		pending, err := n.wallet.Connect(e.Height, txs, places...)
 		if err != nil {
 			return err
 		}

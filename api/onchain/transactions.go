@@ -33,6 +33,7 @@ type transactionRow struct {
 	Hash    string     `json:"hash" doc:"the id"`
 	Raw     string     `json:"rawtx" doc:"the transaction in hexadecimal"`
 	Height  uint32     `json:"blockheight" doc:"of its block; 0: in none"`
+	TxIndex *uint32    `json:"txindex,omitempty" doc:"its place in the block"`
 	Lock    uint32     `json:"locktime" doc:"nLockTime"`
 	Version int32      `json:"version" doc:"nVersion"`
 	Inputs  []inputRow `json:"inputs" doc:"in order"`
@@ -63,6 +64,10 @@ func listTransactions(ctx context.Context, n *node.Node, r listTransactionsReque
 			Hash: t.Txid.String(), Raw: hex.EncodeToString(t.Raw), Height: t.Height, Lock: tx.LockTime, Version: tx.Version,
 			Inputs: []inputRow{}, Outputs: []outRow{}, CreatedIndex: t.Number, Label: t.Label,
 		}
+		if t.Place > 0 {
+			place := t.Place - 1
+			row.TxIndex = &place
+		}
 		for _, in := range tx.TxIn {
 			row.Inputs = append(row.Inputs, inputRow{in.PreviousOutPoint.Hash.String(), in.PreviousOutPoint.Index, in.Sequence})
 		}
@@ -80,8 +85,7 @@ func listTransactions(ctx context.Context, n *node.Node, r listTransactionsReque
 var transactionCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "listtransactions", Group: "bitcoin", Short: "list transactions of the wallet",
-		Long: "Lists the transactions that the node made, and those of others in blocks that paid the wallet or spent from it. " +
-			"A transaction's place in its block is not told: a light client does not know it.",
+		Long:   "Lists the transactions that the node made, and those of others in blocks that paid the wallet or spent from it.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"listtransactions"},
 	}, listTransactions),
 }

@@ -1,8 +1,13 @@
 package peers
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -12,8 +17,17 @@ import (
 	"github.com/leyden-ln/leyden/node"
 )
 
+// longestGraph is how many rows a list of the network has at the most: well above what the
+// public network has, so that who asks for no pages gets all of it.
+const longestGraph = 250_000
+
+// most is how many rows are asked for.
+func most(limit *uint32) int { return int(min(command.Or(limit, longestGraph), longestGraph)) }
+
 type listNodesRequest struct {
-	ID *wire.NodeID `json:"id" doc:"only this node"`
+	ID    *wire.NodeID `json:"id" doc:"only this node"`
+	Start *wire.NodeID `json:"start" doc:"list from this node id on: next of the page before"`
+	Limit *uint32      `json:"limit" doc:"how many, 250000 at the most and when not given"`
 }
 
 type nodeRow struct {
@@ -51,11 +65,13 @@ func showAnnouncement(a *wire.NodeAnnouncement) *announced {
 }
 
 type listNodesResponse struct {
-	Nodes []nodeRow `json:"nodes" doc:"with a channel that is known"`
+	Nodes []nodeRow    `json:"nodes" doc:"with a channel that is known, in the order of their ids"`
+	Next  *wire.NodeID `json:"next,omitempty" doc:"where to start to go on: there are more"`
 }
 
 func listNodes(_ context.Context, n *node.Node, r listNodesRequest) (listNodesResponse, error) {
 	out := listNodesResponse{Nodes: []nodeRow{}}
+	limit := most(r.Limit)
 	n.Graph(func(g *graph.Graph) {
 		nodes := g.Nodes()
 		if r.ID != nil {
@@ -65,10 +81,18 @@ func listNodes(_ context.Context, n *node.Node, r listNodesRequest) (listNodesRe
 			}
 			nodes = nodes[i : i+1]
 		}
-		for _, x := range nodes {
-			if len(x.Channels) == 0 {
-				continue
+		var found []*graph.Node
+		for i := range nodes {
+			if x := &nodes[i]; len(x.Channels) > 0 && (r.Start == nil || bytes.Compare(x.ID[:], r.Start[:]) >= 0) {
+				found = append(found, x)
 			}
+		}
+		slices.SortFunc(found, func(a, b *graph.Node) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+		if len(found) > limit && limit > 0 {
+			next := found[limit].ID
+			out.Next = &next
+		}
+		for _, x := range found[:min(len(found), limit)] {
 			row := nodeRow{ID: x.ID}
 			if m, err := wire.Decode(x.Raw); err == nil {
 				if a, ok := m.(*wire.NodeAnnouncement); ok {
@@ -85,6 +109,36 @@ type listChannelsRequest struct {
 	SCID        *wire.ShortChannelID `json:"short_channel_id" doc:"only this channel"`
 	Source      *wire.NodeID         `json:"source" doc:"only directions from this node"`
 	Destination *wire.NodeID         `json:"destination" doc:"only directions to this node"`
+	Start       *edge                `json:"start" doc:"list from this direction of a channel on: next of the page before"`
+	Limit       *uint32              `json:"limit" doc:"how many, 250000 at the most and when not given"`
+}
+
+// edge is one direction of a channel.
+type edge struct {
+	scid      wire.ShortChannelID
+	direction uint8
+}
+
+// Words implements [command.Worded].
+func (edge) Words() string { return "a short_channel_id with / and the direction" }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (e edge) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%s/%d", e.scid, e.direction), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (e *edge) UnmarshalText(b []byte) error {
+	scid, direction, _ := bytes.Cut(b, []byte{'/'})
+	if len(direction) != 1 || direction[0] < '0' || direction[0] > '1' {
+		return errors.New("the direction of a channel is 0 or 1")
+	}
+	e.direction = direction[0] - '0'
+	return e.scid.UnmarshalText(scid)
+}
+
+func byPlace(a, b edge) int {
+	return cmp.Or(cmp.Compare(a.scid, b.scid), cmp.Compare(a.direction, b.direction))
 }
 
 type directionRow struct {
@@ -107,7 +161,15 @@ type directionRow struct {
 }
 
 type listChannelsResponse struct {
-	Channels []directionRow `json:"channels" doc:"one row a direction whose terms are known"`
+	Channels []directionRow `json:"channels" doc:"one row a direction whose terms are known, in the order of the channels' places"`
+	Next     *edge          `json:"next,omitempty" doc:"where to start to go on: there are more"`
+}
+
+// wants says whether a direction of a channel is asked for.
+func (r *listChannelsRequest) wants(g *graph.Graph, c *graph.Channel, d int) bool {
+	from, to := g.Nodes()[c.Nodes[d]].ID, g.Nodes()[c.Nodes[1-d]].ID
+	return c.Policies[d].Known() && (r.SCID == nil || *r.SCID == c.SCID) && (r.Source == nil || *r.Source == from) &&
+		(r.Destination == nil || *r.Destination == to) && (r.Start == nil || byPlace(edge{c.SCID, uint8(d)}, *r.Start) >= 0) //nolint:gosec // 0 or 1
 }
 
 func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listChannelsResponse, error) {
@@ -115,24 +177,34 @@ func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listC
 	if r.SCID != nil && r.Source != nil || r.SCID != nil && r.Destination != nil || r.Source != nil && r.Destination != nil {
 		return out, command.Refuse(command.InvalidParams, "give only one of short_channel_id, source and destination")
 	}
+	limit := most(r.Limit)
 	n.Graph(func(g *graph.Graph) {
+		type found struct {
+			edge
+			of *graph.Channel
+		}
+		var all []found
 		for i := range g.Channels() {
 			c := &g.Channels()[i]
-			if c.SCID == 0 || r.SCID != nil && *r.SCID != c.SCID {
-				continue
-			}
 			for d := range c.Policies {
-				p := &c.Policies[d]
-				from, to := g.Nodes()[c.Nodes[d]].ID, g.Nodes()[c.Nodes[1-d]].ID
-				if !p.Known() || r.Source != nil && *r.Source != from || r.Destination != nil && *r.Destination != to {
-					continue
+				if c.SCID != 0 && r.wants(g, c, d) {
+					all = append(all, found{edge{c.SCID, uint8(d)}, c}) //nolint:gosec // 0 or 1
 				}
-				out.Channels = append(out.Channels, directionRow{
-					Source: from, Destination: to, SCID: c.SCID, Direction: d, Public: c.Public(), Amount: c.Capacity.Msat(),
-					MessageFlags: 1, Flags: p.Flags, Active: p.Enabled(), LastUpdate: p.Timestamp, FeeBase: p.FeeBaseMsat,
-					FeePPM: p.FeeProportionalMillionths, Delay: p.CLTVExpiryDelta, HTLCMin: p.HTLCMinimum, HTLCMax: p.HTLCMaximum,
-				})
 			}
+		}
+		slices.SortFunc(all, func(a, b found) int { return byPlace(a.edge, b.edge) })
+		if len(all) > limit && limit > 0 {
+			next := all[limit].edge
+			out.Next = &next
+		}
+		for _, x := range all[:min(len(all), limit)] {
+			c, d := x.of, int(x.direction)
+			p := &c.Policies[d]
+			out.Channels = append(out.Channels, directionRow{
+				Source: g.Nodes()[c.Nodes[d]].ID, Destination: g.Nodes()[c.Nodes[1-d]].ID, SCID: c.SCID, Direction: d, Public: c.Public(), Amount: c.Capacity.Msat(),
+				MessageFlags: 1, Flags: p.Flags, Active: p.Enabled(), LastUpdate: p.Timestamp, FeeBase: p.FeeBaseMsat,
+				FeePPM: p.FeeProportionalMillionths, Delay: p.CLTVExpiryDelta, HTLCMin: p.HTLCMinimum, HTLCMax: p.HTLCMaximum,
+			})
 		}
 	})
 	return out, nil
@@ -141,10 +213,10 @@ func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listC
 var graphCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "listnodes", Group: "network", Short: "list the nodes of the network",
-		Long: "Lists the nodes that gossip told of.", Examples: []string{"listnodes"},
+		Long: "Lists the nodes that gossip told of, in the order of their ids. At 250,000 rows, or the limit, `next` says where to go on.", Examples: []string{"listnodes"},
 	}, listNodes),
 	command.Define(command.Spec{
 		Name: "listchannels", Group: "network", Short: "list the channels of the network",
-		Long: "Lists the channels that gossip told of, one row a direction.", Examples: []string{"listchannels"},
+		Long: "Lists the channels that gossip told of, one row a direction, the oldest first. At 250,000 rows, or the limit, `next` says where to go on.", Examples: []string{"listchannels"},
 	}, listChannels),
 }

@@ -53,7 +53,7 @@ var sources = []*source{
 		table: "sendpays", command: "listsendpays", paged: true, by: map[string]string{"payment_hash": "payment_hash", "bolt11": "bolt11"},
 		empty: []string{"bolt12 TEXT"},
 	},
-	{table: "transactions", command: "listtransactions", paged: true, empty: []string{"txindex INTEGER"}},
+	{table: "transactions", command: "listtransactions", paged: true},
 }
 
 // pageRows is how many rows of a paged list are read at once.

@@ -32,7 +32,7 @@ func (w *writing) walletRow(r any) (bool, error) {
 	case wallet.TxRow:
 		return true, w.q.PutTx(w.ctx, db.PutTxParams{
 			Txid: r.Txid[:], Number: integer(r.Number), Raw: r.Raw, Label: r.Label, Height: integer(r.Height),
-			Conflict: integer(r.Conflict), Abandoned: boolean(r.Abandoned),
+			Conflict: integer(r.Conflict), Abandoned: boolean(r.Abandoned), Place: integer(r.Place),
 		})
 	case wallet.TipRow:
 		return true, w.q.PutTip(w.ctx, db.PutTipParams{Height: integer(r.Height), Highest: integer(r.Highest)})
@@ -54,7 +54,7 @@ func (s *Store) Signer(ctx context.Context, keyIndex uint32) (keys.SignerRow, bo
 func walletTx(c *columns, t db.WalletTx) wallet.TxRow {
 	row := wallet.TxRow{
 		Txid: chainhash.Hash{}, Number: unsigned[uint64](t.Number), Raw: t.Raw, Label: t.Label,
-		Height: unsigned[uint32](t.Height), Conflict: unsigned[uint32](t.Conflict), Abandoned: t.Abandoned != 0,
+		Height: unsigned[uint32](t.Height), Conflict: unsigned[uint32](t.Conflict), Abandoned: t.Abandoned != 0, Place: unsigned[uint32](t.Place),
 	}
 	c.fixed(row.Txid[:], t.Txid)
 	return row

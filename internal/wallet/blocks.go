@@ -61,8 +61,9 @@ func byNumber(a, b *ownTx) int { return cmp.Compare(a.Number, b.Number) }
 // Connect adds the next block; of its transactions at least those that pay or
 // spend what is watched. The first block of an empty wallet may have any height.
 // A block that was connected before (after a restart, say) undoes those from its
-// height up and takes their place. Errors: [ErrHeight], [ErrReorg].
-func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[Seen], error) {
+// height up and takes their place. Where the transactions stand in the block is said by
+// places, from 1 up, or not at all. Errors: [ErrHeight], [ErrReorg].
+func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx, places ...uint32) (durable.Pending[Seen], error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := newChanges()
@@ -85,10 +86,13 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 		lost            []*ownTx
 	}
 	claims := w.claims()
-	for _, tx := range txs {
-		txid := tx.TxHash()
+	for i, tx := range txs {
+		txid, place := tx.TxHash(), uint32(0)
+		if i < len(places) {
+			place = places[i]
+		}
 		if own := w.txs[txid]; own != nil {
-			own.Height = height
+			own.Height, own.Place = height, place
 			c.tx(own)
 		}
 		moves := false // a coin of ours
@@ -117,7 +121,7 @@ func (w *Wallet) Connect(height uint32, txs []*btcwire.MsgTx) (durable.Pending[S
 		}
 		if moves && w.txs[txid] == nil { // others made it: it is kept for its owner to look at
 			other := w.own(tx, "")
-			other.Height, other.Abandoned = height, true
+			other.Height, other.Place, other.Abandoned = height, place, true
 			c.tx(other)
 		}
 	}
@@ -191,7 +195,7 @@ func (w *Wallet) Rescan(height uint32) durable.Pending[struct{}] {
 func (w *Wallet) takeBack(height uint32, c *changes) {
 	for _, t := range w.txs {
 		if t.Height >= height {
-			t.Height = 0
+			t.Height, t.Place = 0, 0
 			c.tx(t)
 		}
 		if t.Conflict >= height {

@@ -62,6 +62,7 @@ type TxRow struct {
 	Raw       []byte // as broadcast, with its witnesses
 	Label     string // why we made it; empty: others did
 	Height    uint32 // of its block; zero: in none
+	Place     uint32 // in its block, from 1 up; zero: in none, or not known
 	Conflict  uint32 // height of the first block that spends an input of it otherwise; zero: none
 	Abandoned bool   // it is not ours to broadcast: it was given up, is only prepared, or others made it
 }

@@ -449,6 +449,7 @@ type WalletTx struct {
 	Height    int64
 	Conflict  int64
 	Abandoned int64
+	Place     int64
 }
 
 type Webhook struct {

@@ -191,10 +191,10 @@ func (q *Queries) PutTip(ctx context.Context, arg PutTipParams) error {
 }
 
 const putTx = `-- name: PutTx :exec
-INSERT INTO wallet_txs (txid, number, raw, label, height, conflict, abandoned) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO wallet_txs (txid, number, raw, label, height, conflict, abandoned, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (txid) DO UPDATE SET
     number = excluded.number, raw = excluded.raw, label = excluded.label, height = excluded.height,
-    conflict = excluded.conflict, abandoned = excluded.abandoned
+    conflict = excluded.conflict, abandoned = excluded.abandoned, place = excluded.place
 `
 
 type PutTxParams struct {
@@ -205,6 +205,7 @@ type PutTxParams struct {
 	Height    int64
 	Conflict  int64
 	Abandoned int64
+	Place     int64
 }
 
 func (q *Queries) PutTx(ctx context.Context, arg PutTxParams) error {
@@ -216,6 +217,7 @@ func (q *Queries) PutTx(ctx context.Context, arg PutTxParams) error {
 		arg.Height,
 		arg.Conflict,
 		arg.Abandoned,
+		arg.Place,
 	)
 	return err
 }
@@ -253,7 +255,7 @@ func (q *Queries) Tip(ctx context.Context) (TipRow, error) {
 }
 
 const txs = `-- name: Txs :many
-SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs WHERE height = 0 OR height > ?1 ORDER BY number
+SELECT txid, number, raw, label, height, "conflict", abandoned, place FROM wallet_txs WHERE height = 0 OR height > ?1 ORDER BY number
 `
 
 func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
@@ -273,6 +275,7 @@ func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
 			&i.Height,
 			&i.Conflict,
 			&i.Abandoned,
+			&i.Place,
 		); err != nil {
 			return nil, err
 		}
@@ -288,7 +291,7 @@ func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
 }
 
 const txsFrom = `-- name: TxsFrom :many
-SELECT txid, number, raw, label, height, "conflict", abandoned FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?
+SELECT txid, number, raw, label, height, "conflict", abandoned, place FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?
 `
 
 type TxsFromParams struct {
@@ -313,6 +316,7 @@ func (q *Queries) TxsFrom(ctx context.Context, arg TxsFromParams) ([]WalletTx, e
 			&i.Height,
 			&i.Conflict,
 			&i.Abandoned,
+			&i.Place,
 		); err != nil {
 			return nil, err
 		}

@@ -24,10 +24,10 @@ ON CONFLICT (txid, output) DO UPDATE SET
 SELECT * FROM wallet_coins WHERE spent_height = 0 OR spent_height > sqlc.arg(settled);
 
 -- name: PutTx :exec
-INSERT INTO wallet_txs (txid, number, raw, label, height, conflict, abandoned) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO wallet_txs (txid, number, raw, label, height, conflict, abandoned, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (txid) DO UPDATE SET
     number = excluded.number, raw = excluded.raw, label = excluded.label, height = excluded.height,
-    conflict = excluded.conflict, abandoned = excluded.abandoned;
+    conflict = excluded.conflict, abandoned = excluded.abandoned, place = excluded.place;
 
 -- name: Txs :many
 SELECT * FROM wallet_txs WHERE height = 0 OR height > sqlc.arg(settled) ORDER BY number;
