@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"internal/channel/open":    3,
 	"internal/channel/closing": 3,
 	"internal/channel/dance":   3,
+	"internal/channel/tally":   3,
 	"internal/enforce":         3,
 	"internal/graph":           3,
 	"internal/route":           3,

@@ -48,7 +48,7 @@ func BenchmarkPayments(b *testing.B) {
 			b.ResetTimer()
 			for range b.N {
 				b.StopTimer()
-				if p.a.ch.fundings[0].toLocal < 2_000_000_000 {
+				if p.a.ch.fundings[0].toLocal.Msat < 2_000_000_000 {
 					p = ready(b, terms)
 				}
 				for i := range adds {

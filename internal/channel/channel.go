@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // Opened is what the opening conversation ends in: both sides hold the other's
@@ -18,9 +19,10 @@ import (
 type Opened struct {
 	Params      ParamsRow
 	ToLocal     amount.MilliSatoshi // our balance at the start
+	Tokens      amount.Units        // that are ours at the start
 	FeePerKw    uint32              // feerate_per_kw of open_channel
 	RemotePoint wire.Point          // their first_per_commitment_point
-	Signature   wire.Signature      // theirs, on our commitment number 0
+	Signatures                      // theirs, on our commitment number 0
 	SimpleClose bool                // option_simple_close was negotiated on this connection
 }
 
@@ -28,6 +30,7 @@ type Opened struct {
 type Channel struct {
 	// What belongs to the channel.
 	params ParamsRow
+	rules  tally.Rules
 	status StatusRow
 
 	// What is in flight.
@@ -104,7 +107,7 @@ func (h *htlc) fulfilled() bool {
 // funding is one funding transaction with the newest commitments that spend it.
 type funding struct {
 	sides   [2]script.Params // by the commitment's broadcaster
-	toLocal amount.MilliSatoshi
+	toLocal tally.Load
 	ours    CommitmentRow
 }
 
@@ -144,8 +147,8 @@ func New(o Opened, p Points) *Channel {
 	c := empty(o.Params)
 	c.fees[dance.Irrevocable] = o.FeePerKw
 	c.points[current] = o.RemotePoint
-	c.fundings[0].toLocal = o.ToLocal
-	c.fundings[0].ours = CommitmentRow{Channel: o.Params.Channel, Signature: o.Signature}
+	c.fundings[0].toLocal = tally.Load{Msat: o.ToLocal, Tokens: o.Tokens}
+	c.fundings[0].ours = CommitmentRow{Channel: o.Params.Channel, Signatures: o.Signatures}
 	c.status = StatusRow{Channel: o.Params.Channel}
 	c.conn = connection{points: p, established: true, simple: o.SimpleClose}
 	c.agreed = true
@@ -168,10 +171,16 @@ func empty(p ParamsRow) *Channel {
 			BroadcasterIsOpener: p.LocalIsOpener == (s == dance.Local),
 			ToSelfDelay:         theirs.ToSelfDelay,
 			DustLimit:           limits.DustLimit,
+			Property:            p.Property, Tokens: p.Tokens,
 		}
+	}
+	opener := dance.Remote
+	if p.LocalIsOpener {
+		opener = dance.Local
 	}
 	return &Channel{
 		params:   p,
+		rules:    tally.Rules{Format: p.Format, Opener: opener, DustLimit: [2]amount.Satoshi{p.LocalLimits.DustLimit, p.RemoteLimits.DustLimit}},
 		secrets:  &script.Secrets{},
 		fundings: []funding{{sides: [2]script.Params{side(dance.Local), side(dance.Remote)}}},
 		bounds:   defaultBounds,
@@ -192,7 +201,7 @@ func Load(r Rows) (*Channel, error) {
 	c.fees = dance.Feerates{dance.Committed: s.FeeCommitted, dance.Revoked: s.FeeRevoked, dance.AckCommitted: s.FeeAckCommitted, dance.Irrevocable: s.FeeIrrevocable}
 	c.points = [2]wire.Point{s.CurrentPoint, s.NextPoint}
 	c.nextID = [2]uint64{dance.Local: s.NextLocalID, dance.Remote: s.NextRemoteID}
-	c.fundings[0].toLocal = s.ToLocal
+	c.fundings[0].toLocal = tally.Load{Msat: s.ToLocal, Tokens: s.TokensToLocal}
 	c.fundings[0].ours = r.Commitment
 	buckets := make([]script.Bucket, len(r.Secrets))
 	for i, b := range r.Secrets {
@@ -219,7 +228,8 @@ func Load(r Rows) (*Channel, error) {
 		err = fmt.Errorf("%d secrets of %d revocations", c.secrets.Next(), s.Revoked)
 	case r.Commitment.Number != s.Received:
 		err = fmt.Errorf("commitment %d is stored, %d was received", r.Commitment.Number, s.Received)
-	case s.FeeIrrevocable == 0 || s.Channel != r.Params.Channel || s.ToLocal > r.Params.Capacity.Msat():
+	case s.FeeIrrevocable == 0 || s.Channel != r.Params.Channel || s.ToLocal > r.Params.Capacity.Msat(),
+		s.TokensToLocal > r.Params.Tokens, (r.Params.Tokens > 0) != (r.Params.Format == script.Tokens):
 		err = fmt.Errorf("state of channel %s", s.Channel)
 	}
 	if err != nil {
@@ -239,12 +249,7 @@ func (c *Channel) Params() ParamsRow { return c.params }
 func (c *Channel) Status() StatusRow { return c.status }
 
 // opener is the side that pays the fees.
-func (c *Channel) opener() dance.Side {
-	if c.params.LocalIsOpener {
-		return dance.Local
-	}
-	return dance.Remote
-}
+func (c *Channel) opener() dance.Side { return c.rules.Opener }
 
 // announced are the limits that a side announced: they bind the other one.
 func (c *Channel) announced(s dance.Side) *Limits {

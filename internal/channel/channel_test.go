@@ -23,10 +23,10 @@ func TestPaymentGoesBothWays(t *testing.T) {
 	p.fulfill(p.a, z)
 	p.settle()
 	p.sound()
-	if got := p.a.ch.fundings[0].toLocal; got != 557_000_000 {
+	if got := p.a.ch.fundings[0].toLocal.Msat; got != 557_000_000 {
 		t.Errorf("a ends with %v", got)
 	}
-	if got := p.b.ch.fundings[0].toLocal; got != 443_000_000 {
+	if got := p.b.ch.fundings[0].toLocal.Msat; got != 443_000_000 {
 		t.Errorf("b ends with %v", got)
 	}
 	if p.a.disk.settlements[x].Preimage == nil || string(p.a.disk.settlements[y].Reason) != "no" {

@@ -7,6 +7,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // reflects tells whether a commitment reflects an update offered by a side.
@@ -15,27 +16,28 @@ type reflects func(by dance.Side, u dance.Numbers) bool
 // build makes side's commitment number n, with the updates that it reflects.
 // This one filter decides the content of every commitment.
 func (c *Channel) build(f *funding, side dance.Side, n uint64, point wire.Point, feePerKw uint32, in reflects) (*script.Commitment, error) {
-	balance := [2]int64{dance.Local: msat(f.toLocal), dance.Remote: msat(c.params.Capacity.Msat() - f.toLocal)}
+	balance := tally.Start(f.toLocal, c.whole()).Balance
 	spec := script.Spec{Number: n, FeePerKw: feePerKw, HTLCs: make([]script.HTLC, 0, len(c.htlcs[dance.Local])+len(c.htlcs[dance.Remote]))}
 	c.each(func(h *htlc) {
 		by := h.by()
 		if !in(by, h.Added) {
 			return
 		}
-		balance[by] -= msat(h.Amount)
+		balance[by].Take(h.load(), 1)
 		if h.removing() && in(by.Other(), h.Removed) {
-			balance[h.beneficiary()] += msat(h.Amount)
+			balance[h.beneficiary()].Take(h.load(), -1)
 			return
 		}
 		spec.HTLCs = append(spec.HTLCs, script.HTLC{
-			Offered: by == side, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+			Offered: by == side, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry, Tokens: h.Tokens,
 		})
 	})
-	if balance[dance.Local] < 0 || balance[dance.Remote] < 0 {
+	ours, other := balance[side], balance[side.Other()]
+	if ours.Below() || other.Below() {
 		return nil, fmt.Errorf("commitment %d has a negative balance: %v", n, balance)
 	}
-	spec.ToBroadcaster = amountOf(balance[side])
-	spec.ToCountersignatory = amountOf(balance[side.Other()])
+	spec.ToBroadcaster, spec.TokensToBroadcaster = ours.Load().Msat, ours.Load().Tokens
+	spec.ToCountersignatory, spec.TokensToCountersignatory = other.Load().Msat, other.Load().Tokens
 	return script.Build(&f.sides[side], point, spec)
 }
 
@@ -123,8 +125,9 @@ func (c *Channel) sign() error {
 // sendSigned queues a commitment_signed, to be signed in Take.
 func (c *Channel) sendSigned(commitment *script.Commitment) {
 	m := &wire.CommitmentSigned{ChannelID: c.params.Channel}
-	c.sendWith(m, func(s Signer) (err error) {
-		m.Signature, m.HTLCSignatures, err = s.SignCommitment(commitment)
+	c.sendWith(m, func(s Signer) error {
+		sigs, err := s.SignCommitment(commitment)
+		m.Signature, m.HTLCSignatures, m.DelaySignatures = sigs.Signature, sigs.HTLCSignatures, sigs.DelaySignatures
 		return err
 	})
 }
@@ -146,17 +149,16 @@ func (c *Channel) receiveCommit(m *wire.CommitmentSigned, v Verifier) *Violation
 	if len(m.HTLCSignatures) != len(commitment.HTLCs) {
 		return failf("commitment_signed with %d HTLC signatures instead of %d", len(m.HTLCSignatures), len(commitment.HTLCs))
 	}
-	checks := make([]Check, 0, 1+len(commitment.HTLCs))
-	checks = append(checks, Check{Key: c.params.RemoteKeys.Funding, Hash: commitment.SigHash(), Sig: m.Signature})
-	for i, sig := range m.HTLCSignatures {
-		checks = append(checks, Check{Key: commitment.Keys.CountersignatoryHTLC, Hash: commitment.HTLCSigHash(i), Sig: sig})
+	sigs := Signatures{m.Signature, m.HTLCSignatures, m.DelaySignatures}
+	if len(sigs.DelaySignatures) != len(commitment.Delays()) {
+		return failf("commitment_signed with %d signatures on delays instead of %d", len(m.DelaySignatures), len(commitment.Delays()))
 	}
 	// BOLT 2: "if `signature` is not valid for its local commitment transaction OR
 	// non-compliant with LOW-S-standard rule"
-	if !v.Verify(checks) {
+	if !v.Verify(sigs.Checks(commitment, c.params.RemoteKeys.Funding)) {
 		return failf("commitment_signed with an invalid signature on commitment %d", n)
 	}
-	f.ours = CommitmentRow{Channel: c.params.Channel, Number: n, Signature: m.Signature, HTLCSignatures: m.HTLCSignatures}
+	f.ours = CommitmentRow{Channel: c.params.Channel, Number: n, Signatures: sigs}
 	c.pending.commitment = true
 	c.join(dance.Local, dance.ReceiveCommit)
 	c.revoke()
@@ -227,10 +229,11 @@ func (c *Channel) finish() {
 			}
 			if h.fulfilled() {
 				for i := range c.fundings {
+					f := &c.fundings[i]
 					if h.Incoming {
-						c.fundings[i].toLocal += h.Amount
+						f.toLocal = f.toLocal.Add(h.load())
 					} else {
-						c.fundings[i].toLocal -= h.Amount
+						f.toLocal = f.toLocal.Sub(h.load())
 					}
 				}
 			}

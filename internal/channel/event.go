@@ -23,6 +23,7 @@ type Origin struct {
 // Add is an HTLC to offer.
 type Add struct {
 	Amount      amount.MilliSatoshi
+	Tokens      amount.Units // that Amount goes with; zero in a channel of bitcoin only
 	PaymentHash wire.PaymentHash
 	CLTVExpiry  uint32 // block height, below 500000000
 	Onion       [wire.OnionPacketSize]byte
@@ -45,6 +46,7 @@ type Event interface{ isEvent() }
 type Incoming struct {
 	Ref         Ref
 	Amount      amount.MilliSatoshi
+	Tokens      amount.Units // that Amount goes with; zero: bitcoin only
 	PaymentHash wire.PaymentHash
 	CLTVExpiry  uint32
 	Onion       *[wire.OnionPacketSize]byte
@@ -59,6 +61,7 @@ type Resolved struct {
 	Out         Ref
 	Origin      Origin
 	Amount      amount.MilliSatoshi
+	Tokens      amount.Units
 	Preimage    *wire.Preimage
 	Reason      []byte
 	Malformed   *Malformed

@@ -69,24 +69,27 @@ func (s *signer) PerCommitmentPoint(n uint64) wire.Point {
 
 var errRefused = errors.New("the signer refuses")
 
-func (s *signer) SignCommitment(c *script.Commitment) (wire.Signature, []wire.Signature, error) {
+func (s *signer) SignCommitment(c *script.Commitment) (Signatures, error) {
 	hash := c.SigHash()
 	switch c.Number {
 	case s.memory.signed + 1:
 	case s.memory.signed:
 		if hash != s.memory.hash && s.memory.hash != [32]byte{} {
-			return wire.Signature{}, nil, fmt.Errorf("%w: another commitment %d", errRefused, c.Number)
+			return Signatures{}, fmt.Errorf("%w: another commitment %d", errRefused, c.Number)
 		}
 	default:
-		return wire.Signature{}, nil, fmt.Errorf("%w: commitment %d after %d", errRefused, c.Number, s.memory.signed)
+		return Signatures{}, fmt.Errorf("%w: commitment %d after %d", errRefused, c.Number, s.memory.signed)
 	}
 	s.memory.signed, s.memory.hash = c.Number, hash
 	key := script.DerivePrivKey(s.htlc, wire.PointOf(s.htlc.PubKey()), c.Keys.PerCommitment)
-	var sigs []wire.Signature
+	sigs := Signatures{Signature: script.Sign(s.funding, hash)}
 	for i := range c.HTLCs {
-		sigs = append(sigs, script.Sign(key, c.HTLCSigHash(i)))
+		sigs.HTLCSignatures = append(sigs.HTLCSignatures, script.Sign(key, c.HTLCSigHash(i)))
 	}
-	return script.Sign(s.funding, hash), sigs, nil
+	for _, d := range c.Delays() {
+		sigs.DelaySignatures = append(sigs.DelaySignatures, script.Sign(key, d.SigHash()))
+	}
+	return sigs, nil
 }
 
 func (s *signer) Revoke(n uint64) ([32]byte, error) {
@@ -329,11 +332,11 @@ func open(t tester, terms terms) *pair {
 		if err != nil {
 			t.Fatalf("commitment 0: %v", err)
 		}
-		sig, _, err := n.signer.SignCommitment(c)
+		sigs, err := n.signer.SignCommitment(c)
 		if err != nil {
 			t.Fatalf("commitment 0: %v", err)
 		}
-		p.other(n).ch.fundings[0].ours.Signature = sig
+		p.other(n).ch.fundings[0].ours.Signatures = sigs
 	}
 	p.take(p.a)
 	p.take(p.b)

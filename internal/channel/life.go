@@ -108,9 +108,9 @@ func (c *Channel) lastCall(h *htlc) uint64 {
 // HTLC. For dust a commitment serves nobody.
 func (c *Channel) carried(h *htlc) bool {
 	by, opener := h.by(), c.opener()
-	return !c.trimmed(dance.Local, by, h.Amount, c.fees.Signed(dance.Local, opener)) ||
-		!c.trimmed(dance.Remote, by, h.Amount, c.fees.Held(dance.Remote, opener)) ||
-		!c.trimmed(dance.Remote, by, h.Amount, c.fees.Signed(dance.Remote, opener))
+	return !c.rules.Trimmed(dance.Local, by, h.Amount, c.fees.Signed(dance.Local, opener)) ||
+		!c.rules.Trimmed(dance.Remote, by, h.Amount, c.fees.Held(dance.Remote, opener)) ||
+		!c.rules.Trimmed(dance.Remote, by, h.Amount, c.fees.Signed(dance.Remote, opener))
 }
 
 // Block says that the chain has grown, or shrunk, to a height. An HTLC past its

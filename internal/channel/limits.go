@@ -4,8 +4,8 @@ import (
 	"errors"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // Refusals of wishes.
@@ -41,16 +41,6 @@ const (
 	spike = 2
 )
 
-// tally is a commitment as it would be, before fees. Amounts are in
-// millisatoshi and may be below zero.
-type tally struct {
-	balance   [2]int64 // without what is in HTLCs
-	count     [2]int   // HTLCs by who offered them
-	value     [2]int64 // their sum
-	untrimmed int      // how many have an output
-	dust      int64    // sum of HTLCs that would be trimmed after a spike of the feerate
-}
-
 // tallies are the commitments that limits are checked on. They follow from the
 // updates; they are kept up to date while updates come, so that a batch costs
 // one pass, and made anew after anything else.
@@ -60,18 +50,9 @@ type tallies struct {
 	// other side proposed, and of the side's own what the other one has
 	// acknowledged. Both sides compute the same when one offers an HTLC and when
 	// the other one receives it.
-	next [2]tally
+	next [2]tally.Tally
 	// full are the commitments with every update, by side.
-	full [2]tally
-}
-
-// msat converts to a signed integer. No amount in a channel is above its
-// capacity.
-func msat(m amount.MilliSatoshi) int64 { return int64(min(m, amount.Max)) } //nolint:gosec // below 2^63
-
-// trimmed tells whether an HTLC has no output in side's commitment.
-func (c *Channel) trimmed(side, by dance.Side, a amount.MilliSatoshi, feePerKw uint32) bool {
-	return script.IsTrimmed(c.params.Format, by == side, a, feePerKw, c.announced(side).DustLimit)
+	full [2]tally.Tally
 }
 
 // spiked is the feerate after a spike.
@@ -86,27 +67,19 @@ func (c *Channel) highestFee() uint32 {
 	return high
 }
 
-// put counts an HTLC in a tally of side's commitment, or takes it out when sign
-// is -1.
-func (c *Channel) put(t *tally, side, by dance.Side, a amount.MilliSatoshi, sign int64) {
-	t.count[by] += int(sign)
-	t.value[by] += sign * msat(a)
-	t.balance[by] -= sign * msat(a)
-	if !c.trimmed(side, by, a, c.fees.Next(side, c.opener())) {
-		t.untrimmed += int(sign)
-	}
-	if c.trimmed(side, by, a, c.spiked()) {
-		t.dust += sign * msat(a)
-	}
+// put counts an HTLC in a tally of side's commitment.
+func (c *Channel) put(t *tally.Tally, side dance.Side, h *htlc) {
+	c.rules.Put(t, side, h.by(), h.load(), 1, c.feesOf(side))
 }
 
-// drop takes an HTLC out again; its amount goes to the side given.
-func (c *Channel) drop(t *tally, side, by dance.Side, a amount.MilliSatoshi, to dance.Side) {
-	c.put(t, side, by, a, -1)
-	if to != by {
-		t.balance[by] -= msat(a)
-		t.balance[to] += msat(a)
-	}
+// drop takes a removed HTLC out again.
+func (c *Channel) drop(t *tally.Tally, side dance.Side, h *htlc) {
+	c.rules.Drop(t, side, h.by(), h.load(), h.beneficiary(), c.feesOf(side))
+}
+
+// feesOf are the feerates that side's next commitment is counted at.
+func (c *Channel) feesOf(side dance.Side) tally.Fees {
+	return tally.Fees{PerKw: c.fees.Next(side, c.opener()), Spiked: c.spiked()}
 }
 
 // beneficiary is the side that gets a removed HTLC's amount.
@@ -123,22 +96,21 @@ func (c *Channel) tallied() *tallies {
 	if t.valid {
 		return t
 	}
-	local := msat(c.fundings[0].toLocal)
-	start := tally{balance: [2]int64{dance.Local: local, dance.Remote: msat(c.params.Capacity.Msat()) - local}}
-	*t = tallies{valid: true, next: [2]tally{start, start}, full: [2]tally{start, start}}
+	start := tally.Start(c.fundings[0].toLocal, c.whole())
+	*t = tallies{valid: true, next: [2]tally.Tally{start, start}, full: [2]tally.Tally{start, start}}
 	c.each(func(h *htlc) {
-		by, to := h.by(), h.beneficiary()
+		by := h.by()
 		for side := range dance.Remote + 1 {
-			c.put(&t.full[side], side, by, h.Amount, 1)
+			c.put(&t.full[side], side, h)
 			if h.removing() {
-				c.drop(&t.full[side], side, by, h.Amount, to)
+				c.drop(&t.full[side], side, h)
 			}
 			if !c.steps.Next(side, by, h.Added) {
 				continue
 			}
-			c.put(&t.next[side], side, by, h.Amount, 1)
+			c.put(&t.next[side], side, h)
 			if h.removing() && c.steps.Next(side, by.Other(), h.Removed) {
-				c.drop(&t.next[side], side, by, h.Amount, to)
+				c.drop(&t.next[side], side, h)
 			}
 		}
 	})
@@ -148,64 +120,59 @@ func (c *Channel) tallied() *tallies {
 // tallyAdd counts an HTLC that was just proposed.
 func (c *Channel) tallyAdd(h *htlc) {
 	if t, by := &c.limits, h.by(); t.valid {
-		c.put(&t.next[by.Other()], by.Other(), by, h.Amount, 1)
-		c.put(&t.full[dance.Local], dance.Local, by, h.Amount, 1)
-		c.put(&t.full[dance.Remote], dance.Remote, by, h.Amount, 1)
+		c.put(&t.next[by.Other()], by.Other(), h)
+		c.put(&t.full[dance.Local], dance.Local, h)
+		c.put(&t.full[dance.Remote], dance.Remote, h)
 	}
 }
 
 // tallyRemoval counts a removal that was just proposed: by the side that did
 // not offer the HTLC, so that it is in the offerer's next commitment.
 func (c *Channel) tallyRemoval(h *htlc) {
-	if t, by, to := &c.limits, h.by(), h.beneficiary(); t.valid {
-		c.drop(&t.next[by], by, by, h.Amount, to)
-		c.drop(&t.full[dance.Local], dance.Local, by, h.Amount, to)
-		c.drop(&t.full[dance.Remote], dance.Remote, by, h.Amount, to)
+	if t, by := &c.limits, h.by(); t.valid {
+		c.drop(&t.next[by], by, h)
+		c.drop(&t.full[dance.Local], dance.Local, h)
+		c.drop(&t.full[dance.Remote], dance.Remote, h)
 	}
-}
-
-// cost is what the opener pays for a commitment: its fee and the anchors.
-func (c *Channel) cost(feePerKw uint32, untrimmed int) int64 {
-	return msat((script.CommitFee(c.params.Format, feePerKw, untrimmed) + script.AnchorsCost(c.params.Format)).Msat())
 }
 
 // reserve is what a side must keep.
 func (c *Channel) reserve(s dance.Side) int64 {
-	return msat(c.announced(s.Other()).ChannelReserve.Msat())
+	return tally.Msat(c.announced(s.Other()).ChannelReserve.Msat())
 }
 
 // mayAdd checks what both sides hold an HTLC offered by a side against. It
 // returns nil or one of the refusals.
-func (c *Channel) mayAdd(by dance.Side, a amount.MilliSatoshi, cltvExpiry uint32) error {
+func (c *Channel) mayAdd(by dance.Side, a tally.Load, cltvExpiry uint32) error {
 	theirs := c.announced(by.Other())
 	side := by.Other() // whose next commitment the HTLC joins
 	t := &c.tallied().next[side]
 	switch {
-	case a == 0:
+	case a.Msat == 0:
 		return ErrAmount
-	case a < theirs.HTLCMinimum:
+	case a.Msat < theirs.HTLCMinimum:
 		return ErrBelowMinimum
 	case cltvExpiry >= maxCLTVExpiry:
 		return ErrExpiry
-	case t.count[by]+1 > min(int(theirs.MaxAcceptedHTLCs), MaxAcceptedHTLCs):
+	case t.Count[by]+1 > min(int(theirs.MaxAcceptedHTLCs), MaxAcceptedHTLCs):
 		return ErrTooManyHTLCs
-	case a > amount.Max || t.value[by]+msat(a) > msat(theirs.MaxHTLCValueInFlight):
+	case a.Msat > amount.Max || t.Value[by].Msat+tally.Msat(a.Msat) > tally.Msat(theirs.MaxHTLCValueInFlight):
 		return ErrInFlight
 	}
-	left := t.balance[by] - msat(a) - c.reserve(by)
+	left := t.Balance[by].Msat - tally.Msat(a.Msat) - c.reserve(by)
 	if left < 0 {
 		return ErrReserve
 	}
 	fee := c.fees.Next(side, c.opener())
-	if by == c.opener() && left < c.cost(fee, t.untrimmed+c.output(side, by, a, fee)) {
+	if by == c.opener() && left < c.rules.Cost(fee, t.Untrimmed+c.output(side, by, a.Msat, fee)) {
 		return ErrFee
 	}
-	return nil
+	return c.mayCarry(t, by, a, fee)
 }
 
 // output is 1 when an HTLC has an output in side's commitment, else 0.
 func (c *Channel) output(side, by dance.Side, a amount.MilliSatoshi, feePerKw uint32) int {
-	if c.trimmed(side, by, a, feePerKw) {
+	if c.rules.Trimmed(side, by, a, feePerKw) {
 		return 0
 	}
 	return 1
@@ -214,20 +181,23 @@ func (c *Channel) output(side, by dance.Side, a amount.MilliSatoshi, feePerKw ui
 // mayOffer checks what we hold our own offers against, beyond [mayAdd]: that
 // they do not bring the channel into a state in which it is stuck, and that not
 // too much is lost when the commitment is broadcast.
-func (c *Channel) mayOffer(a amount.MilliSatoshi) error {
-	t, fee := c.tallied(), c.highestFee()
+func (c *Channel) mayOffer(l tally.Load) error {
+	t, fee, a := c.tallied(), c.highestFee(), l.Msat
 	for _, p := range [...]struct {
 		side dance.Side
-		*tally
+		*tally.Tally
 	}{{dance.Remote, &t.next[dance.Remote]}, {dance.Local, &t.full[dance.Local]}, {dance.Remote, &t.full[dance.Remote]}} {
-		outputs := p.untrimmed + c.output(p.side, dance.Local, a, fee)
+		if err := c.mayCarry(p.Tally, dance.Local, l, fee); err != nil {
+			return err
+		}
+		outputs := p.Untrimmed + c.output(p.side, dance.Local, a, fee)
 		if c.opener() == dance.Local {
 			// BOLT 2: "It is recommended that this "fee spike buffer" can handle
 			// twice the current `feerate_per_kw`"
-			if p.balance[dance.Local]-msat(a)-c.reserve(dance.Local) < c.cost(c.spiked(), outputs+1) {
+			if p.Balance[dance.Local].Msat-tally.Msat(a)-c.reserve(dance.Local) < c.rules.Cost(c.spiked(), outputs+1) {
 				return ErrFee
 			}
-		} else if p.balance[dance.Remote]-c.reserve(dance.Remote) < c.cost(fee, outputs) {
+		} else if p.Balance[dance.Remote].Msat-c.reserve(dance.Remote) < c.rules.Cost(fee, outputs) {
 			return ErrPeerFee
 		}
 	}
@@ -242,14 +212,15 @@ func (c *Channel) mayOffer(a amount.MilliSatoshi) error {
 func (c *Channel) overExposed(by dance.Side, a amount.MilliSatoshi) bool {
 	t := c.tallied()
 	for side := range dance.Remote + 1 {
-		if c.trimmed(side, by, a, c.spiked()) && t.full[side].dust+msat(a) > msat(c.params.MaxDustExposure) {
+		if c.rules.Trimmed(side, by, a, c.spiked()) && t.full[side].Dust+tally.Msat(a) > tally.Msat(c.params.MaxDustExposure) {
 			return true
 		}
 	}
 	return false
 }
 
-// mayPay tells whether the opener can pay a new feerate beside its reserve.
-func (c *Channel) mayPay(t *tally, feePerKw uint32) bool {
-	return t.balance[c.opener()]-c.reserve(c.opener()) >= c.cost(feePerKw, t.untrimmed)
+// mayPay tells whether the opener can pay a new feerate beside its reserve, and whatever
+// has tokens can bear it.
+func (c *Channel) mayPay(t *tally.Tally, feePerKw uint32) bool {
+	return t.Balance[c.opener()].Msat-c.reserve(c.opener()) >= c.rules.Cost(feePerKw, t.Untrimmed) && c.bears(t, feePerKw)
 }

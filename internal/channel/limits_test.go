@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // judge says what BOLT 2 and our policy say of an offer by us, in the plainest
@@ -20,7 +21,7 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		amount int64
 	}
 	list := func(side dance.Side, full bool) (in []entry, balance [2]int64) {
-		balance = [2]int64{msat(c.fundings[0].toLocal), msat(c.params.Capacity.Msat() - c.fundings[0].toLocal)}
+		balance = [2]int64{tally.Msat(c.fundings[0].toLocal.Msat), tally.Msat(c.params.Capacity.Msat() - c.fundings[0].toLocal.Msat)}
 		counts := func(by dance.Side, u dance.Numbers) bool {
 			stage := c.steps.Stage(by, u)
 			return full || by != side || stage >= dance.Revoked
@@ -31,12 +32,12 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 				case !counts(by, h.Added):
 				case h.removing() && counts(by.Other(), h.Removed):
 					if h.fulfilled() {
-						balance[by] -= msat(h.Amount)
-						balance[by.Other()] += msat(h.Amount)
+						balance[by] -= tally.Msat(h.Amount)
+						balance[by.Other()] += tally.Msat(h.Amount)
 					}
 				default:
-					balance[by] -= msat(h.Amount)
-					in = append(in, entry{by, msat(h.Amount)})
+					balance[by] -= tally.Msat(h.Amount)
+					in = append(in, entry{by, tally.Msat(h.Amount)})
 				}
 			}
 		}
@@ -47,8 +48,8 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		highest = max(highest, f)
 	}
 	theirs, opener := c.params.RemoteLimits, c.opener()
-	dustLimit := [2]int64{msat(c.params.LocalLimits.DustLimit.Msat()), msat(theirs.DustLimit.Msat())}
-	reserve := [2]int64{msat(theirs.ChannelReserve.Msat()), msat(c.params.LocalLimits.ChannelReserve.Msat())}
+	dustLimit := [2]int64{tally.Msat(c.params.LocalLimits.DustLimit.Msat()), tally.Msat(theirs.DustLimit.Msat())}
+	reserve := [2]int64{tally.Msat(theirs.ChannelReserve.Msat()), tally.Msat(c.params.LocalLimits.ChannelReserve.Msat())}
 	cost := func(fee uint32, outputs int) int64 { return int64(fee)*int64(1124+172*outputs)/1000*1000 + 660_000 }
 	outputs := func(side dance.Side, in []entry) (n int) {
 		for _, e := range in {
@@ -58,7 +59,7 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		}
 		return n
 	}
-	added := entry{dance.Local, msat(a)}
+	added := entry{dance.Local, tally.Msat(a)}
 	next, balance := list(dance.Remote, false)
 	ours, value := 0, int64(0)
 	for _, e := range next {
@@ -74,7 +75,7 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 		return ErrBelowMinimum
 	case ours >= int(theirs.MaxAcceptedHTLCs):
 		return ErrTooManyHTLCs
-	case value+added.amount > msat(theirs.MaxHTLCValueInFlight):
+	case value+added.amount > tally.Msat(theirs.MaxHTLCValueInFlight):
 		return ErrInFlight
 	case balance[dance.Local]-added.amount < reserve[dance.Local]:
 		return ErrReserve
@@ -102,7 +103,7 @@ func judge(c *Channel, a amount.MilliSatoshi) error {
 				dust += e.amount
 			}
 		}
-		if added.amount/1000*1000 < dustLimit[side] && dust > msat(c.params.MaxDustExposure) {
+		if added.amount/1000*1000 < dustLimit[side] && dust > tally.Msat(c.params.MaxDustExposure) {
 			return ErrDustExposure
 		}
 	}
@@ -171,7 +172,9 @@ func (p *pair) consistent(n *node) {
 	if made := *c.tallied(); kept.valid && made != kept {
 		p.t.Fatalf("%s: tallies kept %+v, made anew %+v", n.name, kept, made)
 	}
-	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(dance.Local, a, 0) == nil && c.mayOffer(a) == nil }
+	may := func(a amount.MilliSatoshi) bool {
+		return c.mayAdd(dance.Local, tally.Load{Msat: a}, 0) == nil && c.mayOffer(tally.Load{Msat: a}) == nil
+	}
 	if most := c.Spendable(); most > 0 && (!may(most) || may(most+1)) {
 		p.t.Fatalf("%s: %v is said to be the most that can be offered", n.name, most)
 	}
@@ -242,11 +245,11 @@ func TestChannelIsUsedInFull(t *testing.T) {
 
 func TestTrimmedFollowsTheFormat(t *testing.T) {
 	p := ready(t, usual())
-	if p.a.ch.trimmed(dance.Local, dance.Local, 354_000, 100_000) || !p.a.ch.trimmed(dance.Local, dance.Local, 353_999, 253) {
+	if p.a.ch.rules.Trimmed(dance.Local, dance.Local, 354_000, 100_000) || !p.a.ch.rules.Trimmed(dance.Local, dance.Local, 353_999, 253) {
 		t.Error("with anchors only the dust limit counts")
 	}
-	p.a.ch.params.Format = script.StaticRemoteKey
-	if !p.a.ch.trimmed(dance.Local, dance.Local, 1_016_000, 1000) || p.a.ch.trimmed(dance.Local, dance.Local, 1_017_000, 1000) {
+	p.a.ch.rules.Format = script.StaticRemoteKey
+	if !p.a.ch.rules.Trimmed(dance.Local, dance.Local, 1_016_000, 1000) || p.a.ch.rules.Trimmed(dance.Local, dance.Local, 1_017_000, 1000) {
 		t.Error("without anchors the second transaction's fee counts")
 	}
 }

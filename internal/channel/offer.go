@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // mayUpdate tells whether we may send an update that is not an add.
@@ -33,15 +34,15 @@ func (c *Channel) Offer(a Add) (id uint64, err error) {
 	if c.shuttingDown() {
 		return 0, ErrShutdown
 	}
-	if err := c.mayAdd(dance.Local, a.Amount, a.CLTVExpiry); err != nil {
+	if err := c.mayAdd(dance.Local, tally.Load{Msat: a.Amount, Tokens: a.Tokens}, a.CLTVExpiry); err != nil {
 		return 0, err
 	}
-	if err := c.mayOffer(a.Amount); err != nil {
+	if err := c.mayOffer(tally.Load{Msat: a.Amount, Tokens: a.Tokens}); err != nil {
 		return 0, err
 	}
 	h := &htlc{HTLCRow: HTLCRow{
 		Channel: c.params.Channel, ID: c.nextID[dance.Local],
-		Amount: a.Amount, PaymentHash: a.PaymentHash, CLTVExpiry: a.CLTVExpiry,
+		Amount: a.Amount, Tokens: a.Tokens, PaymentHash: a.PaymentHash, CLTVExpiry: a.CLTVExpiry,
 		Onion: &a.Onion, PathKey: a.PathKey, Origin: a.Origin,
 	}}
 	c.nextID[dance.Local]++
@@ -54,7 +55,7 @@ func (c *Channel) Offer(a Add) (id uint64, err error) {
 func (c *Channel) addMessage(h *htlc) *wire.UpdateAddHTLC {
 	return &wire.UpdateAddHTLC{
 		ChannelID: c.params.Channel, ID: h.ID, AmountMsat: h.Amount, PaymentHash: h.PaymentHash,
-		CLTVExpiry: h.CLTVExpiry, OnionRoutingPacket: *h.Onion, PathKey: h.PathKey,
+		CLTVExpiry: h.CLTVExpiry, OnionRoutingPacket: *h.Onion, PathKey: h.PathKey, Asset: c.rider(h),
 	}
 }
 
@@ -162,7 +163,7 @@ func (c *Channel) removalMessage(h *htlc, r removal) wire.Message {
 }
 
 // SetFee proposes a feerate, in satoshi per 1000 weight. Errors: [ErrNotOpener],
-// [ErrFeerate], [ErrFee] when we could not pay it, and why no update may be sent.
+// [ErrFeerate], [ErrFee] when we could not pay it, [ErrFeeSteps], and why no update may be sent.
 func (c *Channel) SetFee(perKw uint32) error {
 	if err := c.mayUpdate(); err != nil {
 		return err
@@ -178,6 +179,8 @@ func (c *Channel) SetFee(perKw uint32) error {
 		return ErrShutdown
 	case perKw == c.fees.From(dance.Proposed):
 		return nil
+	case !c.rules.MayStep(c.fees, perKw):
+		return ErrFeeSteps
 	}
 	t := c.tallied()
 	if !c.mayPay(&t.next[dance.Remote], perKw) || !c.mayPay(&t.full[dance.Local], perKw) || !c.mayPay(&t.full[dance.Remote], perKw) {
@@ -206,7 +209,7 @@ func (c *Channel) Holds(id uint64) bool { return c.find(dance.Remote, id) != nil
 
 func (h *htlc) incoming() Incoming {
 	return Incoming{
-		Ref: h.ref(), Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+		Ref: h.ref(), Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 		Onion: h.Onion, PathKey: h.PathKey, OverExposed: h.OverExposed,
 	}
 }

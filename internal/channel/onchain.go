@@ -10,13 +10,17 @@ import (
 )
 
 // Ours is our latest commitment, not signed, with the peer's signatures on its
-// HTLC transactions. Whether it may be broadcast is for [Channel.OurCommitment]
+// HTLC transactions, and [Channel.DelaySignatures]. Whether it may be broadcast is for [Channel.OurCommitment]
 // to say.
 func (c *Channel) Ours(p Points) (*script.Commitment, []wire.Signature, error) {
 	f := &c.fundings[0]
 	commitment, err := c.buildLatest(f, dance.Local, p.PerCommitmentPoint(c.steps.Signed[dance.Local]))
 	return commitment, f.ours.HTLCSignatures, err
 }
+
+// DelaySignatures are the peer's on the delay transactions of our latest commitment, in
+// the order of script.Commitment.Delays; none without tokens.
+func (c *Channel) DelaySignatures() []wire.Signature { return c.fundings[0].ours.DelaySignatures }
 
 // NumberOf reads the number of a commitment of this channel, of either side.
 func (c *Channel) NumberOf(tx *btcwire.MsgTx) uint64 {
@@ -31,17 +35,23 @@ func (c *Channel) Past(side dance.Side, number uint64, point wire.Point, list []
 	p := c.fundings[0].sides[side]
 	spec := script.Spec{Number: number}
 	var sum amount.MilliSatoshi
+	var tokens amount.Units
 	for i := range list {
 		if h := &list[i]; h.StoodIn(side, number) {
 			spec.HTLCs = append(spec.HTLCs, script.HTLC{
 				Offered: h.Incoming == (side == dance.Remote), ID: h.ID,
-				Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+				Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry, Tokens: h.Tokens,
 			})
 			sum += h.Amount
+			tokens += h.Tokens
 		}
 	}
-	// Any balances do, if they pay for the anchors.
+	// Any balances do, if they pay for the anchors, or go with tokens.
 	anchors := script.AnchorsCost(p.Format)
+	if c.rules.Rides() {
+		anchors = script.ScriptHashDust
+		p.Tokens, spec.TokensToBroadcaster, spec.TokensToCountersignatory = tokens+2, 1, 1
+	}
 	p.DustLimit, p.Capacity = 0, sum.Sat()+1+2*anchors
 	spec.ToBroadcaster, spec.ToCountersignatory = p.Capacity.Msat()-anchors.Msat()-sum, anchors.Msat()
 	return script.Build(&p, point, spec)

@@ -120,8 +120,8 @@ func propose(c *Channel, id uint64, r removal) error {
 func (p *pair) mirror() {
 	p.t.Helper()
 	a, b := p.a.ch, p.b.ch
-	if a.fundings[0].toLocal+b.fundings[0].toLocal != a.params.Capacity.Msat() {
-		p.t.Fatalf("balances %v and %v are not the capacity", a.fundings[0].toLocal, b.fundings[0].toLocal)
+	if a.fundings[0].toLocal.Msat+b.fundings[0].toLocal.Msat != a.params.Capacity.Msat() {
+		p.t.Fatalf("balances %v and %v are not the capacity", a.fundings[0].toLocal.Msat, b.fundings[0].toLocal.Msat)
 	}
 	if a.fees != b.fees || a.steps.Signed[dance.Local] != b.steps.Signed[dance.Remote] || a.steps.Signed[dance.Remote] != b.steps.Signed[dance.Local] {
 		p.t.Fatalf("numbers differ: %+v and %+v", a.steps, b.steps)
@@ -233,7 +233,7 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 			seen[e.Out.ID] = true
 		}
 	}
-	if got := p.a.ch.fundings[0].toLocal; got != toA {
+	if got := p.a.ch.fundings[0].toLocal.Msat; got != toA {
 		t.Fatalf("a ends with %v, its settlements say %v", got, toA)
 	}
 	if closing && p.a.ch.shuttingDown() {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // Receive takes a message of the peer about this channel. A broken rule is
@@ -123,12 +124,16 @@ func (c *Channel) receiveAdd(m *wire.UpdateAddHTLC) *Violation {
 	// BOLT 2: "receiving an `amount_msat` that the sending node cannot afford at
 	// the current `feerate_per_kw` (while maintaining its channel reserve and any
 	// `to_local_anchor` and `to_remote_anchor` costs)"
-	if err := c.mayAdd(dance.Remote, m.AmountMsat, m.CLTVExpiry); err != nil {
+	tokens, violation := c.ridden(m)
+	if violation != nil {
+		return violation
+	}
+	if err := c.mayAdd(dance.Remote, tally.Load{Msat: m.AmountMsat, Tokens: tokens}, m.CLTVExpiry); err != nil {
 		return warnf("update_add_htlc %d of %s, expiry %d: %v", m.ID, m.AmountMsat, m.CLTVExpiry, err)
 	}
 	h := &htlc{HTLCRow: HTLCRow{
 		Channel: c.params.Channel, Incoming: true, ID: m.ID,
-		Amount: m.AmountMsat, PaymentHash: m.PaymentHash, CLTVExpiry: m.CLTVExpiry,
+		Amount: m.AmountMsat, Tokens: tokens, PaymentHash: m.PaymentHash, CLTVExpiry: m.CLTVExpiry,
 		Onion: &m.OnionRoutingPacket, PathKey: m.PathKey,
 		OverExposed: c.overExposed(dance.Remote, m.AmountMsat),
 	}}
@@ -179,7 +184,7 @@ func (c *Channel) resolve(h *htlc, r removal) {
 	}
 	c.pending.settlements = append(c.pending.settlements, row)
 	c.raise(Resolved{
-		Out: row.HTLC, Origin: row.Origin, Amount: row.Amount,
+		Out: row.HTLC, Origin: row.Origin, Amount: row.Amount, Tokens: h.Tokens,
 		Preimage: row.Preimage, Reason: row.Reason, Malformed: row.Malformed, Attribution: h.attribution,
 	})
 }
@@ -205,6 +210,8 @@ func (c *Channel) receiveFee(m *wire.UpdateFee) *Violation {
 	// node's current commitment transaction"
 	case !c.mayPay(&c.tallied().next[dance.Local], m.FeeratePerKw):
 		return warnf("update_fee to %d, which its sender cannot afford", m.FeeratePerKw)
+	case !c.rules.MayStep(c.fees, m.FeeratePerKw):
+		return warnf("update_fee to %d: %v", m.FeeratePerKw, ErrFeeSteps)
 	}
 	c.fees[dance.Proposed] = m.FeeratePerKw
 	c.limits.valid = false

@@ -46,7 +46,7 @@ func (c *Channel) forget() {
 				c.nextID[by]--
 				if dance.Side(by) == dance.Local {
 					c.raise(Unsent{Add{
-						Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+						Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 						Onion: *h.Onion, PathKey: h.PathKey, Origin: h.Origin,
 					}})
 				}

@@ -217,8 +217,8 @@ func TestPeerThatFailsAnHTLCAfterItsPreimageLosesTheAmount(t *testing.T) {
 	}
 	p.settle()
 	p.sound()
-	if got := raised[Resolved](p.a); len(got) != 1 || got[0].Preimage == nil || p.a.ch.fundings[0].toLocal != 600_000_000 {
-		t.Fatalf("resolved %+v, balance %v", got, p.a.ch.fundings[0].toLocal)
+	if got := raised[Resolved](p.a); len(got) != 1 || got[0].Preimage == nil || p.a.ch.fundings[0].toLocal.Msat != 600_000_000 {
+		t.Fatalf("resolved %+v, balance %v", got, p.a.ch.fundings[0].toLocal.Msat)
 	}
 }
 

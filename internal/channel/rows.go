@@ -7,6 +7,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // Limits is what one side announced in open_channel or accept_channel. They
@@ -19,6 +20,7 @@ type Limits struct {
 	HTLCMinimum          amount.MilliSatoshi // htlc_minimum_msat
 	ToSelfDelay          uint16              // blocks that the other side waits for its to_local
 	MaxAcceptedHTLCs     uint16              // 1 to 483
+	Tokens               tally.TokenLimits   // zero: bitcoin only
 }
 
 // ParamsRow is what never changes in the life of a channel. Key: Channel.
@@ -45,6 +47,9 @@ type ParamsRow struct {
 	RemoteUpfront []byte              // theirs; nil: none
 	AnySegwit     bool                // option_shutdown_anysegwit was negotiated
 	LocalAlias    wire.ShortChannelID // our alias in channel_ready; zero: none
+
+	Property amount.Property // that the channel carries beside bitcoin; zero: none
+	Tokens   amount.Units    // of it in the whole channel
 }
 
 // Table implements durable.Row.
@@ -63,7 +68,8 @@ type StateRow struct {
 	CurrentPoint wire.Point // their per-commitment point number Revoked
 	NextPoint    wire.Point // number Revoked+1; zero before their channel_ready
 
-	ToLocal amount.MilliSatoshi // our balance as if no HTLC row that is not done existed
+	ToLocal       amount.MilliSatoshi // our balance as if no HTLC row that is not done existed
+	TokensToLocal amount.Units        // likewise
 
 	// update_fee by its stage (see the table in the package comment), in satoshi
 	// per 1000 weight; zero: none at this stage. FeeIrrevocable is never zero.
@@ -119,10 +125,16 @@ const (
 // it replaces the one before. What the commitment contains follows from the
 // other rows.
 type CommitmentRow struct {
-	Channel        wire.ChannelID
-	Number         uint64
-	Signature      wire.Signature
-	HTLCSignatures []wire.Signature // in the order of script.Commitment.HTLCs
+	Channel wire.ChannelID
+	Number  uint64
+	Signatures
+}
+
+// Signatures are one side's on a commitment of the other one.
+type Signatures struct {
+	Signature       wire.Signature
+	HTLCSignatures  []wire.Signature // in the order of script.Commitment.HTLCs
+	DelaySignatures []wire.Signature // in the order of script.Commitment.Delays
 }
 
 // Table implements durable.Row.
@@ -149,6 +161,7 @@ type HTLCRow struct {
 	ID       uint64
 
 	Amount      amount.MilliSatoshi
+	Tokens      amount.Units // that Amount goes with; zero: bitcoin only
 	PaymentHash wire.PaymentHash
 	CLTVExpiry  uint32                      // block height
 	Onion       *[wire.OnionPacketSize]byte // nil once done

@@ -232,7 +232,7 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			if !ok || v.Kind != c.kind || !strings.Contains(v.Text, c.text) {
 				t.Fatalf("answered %v, want kind %d with %q", err, c.kind, c.text)
 			}
-			if before.steps != n.ch.steps || before.points != n.ch.points || before.fundings[0].toLocal != n.ch.fundings[0].toLocal {
+			if before.steps != n.ch.steps || before.points != n.ch.points || before.fundings[0].toLocal.Msat != n.ch.fundings[0].toLocal.Msat {
 				t.Error("the message has changed something")
 			}
 			if err := n.ch.Receive(&wire.RevokeAndAck{}, verifier{}); err != nil {

@@ -8,7 +8,6 @@ import (
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
@@ -63,7 +62,7 @@ func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 }
 
 func (c *Channel) forms() closing.Forms {
-	return closing.Forms{AnySegwit: c.params.AnySegwit || c.conn.simple, SimpleClose: c.conn.simple}
+	return closing.Forms{AnySegwit: c.params.AnySegwit || c.conn.simple, SimpleClose: c.conn.simple, Tokens: c.rules.Rides()}
 }
 
 func (c *Channel) receiveShutdown(m *wire.Shutdown) *Violation {
@@ -173,16 +172,16 @@ func (c *Channel) shutdown() {
 // BOLT 2: "SHOULD set `fee_range` according to the minimum and maximum fees it
 // is prepared to pay for a close transaction."
 func (c *Channel) negotiate() {
-	toLocal := c.fundings[0].toLocal
 	feePerKw := c.status.CloseFeePerKw
 	if feePerKw == 0 {
 		feePerKw = c.fees[dance.Irrevocable]
 	}
-	weight := closing.Weight(c.status.LocalShutdown, c.status.RemoteShutdown)
+	us, peer := c.share(dance.Local, c.status.LocalShutdown), c.share(dance.Remote, c.status.RemoteShutdown)
+	us.DustLimit, peer.DustLimit = c.params.LocalLimits.DustLimit, c.params.RemoteLimits.DustLimit
+	weight := closing.WeightBetween(us, peer)
 	ideal, least := closing.Fee(feePerKw, weight), closing.Fee(minFeePerKw, weight)
 	terms := closing.Terms{
-		Local:         closing.Side{Balance: toLocal, Script: c.status.LocalShutdown, DustLimit: c.params.LocalLimits.DustLimit},
-		Remote:        closing.Side{Balance: c.params.Capacity.Msat() - toLocal, Script: c.status.RemoteShutdown, DustLimit: c.params.RemoteLimits.DustLimit},
+		Local: us, Remote: peer,
 		LocalIsOpener: c.params.LocalIsOpener,
 		Min:           min(least, ideal), Ideal: ideal, Max: 2 * ideal,
 	}
@@ -202,7 +201,7 @@ func (c *Channel) negotiate() {
 
 func (c *Channel) sendClosing(o closing.Offer, outs closing.Outputs) {
 	m := &wire.ClosingSigned{ChannelID: c.params.Channel, FeeSatoshis: o.Fee, FeeRange: o.Range}
-	tx := c.closingTx(outs.Local, outs.Remote)
+	tx := c.conn.terms.Tx(&c.fundings[0].sides[dance.Local], outs)
 	c.sendWith(m, func(s Signer) (err error) {
 		m.Signature, err = s.SignClosing(tx, c.params.Capacity, c.fundingScript())
 		return err
@@ -212,14 +211,6 @@ func (c *Channel) sendClosing(o closing.Offer, outs closing.Outputs) {
 func (c *Channel) fundingScript() []byte {
 	witnessScript, _ := script.FundingScript(c.params.LocalKeys.Funding, c.params.RemoteKeys.Funding)
 	return witnessScript
-}
-
-// closingTx is the transaction with these outputs; zero leaves one out.
-func (c *Channel) closingTx(local, remote amount.Satoshi) *btcwire.MsgTx {
-	out := func(v amount.Satoshi, pkScript []byte) *btcwire.TxOut {
-		return btcwire.NewTxOut(int64(v), pkScript) //nolint:gosec // below the capacity
-	}
-	return script.Closing(c.params.Funding, out(local, c.status.LocalShutdown), out(remote, c.status.RemoteShutdown))
 }
 
 func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
@@ -260,7 +251,7 @@ func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
 		c.sendClosing(*step.Send, outs)
 	}
 	if step.Agreed {
-		tx := c.closingTx(outs.Local, outs.Remote)
+		tx := c.conn.terms.Tx(&c.fundings[0].sides[dance.Local], outs)
 		c.status.Closing = &Agreement{Tx: closing.Serialize(tx), Signature: m.Signature}
 		c.pending.status, c.pending.agreed = true, append(c.pending.agreed, signedClosing{tx, m.Signature, true})
 	}
@@ -270,7 +261,7 @@ func (c *Channel) receiveClosing(m *wire.ClosingSigned, v Verifier) *Violation {
 // signedOutputs finds out which transaction the peer signed.
 func (c *Channel) signedOutputs(m *wire.ClosingSigned, v Verifier) (closing.Outputs, bool) {
 	for _, outs := range c.conn.terms.Acceptable(m.FeeSatoshis) {
-		if c.validClosing(c.closingTx(outs.Local, outs.Remote), m.Signature, v) {
+		if c.validClosing(c.conn.terms.Tx(&c.fundings[0].sides[dance.Local], outs), m.Signature, v) {
 			return outs, true
 		}
 	}

@@ -20,10 +20,10 @@ type Points interface {
 type Signer interface {
 	Points
 	Basepoints() script.Basepoints
-	// SignCommitment signs the peer's commitment c and its HTLC transactions, in
-	// the order of c.HTLCs. The number may be the highest signed so far again
+	// SignCommitment signs the peer's commitment c, its HTLC transactions and its delay
+	// transactions. The number may be the highest signed so far again
 	// (the same commitment, sent again), or one more; others are refused.
-	SignCommitment(c *script.Commitment) (wire.Signature, []wire.Signature, error)
+	SignCommitment(c *script.Commitment) (Signatures, error)
 	// Revoke releases the secret of our commitment number. It may be released
 	// again; a number more than one above the highest released is refused.
 	Revoke(number uint64) (secret [32]byte, err error)

@@ -25,11 +25,11 @@ type signedClosing struct {
 
 // side is our or the peer's share, for a closing transaction of this connection.
 func (c *Channel) share(of dance.Side, pkScript []byte) closing.Side {
-	balance := c.fundings[0].toLocal
+	has := c.fundings[0].toLocal
 	if of == dance.Remote {
-		balance = c.params.Capacity.Msat() - balance
+		has = c.whole().Sub(has)
 	}
-	return closing.Side{Balance: balance, Script: pkScript}
+	return closing.Side{Balance: has.Msat, Tokens: has.Tokens, Script: pkScript}
 }
 
 // complete sends our closing_complete: the first of a connection, or one that pays
@@ -49,7 +49,7 @@ func (c *Channel) complete() {
 			return
 		}
 		// What replaces a transaction pays for its own relay too.
-		p.Fee = max(p.Fee, last.Fee+closing.Fee(minFeePerKw, closing.Weight(p.Closer.Script, p.Closee.Script)))
+		p.Fee = max(p.Fee, last.Fee+closing.Fee(minFeePerKw, closing.WeightBetween(p.Closer, p.Closee)))
 		ok = p.Relayed(minFeePerKw)
 	}
 	if !ok {
@@ -63,7 +63,7 @@ func (c *Channel) complete() {
 	}
 	c.sendWith(m, func(s Signer) error {
 		for _, v := range versions {
-			sig, err := s.SignClosing(p.Tx(c.params.Funding, v), c.params.Capacity, c.fundingScript())
+			sig, err := s.SignClosing(p.Tx(&c.fundings[0].sides[dance.Local], v), c.params.Capacity, c.fundingScript())
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,10 @@ func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violatio
 	if theirs == nil {
 		return warnf("closing_complete without the signature that we need, of TLV %d", chosen)
 	}
-	tx := p.Tx(c.params.Funding, chosen)
+	if p.Strands(chosen) {
+		return warnf("closing_complete would leave tokens without an output")
+	}
+	tx := p.Tx(&c.fundings[0].sides[dance.Local], chosen)
 	if !c.validClosing(tx, *theirs, v) {
 		return warnf("closing_complete with an invalid signature")
 	}
@@ -184,7 +187,7 @@ func (c *Channel) receiveSig(m *wire.ClosingSig, v Verifier) *Violation {
 	if !offered {
 		return warnf("closing_sig of a transaction that we did not sign")
 	}
-	tx := p.Tx(c.params.Funding, signed)
+	tx := p.Tx(&c.fundings[0].sides[dance.Local], signed)
 	if !c.validClosing(tx, *theirs, v) {
 		return warnf("closing_sig with an invalid signature")
 	}
@@ -218,11 +221,7 @@ const ahead = 6
 // have is told of again: we may have died when it was told of first.
 func (c *Channel) better(tx *btcwire.MsgTx) bool {
 	fee := c.closingFee(tx)
-	scripts := make([][]byte, len(tx.TxOut))
-	for i, out := range tx.TxOut {
-		scripts[i] = out.PkScript
-	}
-	if closing.PerKw(fee, closing.Weight(scripts...)) < minFeePerKw || c.height != 0 && tx.LockTime > c.height+ahead {
+	if closing.PerKw(fee, closing.WeightOf(tx)) < minFeePerKw || c.height != 0 && tx.LockTime > c.height+ahead {
 		return false
 	}
 	if a := c.status.Closing; a != nil {

@@ -30,9 +30,9 @@ func (p *pair) pays(tx *btcwire.MsgTx, closer *node) (fee amount.Satoshi) {
 	p.run(tx, pkScript, p.a.ch.params.Capacity)
 	fee = p.a.ch.closingFee(tx)
 	// What the two lose by rounding goes to the miner too.
-	rounded := p.a.ch.params.Capacity - p.a.ch.fundings[0].toLocal.Sat() - p.b.ch.fundings[0].toLocal.Sat()
+	rounded := p.a.ch.params.Capacity - p.a.ch.fundings[0].toLocal.Msat.Sat() - p.b.ch.fundings[0].toLocal.Msat.Sat()
 	for _, n := range []*node{p.a, p.b} {
-		want := n.ch.fundings[0].toLocal.Sat()
+		want := n.ch.fundings[0].toLocal.Msat.Sat()
 		if n == closer {
 			want -= min(want, fee-rounded)
 		}
@@ -54,7 +54,7 @@ func (p *pair) pays(tx *btcwire.MsgTx, closer *node) (fee amount.Satoshi) {
 func (p *pair) closer(tx *btcwire.MsgTx) *node {
 	for _, n := range []*node{p.a, p.b} {
 		for _, out := range tx.TxOut {
-			if bytes.Equal(out.PkScript, n.ch.status.LocalShutdown) && amount.Satoshi(out.Value) == n.ch.fundings[0].toLocal.Sat() {
+			if bytes.Equal(out.PkScript, n.ch.status.LocalShutdown) && amount.Satoshi(out.Value) == n.ch.fundings[0].toLocal.Msat.Sat() {
 				return p.other(n)
 			}
 		}
@@ -196,7 +196,7 @@ func (p *pair) complete(change func(*closing.Complete)) (*wire.ClosingComplete, 
 	}
 	if c.Payable() {
 		for _, v := range []closing.Version{closing.CloserOnly, closing.CloseeOnly, closing.Both} {
-			sig, _ := p.b.signer.SignClosing(c.Tx(p.a.ch.params.Funding, v), p.a.ch.params.Capacity, p.a.ch.fundingScript())
+			sig, _ := p.b.signer.SignClosing(c.Tx(&p.a.ch.fundings[0].sides[dance.Local], v), p.a.ch.params.Capacity, p.a.ch.fundingScript())
 			*closing.Slot(m, v) = &sig
 		}
 	}
@@ -295,7 +295,7 @@ func TestAClosingTransactionThatIsOfNoUseIsNotKept(t *testing.T) {
 		t.Error(err)
 	}
 	p.take(p.a)
-	if tx := c.Tx(p.a.ch.params.Funding, closing.Both); p.best(p.a).TxHash() != tx.TxHash() {
+	if tx := c.Tx(&p.a.ch.fundings[0].sides[dance.Local], closing.Both); p.best(p.a).TxHash() != tx.TxHash() {
 		t.Error("a locktime of the next blocks is not kept")
 	}
 }

@@ -3,7 +3,6 @@ package channel
 import (
 	"fmt"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -136,12 +135,9 @@ func (c *Channel) stateRow() StateRow {
 		Received: c.steps.Signed[dance.Local], Signed: c.steps.Signed[dance.Remote],
 		SignedAfter: c.steps.SignedAfter, Revoked: c.steps.Revoked[dance.Remote],
 		CurrentPoint: c.points[current], NextPoint: c.points[following],
-		ToLocal:      c.fundings[0].toLocal,
+		ToLocal: c.fundings[0].toLocal.Msat, TokensToLocal: c.fundings[0].toLocal.Tokens,
 		FeeCommitted: c.fees[dance.Committed], FeeRevoked: c.fees[dance.Revoked],
 		FeeAckCommitted: c.fees[dance.AckCommitted], FeeIrrevocable: c.fees[dance.Irrevocable],
 		NextLocalID: next[dance.Local], NextRemoteID: next[dance.Remote],
 	}
 }
-
-// amountOf converts back what is known not to be below zero.
-func amountOf(m int64) amount.MilliSatoshi { return amount.MilliSatoshi(max(m, 0)) }

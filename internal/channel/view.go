@@ -3,7 +3,6 @@ package channel
 import (
 	"errors"
 	"fmt"
-	"sort"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
 // State is the channel's state by the names of Core Lightning.
@@ -49,6 +49,12 @@ type View struct {
 	HTLCs               []HTLCView          // in flight: ours by id, then theirs
 	NumberOfCommitments [2]uint64           // numbers of the latest commitments, by side
 	Blamed              string              // see [Blamed]; in no row
+
+	// Of a channel with tokens; Spendable and Receivable are zero there.
+	TokensToLocal, TokensToRemote         amount.Units        // balances without what is in HTLCs
+	TokensSpendable, TokensReceivable     amount.Units        // the most that an HTLC can have now, with enough satoshi
+	Carrier                               amount.MilliSatoshi // the least that goes with them
+	TokenReserveLocal, TokenReserveRemote amount.Units        // what each side keeps
 }
 
 // HTLCView is an HTLC in flight.
@@ -56,6 +62,7 @@ type HTLCView struct {
 	Incoming     bool
 	ID           uint64
 	Amount       amount.MilliSatoshi
+	Tokens       amount.Units
 	PaymentHash  wire.PaymentHash
 	CLTVExpiry   uint32
 	Added        dance.Stage
@@ -68,21 +75,24 @@ type HTLCView struct {
 func (c *Channel) View() View {
 	t := c.tallied()
 	fee := c.fees.Signed(dance.Local, c.opener())
+	ours, theirs := t.full[dance.Local].Balance[dance.Local].Load(), t.full[dance.Local].Balance[dance.Remote].Load()
 	v := View{
 		State: c.State(), Connected: c.Online(),
-		ToLocal: amountOf(t.full[dance.Local].balance[dance.Local]), ToRemote: amountOf(t.full[dance.Local].balance[dance.Remote]),
+		ToLocal: ours.Msat, ToRemote: theirs.Msat, TokensToLocal: ours.Tokens, TokensToRemote: theirs.Tokens,
+		TokensSpendable: c.TokensSpendable(), TokensReceivable: c.mostTokens(dance.Remote, func(tally.Load) bool { return true }),
+		Carrier: c.Carrier(), TokenReserveLocal: c.params.RemoteLimits.Tokens.Reserve, TokenReserveRemote: c.params.LocalLimits.Tokens.Reserve,
 		Spendable: c.Spendable(), Receivable: c.receivable(),
 		ReserveLocal:        c.params.RemoteLimits.ChannelReserve,
 		ReserveRemote:       c.params.LocalLimits.ChannelReserve,
 		FeePerKw:            fee,
-		LastFee:             script.CommitFee(c.params.Format, fee, t.full[dance.Local].untrimmed),
+		LastFee:             script.CommitFee(c.params.Format, fee, t.full[dance.Local].Untrimmed),
 		NumberOfCommitments: c.steps.Signed, Blamed: c.blamed,
 	}
 	c.each(func(h *htlc) {
 		v.HTLCs = append(v.HTLCs, HTLCView{
-			Incoming: h.Incoming, ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+			Incoming: h.Incoming, ID: h.ID, Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 			Added: c.steps.Stage(h.by(), h.Added), Removing: h.removing(), Removed: c.steps.Stage(h.by().Other(), h.Removed),
-			LocalTrimmed: c.trimmed(dance.Local, h.by(), h.Amount, fee),
+			LocalTrimmed: c.rules.Trimmed(dance.Local, h.by(), h.Amount, fee),
 		})
 	})
 	return v
@@ -91,7 +101,7 @@ func (c *Channel) View() View {
 // Spendable is the largest amount that [Channel.Offer] takes now, or would take
 // if the peer were connected; zero when it takes none.
 func (c *Channel) Spendable() amount.MilliSatoshi {
-	return c.largest(dance.Local, func(a amount.MilliSatoshi) bool { return c.mayOffer(a) == nil })
+	return c.largest(dance.Local, func(a amount.MilliSatoshi) bool { return c.mayOffer(tally.Load{Msat: a}) == nil })
 }
 
 // receivable is the largest amount that the peer can offer, as far as we can
@@ -104,26 +114,20 @@ func (c *Channel) receivable() amount.MilliSatoshi {
 // conditions hold up to some amount, with one jump where HTLCs begin to have an
 // output, which costs a fee, and one where they stop to be dust.
 func (c *Channel) largest(by dance.Side, ok func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
-	if c.status.Status != Open || !c.usable() || c.shuttingDown() {
+	if c.status.Status != Open || !c.usable() || c.shuttingDown() || c.rules.Rides() {
 		return 0
 	}
-	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(by, a, 0) == nil && ok(a) }
+	may := func(a amount.MilliSatoshi) bool { return c.mayAdd(by, tally.Load{Msat: a}, 0) == nil && ok(a) }
 	dust := (max(c.params.LocalLimits.DustLimit, c.params.RemoteLimits.DustLimit) +
 		script.HTLCFee(c.params.Format, false, c.spiked())).Msat()
 	low := c.announced(by.Other()).HTLCMinimum
 	if high := c.params.Capacity.Msat(); high >= dust && may(max(dust, low, 1)) {
-		return search(max(dust, low, 1), high, may)
+		return tally.Search(max(dust, low, 1), high, may)
 	}
 	if low = max(low, 1); low < dust && may(low) {
-		return search(low, dust-1, may)
+		return tally.Search(low, dust-1, may)
 	}
 	return 0
-}
-
-// search is the largest amount from low to high that may be; low may.
-func search(low, high amount.MilliSatoshi, may func(amount.MilliSatoshi) bool) amount.MilliSatoshi {
-	more := func(i int) amount.MilliSatoshi { return low + amount.MilliSatoshi(i) }        //nolint:gosec // not negative
-	return more(sort.Search(int(high-low), func(i int) bool { return !may(more(i + 1)) })) //nolint:gosec // below 2^63
 }
 
 // ErrLost is the refusal to broadcast a commitment after a loss of state.

@@ -223,7 +223,7 @@ func open(t tester, terms terms) *pair {
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
-		if opened[1-i].Signature, _, err = n.signer.SignCommitment(theirs[0]); err != nil {
+		if opened[1-i].Signatures, err = n.signer.SignCommitment(theirs[0]); err != nil {
 			t.Fatalf("%v", err)
 		}
 	}

@@ -87,8 +87,8 @@ type stubborn struct{ channel.Signer }
 
 var errStubborn = errors.New("the signer refuses")
 
-func (stubborn) SignCommitment(*script.Commitment) (wire.Signature, []wire.Signature, error) {
-	return wire.Signature{}, nil, errStubborn
+func (stubborn) SignCommitment(*script.Commitment) (channel.Signatures, error) {
+	return channel.Signatures{}, errStubborn
 }
 
 func TestASignerThatRefusesEndsTheNodeWithoutAWord(t *testing.T) {

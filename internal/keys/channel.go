@@ -97,28 +97,32 @@ func (c *Channel) point(number uint64) wire.Point {
 }
 
 // SignCommitment implements [channel.Signer]. Error: [ErrGoesBack].
-func (c *Channel) SignCommitment(m *script.Commitment) (wire.Signature, []wire.Signature, error) {
+func (c *Channel) SignCommitment(m *script.Commitment) (channel.Signatures, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	hash := m.SigHash()
 	switch count := m.Number + 1; {
 	case c.memory.Signed == math.MaxUint64:
-		return wire.Signature{}, nil, fmt.Errorf("%w: what these keys have signed is not known", ErrGoesBack)
+		return channel.Signatures{}, fmt.Errorf("%w: what these keys have signed is not known", ErrGoesBack)
 	case count == c.memory.Signed+1:
 		c.memory.Signed, c.memory.SignedHash = count, hash
 	case count != c.memory.Signed:
-		return wire.Signature{}, nil, fmt.Errorf("%w: commitment %d was asked for after %d", ErrGoesBack, m.Number, c.memory.Signed-1)
+		return channel.Signatures{}, fmt.Errorf("%w: commitment %d was asked for after %d", ErrGoesBack, m.Number, c.memory.Signed-1)
 	case hash != c.memory.SignedHash:
-		return wire.Signature{}, nil, fmt.Errorf("%w: commitment %d was signed with other content", ErrGoesBack, m.Number)
+		return channel.Signatures{}, fmt.Errorf("%w: commitment %d was signed with other content", ErrGoesBack, m.Number)
 	}
-	sigs := make([]wire.Signature, len(m.HTLCs))
-	if len(sigs) > 0 {
+	sigs := channel.Signatures{Signature: script.Sign(c.funding, hash), HTLCSignatures: make([]wire.Signature, len(m.HTLCs))}
+	delays := m.Delays()
+	if len(m.HTLCs)+len(delays) > 0 {
 		key := script.DerivePrivKey(c.htlc, c.points.HTLC, m.Keys.PerCommitment)
 		for i := range m.HTLCs {
-			sigs[i] = script.Sign(key, m.HTLCSigHash(i))
+			sigs.HTLCSignatures[i] = script.Sign(key, m.HTLCSigHash(i))
+		}
+		for _, d := range delays {
+			sigs.DelaySignatures = append(sigs.DelaySignatures, script.Sign(key, d.SigHash()))
 		}
 	}
-	return script.Sign(c.funding, hash), sigs, nil
+	return sigs, nil
 }
 
 // Revoke implements [channel.Signer]. Error: [ErrGoesBack].

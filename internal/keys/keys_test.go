@@ -314,24 +314,24 @@ func commitment(t *testing.T, c *Channel, ours bool, number uint64, fee uint32) 
 
 func sign(t *testing.T, c *Channel, number uint64, fee uint32) error {
 	t.Helper()
-	_, _, err := c.SignCommitment(commitment(t, c, false, number, fee))
+	_, err := c.SignCommitment(commitment(t, c, false, number, fee))
 	return err
 }
 
 func TestSignaturesFitTheCommitment(t *testing.T) {
 	c := signer(t, 1)
 	m := commitment(t, c, false, 0, 1000)
-	sig, htlcs, err := c.SignCommitment(m)
+	sigs, err := c.SignCommitment(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !script.Verify(c.Basepoints().Funding, m.SigHash(), sig) {
+	if !script.Verify(c.Basepoints().Funding, m.SigHash(), sigs.Signature) {
 		t.Error("the commitment's signature does not verify")
 	}
-	if len(htlcs) != 2 {
-		t.Fatalf("%d HTLC signatures", len(htlcs))
+	if len(sigs.HTLCSignatures) != 2 {
+		t.Fatalf("%d HTLC signatures", len(sigs.HTLCSignatures))
 	}
-	for i, s := range htlcs {
+	for i, s := range sigs.HTLCSignatures {
 		if !script.Verify(m.Keys.CountersignatoryHTLC, m.HTLCSigHash(i), s) {
 			t.Errorf("HTLC signature %d does not verify", i)
 		}
@@ -346,7 +346,7 @@ func TestSignaturesFitTheCommitment(t *testing.T) {
 	}
 	funding, _ := script.FundingScript(c.Basepoints().Funding, peer().Funding)
 	closing := script.Closing(btcwire.OutPoint{Index: 1}, btcwire.NewTxOut(5000, []byte{0x51}))
-	sig, err = c.SignClosing(closing, 1_000_000, funding)
+	sig, err := c.SignClosing(closing, 1_000_000, funding)
 	if err != nil || !script.Verify(c.Basepoints().Funding, script.ClosingSigHash(closing, funding, 1_000_000), sig) {
 		t.Errorf("closing: %v", err)
 	}

@@ -255,7 +255,7 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 	for i, s := range signers {
 		theirs, err := channel.New(opened[i], s).TheirCommitments()
 		if err == nil {
-			opened[1-i].Signature, _, err = s.SignCommitment(theirs[0])
+			opened[1-i].Signatures, err = s.SignCommitment(theirs[0])
 		}
 		if err != nil {
 			w.fail("%s: %v", e, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
@@ -75,6 +76,7 @@ func (w *writing) params(p channel.ParamsRow) error {
 		MaxDustExposure: integer(p.MaxDustExposure),
 		LocalScript:     p.LocalScript, LocalUpfront: boolean(p.LocalUpfront), RemoteUpfront: p.RemoteUpfront,
 		AnySegwit: boolean(p.AnySegwit), LocalAlias: integer(p.LocalAlias),
+		Property: integer(p.Property), Tokens: integer(p.Tokens), LocalTokenReserve: integer(l.Tokens.Reserve), LocalTokenMinimum: integer(l.Tokens.HTLCMinimum), LocalTokenInFlight: integer(l.Tokens.MaxInFlight), RemoteTokenReserve: integer(r.Tokens.Reserve), RemoteTokenMinimum: integer(r.Tokens.HTLCMinimum), RemoteTokenInFlight: integer(r.Tokens.MaxInFlight),
 	})
 	if err == nil {
 		w.keys[p.Channel] = integer(p.KeyIndex)
@@ -109,7 +111,7 @@ func (w *writing) state(r channel.StateRow) error {
 		CurrentPoint: r.CurrentPoint[:], NextPoint: r.NextPoint[:], ToLocal: integer(r.ToLocal),
 		FeeCommitted: integer(r.FeeCommitted), FeeRevoked: integer(r.FeeRevoked),
 		FeeAckcommitted: integer(r.FeeAckCommitted), FeeIrrevocable: integer(r.FeeIrrevocable),
-		NextLocalID: integer(r.NextLocalID), NextRemoteID: integer(r.NextRemoteID),
+		NextLocalID: integer(r.NextLocalID), NextRemoteID: integer(r.NextRemoteID), TokensToLocal: integer(r.TokensToLocal),
 	})
 }
 
@@ -119,7 +121,7 @@ func (w *writing) commitment(r channel.CommitmentRow) error {
 		return err
 	}
 	return w.q.PutCommitment(w.ctx, db.PutCommitmentParams{
-		Channel: key, Number: integer(r.Number), Signature: r.Signature[:], HtlcSignatures: compact.Signatures(r.HTLCSignatures),
+		Channel: key, Number: integer(r.Number), Signature: r.Signature[:], HtlcSignatures: compact.Signatures(r.HTLCSignatures), DelaySignatures: compact.Signatures(r.DelaySignatures),
 	})
 }
 
@@ -136,7 +138,7 @@ func (w *writing) htlc(r channel.HTLCRow) error {
 		AddedLocal:  integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
 		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
 		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
-		Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done),
+		Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done), Tokens: integer(r.Tokens),
 	}
 	if r.PathKey != nil {
 		p.PathKey = r.PathKey[:]
@@ -324,15 +326,18 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 			DustLimit: unsigned[amount.Satoshi](r.LocalDustSat), MaxHTLCValueInFlight: unsigned[amount.MilliSatoshi](r.LocalMaxInFlight),
 			ChannelReserve: unsigned[amount.Satoshi](r.LocalReserveSat), HTLCMinimum: unsigned[amount.MilliSatoshi](r.LocalHtlcMinimum),
 			ToSelfDelay: unsigned[uint16](r.LocalToSelfDelay), MaxAcceptedHTLCs: unsigned[uint16](r.LocalMaxHtlcs),
+			Tokens: tally.TokenLimits{Reserve: unsigned[amount.Units](r.LocalTokenReserve), HTLCMinimum: unsigned[amount.Units](r.LocalTokenMinimum), MaxInFlight: unsigned[amount.Units](r.LocalTokenInFlight)},
 		},
 		RemoteLimits: channel.Limits{
 			DustLimit: unsigned[amount.Satoshi](r.RemoteDustSat), MaxHTLCValueInFlight: unsigned[amount.MilliSatoshi](r.RemoteMaxInFlight),
 			ChannelReserve: unsigned[amount.Satoshi](r.RemoteReserveSat), HTLCMinimum: unsigned[amount.MilliSatoshi](r.RemoteHtlcMinimum),
 			ToSelfDelay: unsigned[uint16](r.RemoteToSelfDelay), MaxAcceptedHTLCs: unsigned[uint16](r.RemoteMaxHtlcs),
+			Tokens: tally.TokenLimits{Reserve: unsigned[amount.Units](r.RemoteTokenReserve), HTLCMinimum: unsigned[amount.Units](r.RemoteTokenMinimum), MaxInFlight: unsigned[amount.Units](r.RemoteTokenInFlight)},
 		},
 		MaxDustExposure: unsigned[amount.MilliSatoshi](r.MaxDustExposure),
 		LocalScript:     r.LocalScript, LocalUpfront: r.LocalUpfront != 0, RemoteUpfront: r.RemoteUpfront,
 		AnySegwit: r.AnySegwit != 0, LocalAlias: unsigned[wire.ShortChannelID](r.LocalAlias),
+		Property: unsigned[amount.Property](r.Property), Tokens: unsigned[amount.Units](r.Tokens),
 	}
 	c.fixed(out.Params.Peer[:], r.Peer)
 	out.Status = channel.StatusRow{
@@ -368,7 +373,7 @@ func readState(ctx context.Context, q *db.Queries, c *columns, key int64, out *c
 	out.State = channel.StateRow{
 		Channel: id, Received: unsigned[uint64](st.Received), Signed: unsigned[uint64](st.Signed),
 		SignedAfter: unsigned[uint64](st.SignedAfter), Revoked: unsigned[uint64](st.Revoked),
-		ToLocal:      unsigned[amount.MilliSatoshi](st.ToLocal),
+		ToLocal: unsigned[amount.MilliSatoshi](st.ToLocal), TokensToLocal: unsigned[amount.Units](st.TokensToLocal),
 		FeeCommitted: unsigned[uint32](st.FeeCommitted), FeeRevoked: unsigned[uint32](st.FeeRevoked),
 		FeeAckCommitted: unsigned[uint32](st.FeeAckcommitted), FeeIrrevocable: unsigned[uint32](st.FeeIrrevocable),
 		NextLocalID: unsigned[uint64](st.NextLocalID), NextRemoteID: unsigned[uint64](st.NextRemoteID),
@@ -379,7 +384,9 @@ func readState(ctx context.Context, q *db.Queries, c *columns, key int64, out *c
 	if err != nil {
 		return err
 	}
-	out.Commitment = channel.CommitmentRow{Channel: id, Number: unsigned[uint64](cm.Number), HTLCSignatures: read(c, compact.ReadSignatures, cm.HtlcSignatures)}
+	out.Commitment = channel.CommitmentRow{Channel: id, Number: unsigned[uint64](cm.Number), Signatures: channel.Signatures{
+		HTLCSignatures: read(c, compact.ReadSignatures, cm.HtlcSignatures), DelaySignatures: read(c, compact.ReadSignatures, cm.DelaySignatures),
+	}}
 	c.fixed(out.Commitment.Signature[:], cm.Signature)
 	secrets, err := q.Secrets(ctx, key)
 	if err != nil {
@@ -422,7 +429,7 @@ func (c *columns) htlc(id wire.ChannelID, r db.LiveHTLCsRow, ids map[int64]wire.
 	h := r.Htlc
 	out := channel.HTLCRow{
 		Channel: id, Incoming: h.Incoming != 0, ID: unsigned[uint64](h.ID),
-		Amount: unsigned[amount.MilliSatoshi](h.Amount), CLTVExpiry: unsigned[uint32](h.CltvExpiry),
+		Amount: unsigned[amount.MilliSatoshi](h.Amount), Tokens: unsigned[amount.Units](h.Tokens), CLTVExpiry: unsigned[uint32](h.CltvExpiry),
 		Origin:      c.origin(h.InChannel, h.InHtlc, h.Attempt, ids),
 		OverExposed: h.OverExposed != 0,
 		HTLCState: channel.HTLCState{

@@ -103,7 +103,7 @@ func TestAChannelComesBackAsItWas(t *testing.T) {
 	two.Params.LocalIsOpener, two.Params.Announce, two.Params.LocalUpfront, two.Params.AnySegwit = false, false, false, false
 	two.Params.RemoteUpfront = nil
 	two.Status = channel.StatusRow{Channel: two.Params.Channel}
-	two.Commitment.HTLCSignatures, two.Secrets = nil, nil
+	two.Commitment.HTLCSignatures, two.Commitment.DelaySignatures, two.Secrets = nil, nil, nil
 	for i := range two.HTLCs {
 		h := &two.HTLCs[i]
 		h.Onion, h.PathKey, h.OverExposed, h.HTLCState = nil, nil, false, channel.HTLCState{}

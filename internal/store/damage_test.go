@@ -80,7 +80,7 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 	rows := []durable.Row{
 		channel.ParamsRow{Channel: id, KeyIndex: 1, ChannelType: wire.Features{1}, LocalScript: []byte{1}},
 		channel.StatusRow{Channel: id, Closing: &channel.Agreement{}}, channel.StateRow{Channel: id},
-		channel.CommitmentRow{Channel: id, HTLCSignatures: make([]wire.Signature, 1)}, channel.SecretRow{Channel: id}, in,
+		channel.CommitmentRow{Channel: id, Signatures: channel.Signatures{HTLCSignatures: make([]wire.Signature, 1), DelaySignatures: make([]wire.Signature, 1)}}, channel.SecretRow{Channel: id}, in,
 		channel.HTLCRow{Channel: id, Origin: channel.Origin{In: &channel.Ref{Channel: id}}},
 		relay.DecisionRow{In: channel.Ref{Channel: id}, Kind: relay.Fulfil},
 		channel.SettlementRow{HTLC: channel.Ref{Channel: id}, Origin: channel.Origin{Attempt: 9}, Preimage: &wire.Preimage{3}},

@@ -1,7 +1,12 @@
 package closing
 
 import (
+	"slices"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
+
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 )
 
 // Terms is what a negotiation is about: all of it is fixed when the last HTLC
@@ -19,18 +24,28 @@ type Side struct {
 	Balance   amount.MilliSatoshi // before the fee
 	Script    []byte              // from its shutdown
 	DustLimit amount.Satoshi      // its dust_limit_satoshis
+	Tokens    amount.Units        // that its output gets: then there must be one
 }
 
 // Outputs are the values of a closing transaction's outputs to the two sides'
 // scripts, in satoshi. Zero: there is no such output.
 type Outputs struct{ Local, Remote amount.Satoshi }
 
-// opener is the share that the fee comes from, in whole satoshi.
+// opener is what the fee can come from, in whole satoshi.
 func (t Terms) opener() amount.Satoshi {
 	if t.LocalIsOpener {
-		return t.Local.Balance.Sat()
+		return t.Local.spare()
 	}
-	return t.Remote.Balance.Sat()
+	return t.Remote.spare()
+}
+
+// spare is what a side has beside what its tokens need.
+func (s Side) spare() amount.Satoshi {
+	have, keep := s.Balance.Sat(), amount.Satoshi(0)
+	if s.Tokens > 0 {
+		keep = DustThreshold(s.Script)
+	}
+	return have - min(have, keep)
 }
 
 // values are both shares after the fee, dust or not.
@@ -63,10 +78,10 @@ func (t Terms) Offered(fee amount.Satoshi) (Outputs, error) {
 		return Outputs{}, failf("closing fee of %v is more than the opener's %v", fee, t.opener())
 	}
 	dust := max(t.Local.DustLimit, t.Remote.DustLimit)
-	if o.Local < dust {
+	if o.Local < dust && t.Local.Tokens == 0 {
 		o.Local = 0
 	}
-	if o.Remote < dust {
+	if o.Remote < dust && t.Remote.Tokens == 0 {
 		o.Remote = 0
 	}
 	if o == (Outputs{}) {
@@ -97,8 +112,8 @@ func (t Terms) Acceptable(fee amount.Satoshi) []Outputs {
 	}
 	// An output of ours must stand unless it is dust to one of the two; the
 	// peer's may always be missing. What is dust to us must be missing.
-	local := choices(full.Local, t.Local.DustLimit, full.Local < t.Remote.DustLimit)
-	remote := choices(full.Remote, t.Local.DustLimit, true)
+	local := t.choices(t.Local, full.Local, full.Local < t.Remote.DustLimit)
+	remote := t.choices(t.Remote, full.Remote, true)
 	var list []Outputs
 	for _, l := range local {
 		for _, r := range remote {
@@ -110,10 +125,12 @@ func (t Terms) Acceptable(fee amount.Satoshi) []Outputs {
 	return list
 }
 
-// choices are the values that an output may have: v, zero, or either.
-func choices(v, dust amount.Satoshi, mayBeMissing bool) []amount.Satoshi {
+// choices are the values that a side's output may have: v, zero, or either.
+func (t Terms) choices(s Side, v amount.Satoshi, mayBeMissing bool) []amount.Satoshi {
 	switch {
-	case v == 0 || v < dust:
+	case s.Tokens > 0:
+		return []amount.Satoshi{v}
+	case v == 0 || v < t.Local.DustLimit:
 		return []amount.Satoshi{0}
 	case mayBeMissing:
 		return []amount.Satoshi{v, 0}
@@ -123,8 +140,50 @@ func choices(v, dust amount.Satoshi, mayBeMissing bool) []amount.Satoshi {
 
 // relayed tells whether the network takes these outputs.
 func (t Terms) relayed(o Outputs) bool {
-	return (o.Local == 0 || o.Local >= DustThreshold(t.Local.Script)) &&
-		(o.Remote == 0 || o.Remote >= DustThreshold(t.Remote.Script))
+	return (o.Local == 0 && t.Local.Tokens == 0 || o.Local >= DustThreshold(t.Local.Script)) &&
+		(o.Remote == 0 && t.Remote.Tokens == 0 || o.Remote >= DustThreshold(t.Remote.Script))
+}
+
+// WeightBetween is the [Weight] of the transaction that pays both sides, with what moves
+// their tokens.
+func WeightBetween(a, b Side) uint64 {
+	if a.Tokens+b.Tokens > 0 {
+		return Weight(a.Script, b.Script) + script.ClosingWeightTokens
+	}
+	return Weight(a.Script, b.Script)
+}
+
+// WeightOf is the [Weight] of a transaction.
+func WeightOf(tx *btcwire.MsgTx) uint64 {
+	scripts := make([][]byte, len(tx.TxOut))
+	for i, out := range tx.TxOut {
+		scripts[i] = out.PkScript
+	}
+	return Weight(scripts...) + 4*uint64(len(tx.TxIn[0].SignatureScript))
+}
+
+// Tx is the transaction with these outputs (BOLT 3, "Legacy Closing Transaction"), not
+// signed. Of p it needs what belongs to the channel.
+func (t Terms) Tx(p *script.Params, o Outputs) *btcwire.MsgTx {
+	if p.Format == script.Tokens {
+		return withTokens(p, btcwire.MaxTxInSequenceNum, 0, t.Local.paid(o.Local), t.Remote.paid(o.Remote))
+	}
+	return script.Closing(p.Funding, t.Local.paid(o.Local).Out, t.Remote.paid(o.Remote).Out)
+}
+
+// paid is a side's output of a value.
+func (s Side) paid(v amount.Satoshi) script.Share {
+	return script.Share{Out: btcwire.NewTxOut(int64(v), s.Script), Tokens: s.Tokens} //nolint:gosec // below the capacity
+}
+
+// withTokens is a closing transaction with the shares that have an output.
+func withTokens(p *script.Params, sequence, locktime uint32, shares ...script.Share) *btcwire.MsgTx {
+	shares = slices.DeleteFunc(shares, func(s script.Share) bool { return s.Out.Value == 0 })
+	tx, err := script.TokenClosing(p, sequence, locktime, shares...)
+	if err != nil {
+		panic("closing: " + err.Error()) // the shares are the channel, and none with tokens is left out
+	}
+	return tx
 }
 
 // Weight is the largest weight of a closing transaction with outputs to these

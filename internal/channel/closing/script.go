@@ -2,6 +2,7 @@ package closing
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/btcsuite/btcd/txscript/v2"
 
@@ -13,15 +14,24 @@ import (
 type Forms struct {
 	AnySegwit   bool // option_shutdown_anysegwit
 	SimpleClose bool // option_simple_close
+	Tokens      bool // the channel has tokens: only what can have some under all rules of the Omni Layer
 }
 
 // ErrScript is a scriptpubkey that a shutdown must not name.
 var ErrScript = errors.New("shutdown script has no allowed form: use P2WPKH, P2WSH or, where both nodes support it, a later segwit version")
 
+// ErrTokenScript is a scriptpubkey that cannot have a channel's tokens. It is an
+// [ErrScript].
+var ErrTokenScript = fmt.Errorf("%w; where there are tokens use P2SH, such as newaddr p2sh-segwit, or P2PKH", ErrScript)
+
 // CheckOurs tells whether a shutdown of ours may name script (BOLT 2, "Closing
 // Initiation: `shutdown`"). Error: [ErrScript].
 func CheckOurs(script []byte, f Forms) error {
 	switch {
+	case f.Tokens && (txscript.IsPayToPubKeyHash(script) || txscript.IsPayToScriptHash(script)):
+		return nil
+	case f.Tokens:
+		return ErrTokenScript
 	case txscript.IsPayToWitnessPubKeyHash(script), txscript.IsPayToWitnessScriptHash(script):
 		return nil
 	case f.AnySegwit && isLaterSegwit(script):

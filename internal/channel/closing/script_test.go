@@ -60,7 +60,14 @@ func TestShutdownScriptHasOneOfTheAllowedForms(t *testing.T) {
 		"P2SH":                           {p2sh, fromPeersOnly},
 		"nothing":                        {nil, never},
 	} {
-		for _, f := range []Forms{{}, {AnySegwit: true}, {SimpleClose: true}, {true, true}} {
+		for _, f := range []Forms{{}, {AnySegwit: true}, {SimpleClose: true}, {AnySegwit: true, SimpleClose: true}, {true, true, true}} {
+			if f.Tokens {
+				want := c.when == fromPeersOnly // P2SH and P2PKH, and nothing else
+				if ours, theirs := CheckOurs(c.script, f), CheckTheirs(c.script, f); (ours == nil) != want || (theirs == nil) != want {
+					t.Errorf("with tokens, %s: %v and %v", name, ours, theirs)
+				}
+				continue
+			}
 			ours := c.when == always || c.when == withAnySegwit && f.AnySegwit || c.when == withSimpleClose && f.SimpleClose
 			if err := CheckOurs(c.script, f); (err == nil) != ours {
 				t.Errorf("ours, %s with %+v: %v", name, f, err)
@@ -92,7 +99,7 @@ func FuzzCheckScript(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s []byte) {
-		forms := Forms{true, true}
+		forms := Forms{AnySegwit: true, SimpleClose: true}
 		ours, theirs := CheckOurs(s, forms), CheckTheirs(s, forms)
 		if ours == nil && theirs != nil {
 			t.Fatalf("%x is good for us and not for a peer", s)

@@ -37,8 +37,8 @@ const (
 // such transaction that we can pay for.
 func Propose(us, peer Side, feePerKw, least uint32) (Complete, bool) {
 	p := Complete{Closer: us, Closee: peer}
-	wanted := Fee(feePerKw, Weight(us.Script, peer.Script)) + 1 // rounded up
-	if us.Balance < peer.Balance {
+	wanted := Fee(feePerKw, WeightBetween(us, peer)) + 1 // rounded up
+	if us.Balance < peer.Balance && us.Tokens == 0 {
 		p.Fee = min(wanted, us.Balance.Sat())
 	} else {
 		// BOLT 2: "MUST set `fee_satoshis` so that at least one output is not dust."
@@ -67,7 +67,11 @@ func (p Complete) perKw(v Version) uint32 {
 	case Both:
 		sum -= p.closer() + p.closee()
 	}
-	return PerKw(sum, Weight(scripts...))
+	weight := Weight(scripts...)
+	if p.Closer.Tokens+p.Closee.Tokens > 0 {
+		weight += script.ClosingWeightTokens
+	}
+	return PerKw(sum, weight)
 }
 
 // PerKw is the feerate of a fee for a weight, rounded down.
@@ -106,8 +110,16 @@ func (p Complete) closeeIsDust() bool { return p.closee() < DustThreshold(p.Clos
 // this fee would be relayed.
 func (p Complete) Offered() []Version {
 	switch {
-	case !p.Payable():
+	case !p.Payable(), p.Closer.Tokens > 0 && p.closerIsDust(), p.Closee.Tokens > 0 && p.closeeIsDust():
 		return nil
+	case p.Closer.Tokens > 0 && p.Closee.Tokens > 0:
+		return []Version{Both}
+	case p.Closee.Tokens > 0 && p.closerIsDust():
+		return []Version{CloseeOnly}
+	case p.Closee.Tokens > 0:
+		return []Version{Both}
+	case p.Closer.Tokens > 0 && p.closeeIsDust():
+		return []Version{CloserOnly}
 	// BOLT 2: "If the local outstanding balance (in millisatoshi) is less than the remote outstanding balance: - MUST NOT set `closer_output_only`. - MUST set `closee_output_only` if the local output amount is dust."
 	case p.Closer.Balance < p.Closee.Balance && p.closeeIsDust():
 		return nil
@@ -139,20 +151,30 @@ func (p Complete) Chosen(signed func(Version) bool) Version {
 	return CloseeOnly
 }
 
-// Tx is a version of the transaction, not signed.
-func (p Complete) Tx(funding btcwire.OutPoint, v Version) *btcwire.MsgTx {
-	out := func(v amount.Satoshi, pkScript []byte) *btcwire.TxOut {
-		return btcwire.NewTxOut(int64(v), pkScript) //nolint:gosec // below the capacity
-	}
-	closer, closee := out(p.closer(), p.Closer.Script), out(p.closee(), p.Closee.Script)
+// Strands tells whether a version leaves out who has tokens, or what would carry them is
+// not relayed. No such transaction is signed.
+func (p Complete) Strands(v Version) bool {
+	return p.Closer.Tokens > 0 && (v == CloseeOnly || p.closerIsDust()) || p.Closee.Tokens > 0 && (v == CloserOnly || p.closeeIsDust())
+}
+
+// Tx is a version of the transaction, not signed. Of params it needs what belongs to the
+// channel.
+func (p Complete) Tx(params *script.Params, v Version) *btcwire.MsgTx {
+	shares := []script.Share{p.Closer.paid(p.closer()), p.Closee.paid(p.closee())}
 	switch v {
 	case CloserOnly:
-		return script.SimpleClosing(funding, p.LockTime, closer)
+		shares = shares[:1]
 	case CloseeOnly:
-		return script.SimpleClosing(funding, p.LockTime, closee)
-	default:
-		return script.SimpleClosing(funding, p.LockTime, closer, closee)
+		shares = shares[1:]
 	}
+	if params.Format == script.Tokens {
+		return withTokens(params, script.SimpleClosingSequence, p.LockTime, shares...)
+	}
+	outs := make([]*btcwire.TxOut, len(shares))
+	for i, s := range shares {
+		outs[i] = s.Out
+	}
+	return script.SimpleClosing(params.Funding, p.LockTime, outs...)
 }
 
 // Slot is where a message has the signature of a version.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 )
 
 var opReturn = bytesOf([]byte{txscript.OP_RETURN, 10}, 10)
@@ -50,7 +51,7 @@ func TestTheClosingTransactionIsThatOfBOLT3(t *testing.T) {
 		Closer: Side{Balance: 600_000_999, Script: p2wpkh}, Closee: Side{Balance: 399_999_001, Script: opReturn}, Fee: 700, LockTime: 800_000,
 	}
 	funding := btcwire.OutPoint{Hash: chainhash.Hash{7}, Index: 3}
-	tx := p.Tx(funding, Both)
+	tx := p.Tx(&script.Params{Funding: funding}, Both)
 	if tx.Version != 2 || tx.LockTime != 800_000 || len(tx.TxIn) != 1 || tx.TxIn[0].PreviousOutPoint != funding || tx.TxIn[0].Sequence != 0xFFFFFFFD {
 		t.Errorf("%+v", tx)
 	}
@@ -58,10 +59,10 @@ func TestTheClosingTransactionIsThatOfBOLT3(t *testing.T) {
 		tx.TxOut[1].Value != 599_300 || string(tx.TxOut[1].PkScript) != string(p2wpkh) {
 		t.Errorf("%+v", tx.TxOut)
 	}
-	if tx = p.Tx(funding, CloserOnly); len(tx.TxOut) != 1 || tx.TxOut[0].Value != 599_300 {
+	if tx = p.Tx(&script.Params{Funding: funding}, CloserOnly); len(tx.TxOut) != 1 || tx.TxOut[0].Value != 599_300 {
 		t.Errorf("%+v", tx.TxOut)
 	}
-	if tx = p.Tx(funding, CloseeOnly); len(tx.TxOut) != 1 || tx.TxOut[0].Value != 0 {
+	if tx = p.Tx(&script.Params{Funding: funding}, CloseeOnly); len(tx.TxOut) != 1 || tx.TxOut[0].Value != 0 {
 		t.Errorf("%+v", tx.TxOut)
 	}
 }
@@ -89,7 +90,7 @@ func TestWhatTheCloserOffersTheCloseeSigns(t *testing.T) {
 			t.Fatalf("%+v: %d is chosen of %v", p, v, offered)
 		}
 		for _, v := range offered {
-			tx := p.Tx(btcwire.OutPoint{}, v)
+			tx := p.Tx(&script.Params{}, v)
 			sum := amount.Satoshi(0)
 			for _, out := range tx.TxOut {
 				value := amount.Satoshi(out.Value) //nolint:gosec // not negative

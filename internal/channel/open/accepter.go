@@ -128,12 +128,13 @@ func (a *Accepter) Created(m *wire.FundingCreated, v channel.Verifier) (durable.
 	}
 	a.stage = over
 	a.fund(btcwire.OutPoint{Hash: m.FundingTxid, Index: uint32(m.FundingOutputIndex)})
-	if err := a.verify(m.Signature, v); err != nil {
+	theirs := channel.Signatures{Signature: m.Signature, DelaySignatures: m.DelaySignatures}
+	if err := a.verify(theirs, v); err != nil {
 		return none, err
 	}
-	sig, err := a.sign()
+	sigs, err := a.sign()
 	if err != nil {
 		return none, err
 	}
-	return a.finish(m.Signature, &wire.FundingSigned{ChannelID: a.params.Channel, Signature: sig})
+	return a.finish(theirs, &wire.FundingSigned{ChannelID: a.params.Channel, Signature: sigs.Signature, DelaySignatures: sigs.DelaySignatures})
 }

@@ -195,7 +195,7 @@ func (o *Opener) Funded(at btcwire.OutPoint) (durable.Pending[*wire.FundingCreat
 		return none, fmt.Errorf("%w: funding_output_index of %d is more than 65535", ErrRequest, at.Index)
 	}
 	o.fund(at)
-	sig, err := o.sign()
+	sigs, err := o.sign()
 	if err != nil {
 		return none, err
 	}
@@ -203,7 +203,7 @@ func (o *Opener) Funded(at btcwire.OutPoint) (durable.Pending[*wire.FundingCreat
 	return durable.Hold(&wire.FundingCreated{
 		TemporaryChannelID: o.sent.TemporaryChannelID,
 		FundingTxid:        at.Hash, FundingOutputIndex: uint16(at.Index),
-		Signature: sig,
+		Signature: sigs.Signature, DelaySignatures: sigs.DelaySignatures,
 	}, o.cfg.Signer.Memory()), nil
 }
 
@@ -219,8 +219,9 @@ func (o *Opener) Signed(m *wire.FundingSigned, v channel.Verifier) (durable.Pend
 		return none, refusef("funding_signed answers no funding_created of ours")
 	}
 	o.stage = over
-	if err := o.verify(m.Signature, v); err != nil {
+	theirs := channel.Signatures{Signature: m.Signature, DelaySignatures: m.DelaySignatures}
+	if err := o.verify(theirs, v); err != nil {
 		return none, err
 	}
-	return o.finish(m.Signature)
+	return o.finish(theirs)
 }

@@ -53,12 +53,16 @@ func (s *signer) Basepoints() script.Basepoints {
 	}
 }
 
-func (s *signer) SignCommitment(c *script.Commitment) (wire.Signature, []wire.Signature, error) {
+func (s *signer) SignCommitment(c *script.Commitment) (channel.Signatures, error) {
 	if s.refuses {
-		return wire.Signature{}, nil, errRefused
+		return channel.Signatures{}, errRefused
 	}
 	s.signed++
-	return script.Sign(s.key("funding"), c.SigHash()), nil, nil
+	sigs := channel.Signatures{Signature: script.Sign(s.key("funding"), c.SigHash())}
+	for _, d := range c.Delays() {
+		sigs.DelaySignatures = append(sigs.DelaySignatures, script.Sign(script.DerivePrivKey(s.key("htlc"), s.point("htlc"), c.Keys.PerCommitment), d.SigHash()))
+	}
+	return sigs, nil
 }
 
 func (s *signer) Revoke(number uint64) ([32]byte, error) {

@@ -120,13 +120,12 @@ func (t *terms) fund(at btcwire.OutPoint) {
 }
 
 // sign signs the peer's first commitment.
-func (t *terms) sign() (wire.Signature, error) {
+func (t *terms) sign() (channel.Signatures, error) {
 	c, err := t.first(dance.Remote)
 	if err != nil {
-		return wire.Signature{}, refusef("your first commitment transaction cannot be built: %v", err)
+		return channel.Signatures{}, refusef("your first commitment transaction cannot be built: %v", err)
 	}
-	sig, _, err := t.cfg.Signer.SignCommitment(c)
-	return sig, err
+	return t.cfg.Signer.SignCommitment(c)
 }
 
 // verify checks the peer's signature on our first commitment.
@@ -134,12 +133,15 @@ func (t *terms) sign() (wire.Signature, error) {
 // BOLT 2: "if `signature` is incorrect OR non-compliant with LOW-S-standard
 // rule...MUST send a `warning` and close the connection, or send an `error` and
 // fail the channel."
-func (t *terms) verify(sig wire.Signature, v channel.Verifier) error {
+func (t *terms) verify(sigs channel.Signatures, v channel.Verifier) error {
 	c, err := t.first(dance.Local)
 	if err != nil {
 		return refusef("our first commitment transaction cannot be built: %v", err)
 	}
-	if !v.Verify([]channel.Check{{Key: t.params.RemoteKeys.Funding, Hash: c.SigHash(), Sig: sig}}) {
+	if want := len(c.Delays()); len(sigs.DelaySignatures) != want {
+		return refusef("%d signatures on delay transactions instead of %d", len(sigs.DelaySignatures), want)
+	}
+	if !v.Verify(sigs.Checks(c, t.params.RemoteKeys.Funding)) {
 		return refusef("signature of the first commitment transaction is not valid")
 	}
 	return nil
@@ -147,10 +149,10 @@ func (t *terms) verify(sig wire.Signature, v channel.Verifier) error {
 
 // finish makes the channel, with its rows and the signer's memory to be written
 // before anything is seen.
-func (t *terms) finish(theirs wire.Signature, send ...wire.Message) (durable.Pending[Result], error) {
+func (t *terms) finish(theirs channel.Signatures, send ...wire.Message) (durable.Pending[Result], error) {
 	local, _ := t.balances()
 	ch := channel.New(channel.Opened{
-		Params: t.params, ToLocal: local, FeePerKw: t.feePerKw, RemotePoint: t.remote, Signature: theirs,
+		Params: t.params, ToLocal: local, FeePerKw: t.feePerKw, RemotePoint: t.remote, Signatures: theirs,
 		SimpleClose: t.cfg.both(wire.SimpleClose),
 	}, t.cfg.Signer)
 	first, err := ch.Take(t.cfg.Signer)

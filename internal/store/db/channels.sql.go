@@ -80,7 +80,7 @@ func (q *Queries) ChannelKeys(ctx context.Context) ([]ChannelKeysRow, error) {
 }
 
 const channels = `-- name: Channels :many
-SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_signature, closing_tx FROM channels ORDER BY key_index
+SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_signature, closing_tx, property, tokens, local_token_reserve, local_token_minimum, local_token_in_flight, remote_token_reserve, remote_token_minimum, remote_token_in_flight FROM channels ORDER BY key_index
 `
 
 func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
@@ -135,6 +135,14 @@ func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
 			&i.CloseFeePerKw,
 			&i.ClosingSignature,
 			&i.ClosingTx,
+			&i.Property,
+			&i.Tokens,
+			&i.LocalTokenReserve,
+			&i.LocalTokenMinimum,
+			&i.LocalTokenInFlight,
+			&i.RemoteTokenReserve,
+			&i.RemoteTokenMinimum,
+			&i.RemoteTokenInFlight,
 		); err != nil {
 			return nil, err
 		}
@@ -150,7 +158,7 @@ func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
 }
 
 const commitment = `-- name: Commitment :one
-SELECT channel, number, signature, htlc_signatures FROM commitments WHERE channel = ?
+SELECT channel, number, signature, htlc_signatures, delay_signatures FROM commitments WHERE channel = ?
 `
 
 func (q *Queries) Commitment(ctx context.Context, channel int64) (Commitment, error) {
@@ -161,6 +169,7 @@ func (q *Queries) Commitment(ctx context.Context, channel int64) (Commitment, er
 		&i.Number,
 		&i.Signature,
 		&i.HtlcSignatures,
+		&i.DelaySignatures,
 	)
 	return i, err
 }
@@ -351,7 +360,7 @@ func (q *Queries) ForwardsLive(ctx context.Context) ([]ForwardsLiveRow, error) {
 }
 
 const hTLCsStoodIn = `-- name: HTLCsStoodIn :many
-SELECT channel, incoming, id, amount, payment_hash, cltv_expiry, path_key, in_channel, in_htlc, attempt, over_exposed, added_local, added_remote, removed_local, removed_remote, removal, preimage, reason, malformed, done FROM htlcs
+SELECT channel, incoming, id, amount, payment_hash, cltv_expiry, path_key, in_channel, in_htlc, attempt, over_exposed, added_local, added_remote, removed_local, removed_remote, removal, preimage, reason, malformed, done, tokens FROM htlcs
 WHERE channel = (SELECT key_index FROM channels WHERE channels.id = ?1)
     AND done = 1 AND added_remote > 0 AND added_remote <= ?2 AND removed_remote > ?2
 ORDER BY incoming, id
@@ -392,6 +401,7 @@ func (q *Queries) HTLCsStoodIn(ctx context.Context, arg HTLCsStoodInParams) ([]H
 			&i.Reason,
 			&i.Malformed,
 			&i.Done,
+			&i.Tokens,
 		); err != nil {
 			return nil, err
 		}
@@ -429,45 +439,56 @@ INSERT INTO channels (
     local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay,
     local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum,
     remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront,
-    remote_upfront, any_segwit, local_alias
+    remote_upfront, any_segwit, local_alias, property, tokens,
+    local_token_reserve, local_token_minimum, local_token_in_flight,
+    remote_token_reserve, remote_token_minimum, remote_token_in_flight
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?, ?, ?, ?, ?, ?, ?, ?
 )
 `
 
 type InsertChannelParams struct {
-	KeyIndex          int64
-	ID                []byte
-	Peer              []byte
-	LocalIsOpener     int64
-	Announce          int64
-	ChannelType       []byte
-	Format            int64
-	FundingTxid       []byte
-	FundingOutput     int64
-	CapacitySat       int64
-	Pushed            int64
-	MinimumDepth      int64
-	LocalKeys         []byte
-	RemoteKeys        []byte
-	LocalDustSat      int64
-	LocalMaxInFlight  int64
-	LocalReserveSat   int64
-	LocalHtlcMinimum  int64
-	LocalToSelfDelay  int64
-	LocalMaxHtlcs     int64
-	RemoteDustSat     int64
-	RemoteMaxInFlight int64
-	RemoteReserveSat  int64
-	RemoteHtlcMinimum int64
-	RemoteToSelfDelay int64
-	RemoteMaxHtlcs    int64
-	MaxDustExposure   int64
-	LocalScript       []byte
-	LocalUpfront      int64
-	RemoteUpfront     []byte
-	AnySegwit         int64
-	LocalAlias        int64
+	KeyIndex            int64
+	ID                  []byte
+	Peer                []byte
+	LocalIsOpener       int64
+	Announce            int64
+	ChannelType         []byte
+	Format              int64
+	FundingTxid         []byte
+	FundingOutput       int64
+	CapacitySat         int64
+	Pushed              int64
+	MinimumDepth        int64
+	LocalKeys           []byte
+	RemoteKeys          []byte
+	LocalDustSat        int64
+	LocalMaxInFlight    int64
+	LocalReserveSat     int64
+	LocalHtlcMinimum    int64
+	LocalToSelfDelay    int64
+	LocalMaxHtlcs       int64
+	RemoteDustSat       int64
+	RemoteMaxInFlight   int64
+	RemoteReserveSat    int64
+	RemoteHtlcMinimum   int64
+	RemoteToSelfDelay   int64
+	RemoteMaxHtlcs      int64
+	MaxDustExposure     int64
+	LocalScript         []byte
+	LocalUpfront        int64
+	RemoteUpfront       []byte
+	AnySegwit           int64
+	LocalAlias          int64
+	Property            int64
+	Tokens              int64
+	LocalTokenReserve   int64
+	LocalTokenMinimum   int64
+	LocalTokenInFlight  int64
+	RemoteTokenReserve  int64
+	RemoteTokenMinimum  int64
+	RemoteTokenInFlight int64
 }
 
 func (q *Queries) InsertChannel(ctx context.Context, arg InsertChannelParams) error {
@@ -504,6 +525,14 @@ func (q *Queries) InsertChannel(ctx context.Context, arg InsertChannelParams) er
 		arg.RemoteUpfront,
 		arg.AnySegwit,
 		arg.LocalAlias,
+		arg.Property,
+		arg.Tokens,
+		arg.LocalTokenReserve,
+		arg.LocalTokenMinimum,
+		arg.LocalTokenInFlight,
+		arg.RemoteTokenReserve,
+		arg.RemoteTokenMinimum,
+		arg.RemoteTokenInFlight,
 	)
 	return err
 }
@@ -542,9 +571,9 @@ const insertHTLC = `-- name: InsertHTLC :exec
 INSERT INTO htlcs (
     channel, incoming, id, amount, payment_hash, cltv_expiry, path_key, in_channel, in_htlc,
     attempt, over_exposed, added_local, added_remote, removed_local, removed_remote, removal,
-    preimage, reason, malformed, done
+    preimage, reason, malformed, done, tokens
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 `
 
@@ -569,6 +598,7 @@ type InsertHTLCParams struct {
 	Reason        []byte
 	Malformed     []byte
 	Done          int64
+	Tokens        int64
 }
 
 func (q *Queries) InsertHTLC(ctx context.Context, arg InsertHTLCParams) error {
@@ -593,6 +623,7 @@ func (q *Queries) InsertHTLC(ctx context.Context, arg InsertHTLCParams) error {
 		arg.Reason,
 		arg.Malformed,
 		arg.Done,
+		arg.Tokens,
 	)
 	return err
 }
@@ -703,7 +734,7 @@ func (q *Queries) LiveAttempts(ctx context.Context) ([]sql.NullInt64, error) {
 }
 
 const liveHTLCs = `-- name: LiveHTLCs :many
-SELECT htlcs.channel, htlcs.incoming, htlcs.id, htlcs.amount, htlcs.payment_hash, htlcs.cltv_expiry, htlcs.path_key, htlcs.in_channel, htlcs.in_htlc, htlcs.attempt, htlcs.over_exposed, htlcs.added_local, htlcs.added_remote, htlcs.removed_local, htlcs.removed_remote, htlcs.removal, htlcs.preimage, htlcs.reason, htlcs.malformed, htlcs.done, onions.onion FROM htlcs
+SELECT htlcs.channel, htlcs.incoming, htlcs.id, htlcs.amount, htlcs.payment_hash, htlcs.cltv_expiry, htlcs.path_key, htlcs.in_channel, htlcs.in_htlc, htlcs.attempt, htlcs.over_exposed, htlcs.added_local, htlcs.added_remote, htlcs.removed_local, htlcs.removed_remote, htlcs.removal, htlcs.preimage, htlcs.reason, htlcs.malformed, htlcs.done, htlcs.tokens, onions.onion FROM htlcs
 LEFT JOIN onions ON onions.channel = htlcs.channel AND onions.incoming = htlcs.incoming AND onions.id = htlcs.id
 WHERE htlcs.channel = ? AND htlcs.done = 0 ORDER BY htlcs.incoming, htlcs.id
 `
@@ -743,6 +774,7 @@ func (q *Queries) LiveHTLCs(ctx context.Context, channel int64) ([]LiveHTLCsRow,
 			&i.Htlc.Reason,
 			&i.Htlc.Malformed,
 			&i.Htlc.Done,
+			&i.Htlc.Tokens,
 			&i.Onion,
 		); err != nil {
 			return nil, err
@@ -773,20 +805,21 @@ func (q *Queries) NextKeyIndex(ctx context.Context) (int64, error) {
 
 const putCommitment = `-- name: PutCommitment :exec
 INSERT INTO commitments (
-    channel, number, signature, htlc_signatures
+    channel, number, signature, htlc_signatures, delay_signatures
 ) VALUES (
-    ?, ?, ?, ?
+    ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     number = excluded.number, signature = excluded.signature, htlc_signatures =
-    excluded.htlc_signatures
+    excluded.htlc_signatures, delay_signatures = excluded.delay_signatures
 `
 
 type PutCommitmentParams struct {
-	Channel        int64
-	Number         int64
-	Signature      []byte
-	HtlcSignatures []byte
+	Channel         int64
+	Number          int64
+	Signature       []byte
+	HtlcSignatures  []byte
+	DelaySignatures []byte
 }
 
 func (q *Queries) PutCommitment(ctx context.Context, arg PutCommitmentParams) error {
@@ -795,6 +828,7 @@ func (q *Queries) PutCommitment(ctx context.Context, arg PutCommitmentParams) er
 		arg.Number,
 		arg.Signature,
 		arg.HtlcSignatures,
+		arg.DelaySignatures,
 	)
 	return err
 }
@@ -829,9 +863,10 @@ func (q *Queries) PutSecret(ctx context.Context, arg PutSecretParams) error {
 const putState = `-- name: PutState :exec
 INSERT INTO states (
     channel, received, signed, signed_after, revoked, current_point, next_point, to_local,
-    fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id
+    fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id,
+    tokens_to_local
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     received = excluded.received, signed = excluded.signed, signed_after = excluded.signed_after,
@@ -839,7 +874,7 @@ ON CONFLICT (channel) DO UPDATE SET
     excluded.next_point, to_local = excluded.to_local, fee_committed = excluded.fee_committed,
     fee_revoked = excluded.fee_revoked, fee_ackcommitted = excluded.fee_ackcommitted,
     fee_irrevocable = excluded.fee_irrevocable, next_local_id = excluded.next_local_id,
-    next_remote_id = excluded.next_remote_id
+    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local
 `
 
 type PutStateParams struct {
@@ -857,6 +892,7 @@ type PutStateParams struct {
 	FeeIrrevocable  int64
 	NextLocalID     int64
 	NextRemoteID    int64
+	TokensToLocal   int64
 }
 
 func (q *Queries) PutState(ctx context.Context, arg PutStateParams) error {
@@ -875,6 +911,7 @@ func (q *Queries) PutState(ctx context.Context, arg PutStateParams) error {
 		arg.FeeIrrevocable,
 		arg.NextLocalID,
 		arg.NextRemoteID,
+		arg.TokensToLocal,
 	)
 	return err
 }
@@ -950,7 +987,7 @@ func (q *Queries) Settlements(ctx context.Context) ([]Settlement, error) {
 }
 
 const state = `-- name: State :one
-SELECT channel, received, signed, signed_after, revoked, current_point, next_point, to_local, fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id FROM states WHERE channel = ?
+SELECT channel, received, signed, signed_after, revoked, current_point, next_point, to_local, fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id, tokens_to_local FROM states WHERE channel = ?
 `
 
 func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
@@ -971,6 +1008,7 @@ func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
 		&i.FeeIrrevocable,
 		&i.NextLocalID,
 		&i.NextRemoteID,
+		&i.TokensToLocal,
 	)
 	return i, err
 }

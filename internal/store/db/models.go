@@ -87,55 +87,64 @@ type Attempt struct {
 }
 
 type Channel struct {
-	KeyIndex          int64
-	ID                []byte
-	Peer              []byte
-	LocalIsOpener     int64
-	Announce          int64
-	ChannelType       []byte
-	Format            int64
-	FundingTxid       []byte
-	FundingOutput     int64
-	CapacitySat       int64
-	Pushed            int64
-	MinimumDepth      int64
-	LocalKeys         []byte
-	RemoteKeys        []byte
-	LocalDustSat      int64
-	LocalMaxInFlight  int64
-	LocalReserveSat   int64
-	LocalHtlcMinimum  int64
-	LocalToSelfDelay  int64
-	LocalMaxHtlcs     int64
-	RemoteDustSat     int64
-	RemoteMaxInFlight int64
-	RemoteReserveSat  int64
-	RemoteHtlcMinimum int64
-	RemoteToSelfDelay int64
-	RemoteMaxHtlcs    int64
-	MaxDustExposure   int64
-	LocalScript       []byte
-	LocalUpfront      int64
-	RemoteUpfront     []byte
-	AnySegwit         int64
-	LocalAlias        int64
-	Status            int64
-	Failure           string
-	Scid              int64
-	RemoteAlias       int64
-	ReadySent         int64
-	LocalShutdown     []byte
-	RemoteShutdown    []byte
-	CloseFeePerKw     int64
-	ClosingSignature  []byte
-	ClosingTx         []byte
+	KeyIndex            int64
+	ID                  []byte
+	Peer                []byte
+	LocalIsOpener       int64
+	Announce            int64
+	ChannelType         []byte
+	Format              int64
+	FundingTxid         []byte
+	FundingOutput       int64
+	CapacitySat         int64
+	Pushed              int64
+	MinimumDepth        int64
+	LocalKeys           []byte
+	RemoteKeys          []byte
+	LocalDustSat        int64
+	LocalMaxInFlight    int64
+	LocalReserveSat     int64
+	LocalHtlcMinimum    int64
+	LocalToSelfDelay    int64
+	LocalMaxHtlcs       int64
+	RemoteDustSat       int64
+	RemoteMaxInFlight   int64
+	RemoteReserveSat    int64
+	RemoteHtlcMinimum   int64
+	RemoteToSelfDelay   int64
+	RemoteMaxHtlcs      int64
+	MaxDustExposure     int64
+	LocalScript         []byte
+	LocalUpfront        int64
+	RemoteUpfront       []byte
+	AnySegwit           int64
+	LocalAlias          int64
+	Status              int64
+	Failure             string
+	Scid                int64
+	RemoteAlias         int64
+	ReadySent           int64
+	LocalShutdown       []byte
+	RemoteShutdown      []byte
+	CloseFeePerKw       int64
+	ClosingSignature    []byte
+	ClosingTx           []byte
+	Property            int64
+	Tokens              int64
+	LocalTokenReserve   int64
+	LocalTokenMinimum   int64
+	LocalTokenInFlight  int64
+	RemoteTokenReserve  int64
+	RemoteTokenMinimum  int64
+	RemoteTokenInFlight int64
 }
 
 type Commitment struct {
-	Channel        int64
-	Number         int64
-	Signature      []byte
-	HtlcSignatures []byte
+	Channel         int64
+	Number          int64
+	Signature       []byte
+	HtlcSignatures  []byte
+	DelaySignatures []byte
 }
 
 type Counter struct {
@@ -229,6 +238,7 @@ type Htlc struct {
 	Reason        []byte
 	Malformed     []byte
 	Done          int64
+	Tokens        int64
 }
 
 type Invoice struct {
@@ -386,6 +396,7 @@ type State struct {
 	FeeIrrevocable  int64
 	NextLocalID     int64
 	NextRemoteID    int64
+	TokensToLocal   int64
 }
 
 type Term struct {

@@ -5,9 +5,12 @@ INSERT INTO channels (
     local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay,
     local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum,
     remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront,
-    remote_upfront, any_segwit, local_alias
+    remote_upfront, any_segwit, local_alias, property, tokens,
+    local_token_reserve, local_token_minimum, local_token_in_flight,
+    remote_token_reserve, remote_token_minimum, remote_token_in_flight
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?, ?, ?, ?, ?, ?, ?, ?
 );
 
 -- name: UpdateChannel :execrows
@@ -30,9 +33,10 @@ SELECT CAST(COALESCE(MAX(used.key_index), 0) + 1 AS INTEGER) FROM (
 -- name: PutState :exec
 INSERT INTO states (
     channel, received, signed, signed_after, revoked, current_point, next_point, to_local,
-    fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id
+    fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id,
+    tokens_to_local
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     received = excluded.received, signed = excluded.signed, signed_after = excluded.signed_after,
@@ -40,20 +44,20 @@ ON CONFLICT (channel) DO UPDATE SET
     excluded.next_point, to_local = excluded.to_local, fee_committed = excluded.fee_committed,
     fee_revoked = excluded.fee_revoked, fee_ackcommitted = excluded.fee_ackcommitted,
     fee_irrevocable = excluded.fee_irrevocable, next_local_id = excluded.next_local_id,
-    next_remote_id = excluded.next_remote_id;
+    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local;
 
 -- name: State :one
 SELECT * FROM states WHERE channel = ?;
 
 -- name: PutCommitment :exec
 INSERT INTO commitments (
-    channel, number, signature, htlc_signatures
+    channel, number, signature, htlc_signatures, delay_signatures
 ) VALUES (
-    ?, ?, ?, ?
+    ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     number = excluded.number, signature = excluded.signature, htlc_signatures =
-    excluded.htlc_signatures;
+    excluded.htlc_signatures, delay_signatures = excluded.delay_signatures;
 
 -- name: Commitment :one
 SELECT * FROM commitments WHERE channel = ?;
@@ -74,9 +78,9 @@ SELECT * FROM secrets WHERE channel = ? ORDER BY bucket;
 INSERT INTO htlcs (
     channel, incoming, id, amount, payment_hash, cltv_expiry, path_key, in_channel, in_htlc,
     attempt, over_exposed, added_local, added_remote, removed_local, removed_remote, removal,
-    preimage, reason, malformed, done
+    preimage, reason, malformed, done, tokens
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 );
 
 -- name: UpdateHTLC :execrows
