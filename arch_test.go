@@ -111,6 +111,7 @@ var floors = map[string]int{
 	"api/commando":             8,
 	"web/door":                 9,
 	"web/rings":                2,
+	"web/both":                 9,
 	"web/words":                9,
 	"web/child":                2,
 	"web/channels":             2,

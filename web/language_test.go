@@ -31,13 +31,18 @@ func templateFiles(t *testing.T) map[string]string {
 		}
 		all[f.Name()] = string(b)
 	}
+	b, err := os.ReadFile("both/both.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["both.html"] = string(b)
 	return all
 }
 
 // sources are the files of the code that answers browsers.
 func sources(t *testing.T) (files []string) {
 	t.Helper()
-	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "../cmd/leyden/demo_window.go"} {
+	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "both/*.go"} {
 		found, err := filepath.Glob(in)
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +63,7 @@ func TestTheCatalogueHasEveryTextAndNoOther(t *testing.T) {
 	used := map[string]bool{"lang.name": true, "lang.dir": true}
 	kinds := []string{"time", "channel"} // of which the code names the rest
 	for name, source := range templateFiles(t) {
-		for _, m := range regexp.MustCompile(`\bt "([a-z0-9._]+)"`).FindAllStringSubmatch(source, -1) {
+		for _, m := range regexp.MustCompile(`\b(?:t|Text) "([a-z0-9._]+)"`).FindAllStringSubmatch(source, -1) {
 			used[m[1]] = true
 			if !slices.Contains(keys, m[1]) {
 				t.Errorf("%s: no text %s", name, m[1])
@@ -73,7 +78,7 @@ func TestTheCatalogueHasEveryTextAndNoOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`Text(?:\("| ")([a-z0-9._]*[a-z0-9])"`).FindAllStringSubmatch(string(b), -1) {
+		for _, m := range regexp.MustCompile(`Text\("([a-z0-9._]*[a-z0-9])"`).FindAllStringSubmatch(string(b), -1) {
 			used[m[1]] = true
 			if !slices.Contains(keys, m[1]) {
 				t.Errorf("%s: no text %s", f, m[1])

@@ -1,11 +1,22 @@
 package web
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/leyden-ln/leyden/web/both"
 )
 
 // letters makes an invoice of Bob's, and gives its text and hash.
@@ -140,4 +151,75 @@ func TestWithoutAScriptOneSaysNextByAForm(t *testing.T) {
 	a.click(".switch button")
 	a.becomes("is switched off", `document.querySelector(".switch button").getAttribute("aria-pressed") === "false"`)
 	bob.ask(t, nil, "waitinvoice", "tea")
+}
+
+// The bar above Alice's and Bob's pages, which changes by itself and whose one button
+// takes a payment from its first step to the last.
+func TestAboveBothPagesOneButtonTakesAPaymentStepByStep(t *testing.T) {
+	if !haveChromium(t) {
+		return
+	}
+	alice, bob := couple(t)
+	text11, _ := letters(t, bob, "tea")
+	over := both.New(slog.New(slog.DiscardHandler))
+	for _, h := range []*house{alice, bob} {
+		over.Nodes = append(over.Nodes, both.Node{Name: h.pages.self.Alias, ID: h.node.ID(), Gate: h.node.Steps()})
+	}
+	over.Height, over.Words = func() uint64 { return uint64(alice.node.Synced()) }, WordsOf
+	over.Mine = func(context.Context) error { mine(t, 1, alice, bob); return nil }
+	s := httptest.NewServer(over)
+	t.Cleanup(s.Close)
+	w := alice.window(t)
+	w.goTo(s.URL + over.Path() + "chain")
+	height := alice.node.Synced()
+	w.sees(fmt.Sprintf("The chain is at block %d.", height))
+	w.click("#mine")
+	w.sees(fmt.Sprintf("The chain is at block %d.", height+1))
+	w.click("#steps")
+	w.sees("waits for your word")
+	if axe := axeSource(t); axe != "" {
+		w.do(chromedp.Evaluate[chromedp.Void](axe))
+		w.accessible("the bar")
+	}
+	js[bool](w, `window.notReloaded = true`)
+	paid := make(chan error, 1)
+	go func() {
+		_, err := apiCall(t, alice, "pay", json.RawMessage(`["`+text11+`"]`))
+		paid <- err
+	}()
+	w.sees("alice: find path")
+	if !js[bool](w, `window.notReloaded === true`) {
+		t.Error("the bar was loaded again to show a step")
+	}
+	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
+		w.size(1280, 100)
+		w.picture(filepath.Join(folder, "bar.png"), chromedp.CaptureScreenshot())
+		w.size(360, 200)
+		w.fits("the bar")
+		w.picture(filepath.Join(folder, "bar-narrow.png"), chromedp.CaptureScreenshot())
+	}
+	var waiting struct{ Invoices []invoiceRow }
+	if bob.ask(t, &waiting, "listinvoices", "tea"); waiting.Invoices[0].Status != "unpaid" {
+		t.Errorf("before a click the invoice is %s", waiting.Invoices[0].Status)
+	}
+	w.size(1280, 900)
+	var err error
+	until(t, "it is paid", func() bool {
+		select {
+		case err = <-paid:
+			return true
+		default:
+		}
+		// While the bar gives way to the next one there is nothing to click, and maybe no answer.
+		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
+		defer cancel()
+		_ = chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`(b => { if (b && !b.dataset.clicked) { b.dataset.clicked = "yes"; b.click(); } })(document.getElementById("next"))`))
+		return false
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	bob.ask(t, nil, "waitinvoice", "tea")
+	alice.node.Steps().Set(false)
+	bob.node.Steps().Set(false)
 }

@@ -413,7 +413,7 @@ func (d *demo) pages(ctx context.Context) error {
 		d.out.row(name, s.Link(), "again: "+how+" web")
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	d.out.row("both", d.both(l, pages, log), "alice and bob side by side, and a button that mines a block")
+	d.out.row("both", d.both(l, pages, log), "alice and bob side by side; a button mines a block, a switch takes payments step by step")
 	return nil
 }
 
