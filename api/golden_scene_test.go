@@ -324,7 +324,10 @@ func (s *scene) playCoins() {
 	s.wrong(alice, command.FundCannotAfford, "fundchannel", s.bob.ID(), "5000000sat")
 	s.wrong(alice, command.Failed, "fundchannel", s.bob.ID(), 1000)
 	s.wrong(alice, command.FundOutputIsDust, "fundchannel", s.bob.ID(), 100)
-	s.right(alice, "fundchannel", s.bob.ID(), 200_000, "1000perkw")
+	s.wrong(alice, command.InvalidParams, "fundchannel", named{"id": s.bob.ID(), "amount": 200_000, "channel_type": []int{12}})
+	s.right(alice, "fundchannel", named{
+		"id": s.bob.ID(), "amount": 200_000, "feerate": "1000perkw", "channel_type": []int{12, 22}, "reserve": 3000, "close_to": to,
+	})
 }
 
 func (s *scene) playAssets() {

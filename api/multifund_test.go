@@ -25,7 +25,8 @@ func TestSeveralChannelsAreOpenedByOneTransactionOrNone(t *testing.T) {
 		"one twice":           []any{to(at(w.bob), 100_000), to(bob, 100_000)},
 		"two of all":          []any{to(at(w.bob), "all"), to(at(w.carol), "all")},
 		"used at once":        []any{named{"id": bob, "amount": 100_000, "mindepth": 0}},
-		"close_to":            []any{named{"id": bob, "amount": 100_000, "close_to": "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"}},
+		"close_to":            []any{named{"id": bob, "amount": 100_000, "close_to": "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"}},
+		"reserve":             []any{named{"id": bob, "amount": 100_000, "reserve": "much"}},
 		"half a node id":      []any{to(bob[:30], 100_000)},
 		"a fraction of a sat": []any{to(bob, "1msat")},
 	} {

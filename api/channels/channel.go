@@ -2,6 +2,7 @@ package channels
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -265,14 +266,61 @@ type fundChannelRequest struct {
 	FeeRate  *command.FeeRate     `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
 	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
 	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
-	UTXOs    *command.Unsupported `json:"utxos" doc:"the wallet chooses the coins"`
+	UTXOs    *[]command.OutPoint  `json:"utxos" doc:"spend just these coins: txid:output"`
 	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once; 0 when not given"`
-	CloseTo  *command.Unsupported `json:"close_to" doc:"see close"`
+	CloseTo  *string              `json:"close_to" doc:"the address for our money in a mutual close, to which both sides are bound; needs option_upfront_shutdown_script"`
 	Request  *command.Unsupported `json:"request_amt" doc:"there are no leases"`
 	Lease    *command.Unsupported `json:"compact_lease" doc:"there are no leases"`
 	MinDepth *uint32              `json:"mindepth" doc:"confirmations of the funding transaction to wait for; 0: the channel is used at once, when the peer trusts us; as many as the peer asks for when not given"`
-	Reserve  *command.Unsupported `json:"reserve" doc:"a hundredth of the amount"`
-	Type     *command.Unsupported `json:"channel_type" doc:"the best that both support"`
+	Reserve  *string              `json:"reserve" doc:"what the peer must keep: a number of satoshi, or an amount with the suffix sat, msat or btc, up to a tenth of the amount; a hundredth when not given"`
+	Type     *[]int               `json:"channel_type" doc:"its feature bits: [12,22] for anchors, with 46 for a channel that only its alias names, or 50 for one that is used unconfirmed; the best that both support when not given"`
+}
+
+// asked is what one channel to open may have of its own.
+type asked struct {
+	closeTo, reserve *string
+	kind             *[]int
+}
+
+// into reads it into a request.
+func (a asked) into(n *node.Node, r *funding.Request) (err error) {
+	if a.closeTo != nil {
+		if r.CloseTo, err = command.ScriptOf(n, *a.closeTo); err != nil {
+			return command.Refuse(command.InvalidParams, "close_to: %v", err)
+		}
+	}
+	if a.reserve != nil {
+		sat, err := command.Satoshi(*a.reserve)
+		if err != nil || sat > amount.MaxMoney {
+			return command.Refuse(command.InvalidParams, "reserve: should be an amount, not %q", command.Clip([]byte(*a.reserve)))
+		}
+		r.Reserve = &sat
+	}
+	if a.kind == nil {
+		return nil
+	}
+	r.Type = wire.Features{}
+	for _, bit := range *a.kind {
+		if bit < 0 || bit > mostFeature {
+			return command.Refuse(command.InvalidParams, "channel_type: there is no feature %d", bit)
+		}
+		r.Type = r.Type.With(wire.FeatureBit(bit)) //nolint:gosec // bounded
+	}
+	if _, _, err := open.Variations(r.Type); err != nil {
+		return command.Refuse(command.InvalidParams, "channel_type: %v", err)
+	}
+	return nil
+}
+
+// mostFeature bounds the bits of a channel type.
+const mostFeature = 1000
+
+// outPoints are coins that were named; nil: none were.
+func outPoints(list *[]command.OutPoint) (out []btcwire.OutPoint) {
+	for _, o := range command.Or(list, nil) {
+		out = append(out, o.OutPoint)
+	}
+	return out
 }
 
 type fundChannelResponse struct {
@@ -281,6 +329,7 @@ type fundChannelResponse struct {
 	Outnum      uint32         `json:"outnum" doc:"its output"`
 	ChannelID   wire.ChannelID `json:"channel_id" doc:"BOLT 2's id"`
 	ChannelType channelType    `json:"channel_type" doc:"what both sides agreed on"`
+	CloseTo     string         `json:"close_to,omitempty" doc:"the script of close_to in hexadecimal"`
 	MinDepth    uint32         `json:"mindepth" doc:"confirmations until it can be used"`
 }
 
@@ -302,7 +351,10 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	}
 	req := funding.Request{
 		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: command.Or(r.Announce, true), MinConf: command.Or(r.MinConf, 1),
-		Push: command.Or(r.Push, 0), Depth: r.MinDepth,
+		Push: command.Or(r.Push, 0), Depth: r.MinDepth, Coins: outPoints(r.UTXOs),
+	}
+	if err := (asked{r.CloseTo, r.Reserve, r.Type}).into(n, &req); err != nil {
+		return out, err
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
 	if err != nil {
@@ -311,7 +363,7 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	raw, err := command.HexTx(opened.Tx)
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
-		ChannelType: typeOf(opened.Params.ChannelType), MinDepth: opened.Params.MinimumDepth,
+		ChannelType: typeOf(opened.Params.ChannelType), CloseTo: hex.EncodeToString(req.CloseTo), MinDepth: opened.Params.MinimumDepth,
 	}, err
 }
 

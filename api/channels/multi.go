@@ -2,6 +2,7 @@ package channels
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
@@ -21,11 +22,11 @@ type destination struct {
 	Amount   string               `json:"amount" doc:"of the channel"`
 	Announce *bool                `json:"announce" doc:"whether to announce it"`
 	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once"`
-	CloseTo  *command.Unsupported `json:"close_to" doc:"see close"`
+	CloseTo  *string              `json:"close_to" doc:"the address for our money in a mutual close"`
 	Request  *command.Unsupported `json:"request_amt" doc:"there are no leases"`
 	Lease    *command.Unsupported `json:"compact_lease" doc:"there are no leases"`
 	MinDepth *uint32              `json:"mindepth" doc:"confirmations to wait for"`
-	Reserve  *command.Unsupported `json:"reserve" doc:"a hundredth of the amount"`
+	Reserve  *string              `json:"reserve" doc:"what the peer must keep"`
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -35,12 +36,12 @@ func (d *destination) UnmarshalJSON(b []byte) error {
 }
 
 type multiFundRequest struct {
-	Destinations []destination        `json:"destinations" doc:"objects, one a peer: id (node id, or id@host:port), amount (a number of satoshi, an amount with the suffix sat, msat or btc, or, in one of them, all), and, if wanted, announce (true when not given), push_msat (0) and mindepth (as many confirmations as the peer asks for)"`
-	FeeRate      *command.FeeRate     `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
-	MinConf      *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
-	UTXOs        *command.Unsupported `json:"utxos" doc:"the wallet chooses the coins"`
-	MinChannels  *uint32              `json:"minchannels" doc:"go on without peers that fail as long as at least so many are left; all when not given"`
-	Commit       *command.FeeRate     `json:"commitment_feerate" doc:"of the first commitments; normal when not given"`
+	Destinations []destination       `json:"destinations" doc:"objects, one a peer: id (node id, or id@host:port), amount (a number of satoshi, an amount with the suffix sat, msat or btc, or, in one of them, all), and, if wanted, announce (true when not given), push_msat (0), close_to (an address for our money in a mutual close), reserve (a hundredth) and mindepth (as many confirmations as the peer asks for)"`
+	FeeRate      *command.FeeRate    `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
+	MinConf      *uint32             `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
+	UTXOs        *[]command.OutPoint `json:"utxos" doc:"spend just these coins: txid:output"`
+	MinChannels  *uint32             `json:"minchannels" doc:"go on without peers that fail as long as at least so many are left; all when not given"`
+	Commit       *command.FeeRate    `json:"commitment_feerate" doc:"of the first commitments; normal when not given"`
 }
 
 type multiFundRow struct {
@@ -48,6 +49,7 @@ type multiFundRow struct {
 	Outnum      uint32         `json:"outnum" doc:"the output of the funding transaction"`
 	ChannelID   wire.ChannelID `json:"channel_id" doc:"BOLT 2's id"`
 	ChannelType channelType    `json:"channel_type" doc:"what both sides agreed on"`
+	CloseTo     string         `json:"close_to,omitempty" doc:"the script of close_to in hexadecimal"`
 }
 
 type multiFundFailure struct {
@@ -109,7 +111,11 @@ func multiFundChannel(ctx context.Context, n *node.Node, r multiFundRequest) (ou
 		out.Failed = append(out.Failed, failureOf(n, of))
 	}
 	for _, o := range opened {
-		out.Channels = append(out.Channels, multiFundRow{o.Params.Peer, o.Output, o.Channel, typeOf(o.Params.ChannelType)})
+		row := multiFundRow{ID: o.Params.Peer, Outnum: o.Output, ChannelID: o.Channel, ChannelType: typeOf(o.Params.ChannelType)}
+		if o.Params.LocalUpfront {
+			row.CloseTo = hex.EncodeToString(o.Params.LocalScript)
+		}
+		out.Channels = append(out.Channels, row)
 	}
 	out.Txid = opened[0].Tx.TxHash().String()
 	out.Tx, err = command.HexTx(opened[0].Tx)
@@ -149,10 +155,14 @@ func multiFundTargets(ctx context.Context, n *node.Node, r *multiFundRequest) ([
 			return nil, command.Refuse(command.InvalidParams, "destinations: %s is there twice", id)
 		}
 		all = all || sat == wallet.All
-		out = append(out, target{id, addr, funding.Request{
+		t := target{id, addr, funding.Request{
 			Amount: sat, FeePerKw: rate, Commit: commit, Announce: command.Or(d.Announce, true), MinConf: command.Or(r.MinConf, 1),
-			Push: command.Or(d.Push, 0), Depth: d.MinDepth,
-		}})
+			Push: command.Or(d.Push, 0), Depth: d.MinDepth, Coins: outPoints(r.UTXOs),
+		}}
+		if err := (asked{closeTo: d.CloseTo, reserve: d.Reserve}).into(n, &t.req); err != nil {
+			return nil, err
+		}
+		out = append(out, t)
 	}
 	return out, nil
 }

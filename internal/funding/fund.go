@@ -27,7 +27,8 @@ type batch struct {
 	talks   []*talk
 	feeRate uint32 // of the funding transaction, in satoshi for 1000 weight
 	minConf uint32
-	purpose string // what the coins are reserved for
+	coins   []btcwire.OutPoint // to spend; nil: the wallet chooses
+	purpose string             // what the coins are reserved for
 	funded  wallet.Funded
 	done    chan ended
 }
@@ -75,7 +76,7 @@ func cause(err error) error {
 // start sends open_channel to the peer of each wish. With an error nobody has heard
 // of it.
 func (m *Manager) start(ctx context.Context, wishes []Wish) (*batch, error) {
-	b := &batch{feeRate: wishes[0].FeePerKw, minConf: wishes[0].MinConf, done: make(chan ended, 1)}
+	b := &batch{feeRate: wishes[0].FeePerKw, minConf: wishes[0].MinConf, coins: wishes[0].Coins, done: make(chan ended, 1)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var hellos []*wire.OpenChannel
@@ -118,20 +119,51 @@ func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wi
 	}
 	wish := open.Request{
 		TemporaryID: id, Funding: r.Amount, Push: r.Push, FeePerKw: r.Commit, Announce: r.Announce,
-		UseAlias: !r.Announce && m.both(p, wire.SCIDAlias),
+		UseAlias: !r.Announce && m.both(p, wire.SCIDAlias), Reserve: r.Reserve,
 	}
 	if r.Depth != nil {
 		wish.ZeroConf, wish.MinimumDepth = *r.Depth == 0, *r.Depth
 	}
-	o, hello, err := open.Start(cfg, wish)
-	if err != nil {
-		m.unseen(p, cfg)
-		return nil, &PeerError{Peer: p.ID(), Err: err}
+	own := cfg
+	if err = m.asWished(p, r, &cfg, &wish); err == nil {
+		var o *open.Opener
+		var hello *wire.OpenChannel
+		if o, hello, err = open.Start(cfg, wish); err == nil {
+			t := &talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, script: own.Script, mu: &b.mu, batch: b, opener: o}
+			if r.CloseTo != nil {
+				m.unseen(p, open.Config{Script: own.Script})
+				t.script = nil // another one is named
+			}
+			b.talks = append(b.talks, t)
+			m.begin(t)
+			return hello, nil
+		}
 	}
-	t := &talk{peer: p, temporary: id, alias: cfg.Alias, signer: cfg.Signer, script: cfg.Script, mu: &b.mu, batch: b, opener: o}
-	b.talks = append(b.talks, t)
-	m.begin(t)
-	return hello, nil
+	m.unseen(p, own)
+	return nil, &PeerError{Peer: p.ID(), Err: err}
+}
+
+// asWished brings what was asked for into what we bring and ask for. Errors: those of
+// package open.
+func (m *Manager) asWished(p Peer, r Request, cfg *open.Config, wish *open.Request) (err error) {
+	if r.CloseTo != nil {
+		if !m.both(p, wire.UpfrontShutdownScript) {
+			return fmt.Errorf("%w: it has no option_upfront_shutdown_script, which close_to needs", open.ErrFeature)
+		}
+		cfg.Script, cfg.Upfront = r.CloseTo, true
+	}
+	if r.Type == nil {
+		return nil
+	}
+	zeroConf := false
+	if wish.UseAlias, zeroConf, err = open.Variations(r.Type); err != nil {
+		return err
+	}
+	if r.Depth != nil && zeroConf != (*r.Depth == 0) {
+		return fmt.Errorf("%w: a channel of type option_zeroconf waits for no confirmation, and no other one does not", open.ErrRequest)
+	}
+	wish.ZeroConf = zeroConf
+	return nil
 }
 
 // wait waits for the end of a batch.
@@ -150,7 +182,7 @@ func (m *Manager) wait(ctx context.Context, b *batch) ([]Opened, error) {
 
 // all is the largest channel that can be opened beside the other wishes.
 func (m *Manager) all(p Peer, b *batch, wishes []Wish) (amount.Satoshi, error) {
-	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, Keep: m.reserve(len(wishes))}
+	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, Coins: b.coins, Keep: m.reserve(len(wishes))}
 	for _, w := range wishes {
 		r.Outputs = append(r.Outputs, wallet.Output{Value: w.Amount, Script: script.P2WSH(nil)})
 	}
@@ -229,7 +261,7 @@ func (m *Manager) must(b *batch, err error) {
 
 // fund makes the funding transaction and sends every peer funding_created.
 func (m *Manager) fund(ctx context.Context, b *batch) error {
-	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, For: b.purpose, Keep: m.reserve(len(b.talks))}
+	r := wallet.Request{FeePerKw: b.feeRate, MinConf: b.minConf, Coins: b.coins, For: b.purpose, Keep: m.reserve(len(b.talks))}
 	for _, t := range b.talks {
 		r.Outputs = append(r.Outputs, wallet.Output(*t.output))
 	}

@@ -85,8 +85,12 @@ type Request struct {
 	FeePerKw uint32 // of the funding transaction
 	Commit   uint32 // feerate_per_kw of the first commitments
 	Announce bool
-	MinConf  uint32  // of the coins to spend
-	Depth    *uint32 // confirmations to wait for at the least; zero: none (option_zeroconf); nil: as many as the peer asks for
+	MinConf  uint32             // of the coins to spend
+	Coins    []btcwire.OutPoint // spend just these; nil: the wallet chooses
+	CloseTo  []byte             // where our money goes in a mutual close, which both are bound to; nil: an address of the wallet's, and not bound
+	Reserve  *amount.Satoshi    // that the peer must keep; nil: as the policy says
+	Type     wire.Features      // the channel's; nil: the best that both support
+	Depth    *uint32            // confirmations to wait for at the least; zero: none (option_zeroconf); nil: as many as the peer asks for
 }
 
 // Opened is a channel whose funding transaction was broadcast.

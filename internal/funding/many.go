@@ -8,8 +8,8 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
-// Wish is a channel to open with a peer. The feerate of the funding transaction and
-// the age of its coins are those of the first wish.
+// Wish is a channel to open with a peer. The feerate of the funding transaction, its
+// coins and their age are those of the first wish.
 type Wish struct {
 	Peer Peer
 	Request

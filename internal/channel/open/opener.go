@@ -25,6 +25,8 @@ type Request struct {
 	ZeroConf    bool // option_zeroconf: the peer trusts us with an unconfirmed funding
 
 	MinimumDepth uint32 // confirmations that we wait for, whatever less the peer asks for; zero with ZeroConf
+
+	Reserve *amount.Satoshi // that the peer must keep; nil: as the policy says
 }
 
 // Output is what the funding transaction must pay.
@@ -63,6 +65,9 @@ var (
 // [ErrFeature].
 func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	limits := cfg.Policy.limits(r.Funding, 0)
+	if r.Reserve != nil {
+		limits.ChannelReserve = *r.Reserve
+	}
 	if err := checkRequest(&cfg, r, limits); err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +135,10 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	}
 	if err := cfg.Policy.checkFunding(r.Funding, r.Push, r.FeePerKw, l.ChannelReserve); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	// Below the dust limit, or far above a hundredth, no peer takes it.
+	if most := cfg.Policy.maxReserve(r.Funding); l.ChannelReserve < l.DustLimit || l.ChannelReserve > most {
+		return fmt.Errorf("%w: a reserve of %v is not from %v to %v", ErrRequest, l.ChannelReserve, l.DustLimit, most)
 	}
 	if err := closing.CheckOurs(cfg.Script, cfg.forms()); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)

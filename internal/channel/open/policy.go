@@ -177,6 +177,15 @@ func channelType(alias, zeroConf bool) wire.Features {
 	return t
 }
 
+// Variations says which of option_scid_alias and option_zeroconf a channel type has that we
+// open. Error: [ErrRequest], for any other type.
+func Variations(t wire.Features) (alias, zeroConf bool, err error) {
+	if alias, zeroConf, err = checkType(t); err != nil {
+		err = fmt.Errorf("%w: %w", ErrRequest, errType)
+	}
+	return alias, zeroConf, err
+}
+
 // checkType takes the types that we know, in their exact bits.
 //
 // BOLT 2: "they are not an arbitrary combination"
