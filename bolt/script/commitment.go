@@ -274,7 +274,7 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 		} else {
 			scripts[i] = received(p.Format, &c.Keys, h.PaymentHash, h.CLTVExpiry)
 		}
-		add(h.Amount.Sat(), p.Format.pays(scripts[i]), h.CLTVExpiry, h.Tokens, func(n uint32) {
+		add(h.Amount.Sat(), p.Format.Pays(scripts[i]), h.CLTVExpiry, h.Tokens, func(n uint32) {
 			c.HTLCs = append(c.HTLCs, HTLCOutput{HTLC: h, Index: n, WitnessScript: scripts[i]})
 		})
 	}
@@ -287,7 +287,7 @@ func (c *Commitment) build(p *Params, s Spec, kept []HTLC) error {
 		return err
 	}
 	if hasLocal {
-		add(toBroadcaster, p.Format.pays(local), 0, s.TokensToBroadcaster, func(n uint32) {
+		add(toBroadcaster, p.Format.Pays(local), 0, s.TokensToBroadcaster, func(n uint32) {
 			c.ToLocal = &Output{Index: n, Value: toBroadcaster, WitnessScript: local, Tokens: s.TokensToBroadcaster}
 		})
 	}
@@ -418,7 +418,7 @@ func htlcTx(p *Params, from btcwire.OutPoint, h *HTLCOutput, feePerKw uint32, ou
 		}
 	}
 	value := h.Amount.Sat() - HTLCFee(p.Format, h.Offered, feePerKw)
-	tx.AddTxOut(btcwire.NewTxOut(int64(value), p.Format.pays(outputScript))) //nolint:gosec // below MaxMoney
+	tx.AddTxOut(btcwire.NewTxOut(int64(value), p.Format.Pays(outputScript))) //nolint:gosec // below MaxMoney
 	return tx, nil
 }
 

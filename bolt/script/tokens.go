@@ -95,8 +95,8 @@ func Wrapped(program []byte) (pkScript, sigScript []byte) {
 	return pkScript, build(txscript.NewScriptBuilder().AddData(program))
 }
 
-// pays is the scriptPubKey of a witness script in a format.
-func (f Format) pays(witnessScript []byte) []byte {
+// Pays is the scriptPubKey of a witness script in a format.
+func (f Format) Pays(witnessScript []byte) []byte {
 	if f != Tokens {
 		return P2WSH(witnessScript)
 	}
@@ -126,7 +126,7 @@ func (f Format) sigScript(witnessScript []byte) []byte {
 // that pays to it.
 func (f Format) FundingScript(a, b wire.Point) (witnessScript, pkScript []byte) {
 	witnessScript, _ = FundingScript(a, b)
-	return witnessScript, f.pays(witnessScript)
+	return witnessScript, f.Pays(witnessScript)
 }
 
 // delayedByBoth is the script of to_local and of an HTLC transaction's output where there

@@ -265,6 +265,7 @@ type pair struct {
 	ran       map[chainhash.Hash]bool
 	trace     func(from *node, m wire.Message)
 	next      uint64
+	tokensToA amount.Units // at the start
 }
 
 type tester interface {
@@ -284,6 +285,8 @@ type terms struct {
 	alias    bool
 	upfront  bool
 	simple   bool
+
+	tokens, tokensToA amount.Units // with script.Tokens
 }
 
 func usual() terms {
@@ -297,13 +300,17 @@ func usual() terms {
 	}
 }
 
-func closingScript(of byte) []byte {
+func closingScript(of byte, f script.Format) []byte {
+	if f == script.Tokens {
+		pkScript, _ := script.Wrapped(closingScript(of, script.Anchors))
+		return pkScript
+	}
 	return append([]byte{txscript.OP_0, 20}, slices.Repeat([]byte{of}, 20)...)
 }
 
 // open makes a channel that a opened, at its first commitments and connected.
 func open(t tester, terms terms) *pair {
-	p := &pair{simple: terms.simple, t: t, preimages: map[wire.PaymentHash]wire.Preimage{}, connected: true, ran: map[chainhash.Hash]bool{}}
+	p := &pair{tokensToA: terms.tokensToA, simple: terms.simple, t: t, preimages: map[wire.PaymentHash]wire.Preimage{}, connected: true, ran: map[chainhash.Hash]bool{}}
 	p.a = &node{name: "a", signer: newSigner("a"), disk: newDisk(), decided: map[uint64]removal{}}
 	p.b = &node{name: "b", signer: newSigner("b"), disk: newDisk(), decided: map[uint64]removal{}}
 	funding := btcwire.OutPoint{Hash: chainhash.Hash{1, 2, 3}, Index: 1}
@@ -317,15 +324,22 @@ func open(t tester, terms terms) *pair {
 			Channel: script.ChannelID(funding), Peer: o.signer.base.Funding, LocalIsOpener: n == p.a,
 			Format: terms.format, Funding: funding, Capacity: terms.capacity, MinimumDepth: terms.depth,
 			LocalKeys: n.signer.base, RemoteKeys: o.signer.base, LocalLimits: mine, RemoteLimits: theirs,
-			MaxDustExposure: terms.exposure, LocalScript: closingScript(n.name[0]), LocalUpfront: terms.upfront,
+			MaxDustExposure: terms.exposure, LocalScript: closingScript(n.name[0], terms.format), LocalUpfront: terms.upfront,
 		}
 		if terms.upfront {
-			params.RemoteUpfront = closingScript(o.name[0])
+			params.RemoteUpfront = closingScript(o.name[0], terms.format)
 		}
 		if terms.alias {
 			params.LocalAlias = wire.ShortChannelID(n.name[0])
 		}
-		n.ch = New(Opened{Params: params, ToLocal: to, FeePerKw: terms.feePerKw, RemotePoint: o.signer.PerCommitmentPoint(0), SimpleClose: terms.simple}, n.signer)
+		tokens := terms.tokensToA
+		if n == p.b {
+			tokens = terms.tokens - tokens
+		}
+		if params.Tokens = terms.tokens; terms.tokens > 0 {
+			params.Property = 0x80000003
+		}
+		n.ch = New(Opened{Params: params, ToLocal: to, Tokens: tokens, FeePerKw: terms.feePerKw, RemotePoint: o.signer.PerCommitmentPoint(0), SimpleClose: terms.simple}, n.signer)
 	}
 	for _, n := range []*node{p.a, p.b} {
 		c, err := n.ch.buildLatest(&n.ch.fundings[0], dance.Remote, n.ch.points[current])
@@ -526,8 +540,13 @@ func (p *pair) execute(n *node) {
 		return
 	}
 	p.ran[tx.TxHash()] = true
-	_, pkScript := script.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
+	_, pkScript := n.ch.params.Format.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
 	p.run(tx, pkScript, n.ch.params.Capacity)
+	delayed := script.DerivePrivKey(n.signer.delayed, n.signer.base.DelayedPayment, c.Keys.PerCommitment)
+	for i, d := range c.Delays() {
+		out := btcwire.NewTxOut(int64(d.Value), n.ch.params.Format.Pays(d.WitnessScript))
+		p.run(d.Signed(script.Sign(delayed, d.SigHash()), n.ch.DelaySignatures()[i]), out.PkScript, d.Value)
+	}
 	key := script.DerivePrivKey(n.signer.htlc, wire.PointOf(n.signer.htlc.PubKey()), c.Keys.PerCommitment)
 	for i, h := range c.HTLCs {
 		var preimage *wire.Preimage

@@ -21,6 +21,10 @@ func (p *pair) act(t *rapid.T, closing bool) {
 		"settle", "fee", "cut", "crash", "lost take", "shutdown",
 	}).Draw(t, "act") {
 	case "offer":
+		if n.ch.rules.Rides() {
+			p.offerTokens(t, n)
+			return
+		}
 		a := amount.MilliSatoshi(rapid.SampledFrom([]uint64{1, 999, 100_000, 353_999, 354_000, 5_000_000, 60_000_000, 0}).Draw(t, "amount"))
 		if a == 0 {
 			a = n.ch.Spendable()
@@ -123,6 +127,9 @@ func (p *pair) mirror() {
 	if a.fundings[0].toLocal.Msat+b.fundings[0].toLocal.Msat != a.params.Capacity.Msat() {
 		p.t.Fatalf("balances %v and %v are not the capacity", a.fundings[0].toLocal.Msat, b.fundings[0].toLocal.Msat)
 	}
+	if a.fundings[0].toLocal.Tokens+b.fundings[0].toLocal.Tokens != a.params.Tokens {
+		p.t.Fatalf("%d and %d tokens are not those of the channel", a.fundings[0].toLocal.Tokens, b.fundings[0].toLocal.Tokens)
+	}
 	if a.fees != b.fees || a.steps.Signed[dance.Local] != b.steps.Signed[dance.Remote] || a.steps.Signed[dance.Remote] != b.steps.Signed[dance.Local] {
 		p.t.Fatalf("numbers differ: %+v and %+v", a.steps, b.steps)
 	}
@@ -202,7 +209,7 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 		t.Fatalf("the channel is not clean: %+v, %+v", p.a.ch.View(), p.b.ch.View())
 	}
 	p.mirror()
-	toA := start
+	toA, tokens := start, p.tokensToA
 	for _, n := range []*node{p.a, p.b} {
 		for id := range n.ch.nextID[dance.Local] {
 			row, ok := n.disk.settlements[id]
@@ -217,6 +224,11 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 				toA += row.Amount
 			}
 			h := n.disk.htlcs[htlcKey{false, id}]
+			if row.Preimage != nil && n == p.a {
+				tokens -= h.Tokens
+			} else if row.Preimage != nil {
+				tokens += h.Tokens
+			}
 			if other := p.other(n).disk.htlcs[htlcKey{true, id}]; !h.Done || !other.Done ||
 				h.Added[dance.Local] != other.Added[dance.Remote] || h.Removed[dance.Remote] != other.Removed[dance.Local] {
 				t.Fatalf("HTLC %d ended as %+v and %+v", id, h.HTLCState, other.HTLCState)
@@ -232,6 +244,9 @@ func (p *pair) finish(t *rapid.T, start amount.MilliSatoshi, closing bool) {
 			}
 			seen[e.Out.ID] = true
 		}
+	}
+	if got := p.a.ch.fundings[0].toLocal.Tokens; got != tokens {
+		t.Fatalf("a ends with %d tokens, its settlements say %d", got, tokens)
 	}
 	if got := p.a.ch.fundings[0].toLocal.Msat; got != toA {
 		t.Fatalf("a ends with %v, its settlements say %v", got, toA)

@@ -165,7 +165,8 @@ func (c *Channel) provesSecret(revocations uint64, secret [32]byte) bool {
 // stage 1, and the commitment cannot have changed since.
 //
 // Removals go first and the feerate next, so that nothing looks unaffordable on
-// the way that is not so in the end.
+// the way that is not so in the end. Where there are tokens adds go before the feerate:
+// they could bear the highest one that there was, and not its double.
 func (c *Channel) signAgain() error {
 	n := c.steps.Signed[dance.Remote]
 	for _, h := range c.htlcs[dance.Remote] {
@@ -173,13 +174,20 @@ func (c *Channel) signAgain() error {
 			c.send(c.removalMessage(h, removal{h.Removal, h.Preimage, h.Reason, h.Malformed}))
 		}
 	}
-	if c.opener() == dance.Local && c.fees[dance.Committed] != 0 {
-		c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: c.fees[dance.Committed]})
+	fee := c.fees[dance.Committed]
+	if c.opener() != dance.Local {
+		fee = 0
+	}
+	if fee != 0 && !c.rules.Rides() {
+		c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: fee})
 	}
 	for _, h := range c.htlcs[dance.Local] {
 		if h.Added[dance.Remote] == n {
 			c.send(c.addMessage(h))
 		}
+	}
+	if fee != 0 && c.rules.Rides() {
+		c.send(&wire.UpdateFee{ChannelID: c.params.Channel, FeeratePerKw: fee})
 	}
 	for i := range c.fundings {
 		commitment, err := c.buildLatest(&c.fundings[i], dance.Remote, c.points[following])

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
@@ -184,7 +185,7 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 		{"shutdown with pending updates", working, func(p *pair) wire.Message {
 			p.offer(p.a, 1_000_000)
 			p.b.ch.Receive(p.a.ch.pending.out[0].m, verifier{})
-			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('a')}
+			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('a', script.Anchors)}
 		}, Warn, "not committed"},
 		{"shutdown with a bad script", working, func(p *pair) wire.Message {
 			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: []byte{1, 2, 3}}
@@ -198,10 +199,10 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			p := ready(t, terms)
 			return p, p.b
 		}, func(p *pair) wire.Message {
-			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('x')}
+			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('x', script.Anchors)}
 		}, Warn, "upfront"},
 		{"shutdown twice", ending, func(p *pair) wire.Message {
-			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('a')}
+			return &wire.Shutdown{ChannelID: id(p), ScriptPubkey: closingScript('a', script.Anchors)}
 		}, Warn, "twice"},
 		{"closing_signed with an HTLC left", ending, func(p *pair) wire.Message { return &wire.ClosingSigned{ChannelID: id(p)} }, Warn, "before"},
 		{"closing_signed out of nowhere", working, func(p *pair) wire.Message { return &wire.ClosingSigned{ChannelID: id(p)} }, Warn, "before"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
 )
@@ -24,7 +25,7 @@ func TestChannelIsClosedByAgreementBeforeItIsReady(t *testing.T) {
 
 func TestClosingTransactionIsRebuiltAfterARestart(t *testing.T) {
 	p := ready(t, usual())
-	p.a.ch.Shutdown(closingScript('z'), 2000)
+	p.a.ch.Shutdown(closingScript('z', script.Anchors), 2000)
 	p.settle()
 	p.disconnect()
 	p.restart(p.a)
@@ -46,10 +47,10 @@ func TestShutdownWishes(t *testing.T) {
 		t.Errorf("a bad script: %v", err)
 	}
 	p.disconnect()
-	if err := c.Shutdown(closingScript('z'), 0); err != nil {
+	if err := c.Shutdown(closingScript('z', script.Anchors), 0); err != nil {
 		t.Errorf("while the peer is away: %v", err)
 	}
-	if err := c.Shutdown(closingScript('y'), 0); err != ErrClosing {
+	if err := c.Shutdown(closingScript('y', script.Anchors), 0); err != ErrClosing {
 		t.Errorf("another script: %v", err)
 	}
 	if err := c.Shutdown(nil, 700); err != nil {
@@ -66,10 +67,10 @@ func TestShutdownWishes(t *testing.T) {
 	terms := usual()
 	terms.upfront = true
 	q := ready(t, terms)
-	if err := q.a.ch.Shutdown(closingScript('z'), 0); err != ErrUpfrontScript {
+	if err := q.a.ch.Shutdown(closingScript('z', script.Anchors), 0); err != ErrUpfrontScript {
 		t.Errorf("another script than upfront: %v", err)
 	}
-	if err := q.a.ch.Shutdown(closingScript('a'), 0); err != nil {
+	if err := q.a.ch.Shutdown(closingScript('a', script.Anchors), 0); err != nil {
 		t.Errorf("the upfront script: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ func simple() terms {
 // closer what is left after the fee.
 func (p *pair) pays(tx *btcwire.MsgTx, closer *node) (fee amount.Satoshi) {
 	p.t.Helper()
-	_, pkScript := script.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
+	_, pkScript := p.a.ch.params.Format.FundingScript(p.a.signer.base.Funding, p.b.signer.base.Funding)
 	p.run(tx, pkScript, p.a.ch.params.Capacity)
 	fee = p.a.ch.closingFee(tx)
 	// What the two lose by rounding goes to the miner too.
@@ -207,7 +207,7 @@ func TestAClosingCompleteThatBreaksARuleIsNotSigned(t *testing.T) {
 	for name, change := range map[string]func(p *pair) *wire.ClosingComplete{
 		"good": func(p *pair) *wire.ClosingComplete { m, _ := p.complete(nil); return m },
 		"another script of ours": func(p *pair) *wire.ClosingComplete {
-			m, _ := p.complete(func(c *closing.Complete) { c.Closee.Script = closingScript('q') })
+			m, _ := p.complete(func(c *closing.Complete) { c.Closee.Script = closingScript('q', script.Anchors) })
 			return m
 		},
 		"a script that none may have": func(p *pair) *wire.ClosingComplete {
@@ -251,7 +251,9 @@ func TestAClosingCompleteThatBreaksARuleIsNotSigned(t *testing.T) {
 			p.a.ch.Shutdown(nil, 1000)
 			p.settle()
 		}
-		m, _ := p.complete(func(c *closing.Complete) { c.Closer.Script, c.Closee.Script = closingScript('b'), closingScript('a') })
+		m, _ := p.complete(func(c *closing.Complete) {
+			c.Closer.Script, c.Closee.Script = closingScript('b', script.Anchors), closingScript('a', script.Anchors)
+		})
 		if err := p.a.ch.Receive(m, verifier{}); err == nil {
 			t.Errorf("signed, simple %v", terms.simple)
 		}
@@ -305,7 +307,7 @@ func TestThePeerMayCloseToAnotherScript(t *testing.T) {
 	p.a.ch.Shutdown(nil, 1000)
 	p.settle()
 	data := slices.Concat([]byte{txscript.OP_RETURN, 8}, []byte("burnt..."))
-	for _, to := range [][]byte{closingScript('n'), data} {
+	for _, to := range [][]byte{closingScript('n', script.Anchors), data} {
 		m, _ := p.complete(func(c *closing.Complete) { c.Closer.Script, c.Fee = to, 800 })
 		if err := p.a.ch.Receive(m, verifier{}); err != nil {
 			t.Fatal(err)
@@ -340,7 +342,7 @@ func TestThePeerMayCloseToAnotherScript(t *testing.T) {
 	q := ready(t, terms)
 	q.a.ch.Shutdown(nil, 1000)
 	q.settle()
-	m, _ := q.complete(func(c *closing.Complete) { c.Closer.Script = closingScript('n') })
+	m, _ := q.complete(func(c *closing.Complete) { c.Closer.Script = closingScript('n', script.Anchors) })
 	if err := q.a.ch.Receive(m, verifier{}); err == nil {
 		t.Error("upfront_shutdown_script is forgotten")
 	}
@@ -351,8 +353,8 @@ func TestAClosingSigThatBreaksARuleClosesNothing(t *testing.T) {
 		"good":                func(*wire.ClosingSig) {},
 		"another fee":         func(m *wire.ClosingSig) { m.FeeSatoshis++ },
 		"another locktime":    func(m *wire.ClosingSig) { m.Locktime++ },
-		"another closer":      func(m *wire.ClosingSig) { m.CloserScriptPubkey = closingScript('q') },
-		"another closee":      func(m *wire.ClosingSig) { m.CloseeScriptPubkey = closingScript('q') },
+		"another closer":      func(m *wire.ClosingSig) { m.CloserScriptPubkey = closingScript('q', script.Anchors) },
+		"another closee":      func(m *wire.ClosingSig) { m.CloseeScriptPubkey = closingScript('q', script.Anchors) },
 		"no signature":        func(m *wire.ClosingSig) { m.BothOutputs = nil },
 		"two signatures":      func(m *wire.ClosingSig) { m.CloserOutputOnly = m.BothOutputs },
 		"one of another":      func(m *wire.ClosingSig) { m.CloserOutputOnly, m.BothOutputs = m.BothOutputs, nil },
