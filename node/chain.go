@@ -302,22 +302,41 @@ func (n *Node) awaits(l *link.Link) bool {
 	return funding.Awaits(l.Params(), placed) && l.Status().Status < channel.Spent
 }
 
+// stillborn says whether a channel that we opened waits for a funding transaction that
+// cannot confirm: what it spends is spent otherwise, or is gone with a reorganization.
+// Noted: it was so before.
+func (n *Node) stillborn(l *link.Link, noted bool) bool {
+	n.chainMu.Lock()
+	_, placed := n.places[l.ID()]
+	n.chainMu.Unlock()
+	p := l.Params()
+	if placed || !p.LocalIsOpener || l.Status().Status >= channel.Spent {
+		return false
+	}
+	alive, known := n.wallet.Alive(p.Funding.Hash)
+	return !alive && (known || noted)
+}
+
 // await notes since when channels that peers opened wait for their funding
-// outputs, and forgets those that have waited too long: none of our money is in
-// them.
+// outputs, or ours for what cannot come, and forgets those that have waited too
+// long: none of our money is in them.
 func (n *Node) await(height uint32) (rows []durable.Row) {
 	for _, l := range n.links.All() {
-		if !n.awaits(l) {
-			continue
-		}
 		n.chainMu.Lock()
 		since, noted := n.since[l.ID()]
-		if !noted {
+		n.chainMu.Unlock()
+		theirs, dead := n.awaits(l), n.stillborn(l, noted)
+		n.chainMu.Lock()
+		switch {
+		case !noted && (theirs || dead):
 			n.since[l.ID()] = height
 			rows = append(rows, sinceFact(l.ID(), height))
+		case noted && l.Params().LocalIsOpener && !dead: // a reorganization brought it back
+			delete(n.since, l.ID())
+			rows = append(rows, sinceFact(l.ID(), 0))
 		}
 		n.chainMu.Unlock()
-		if noted && funding.Forget(since, height) {
+		if noted && (theirs && funding.Forget(since, height) || dead && funding.Stillborn(since, height)) {
 			n.log.Info("channel forgotten: its funding transaction never came", "channel", l.ID())
 			l.Do(func(ch *channel.Channel) { ch.Done() })
 		}

@@ -120,6 +120,13 @@ const forgetAfter = 2016
 // transaction after a timeout of 2016 blocks."
 func Forget(since, height uint32) bool { return uint64(height) >= uint64(since)+forgetAfter }
 
+// buried is how many blocks after a coin was spent otherwise nobody takes it back.
+const buried = 144
+
+// Stillborn says whether a channel that we opened is to be forgotten at a height, when its
+// funding transaction cannot confirm since another one.
+func Stillborn(since, height uint32) bool { return uint64(height) >= uint64(since)+buried }
+
 // Awaits says whether a channel waits for a funding output that is its opener's to see
 // to, a peer whom we do not trust with it. Placed: the output is in a block. The peer
 // may have made up the transaction: nothing of ours is spent on the channel until then.

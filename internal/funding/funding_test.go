@@ -658,6 +658,14 @@ func TestAChannelWhoseFundingNeverConfirmsIsForgottenAfter2016Blocks(t *testing.
 	}
 }
 
+func TestAChannelWhoseCoinsAreSpentOtherwiseIsForgottenAfterADay(t *testing.T) {
+	for height, want := range map[uint32]bool{100: false, 243: false, 244: true, 50: false} {
+		if got := Stillborn(100, height); got != want {
+			t.Errorf("since 100, at %d: %v", height, got)
+		}
+	}
+}
+
 func TestAnIllegalWishIsRefusedBeforeAWordIsSaid(t *testing.T) {
 	alice, p := newNode(t, "alice"), newTape(t, "bob")
 	for name, change := range map[string]func(*Request){

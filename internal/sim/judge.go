@@ -110,8 +110,8 @@ func (w *world) ended() string {
 			o := l.edge.other(n)
 			rows := n.disk.Channels[l.edge.id].Load()
 			_, placed := n.places[l.edge.id]
-			if !placed && !rows.Params.LocalIsOpener {
-				continue // its opener has forgotten it, or is no more
+			if alive, _ := n.purse.wallet.Alive(rows.Params.Funding.Hash); !placed && (!rows.Params.LocalIsOpener || !alive) {
+				continue // its opener has forgotten it, or is no more, or its coins are spent otherwise
 			}
 			switch {
 			case !placed && rows.Status.Status == channel.Open:

@@ -400,6 +400,16 @@ func (w *Wallet) Abandon(txid chainhash.Hash) durable.Pending[bool] {
 	return durable.Hold(true, c.all()...)
 }
 
+// Alive says whether a transaction of ours is in a block or can still be: nothing that it
+// spends is spent otherwise, or gone with a reorganization. Not known: it is not ours, or
+// has been in a block, or dead, for so long that nothing brings it back.
+func (w *Wallet) Alive(txid chainhash.Hash) (alive, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	own := w.txs[txid]
+	return own != nil && w.alive(own), own != nil
+}
+
 // Unconfirmed are the published transactions that can still confirm, in the
 // order in which they were published: to be broadcast again at each block.
 func (w *Wallet) Unconfirmed() []*btcwire.MsgTx { return w.Labelled("") }
