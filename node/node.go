@@ -233,7 +233,7 @@ const factTip = "tip"
 func (n *Node) build(ctx context.Context) (err error) {
 	if n.tokens, err = tokens.Open(ctx, tokens.Config{
 		Wish: n.cfg.Assets, Network: n.prefix, Source: n.cfg.Source, Store: n.store,
-		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal,
+		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: n.onchain.Executed,
 	}); err != nil {
 		return err
 	}

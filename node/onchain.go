@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -56,6 +57,11 @@ func (n *Node) watchOutputs(tx *btcwire.MsgTx) {
 
 // spends notes what a block holds of channels.
 func (n *Node) spends(b chain.Block) (rows []durable.Row) {
+	for _, l := range n.links.All() {
+		if p := l.Params(); p.Format == script.Tokens {
+			n.onchain.Expect(p.Channel, l.View().HTLCs)
+		}
+	}
 	for _, tx := range b.Txs {
 		concerned := n.onchain.Note(tx.MsgTx, b.Height)
 		if len(concerned) > 0 {
@@ -163,6 +169,10 @@ func (n *Node) enforceOne(l *link.Link, rows *channel.Rows, f enforce.Facts, wor
 			return err
 		}
 	}
+	var err error
+	if f.Ledger, err = n.tokens.Judge(n.ctx, rows.Params.Property, f.Spends); err != nil {
+		return err
+	}
 	plan, err := enforce.Resolve(*rows, points, f, enforce.DefaultPolicy())
 	if err != nil {
 		n.log.Error("a channel that is closing cannot be judged", "channel", l.ID(), "why", err)
@@ -231,16 +241,7 @@ func (n *Node) forgetLink(l *link.Link) {
 }
 
 // OnChain is what outputs of ours are worth that closed channels still owe us.
-func (n *Node) OnChain() (sum amount.Satoshi) {
-	for _, p := range n.onchain.Plans() {
-		for _, c := range p.Claims {
-			if !c.Unconfirmed && c.Kind != enforce.Anchor {
-				sum += c.Value
-			}
-		}
-	}
-	return sum
-}
+func (n *Node) OnChain() amount.Satoshi { return n.onchain.Owed() }
 
 // reserve is what is kept in the wallet for the channels that may yet have to be
 // closed by a commitment of ours, and for so many more. What a peer may have made up

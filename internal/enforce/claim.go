@@ -31,13 +31,14 @@ const (
 	RevokedHTLC                         // an HTLC on it
 	RevokedSecondStage                  // the output of the peer's HTLC transaction on it
 	Anchor                              // ours, on either commitment
+	Matured                             // what a delay transaction of ours paid to our delayed key
 )
 
 // String is a word for logs.
 func (k ClaimKind) String() string {
 	return [...]string{
 		"to_us", "delayed", "htlc_timeout_tx", "htlc_success_tx", "delayed_htlc", "htlc_timeout", "htlc_success",
-		"revoked_to_local", "revoked_htlc", "revoked_second_stage", "anchor",
+		"revoked_to_local", "revoked_htlc", "revoked_second_stage", "anchor", "matured",
 	}[k]
 }
 
@@ -100,14 +101,32 @@ type Claim struct {
 	// serves to pay for it. There is one for each commitment that may be broadcast.
 	Unconfirmed bool
 
-	WitnessScript []byte
-	Key           Key
-	Sequence      uint32
-	LockTime      uint32         // cltv_expiry; zero: none
-	Preimage      *wire.Preimage // by which it is claimed
-	PubKey        wire.Point     // that the witness shows, of a RevokedHTLC
+	WitnessScript []byte // of an output that is paid to a key: what BIP 143 signs in its place
+	// PkScript is what the output pays to; nil: to the hash of WitnessScript. That of a
+	// channel with tokens is P2SH around a witness program.
+	PkScript []byte
+	Key      Key
+	Sequence uint32
+	LockTime uint32         // cltv_expiry; zero: none
+	Preimage *wire.Preimage // by which it is claimed
+	PubKey   wire.Point     // that the witness shows, of a RevokedHTLC and of what is paid to a key
 	// Presigned is the peer's part of an HTLC transaction of ours; nil: none.
 	Presigned *Presigned
+	// Whole is the transaction that takes it, where the peer has signed all of it; nil: it
+	// is for us to make.
+	Whole *Whole
+
+	// Tokens are the units of Property at the output's address that belong to it. A
+	// transaction moves those of its first input's address only: the claim is alone in it.
+	Tokens   amount.Units
+	Property amount.Property
+}
+
+// Whole is a transaction that the peer signed by SIGHASH_ALL: nothing is added to it, and
+// its fee is what it was when it was signed.
+type Whole struct {
+	Tx        *btcwire.MsgTx // without witness
+	Signature wire.Signature
 }
 
 // Presigned is what the peer signed of an HTLC transaction: by
@@ -144,8 +163,11 @@ const (
 )
 
 // Worthless tells whether the output is worth less than it costs to take on the
-// cheapest day: nobody will.
+// cheapest day: nobody will. What tokens are worth is not known, and never nothing.
 func (c *Claim) Worthless() bool {
+	if c.Tokens > 0 || c.Whole != nil {
+		return false
+	}
 	weight := Overhead + c.Weight()
 	if c.Presigned != nil {
 		weight += SignedOutput + WalletInput
@@ -155,8 +177,37 @@ func (c *Claim) Worthless() bool {
 
 // Weight is the most that the claim's input weighs, with its witness.
 func (c *Claim) Weight() uint64 {
+	return inputWeight + 4*uint64(len(c.sigScript())) + c.witnessWeight()
+}
+
+func (c *Claim) witnessWeight() uint64 {
 	witness := c.witness(make([]byte, sigSize), make([]byte, sigSize))
-	return inputWeight + uint64(witness.SerializeSize()) //nolint:gosec // not negative
+	return uint64(witness.SerializeSize()) //nolint:gosec // not negative
+}
+
+// byKey tells whether the output is paid to a key, nested in P2SH.
+func (c *Claim) byKey() bool { return c.PkScript != nil && (c.Kind == ToUs || c.Kind == Matured) }
+
+// sigScript is what opens P2SH: a push of the witness program.
+func (c *Claim) sigScript() []byte {
+	if c.PkScript == nil {
+		return nil
+	}
+	program := script.P2WSH(c.WitnessScript)
+	if c.byKey() {
+		program = script.P2WPKH(c.PubKey)
+	}
+	_, sig := script.Wrapped(program)
+	return sig
+}
+
+// Output is what the claim spends.
+func (c *Claim) Output() *btcwire.TxOut {
+	pkScript := c.PkScript
+	if pkScript == nil {
+		pkScript = script.P2WSH(c.WitnessScript)
+	}
+	return btcwire.NewTxOut(int64(c.Value), pkScript) //nolint:gosec // at most all money
 }
 
 // witness is what BOLT 3 asks for, given our signature and the peer's.
@@ -164,6 +215,12 @@ func (c *Claim) witness(ours, theirs []byte) btcwire.TxWitness {
 	var preimage []byte
 	if c.Preimage != nil {
 		preimage = c.Preimage[:]
+	}
+	switch {
+	case c.byKey():
+		return btcwire.TxWitness{ours, c.PubKey[:]}
+	case c.Whole != nil && (c.Kind == Delayed || c.Kind == DelayedHTLC):
+		return btcwire.TxWitness{nil, ours, theirs, nil, c.WitnessScript}
 	}
 	switch c.Kind {
 	case ToUs, Anchor:
@@ -194,6 +251,11 @@ func (c *Claim) sign(s Signer, tx *btcwire.MsgTx, input int) error {
 	var theirs []byte
 	if p := c.Presigned; p != nil {
 		if theirs, err = serialize(p.Signature, txscript.SigHashSingle|txscript.SigHashAnyOneCanPay); err != nil {
+			return err
+		}
+	}
+	if w := c.Whole; w != nil {
+		if theirs, err = serialize(w.Signature, txscript.SigHashAll); err != nil {
 			return err
 		}
 	}

@@ -32,5 +32,9 @@
 //     HTLC, never by one that merely has its hash;
 //   - an HTLC's identity is its channel and id;
 //   - what the peer could spend too is claimed alone, so that a transaction of its
-//     making holds up nothing else.
+//     making holds up nothing else;
+//   - of a channel with tokens, what takes an output moves exactly the tokens of that
+//     output, and an HTLC is over only when the ledger says that they have moved
+//     ([Ledger]): addresses have tokens, outputs have not. What the peer has signed of
+//     such a channel it has signed whole ([Whole]).
 package enforce

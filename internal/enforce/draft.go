@@ -7,6 +7,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
@@ -14,13 +15,13 @@ import (
 var ErrTogether = errors.New("claims cannot be in one transaction")
 
 // Draft is a transaction that takes claims. Its first inputs are those of Claims,
-// in that order; its first outputs are those that the peer signed beside them.
-// Inputs and outputs may be added behind; then [Draft.Sign].
+// in that order; its first outputs are those that the peer signed beside them, or those
+// that carry tokens. Inputs and outputs may be added behind; then [Draft.Sign].
 type Draft struct {
 	Tx     *btcwire.MsgTx
 	Claims []Claim
 	In     amount.Satoshi // what the claims are worth
-	Out    amount.Satoshi // what the outputs that the peer signed are worth
+	Out    amount.Satoshi // what the outputs that the peer signed, or that carry tokens, are worth
 }
 
 // Assemble makes claims into a transaction without outputs of its own and without
@@ -29,6 +30,13 @@ type Draft struct {
 func Assemble(claims ...Claim) (*Draft, error) {
 	if len(claims) == 0 {
 		return nil, fmt.Errorf("%w: there is none", ErrTogether)
+	}
+	if w := claims[0].Whole; w != nil && len(claims) == 1 {
+		d := &Draft{Tx: w.Tx.Copy(), Claims: claims, In: claims[0].Value}
+		for _, o := range d.Tx.TxOut {
+			d.Out += value(o)
+		}
+		return d, nil
 	}
 	d := &Draft{Tx: btcwire.NewMsgTx(2), Claims: make([]Claim, 0, len(claims))}
 	seen := make(map[btcwire.OutPoint]bool, len(claims))
@@ -39,7 +47,7 @@ func Assemble(claims ...Claim) (*Draft, error) {
 			if (c.Presigned != nil) != presigned {
 				continue
 			}
-			if c.Apart && len(claims) > 1 {
+			if (c.Apart || c.Tokens > 0 || c.Whole != nil) && len(claims) > 1 {
 				return nil, fmt.Errorf("%w: %s of %s must stand apart", ErrTogether, c.Kind, c.OutPoint)
 			}
 			if seen[c.OutPoint] {
@@ -59,7 +67,7 @@ func Assemble(claims ...Claim) (*Draft, error) {
 
 func (d *Draft) add(c *Claim) {
 	d.Claims = append(d.Claims, *c)
-	d.Tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: c.OutPoint, Sequence: c.Sequence})
+	d.Tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: c.OutPoint, Sequence: c.Sequence, SignatureScript: c.sigScript()})
 	d.Tx.LockTime = max(d.Tx.LockTime, c.LockTime)
 	d.In += c.Value
 	if c.Presigned != nil {
@@ -69,6 +77,23 @@ func (d *Draft) add(c *Claim) {
 	}
 }
 
+// Carrier is what an output for tokens of ours holds: no kind of address takes it for dust.
+const Carrier amount.Satoshi = 546
+
+// Carry gives a draft that takes tokens its outputs: the payload, which gives them to
+// output 1 and to no other, and that. Error: units that there cannot be.
+func (d *Draft) Carry(to []byte) error {
+	c := &d.Claims[0]
+	payload, err := omni.SendToMany(c.Property, omni.Entry{Output: 1, Units: c.Tokens})
+	if err != nil {
+		return err
+	}
+	d.Tx.AddTxOut(btcwire.NewTxOut(0, omni.Script(payload)))
+	d.Tx.AddTxOut(btcwire.NewTxOut(int64(Carrier), to))
+	d.Out += Carrier
+	return nil
+}
+
 // Weight is the most that the transaction weighs once its claims are signed. The
 // witnesses of other inputs count as they are.
 func (d *Draft) Weight() uint64 {
@@ -76,7 +101,7 @@ func (d *Draft) Weight() uint64 {
 	weight := 4*uint64(d.Tx.SerializeSizeStripped()) + segwit //nolint:gosec // not negative
 	for i, in := range d.Tx.TxIn {
 		if i < len(d.Claims) {
-			weight += d.Claims[i].Weight() - inputWeight
+			weight += d.Claims[i].witnessWeight()
 		} else {
 			weight += uint64(in.Witness.SerializeSize()) //nolint:gosec // not negative
 		}

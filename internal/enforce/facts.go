@@ -28,6 +28,8 @@ type Facts struct {
 	// Decided are the preimages by which incoming HTLCs of this channel are to be
 	// claimed, by id, beside those in the rows.
 	Decided map[uint64]wire.Preimage
+	// Ledger is what became of tokens, of a channel that carries some.
+	Ledger Ledger
 	// Incoming is the cltv_expiry of incoming HTLCs, of any channel, that outgoing
 	// HTLCs of this one forward.
 	Incoming map[channel.Ref]uint32

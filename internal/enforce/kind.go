@@ -4,8 +4,10 @@ import (
 	"bytes"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -61,6 +63,8 @@ type commitment struct {
 	Spend
 	kind    Kind
 	txid    chainhash.Hash
+	format  script.Format
+	units   map[uint32]amount.Units // of tokens, by output
 	number  uint64
 	keys    script.Keys
 	secret  [32]byte        // of a revoked one of theirs
@@ -89,11 +93,19 @@ type part struct {
 	// signature on it.
 	output    *btcwire.TxOut
 	signature wire.Signature
+	// Of a channel with tokens: the HTLC transaction whole, and of it or of to_local the
+	// delay transaction, with the peer's signature on that.
+	tx       *btcwire.MsgTx
+	delay    *script.Delay
+	delaySig wire.Signature
 }
 
 // recognise names the transaction that spent the funding output.
 func (r *resolver) recognise(s Spend) (*commitment, error) {
-	c := &commitment{Spend: s, txid: s.Tx.TxHash()}
+	c := &commitment{Spend: s, txid: s.Tx.TxHash(), format: r.rows.Params.Format}
+	if r.tokens() {
+		c.units = entries(s.Tx)
+	}
 	if !isCommitment(s.Tx) {
 		c.kind = Unknown
 		if r.mutual(s.Tx) {
@@ -112,7 +124,7 @@ func (r *resolver) recognise(s Spend) (*commitment, error) {
 		}
 		if c.txid == ours.Tx.TxHash() {
 			c.kind = Ours
-			c.match(ours, r.signatures)
+			c.match(ours, &r.rows.Commitment)
 			return c, nil
 		}
 	}
@@ -172,16 +184,21 @@ func (r *resolver) matchPast(c *commitment, side dance.Side, n uint64, point wir
 
 // match recognises the outputs that a commitment, or its scripts, explain. It
 // tells whether one of them is not an anchor: those are in both sides'.
-func (c *commitment) match(from *script.Commitment, signatures []wire.Signature) (found bool) {
+func (c *commitment) match(from *script.Commitment, signed *channel.CommitmentRow) (found bool) {
 	c.number, c.keys, c.parts = from.Number, from.Keys, map[uint32]part{}
 	main := map[string]part{}
 	put := func(o *script.Output, r role) {
 		if o != nil {
-			main[string(script.P2WSH(o.WitnessScript))] = part{role: r, script: o.WitnessScript}
+			main[string(locked(c.format, o.WitnessScript))] = part{role: r, script: o.WitnessScript, delay: o.Delay}
 		}
 	}
 	put(from.ToLocal, toLocal)
-	put(from.ToRemote, toRemote)
+	if c.format == script.Tokens {
+		pkScript, code := toKey(from.Keys.ToRemote)
+		main[string(pkScript)] = part{role: toRemote, script: code}
+	} else {
+		put(from.ToRemote, toRemote)
+	}
 	put(from.Anchors[0], anchorLocal)
 	put(from.Anchors[1], anchorRemote)
 	if from.ToLocal != nil {
@@ -191,11 +208,11 @@ func (c *commitment) match(from *script.Commitment, signatures []wire.Signature)
 	for i := range from.HTLCs {
 		h := &from.HTLCs[i]
 		c.delayed = h.OutputScript
-		p := part{role: htlcOutput, script: h.WitnessScript, htlc: h.HTLC, output: h.Tx.TxOut[0]}
-		if i < len(signatures) {
-			p.signature = signatures[i]
+		p := part{role: htlcOutput, script: h.WitnessScript, htlc: h.HTLC, output: h.Tx.TxOut[0], tx: h.Tx, delay: h.Delay}
+		if signed != nil && i < len(signed.HTLCSignatures) {
+			p.signature = signed.HTLCSignatures[i]
 		}
-		k := htlcKey{int64(h.Amount.Sat()), string(script.P2WSH(h.WitnessScript))} //nolint:gosec // below MaxMoney
+		k := htlcKey{int64(h.Amount.Sat()), h.Tokens, string(locked(c.format, h.WitnessScript))} //nolint:gosec // below MaxMoney
 		htlcs[k] = append(htlcs[k], p)
 	}
 	for i, out := range c.Tx.TxOut {
@@ -203,18 +220,39 @@ func (c *commitment) match(from *script.Commitment, signatures []wire.Signature)
 		if p, ok := main[string(out.PkScript)]; ok {
 			c.parts[at] = p
 			found = found || p.role == toLocal || p.role == toRemote
-		} else if k := (htlcKey{out.Value, string(out.PkScript)}); len(htlcs[k]) > 0 {
+		} else if k := (htlcKey{out.Value, c.units[at], string(out.PkScript)}); len(htlcs[k]) > 0 {
 			c.parts[at], htlcs[k] = htlcs[k][0], htlcs[k][1:]
 			found = true
 		}
 	}
+	if signed != nil {
+		c.delays(from, signed.DelaySignatures)
+	}
 	return found
+}
+
+// delays gives the parts of our own commitment the peer's signatures on their delay
+// transactions: to_local's first, when it is there.
+func (c *commitment) delays(from *script.Commitment, signatures []wire.Signature) {
+	put := func(at uint32) {
+		if p := c.parts[at]; len(signatures) > 0 {
+			p.delaySig, signatures = signatures[0], signatures[1:]
+			c.parts[at] = p
+		}
+	}
+	if from.ToLocal != nil {
+		put(from.ToLocal.Index)
+	}
+	for i := range from.HTLCs {
+		put(from.HTLCs[i].Index)
+	}
 }
 
 // htlcKey tells HTLC outputs apart: two with one hash and one expiry have one
 // script.
 type htlcKey struct {
 	value    int64
+	units    amount.Units
 	pkScript string
 }
 
@@ -229,6 +267,9 @@ func (r *resolver) mutual(tx *btcwire.MsgTx) bool {
 	}
 	strange := 0
 	for _, out := range tx.TxOut {
+		if r.tokens() && txscript.IsNullData(out.PkScript) {
+			continue // the payload
+		}
 		if !r.toWallet(out.PkScript) && (theirs == nil || !bytes.Equal(out.PkScript, theirs)) {
 			strange++
 		}

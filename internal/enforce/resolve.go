@@ -50,20 +50,19 @@ func (p *Plan) State() string {
 	return "ONCHAIN"
 }
 
-// ErrFormat means that the channel's commitments are of a form without anchors.
-var ErrFormat = errors.New("enforcement knows commitments with anchors only")
+// ErrFormat means that the channel's commitments are of a form that nobody opens.
+var ErrFormat = errors.New("enforcement knows commitments with anchors or with tokens only")
 
 // resolver holds what a plan is made from.
 type resolver struct {
-	rows       channel.Rows
-	points     channel.Points
-	facts      Facts
-	policy     Policy
-	machine    *channel.Channel
-	ours       *script.Commitment // see own
-	signatures []wire.Signature
-	theirs     []*script.Commitment // see their
-	plan       Plan
+	rows    channel.Rows
+	points  channel.Points
+	facts   Facts
+	policy  Policy
+	machine *channel.Channel
+	ours    *script.Commitment   // see own
+	theirs  []*script.Commitment // see their
+	plan    Plan
 }
 
 // Resolve makes the plan. Points are those of our own commitments. Errors:
@@ -88,6 +87,7 @@ func (r *resolver) resolve() error {
 		}
 		r.plan.Kind, r.plan.TxID, r.plan.Height, r.plan.Number = c.kind, c.txid, c.Height, c.number
 		r.plan.Warning = warning(c.kind)
+		r.unmoved(c)
 		r.walk(c)
 	} else if s := r.rows.Status.Status; s == channel.Open || s == channel.Closed {
 		return nil
@@ -110,7 +110,7 @@ func (r *resolver) resolve() error {
 
 // load begins with what the rows say.
 func load(rows channel.Rows, points channel.Points, f Facts, p Policy) (*resolver, error) {
-	if rows.Params.Format != script.Anchors {
+	if rows.Params.Format != script.Anchors && rows.Params.Format != script.Tokens {
 		return nil, ErrFormat
 	}
 	m, err := channel.Load(rows)
@@ -129,15 +129,16 @@ func (r *resolver) blank() bool {
 }
 
 // own makes our latest commitment, once it is asked for.
-func (r *resolver) own() (c *script.Commitment, err error) {
+func (r *resolver) own() (*script.Commitment, error) {
 	if r.ours != nil {
 		return r.ours, nil
 	}
-	if c, r.signatures, err = r.machine.Ours(r.points); err != nil {
+	c, signatures, err := r.machine.Ours(r.points)
+	if err != nil {
 		return nil, fmt.Errorf("our commitment: %w", err)
 	}
-	if len(r.signatures) != len(c.HTLCs) {
-		return nil, fmt.Errorf("%d HTLC signatures for %d HTLCs of our commitment", len(r.signatures), len(c.HTLCs))
+	if len(signatures) != len(c.HTLCs) {
+		return nil, fmt.Errorf("%d HTLC signatures for %d HTLCs of our commitment", len(signatures), len(c.HTLCs))
 	}
 	r.ours = c
 	return c, nil

@@ -56,7 +56,7 @@ func (r *resolver) verdict(c *commitment, h *channel.HTLCRow) (Verdict, error) {
 	// BOLT 5: "The requirement that the incoming HTLC be failed before its own
 	// timeout still applies as an upper bound."
 	held, err := r.anywhere(HTLC{false, h.ID})
-	if err == nil && (!held || h.Amount <= r.policy.MaxAtRisk) {
+	if err == nil && (!held || h.Amount <= r.policy.MaxAtRisk && !r.tokens()) { // what tokens are worth is not known
 		v.Kind, v.AtRisk, v.Why = Fail, held, "the incoming HTLC is about to expire, and "+v.Why
 	}
 	return v, err
@@ -146,6 +146,8 @@ func (r *resolver) buried(c *commitment, h *channel.HTLCRow) (buried, risk bool,
 			return false, false, "its output is not spent"
 		case !r.facts.deep(o.SpentAt, r.policy.Deep):
 			return false, false, "what spent its output is not deep enough"
+		case r.stuck(o):
+			return false, false, "what spent its output has not moved its tokens"
 		}
 	}
 	if found {
@@ -167,7 +169,7 @@ func (r *resolver) carries(c *commitment, o *Output, h *channel.HTLCRow) bool {
 // done tells whether nothing can be undone any more: all that was ours is taken,
 // every verdict is final and deep.
 func (r *resolver) done(c *commitment) bool {
-	if !r.facts.deep(c.Height, r.policy.Forget) {
+	if !r.facts.deep(c.Height, r.policy.Forget) || r.tokens() && r.facts.Ledger.Moved[c.txid] == 0 {
 		return false
 	}
 	for i := range r.plan.Outputs {
@@ -175,7 +177,7 @@ func (r *resolver) done(c *commitment) bool {
 		switch {
 		case o.Type == "ANCHOR_TO_US": // worth less than its fee, and free for all
 		case o.By != nil:
-			if o.State != NotOurs && !r.facts.deep(o.SpentAt, r.policy.Forget) {
+			if o.State != NotOurs && (!r.facts.deep(o.SpentAt, r.policy.Forget) || r.stuck(o)) {
 				return false
 			}
 		case o.State == Locked, o.State == Claimable:

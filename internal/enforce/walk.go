@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -15,8 +16,9 @@ import (
 type Output struct {
 	OutPoint btcwire.OutPoint
 	Value    amount.Satoshi
-	Type     string // by the names of Core Lightning
-	HTLC     *HTLC  // nil: none
+	Type     string       // by the names of Core Lightning
+	HTLC     *HTLC        // nil: none
+	Tokens   amount.Units // that go with it
 	State    OutputState
 	// Worthless says that it is, or will be, ours to take, and never worth the fee.
 	Worthless bool
@@ -56,20 +58,24 @@ func (r *resolver) walk(c *commitment) {
 			hashes[h.PaymentHash] = true
 		}
 	}
+	r.reveal(hashes)
 	seen := map[btcwire.OutPoint]bool{} // second stages: one transaction may spend several HTLCs
 	for i, out := range c.Tx.TxOut {
+		if r.tokens() && txscript.IsNullData(out.PkScript) {
+			continue // the payload
+		}
 		at := btcwire.OutPoint{Hash: c.txid, Index: uint32(i)} //nolint:gosec // an output's index
 		spend, spent := r.facts.spend(at)
 		if spent {
 			r.extract(spend.Tx, at, hashes)
 		}
 		p := c.parts[at.Index]
-		o := Output{OutPoint: at, Value: value(out), Type: "ELSE"}
+		o := Output{OutPoint: at, Value: value(out), Type: "ELSE", Tokens: c.units[at.Index]}
 		claim := Claim{Channel: r.machine.ID(), OutPoint: at, Value: o.Value, WitnessScript: p.script, Sequence: bumpable}
 		ours := false
 		switch p.role {
 		case toLocal:
-			ours = r.toLocal(c, &o, &claim)
+			ours = r.toLocal(c, &p, &o, &claim)
 		case toRemote:
 			ours = r.toRemote(c, &o, &claim)
 		case anchorLocal, anchorRemote:
@@ -84,7 +90,11 @@ func (r *resolver) walk(c *commitment) {
 		case unknownOutput:
 			r.unknown(c, &o, out.PkScript)
 		}
-		r.note(o, claim, ours, spend, spent)
+		ready := r.carry(&claim, &o, c.Spend, c.txid, out.PkScript, claim.Kind != ToUs)
+		r.note(o, claim, ours, ready, spend, spent)
+		if r.tokens() && spent && p.role == toLocal && c.kind == Ours {
+			r.matured(c, spend, nil, o.Tokens)
+		}
 		if n := len(r.plan.Outputs) - 1; spent && p.role == htlcOutput && (c.kind == Ours || c.kind == TheirsRevoked) &&
 			r.secondStage(c, spend, seen) {
 			r.plan.Outputs[n].State = Taken
@@ -109,8 +119,9 @@ func (c *commitment) ours() bool {
 	return c.kind == Ours || c.kind == OursRevoked || c.kind == OursFuture
 }
 
-// note lists an output, and its claim when it is ours and nobody has taken it.
-func (r *resolver) note(o Output, claim Claim, ours bool, spend Spend, spent bool) {
+// note lists an output, and its claim when it is ours, nobody has taken it and it is ready
+// to be taken.
+func (r *resolver) note(o Output, claim Claim, ours, ready bool, spend Spend, spent bool) {
 	if spent {
 		txid := spend.Tx.TxHash()
 		o.By, o.SpentAt, o.Spendable = &txid, spend.Height, 0
@@ -121,7 +132,11 @@ func (r *resolver) note(o Output, claim Claim, ours bool, spend Spend, spent boo
 		if !r.facts.near(claim.NotBefore, 1) {
 			o.State = Locked
 		}
-		r.plan.Claims = append(r.plan.Claims, claim)
+		if ready {
+			r.plan.Claims = append(r.plan.Claims, claim)
+		} else {
+			o.Spendable, o.State = 0, Locked
+		}
 	}
 	r.plan.Outputs = append(r.plan.Outputs, o)
 }
@@ -145,7 +160,7 @@ func (r *resolver) taken(o *Output, claim *Claim, tx *btcwire.MsgTx) OutputState
 			return NotOurs
 		}
 		return Taken
-	case (preimageIn(witness) != nil) == o.HTLC.Incoming:
+	case (PreimageIn(witness) != nil) == o.HTLC.Incoming:
 		return Taken
 	case o.HTLC.Incoming && claim.Preimage != nil:
 		return Lost
@@ -154,9 +169,15 @@ func (r *resolver) taken(o *Output, claim *Claim, tx *btcwire.MsgTx) OutputState
 }
 
 // toLocal is the broadcaster's main output.
-func (r *resolver) toLocal(c *commitment, o *Output, claim *Claim) bool {
+func (r *resolver) toLocal(c *commitment, p *part, o *Output, claim *Claim) bool {
 	switch c.kind {
 	case Ours, OursFuture:
+		if r.tokens() {
+			if c.kind == OursFuture {
+				break // what the peer signed is lost
+			}
+			claim.Whole = &Whole{Tx: p.delay.Tx, Signature: p.delaySig}
+		}
 		o.Type, o.State = "DELAYED_OUTPUT_TO_US", Claimable
 		r.delayed(c, claim, c.Height)
 		claim.Kind = Delayed
@@ -179,6 +200,9 @@ func (r *resolver) toRemote(c *commitment, o *Output, claim *Claim) bool {
 	}
 	o.Type, o.State = "OUTPUT_TO_US", Claimable
 	claim.Kind, claim.Key, claim.Sequence, claim.NotBefore = ToUs, Key{Role: PaymentKey}, 1, c.Height+1
+	if r.tokens() {
+		claim.Sequence, claim.NotBefore, claim.PubKey = bumpable, c.Height, c.keys.ToRemote
+	}
 	return true
 }
 
@@ -230,9 +254,16 @@ func (r *resolver) htlc(c *commitment, p *part, o *Output, claim *Claim) bool {
 // validHTLC is an HTLC's output of a commitment that was valid.
 func (r *resolver) validHTLC(c *commitment, p *part, o *Output, claim *Claim) bool {
 	claim.Sequence, claim.NotBefore = 1, c.Height+1
+	if r.tokens() {
+		claim.Sequence, claim.NotBefore = bumpable, c.Height
+	}
 	if c.kind == Ours {
 		claim.Key = Key{Role: OwnHTLCKey, Number: c.number}
-		claim.Presigned = &Presigned{Output: p.output, Signature: p.signature}
+		if r.tokens() {
+			claim.Whole = &Whole{Tx: p.tx, Signature: p.signature}
+		} else {
+			claim.Presigned = &Presigned{Output: p.output, Signature: p.signature}
+		}
 	} else {
 		claim.Key = Key{Role: TheirHTLCKey, Point: c.keys.PerCommitment}
 	}
@@ -267,7 +298,7 @@ func (r *resolver) validHTLC(c *commitment, p *part, o *Output, claim *Claim) bo
 // and tells whether there are any. One side's signature binds an output to the
 // input beside it, so there is one for each HTLC that the transaction spends.
 func (r *resolver) secondStage(c *commitment, s Spend, seen map[btcwire.OutPoint]bool) (found bool) {
-	txid, pkScript := s.Tx.TxHash(), script.P2WSH(c.delayed)
+	txid, pkScript := s.Tx.TxHash(), locked(c.format, c.delayed)
 	for i, out := range s.Tx.TxOut {
 		at := btcwire.OutPoint{Hash: txid, Index: uint32(i)} //nolint:gosec // an output's index
 		if !bytes.Equal(out.PkScript, pkScript) {
@@ -278,25 +309,44 @@ func (r *resolver) secondStage(c *commitment, s Spend, seen map[btcwire.OutPoint
 			continue
 		}
 		seen[at] = true
-		h := c.beside(s.Tx, i)
+		p := c.beside(s.Tx, i)
+		var h *HTLC
+		if p != nil {
+			h = c.name(p)
+		}
 		o := Output{OutPoint: at, Value: value(out), Type: "DELAYED_OUTPUT_TO_US", HTLC: h, State: Claimable}
+		ours, ready := true, true
+		if p != nil {
+			o.Tokens = p.htlc.Tokens
+		}
 		claim := Claim{Channel: r.machine.ID(), OutPoint: at, Value: o.Value, WitnessScript: c.delayed, HTLC: h, Sequence: bumpable}
 		if c.kind == Ours {
 			r.delayed(c, &claim, s.Height)
 			claim.Kind = DelayedHTLC
+			if r.tokens() {
+				ours, ready = r.secondDelay(p, &claim, &o, s, txid)
+			}
 		} else {
 			o.Type = "DELAYED_CHEAT_OUTPUT_TO_THEM"
 			r.penalty(c, &claim, s.Height)
 			claim.Kind = RevokedSecondStage
 		}
+		ready = r.carry(&claim, &o, s, txid, pkScript, true) && ready
 		spend, spent := r.facts.spend(at)
-		r.note(o, claim, true, spend, spent)
+		r.note(o, claim, ours, ready, spend, spent)
+		if r.tokens() && spent && c.kind == Ours {
+			r.matured(c, spend, h, o.Tokens)
+		}
 	}
 	return found
 }
 
-// beside is the HTLC of the commitment that the input at an output's place spends.
-func (c *commitment) beside(tx *btcwire.MsgTx, i int) *HTLC {
+// beside is the HTLC's output of the commitment that the input at an output's place
+// spends. With tokens an HTLC transaction has one input, and its first output is a payload.
+func (c *commitment) beside(tx *btcwire.MsgTx, i int) *part {
+	if c.format == script.Tokens {
+		i = 0
+	}
 	if i >= len(tx.TxIn) || tx.TxIn[i].PreviousOutPoint.Hash != c.txid {
 		return nil
 	}
@@ -304,7 +354,7 @@ func (c *commitment) beside(tx *btcwire.MsgTx, i int) *HTLC {
 	if p.role != htlcOutput {
 		return nil
 	}
-	return c.name(&p)
+	return &p
 }
 
 // name is the HTLC of an output.
@@ -322,9 +372,9 @@ func witnessOf(tx *btcwire.MsgTx, o btcwire.OutPoint) btcwire.TxWitness {
 	return nil
 }
 
-// preimageIn is what an HTLC's script takes for a preimage: the item before the
+// PreimageIn is what an HTLC's script takes for a preimage: the item before the
 // script, of 32 bytes.
-func preimageIn(w btcwire.TxWitness) *wire.Preimage {
+func PreimageIn(w btcwire.TxWitness) *wire.Preimage {
 	if len(w) < 3 || len(w[len(w)-2]) != len(wire.Preimage{}) {
 		return nil
 	}
@@ -336,7 +386,12 @@ func preimageIn(w btcwire.TxWitness) *wire.Preimage {
 //
 // BOLT 5: "MUST extract the payment preimage from the transaction input witness."
 func (r *resolver) extract(tx *btcwire.MsgTx, o btcwire.OutPoint, hashes map[wire.PaymentHash]bool) {
-	if p := preimageIn(witnessOf(tx, o)); p != nil {
+	r.learn(witnessOf(tx, o), hashes)
+}
+
+// learn keeps the preimage that a witness shows.
+func (r *resolver) learn(w btcwire.TxWitness, hashes map[wire.PaymentHash]bool) {
+	if p := PreimageIn(w); p != nil {
 		if h := hashOf(*p); hashes[h] {
 			r.plan.Preimages[h] = *p
 		}

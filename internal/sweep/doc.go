@@ -25,6 +25,10 @@
 // special cases. What claims an output that can never be, of a commitment that has
 // lost, is given up: it would hold coins for ever.
 //
+// What has tokens goes alone: a transaction moves those of its first input's address. They
+// go to an address of the wallet's for tokens, and coins of the wallet pay for it; what the
+// peer signed whole goes as it is, at the feerate at which it was signed.
+//
 // A commitment that is in no block pays for itself by the feerate at which it was
 // signed. When that is too low a child spends its anchor with coins of the wallet
 // and pays for both ([Parent]). Both are offered as a package, again at each block.

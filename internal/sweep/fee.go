@@ -42,18 +42,31 @@ func bounded(perKw uint64) uint32 {
 	return uint32(min(max(perKw, wallet.MinFeePerKw), wallet.MaxFeePerKw)) //nolint:gosec // bounded
 }
 
+// tokenWorth is what tokens count for beside the satoshi that go with them: nobody says
+// what they are worth, and they are to be taken at the fees of most days.
+const tokenWorth amount.Satoshi = 100_000
+
+// worth is what a claim counts for.
+func worth(c *enforce.Claim) amount.Satoshi {
+	if c.Tokens > 0 {
+		return c.Value + tokenWorth
+	}
+	return c.Value
+}
+
 // budget is the most that a claim may cost. Of what nobody else can take a tenth is
 // enough; of what can be lost all but a twentieth may go, and of what a cheat would
 // take, all: he shall not gain. What is left must make an output.
 func budget(c *enforce.Claim) amount.Satoshi {
-	all := c.Value - min(c.Value, dust)
+	value := worth(c)
+	all := value - min(value, dust)
 	switch {
 	case c.Deadline == 0:
-		return min(c.Value/10, all)
+		return min(value/10, all)
 	case c.Kind == enforce.RevokedToLocal, c.Kind == enforce.RevokedHTLC, c.Kind == enforce.RevokedSecondStage:
 		return all
 	}
-	return min(c.Value-c.Value/20, all)
+	return min(value-value/20, all)
 }
 
 // budget is the most that a commitment and its child may cost together: a tenth of
@@ -76,14 +89,26 @@ const (
 	signed   = enforce.SignedOutput
 	coin     = enforce.WalletInput
 	dust     = enforce.Dust
+	// carried is what the payload and the output for tokens weigh.
+	carried = 4*(8+1+2+4+18) + 4*(8+1+23)
 )
 
 // share is what a claim adds to a transaction's weight.
 func share(c *enforce.Claim) uint64 {
-	if c.Presigned != nil {
+	switch {
+	case c.Presigned != nil:
 		return c.Weight() + signed
+	case c.Tokens > 0:
+		return c.Weight() + carried
 	}
 	return c.Weight()
+}
+
+// needsCoins tells whether a claim leaves nothing for the fee. An anchor is worth nothing,
+// what the peer signed has its value in an output beside it, and what goes with tokens
+// goes on with them.
+func needsCoins(c *enforce.Claim) bool {
+	return c.Unconfirmed || c.Presigned != nil || c.Tokens > 0 && c.Whole == nil
 }
 
 // weigh is about what a transaction weighs that takes claims.
@@ -91,7 +116,7 @@ func weigh(claims ...enforce.Claim) uint64 {
 	sum, fed := uint64(overhead), false
 	for i := range claims {
 		sum += share(&claims[i])
-		fed = fed || claims[i].Presigned != nil || claims[i].Unconfirmed
+		fed = fed || needsCoins(&claims[i])
 	}
 	if fed {
 		sum += coin

@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -93,6 +94,9 @@ func (w *town) follow() {
 		return nil
 	})
 	if !errors.Is(err, end) {
+		w.Fatal(err)
+	}
+	if _, err := w.ledger.Mark().Commit(w.Context(), w.store); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -220,9 +224,8 @@ func open(tx *btcwire.MsgTx, input int, witnessScript []byte, witness ...[]byte)
 	return tx
 }
 
-// spend sends from the address of a key, signed.
-func spend(k *btcec.PrivateKey, from coin, payload []byte, to ...[]byte) *btcwire.MsgTx {
-	tx := draft(from, btcwire.MaxTxInSequenceNum-2, payload, to...)
+// signedByKey opens the first input, which spends an address of a key.
+func signedByKey(k *btcec.PrivateKey, tx *btcwire.MsgTx, from coin) *btcwire.MsgTx {
 	p := wire.PointOf(k.PubKey())
 	program := script.P2WPKH(p)
 	_, tx.TxIn[0].SignatureScript = nested(program)
@@ -238,19 +241,51 @@ func must(payload []byte, err error) []byte {
 	return payload
 }
 
-// issued makes a token whose units all go to an address, with a coin there. The issuer
-// keeps none.
+// issued makes a token that its issuer may freeze, and gives units of it to an address,
+// with a coin there.
 func (w *town) issued(units amount.Units, to []byte, sat amount.Satoshi) coin {
 	w.Helper()
-	issuer, p := key("issuer")
-	c := w.pay(home(p), sat+2000)
-	w.mine(1)
-	made := spend(issuer, c, must(asset.IssueFixed(true, false, asset.About{Name: "Teacups"}, units)), home(p))
-	w.send(made)
-	w.mine(1)
-	given := spend(issuer, out(made, 1), must(omni.SimpleSend(token, units)), to)
-	w.send(given)
-	w.mine(1)
+	w.rule(must(asset.IssueManaged(true, false, asset.About{Name: "Teacups"})), nil)
+	w.rule(binary.BigEndian.AppendUint32(omni.Header(71), uint32(token)), nil)
+	given := w.rule(must(asset.Grant(token, units)), to, sat)
 	w.made += units
-	return out(given, 1)
+	return coin{btcwire.OutPoint{Hash: given.TxHash(), Index: 2}, sat}
+}
+
+// rule is a transaction of the issuer's, who has a coin of its own for each; it pays a
+// receiver behind itself.
+func (w *town) rule(payload, to []byte, sat ...amount.Satoshi) *btcwire.MsgTx {
+	w.Helper()
+	issuer, p := key("issuer")
+	c := w.pay(home(p), 250_000)
+	w.mine(1)
+	tx := draft(c, btcwire.MaxTxInSequenceNum-2, payload, home(p))
+	if to != nil {
+		tx.AddTxOut(btcwire.NewTxOut(int64(sat[0]), to))
+		tx.TxOut[1].Value -= int64(sat[0])
+	}
+	w.send(signedByKey(issuer, tx, c))
+	w.mine(1)
+	return tx
+}
+
+// gift gives an address some units of a stranger's.
+func (w *town) gift(to []byte) amount.Units {
+	w.Helper()
+	const units = 7
+	w.rule(must(asset.Grant(token, units)), to, 1_000)
+	w.made += units
+	return units
+}
+
+// freeze freezes an address, which must be P2SH, or frees it.
+func (w *town) freeze(pkScript []byte, frozen bool) {
+	w.Helper()
+	typ := uint16(185)
+	if !frozen {
+		typ = 186
+	}
+	payload := binary.BigEndian.AppendUint32(omni.Header(typ), uint32(token))
+	payload = binary.BigEndian.AppendUint64(payload, 0)
+	w.rule(append(append(payload, 0xc4), pkScript[2:22]...), nil)
 }

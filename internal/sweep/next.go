@@ -163,6 +163,9 @@ func (p *planner) flight(f *Flight) {
 			delete(p.claims, in.PreviousOutPoint)
 		}
 	}
+	if len(claims) > 0 && claims[0].Whole != nil {
+		return // it pays what it was signed to pay
+	}
 	for _, b := range p.replacements(claims) {
 		has := uint64(f.Fee) * 1000 / max(f.Weight, 1)
 		if b.Parent != nil {
@@ -242,7 +245,7 @@ func (p *planner) group() {
 		if k.presigned {
 			k.lockTime = c.LockTime
 		}
-		if c.Apart {
+		if c.Apart || c.Tokens > 0 || c.Whole != nil {
 			k.apart = c.OutPoint
 		}
 		if groups[k] == nil {
@@ -262,6 +265,10 @@ func (p *planner) group() {
 func (p *planner) fresh(claims []enforce.Claim) {
 	for len(claims) > 0 {
 		b := p.batch(claims)
+		if claims[0].Whole != nil {
+			p.put(b)
+			return
+		}
 		if b.Parent != nil {
 			if b.Parent.lacks(b.FeePerKw) > 0 { // else it pays for itself
 				p.put(b)
@@ -273,7 +280,7 @@ func (p *planner) fresh(claims []enforce.Claim) {
 			switch c := &claims[i]; {
 			case !p.affords(c, b.FeePerKw):
 				dear = append(dear, *c)
-			case c.Value > cost(share(c), b.FeePerKw):
+			case worth(c) > cost(share(c), b.FeePerKw):
 				with = append(with, *c)
 			}
 		}
@@ -288,7 +295,7 @@ func (p *planner) fresh(claims []enforce.Claim) {
 func (p *planner) worth(b *Batch) bool {
 	var sum amount.Satoshi
 	for i := range b.Claims {
-		sum += b.Claims[i].Value
+		sum += worth(&b.Claims[i])
 	}
 	fee := cost(weigh(b.Claims...), b.FeePerKw)
 	if b.Replaces > 0 {
@@ -297,9 +304,8 @@ func (p *planner) worth(b *Batch) bool {
 	return sum >= fee+dust
 }
 
-// put takes a batch. An anchor is worth nothing, and what the peer signed beside our
-// outputs leaves nothing for the fee: the wallet adds it.
+// put takes a batch. Where its claims leave nothing for the fee the wallet adds it.
 func (p *planner) put(b Batch) {
-	b.Coins = b.Parent != nil || slices.ContainsFunc(b.Claims, func(c enforce.Claim) bool { return c.Presigned != nil })
+	b.Coins = b.Parent != nil || slices.ContainsFunc(b.Claims, func(c enforce.Claim) bool { return needsCoins(&c) })
 	p.batches = append(p.batches, b)
 }

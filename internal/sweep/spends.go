@@ -1,12 +1,16 @@
 package sweep
 
 import (
+	"crypto/sha256"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
@@ -20,6 +24,8 @@ type Spends struct {
 	mu      sync.Mutex
 	spends  map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend
 	watched map[btcwire.OutPoint]concerns
+	levels  map[wire.ChannelID]int                       // see deepest
+	hashes  map[wire.ChannelID]map[wire.PaymentHash]bool // see Expect
 	plans   map[wire.ChannelID]enforce.Plan
 }
 
@@ -36,15 +42,17 @@ func (c concerns) add(id wire.ChannelID, level int) {
 	}
 }
 
-// deepest is the level of transactions whose spends still concern a channel: what
-// takes the outputs of an HTLC transaction is the last.
-const deepest = 3
+// deepest is the level of the last transactions that concern a channel: what takes the
+// outputs of an HTLC transaction, and of a channel with tokens what takes those of a delay
+// transaction behind it.
+const deepest, deepestOfTokens = 3, 4
 
 // NewSpends begins with nothing.
 func NewSpends() *Spends {
 	return &Spends{
 		wake: make(chan struct{}, 1), spends: map[wire.ChannelID]map[btcwire.OutPoint]enforce.Spend{},
 		watched: map[btcwire.OutPoint]concerns{}, plans: map[wire.ChannelID]enforce.Plan{},
+		levels: map[wire.ChannelID]int{}, hashes: map[wire.ChannelID]map[wire.PaymentHash]bool{},
 	}
 }
 
@@ -53,6 +61,45 @@ func (o *Spends) Watch(p channel.ParamsRow) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.watch(p.Funding, p.Channel, 1)
+	o.levels[p.Channel] = deepest
+	if p.Format == script.Tokens {
+		o.levels[p.Channel] = deepestOfTokens
+	}
+}
+
+// Expect says which HTLCs stand in a channel with tokens, instead of those before. Tokens
+// belong to the address of an HTLC, and whoever knows the preimage moves them by any coin
+// there: so what shows one concerns the channel, whatever it spends.
+func (o *Spends) Expect(id wire.ChannelID, htlcs []channel.HTLCView) {
+	hashes := map[wire.PaymentHash]bool{}
+	for i := range htlcs {
+		if h := &htlcs[i]; !h.Incoming {
+			hashes[h.PaymentHash] = true
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if delete(o.hashes, id); len(hashes) > 0 {
+		o.hashes[id] = hashes
+	}
+}
+
+// shows are the channels of whose HTLCs a witness shows a preimage.
+func (o *Spends) shows(w btcwire.TxWitness) (list []wire.ChannelID) {
+	if len(o.hashes) == 0 {
+		return nil
+	}
+	p := enforce.PreimageIn(w)
+	if p == nil {
+		return nil
+	}
+	hash := wire.PaymentHash(sha256.Sum256(p[:]))
+	for id, hashes := range o.hashes {
+		if hashes[hash] {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 func (o *Spends) watch(out btcwire.OutPoint, id wire.ChannelID, level int) {
@@ -70,11 +117,12 @@ func (o *Spends) Note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.Spe
 	levels := concerns{}
 	for _, in := range tx.TxIn {
 		for id, level := range o.watched[in.PreviousOutPoint] {
-			if o.spends[id] == nil {
-				o.spends[id] = map[btcwire.OutPoint]enforce.Spend{}
-			}
-			o.spends[id][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
+			o.note(id, in, tx, height)
 			levels.add(id, level)
+		}
+		for _, id := range o.shows(in.Witness) {
+			o.note(id, in, tx, height)
+			levels.add(id, stray)
 		}
 	}
 	if len(levels) == 0 {
@@ -83,7 +131,7 @@ func (o *Spends) Note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.Spe
 	txid := tx.TxHash()
 	for id, level := range levels {
 		concerned = append(concerned, enforce.SpendRow{Channel: id, Height: height, Tx: tx})
-		if level == deepest {
+		if level >= o.levels[id] {
 			continue
 		}
 		for i := range tx.TxOut {
@@ -93,11 +141,30 @@ func (o *Spends) Note(tx *btcwire.MsgTx, height uint32) (concerned []enforce.Spe
 	return concerned
 }
 
+// stray is the level of what spends no output of a channel.
+const stray = math.MaxInt
+
+func (o *Spends) note(id wire.ChannelID, in *btcwire.TxIn, tx *btcwire.MsgTx, height uint32) {
+	if o.spends[id] == nil {
+		o.spends[id] = map[btcwire.OutPoint]enforce.Spend{}
+	}
+	o.spends[id][in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: height}
+}
+
 // Load notes transactions that were noted before, in whatever order.
 func (o *Spends) Load(rows []enforce.SpendRow) {
-	for range deepest {
+	for range deepestOfTokens {
 		for _, r := range rows {
 			o.Note(r.Tx, r.Height)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range rows { // those that showed a preimage
+		if o.levels[r.Channel] == deepestOfTokens {
+			for _, in := range r.Tx.TxIn {
+				o.note(r.Channel, in, r.Tx, r.Height)
+			}
 		}
 	}
 }
@@ -108,6 +175,8 @@ func (o *Spends) Forget(id wire.ChannelID) {
 	defer o.mu.Unlock()
 	delete(o.spends, id)
 	delete(o.plans, id)
+	delete(o.levels, id)
+	delete(o.hashes, id)
 	for out, of := range o.watched {
 		if delete(of, id); len(of) == 0 {
 			delete(o.watched, out)
@@ -160,6 +229,31 @@ func (o *Spends) Plans() []enforce.Plan {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Collect(maps.Values(o.plans))
+}
+
+// Owed is what outputs of ours are worth that closed channels still owe us.
+func (o *Spends) Owed() (sum amount.Satoshi) {
+	for _, p := range o.Plans() {
+		for i := range p.Claims {
+			if c := &p.Claims[i]; !c.Unconfirmed && c.Kind != enforce.Anchor {
+				sum += c.Value
+			}
+		}
+	}
+	return sum
+}
+
+// Executed has the plans made again when the ledger of tokens has read a block and a
+// channel that carries some is on the chain: what became of them is for it to say.
+func (o *Spends) Executed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id, level := range o.levels {
+		if level == deepestOfTokens && len(o.spends[id]) > 0 {
+			o.Poke()
+			return
+		}
+	}
 }
 
 // Wake has a token when the plans are to be made anew.

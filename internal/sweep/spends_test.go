@@ -1,12 +1,14 @@
 package sweep
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 	"testing"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
@@ -77,5 +79,48 @@ func TestTheSpendOfAnOutputIsToldToEveryChannelThatItConcerns(t *testing.T) {
 				t.Errorf("what is forgotten is watched: %v", rows)
 			}
 		})
+	}
+}
+
+// An HTLC's tokens can be claimed from any coin of its script's address: what shows the
+// preimage concerns the channel, whatever it spends, and after a start too.
+func TestWhatShowsAPreimageConcernsAChannelWithTokens(t *testing.T) {
+	id := wire.ChannelID{1}
+	params := channel.ParamsRow{Channel: id, Funding: at(1), Format: script.Tokens}
+	preimage := wire.Preimage{7}
+	hash := wire.PaymentHash(sha256.Sum256(preimage[:]))
+	showing := spending(at(40))
+	showing.TxIn[0].Witness = btcwire.TxWitness{{1}, preimage[:], {2}}
+	other := spending(at(41))
+	other.TxIn[0].Witness = btcwire.TxWitness{{1}, make([]byte, 32), {2}}
+
+	o := NewSpends()
+	o.Watch(params)
+	if rows := o.Note(showing, 10); len(rows) != 0 {
+		t.Errorf("nobody expects it, and it is noted: %v", rows)
+	}
+	o.Expect(id, []channel.HTLCView{{PaymentHash: hash}})
+	rows := append(o.Note(showing, 10), o.Note(other, 10)...)
+	if len(rows) != 1 || rows[0].Channel != id || rows[0].Tx != showing {
+		t.Fatalf("noted are %v", rows)
+	}
+	again := NewSpends()
+	again.Watch(params)
+	again.Load(rows)
+	for _, o := range []*Spends{o, again} {
+		if got := o.Of(id); len(got) != 1 || got[at(40)].Tx != showing {
+			t.Errorf("known are %v", got)
+		}
+		if rows := o.Note(spending(output(showing, 0)), 11); len(rows) != 0 {
+			t.Errorf("what spends its outputs is noted: %v", rows)
+		}
+	}
+	o.Undo(10)
+	if o.Touched(id) {
+		t.Error("a block that is gone has shown it")
+	}
+	o.Expect(id, []channel.HTLCView{{PaymentHash: hash, Incoming: true}})
+	if rows := o.Note(showing, 11); len(rows) != 0 {
+		t.Errorf("nobody expects it any more, and it is noted: %v", rows)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
@@ -26,6 +25,7 @@ type Wallet interface {
 	Abandon(txid chainhash.Hash) durable.Pending[bool]
 	Labelled(prefix string) []*btcwire.MsgTx
 	Value(at btcwire.OutPoint) (amount.Satoshi, bool)
+	NewAddress(kind wallet.Kind) (durable.Pending[wallet.AddressRow], error)
 }
 
 // Chain is where transactions go.
@@ -225,6 +225,18 @@ func (s *Sweeper) build(ctx context.Context, b *Batch) (*btcwire.MsgTx, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Claims[0].Whole != nil {
+		return draft.Tx, s.publish(ctx, draft)
+	}
+	if b.Claims[0].Tokens > 0 {
+		to, err := s.receiver(ctx, b.Claims[0].OutPoint)
+		if err == nil {
+			err = draft.Carry(to)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	t := wallet.Topping{
 		Tx: draft.Tx, Weight: draft.Weight(), FeePerKw: b.FeePerKw, Replaces: b.Replaces,
 		Coins: b.Coins, With: b.With, For: label + b.Claims[0].OutPoint.String(),
@@ -233,7 +245,7 @@ func (s *Sweeper) build(ctx context.Context, b *Batch) (*btcwire.MsgTx, error) {
 		t.Extra = b.Parent.lacks(b.FeePerKw)
 	}
 	for i := range draft.Claims {
-		t.Spent = append(t.Spent, spent(&draft.Claims[i]))
+		t.Spent = append(t.Spent, draft.Claims[i].Output())
 	}
 	pending, err := s.cfg.Wallet.Top(t)
 	if err != nil {
@@ -242,18 +254,37 @@ func (s *Sweeper) build(ctx context.Context, b *Batch) (*btcwire.MsgTx, error) {
 	if _, err := pending.Commit(ctx, s.cfg.Writer); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDisk, err)
 	}
-	if err := draft.Sign(s.cfg.Signer); err != nil {
-		return nil, err
-	}
-	if _, err := s.cfg.Wallet.Publish(draft.Tx, label+describe(b.Claims)).Commit(ctx, s.cfg.Writer); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDisk, err)
-	}
-	return draft.Tx, nil
+	return draft.Tx, s.publish(ctx, draft)
 }
 
-// spent is the output that a claim spends: every one of them is P2WSH.
-func spent(c *enforce.Claim) *btcwire.TxOut {
-	return btcwire.NewTxOut(int64(c.Value), script.P2WSH(c.WitnessScript)) //nolint:gosec // at most all money
+// publish signs a transaction and makes it one of the wallet's.
+func (s *Sweeper) publish(ctx context.Context, d *enforce.Draft) error {
+	if err := d.Sign(s.cfg.Signer); err != nil {
+		return err
+	}
+	if _, err := s.cfg.Wallet.Publish(d.Tx, label+describe(d.Claims)).Commit(ctx, s.cfg.Writer); err != nil {
+		return fmt.Errorf("%w: %w", errDisk, err)
+	}
+	return nil
+}
+
+// receiver is the address of ours that gets the tokens of an output: that of the
+// transaction which is to be replaced, or a new one.
+func (s *Sweeper) receiver(ctx context.Context, from btcwire.OutPoint) ([]byte, error) {
+	for _, tx := range s.cfg.Wallet.Labelled(label) {
+		if tx.TxIn[0].PreviousOutPoint == from && len(tx.TxOut) > 1 {
+			return tx.TxOut[1].PkScript, nil
+		}
+	}
+	pending, err := s.cfg.Wallet.NewAddress(wallet.Token)
+	if err != nil {
+		return nil, err
+	}
+	a, err := pending.Commit(ctx, s.cfg.Writer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDisk, err)
+	}
+	return a.Script, nil
 }
 
 // describe names claims for logs and labels.

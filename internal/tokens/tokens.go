@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/ledger"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -56,6 +57,8 @@ type Config struct {
 	Random  io.Reader
 	Log     *slog.Logger
 	Fatal   func(error) // ends the process: the wallet is ahead of the disk
+	// Executed is told that the ledger is at the end of the chain; nil: nobody waits for it.
+	Executed func()
 }
 
 // Service keeps the ledger. It is safe for concurrent use.
@@ -132,6 +135,15 @@ func (s *Service) From() (uint32, bool) {
 		return 0, false
 	}
 	return *s.cfg.From, true
+}
+
+// Judge tells what became of a channel's tokens, by the transactions that came of it: what
+// the ledger says, or nothing without one or of a channel of bitcoin, whose property is 0.
+func (s *Service) Judge(ctx context.Context, property amount.Property, spends map[btcwire.OutPoint]enforce.Spend) (enforce.Ledger, error) {
+	if !s.cfg.On || property == 0 {
+		return enforce.Ledger{}, nil
+	}
+	return ledger.Judge(ctx, s.cfg.Store, s.params, property, spends)
 }
 
 // View has what is shown of tokens, up to a block. Error: [ErrOff] when nothing was ever
@@ -281,6 +293,8 @@ func (s *Service) block(ctx context.Context, l *ledger.Ledger, e chain.Event) er
 		s.why = ""
 		s.cfg.Log.Info("the ledger of tokens goes on", "block", l.Seen().Height)
 	}
-	_, err = l.Mark().Commit(ctx, s.cfg.Store)
+	if _, err = l.Mark().Commit(ctx, s.cfg.Store); err == nil && s.cfg.Executed != nil {
+		s.cfg.Executed()
+	}
 	return err
 }
