@@ -34,19 +34,30 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := cfg.Policy.checkLimits(theirs, m.FundingSatoshis, nil); err != nil {
+	policy := cfg.Policy
+	if m.Asset != nil {
+		policy.MinAcceptedHTLCs = 1
+		if err := policy.checkAsset(&theirs, &m.Asset.Limits, m.Asset.Funding, acceptersHTLCs); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := policy.checkLimits(theirs, m.FundingSatoshis, nil); err != nil {
 		return nil, nil, err
 	}
 	if err := cfg.Policy.checkFunding(m.FundingSatoshis, m.PushMsat, m.FeeratePerKw, m.ChannelReserveSatoshis); err != nil {
 		return nil, nil, err
 	}
-	if err := closing.CheckOurs(cfg.Script, cfg.forms()); err != nil {
+	if err := closing.CheckOurs(cfg.Script, cfg.forms(m.Asset != nil)); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	a := &Accepter{terms: terms{cfg: cfg, push: m.PushMsat, feePerKw: m.FeeratePerKw}, temporary: m.TemporaryChannelID}
 	// BOLT 2: "MUST set `channel_reserve_satoshis` greater than or equal to
 	// `dust_limit_satoshis` from the `open_channel` message."
 	limits := cfg.Policy.limits(m.FundingSatoshis, m.DustLimitSatoshis)
+	if m.Asset != nil {
+		cfg.Policy.forAsset(&limits, m.Asset.Funding, openersHTLCs)
+		a.asset = &Asset{Property: m.Asset.Property, Tokens: m.Asset.Funding, Push: m.Asset.Push}
+	}
 	// BOLT 2: "MUST set `dust_limit_satoshis` less than or equal to
 	// `channel_reserve_satoshis` from the `open_channel` message."
 	if limits.DustLimit > m.ChannelReserveSatoshis {
@@ -66,6 +77,15 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 	if !zeroConf {
 		p.MinimumDepth = max(1, cfg.Policy.MinimumDepth)
 	}
+	var asset *wire.AssetLimits
+	if a.asset != nil {
+		a.carry(a.asset)
+		if err := a.checkTokens(); err != nil {
+			return nil, nil, err
+		}
+		limits := record(limits.Tokens)
+		asset = &limits
+	}
 	return a, &wire.AcceptChannel{
 		TemporaryChannelID: m.TemporaryChannelID,
 		DustLimitSatoshis:  limits.DustLimit, MaxHTLCValueInFlightMsat: limits.MaxHTLCValueInFlight,
@@ -74,7 +94,7 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 		FundingPubkey: p.LocalKeys.Funding, RevocationBasepoint: p.LocalKeys.Revocation,
 		PaymentBasepoint: p.LocalKeys.Payment, DelayedPaymentBasepoint: p.LocalKeys.DelayedPayment,
 		HTLCBasepoint: p.LocalKeys.HTLC, FirstPerCommitmentPoint: cfg.Signer.PerCommitmentPoint(0),
-		UpfrontShutdownScript: cfg.upfront(), ChannelType: p.ChannelType,
+		UpfrontShutdownScript: cfg.upfront(), ChannelType: p.ChannelType, Asset: asset,
 	}, nil
 }
 
@@ -99,6 +119,9 @@ func checkOpen(cfg *Config, m *wire.OpenChannel, announce bool) (zeroConf bool, 
 	// BOLT 2: "if the message doesn't include a `channel_type`: - fail the channel."
 	case m.ChannelType == nil:
 		return false, refusef("open_channel has no channel_type")
+	}
+	if m.Asset != nil || m.ChannelType.Bit(int(wire.OptionOmniAsset)) {
+		return false, cfg.mayCarry(m, announce)
 	}
 	// BOLT 2: "the `channel_type` is not suitable."
 	alias, zeroConf, err := checkType(m.ChannelType)

@@ -21,8 +21,9 @@ type Request struct {
 	Push        amount.MilliSatoshi // given to the peer at once
 	FeePerKw    uint32              // of the first commitments, satoshi per 1000 weight
 	Announce    bool
-	UseAlias    bool // option_scid_alias: never tell the real short_channel_id
-	ZeroConf    bool // option_zeroconf: the peer trusts us with an unconfirmed funding
+	UseAlias    bool   // option_scid_alias: never tell the real short_channel_id
+	ZeroConf    bool   // option_zeroconf: the peer trusts us with an unconfirmed funding
+	Asset       *Asset // tokens that it carries; nil: bitcoin only
 
 	MinimumDepth uint32 // confirmations that we wait for, whatever less the peer asks for; zero with ZeroConf
 
@@ -68,6 +69,9 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	if r.Reserve != nil {
 		limits.ChannelReserve = *r.Reserve
 	}
+	if r.Asset != nil {
+		cfg.Policy.forAsset(&limits, r.Asset.Tokens, acceptersHTLCs)
+	}
 	if err := checkRequest(&cfg, r, limits); err != nil {
 		return nil, nil, err
 	}
@@ -80,6 +84,12 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	p.LocalIsOpener, p.Announce = true, r.Announce
 	p.ChannelType = channelType(r.UseAlias, r.ZeroConf)
 	p.Capacity, p.Pushed = r.Funding, r.Push
+	if r.Asset != nil {
+		o.carry(r.Asset)
+		if err := o.checkTokens(); err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", ErrRequest, err)
+		}
+	}
 	o.sent = &wire.OpenChannel{
 		ChainHash: cfg.Chain, TemporaryChannelID: r.TemporaryID,
 		FundingSatoshis: r.Funding, PushMsat: r.Push, FeeratePerKw: r.FeePerKw,
@@ -94,6 +104,9 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	if r.Announce {
 		o.sent.ChannelFlags = 1
 	}
+	if r.Asset != nil {
+		o.sent.Asset = &wire.OpenAsset{Property: r.Asset.Property, Funding: r.Asset.Tokens, Push: r.Asset.Push, Limits: record(limits.Tokens)}
+	}
 	m := *o.sent
 	return o, &m, nil
 }
@@ -104,6 +117,12 @@ const dust amount.Satoshi = 546
 // checkRequest refuses what the peer would have to refuse.
 func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	need := []wire.FeatureBit{wire.StaticRemoteKey, wire.AnchorsZeroFeeHTLC}
+	if r.Asset != nil {
+		if r.Announce || r.UseAlias || r.ZeroConf {
+			return fmt.Errorf("%w: a channel with tokens is not announced, and is used when it is confirmed", ErrRequest)
+		}
+		need = []wire.FeatureBit{wire.StaticRemoteKey, wire.OptionOmniAsset}
+	}
 	if r.UseAlias {
 		need = append(need, wire.SCIDAlias)
 	}
@@ -140,7 +159,7 @@ func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	if most := cfg.Policy.maxReserve(r.Funding); l.ChannelReserve < l.DustLimit || l.ChannelReserve > most {
 		return fmt.Errorf("%w: a reserve of %v is not from %v to %v", ErrRequest, l.ChannelReserve, l.DustLimit, most)
 	}
-	if err := closing.CheckOurs(cfg.Script, cfg.forms()); err != nil {
+	if err := closing.CheckOurs(cfg.Script, cfg.forms(r.Asset != nil)); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return nil
@@ -174,7 +193,17 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 	case m.MinimumDepth > o.cfg.Policy.MaxMinimumDepth:
 		return Output{}, refusef("minimum_depth of %d is more than %d", m.MinimumDepth, o.cfg.Policy.MaxMinimumDepth)
 	}
-	if err := o.cfg.Policy.checkLimits(limits, o.params.Capacity, &o.params.LocalLimits); err != nil {
+	policy := o.cfg.Policy
+	if (m.Asset != nil) != (o.asset != nil) {
+		return Output{}, refusef("accept_channel and open_channel do not agree on whether there are tokens")
+	}
+	if o.asset != nil {
+		policy.MinAcceptedHTLCs = 1
+		if err := policy.checkAsset(&limits, m.Asset, o.asset.Tokens, openersHTLCs); err != nil {
+			return Output{}, err
+		}
+	}
+	if err := policy.checkLimits(limits, o.params.Capacity, &o.params.LocalLimits); err != nil {
 		return Output{}, err
 	}
 	keys := script.Basepoints{
@@ -185,10 +214,10 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 		return Output{}, err
 	}
 	if !zeroConf {
-		o.params.MinimumDepth = max(o.depth, m.MinimumDepth)
+		o.params.MinimumDepth = max(o.depth, m.MinimumDepth, o.params.MinimumDepth)
 	}
 	o.stage = agreed
-	_, pkScript := script.FundingScript(o.params.LocalKeys.Funding, keys.Funding)
+	_, pkScript := o.params.Format.FundingScript(o.params.LocalKeys.Funding, keys.Funding)
 	return Output{o.params.Capacity, pkScript}, nil
 }
 

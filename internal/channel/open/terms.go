@@ -30,8 +30,8 @@ type Config struct {
 // both tells whether a feature was negotiated.
 func (c *Config) both(b wire.FeatureBit) bool { return c.Ours.Has(b) && c.Theirs.Has(b) }
 
-func (c *Config) forms() closing.Forms {
-	return closing.Forms{AnySegwit: c.both(wire.ShutdownAnySegwit), SimpleClose: c.both(wire.SimpleClose)}
+func (c *Config) forms(tokens bool) closing.Forms {
+	return closing.Forms{AnySegwit: c.both(wire.ShutdownAnySegwit), SimpleClose: c.both(wire.SimpleClose), Tokens: tokens}
 }
 
 // upfront is what upfront_shutdown_script says: a TLV that is always there.
@@ -62,6 +62,7 @@ type terms struct {
 	push     amount.MilliSatoshi
 	feePerKw uint32
 	remote   wire.Point // their first_per_commitment_point
+	asset    *Asset     // nil: bitcoin only
 }
 
 // peer takes the side that is not ours, checked.
@@ -75,7 +76,7 @@ func (t *terms) peer(keys script.Basepoints, first wire.Point, l channel.Limits,
 		}
 	}
 	if len(upfront) > 0 {
-		if err := closing.CheckTheirs(upfront, t.cfg.forms()); err != nil {
+		if err := closing.CheckTheirs(upfront, t.cfg.forms(t.asset != nil)); err != nil {
 			return refusef("upfront_shutdown_script: %v", err)
 		}
 		t.params.RemoteUpfront = upfront
@@ -96,22 +97,25 @@ func (t *terms) balances() (local, remote amount.MilliSatoshi) {
 // first builds commitment number 0 of a side.
 func (t *terms) first(broadcaster dance.Side) (*script.Commitment, error) {
 	p := &t.params
-	local, remote := t.balances()
+	local, remote := t.loads()
 	s := script.Params{
 		Format: p.Format, Funding: p.Funding, Capacity: p.Capacity,
 		Broadcaster: p.LocalKeys, Countersignatory: p.RemoteKeys, BroadcasterIsOpener: p.LocalIsOpener,
 		ToSelfDelay: p.RemoteLimits.ToSelfDelay, DustLimit: p.LocalLimits.DustLimit,
+		Property: p.Property, Tokens: p.Tokens,
 	}
-	spec := script.Spec{FeePerKw: t.feePerKw, ToBroadcaster: local, ToCountersignatory: remote}
 	point := t.remote
 	if broadcaster == dance.Local {
 		point = t.cfg.Signer.PerCommitmentPoint(0)
 	} else {
 		s.Broadcaster, s.Countersignatory, s.BroadcasterIsOpener = p.RemoteKeys, p.LocalKeys, !p.LocalIsOpener
 		s.ToSelfDelay, s.DustLimit = p.LocalLimits.ToSelfDelay, p.RemoteLimits.DustLimit
-		spec.ToBroadcaster, spec.ToCountersignatory = remote, local
+		local, remote = remote, local
 	}
-	return script.Build(&s, point, spec)
+	return script.Build(&s, point, script.Spec{
+		FeePerKw: t.feePerKw, ToBroadcaster: local.Msat, ToCountersignatory: remote.Msat,
+		TokensToBroadcaster: local.Tokens, TokensToCountersignatory: remote.Tokens,
+	})
 }
 
 // fund names the channel by its funding output.
@@ -150,9 +154,9 @@ func (t *terms) verify(sigs channel.Signatures, v channel.Verifier) error {
 // finish makes the channel, with its rows and the signer's memory to be written
 // before anything is seen.
 func (t *terms) finish(theirs channel.Signatures, send ...wire.Message) (durable.Pending[Result], error) {
-	local, _ := t.balances()
+	local, _ := t.loads()
 	ch := channel.New(channel.Opened{
-		Params: t.params, ToLocal: local, FeePerKw: t.feePerKw, RemotePoint: t.remote, Signatures: theirs,
+		Params: t.params, ToLocal: local.Msat, Tokens: local.Tokens, FeePerKw: t.feePerKw, RemotePoint: t.remote, Signatures: theirs,
 		SimpleClose: t.cfg.both(wire.SimpleClose),
 	}, t.cfg.Signer)
 	first, err := ch.Take(t.cfg.Signer)
