@@ -8,43 +8,8 @@ import (
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/peer"
+	"github.com/leyden-ln/leyden/internal/terms"
 )
-
-// A channel has up to three names: its short_channel_id, once it is in a block; the
-// alias that we gave the peer, by which the peer asks us to forward over it; and the
-// alias that the peer gave us, which goes into our invoices and into the
-// channel_update that we send to the peer.
-
-// hides says whether a channel's short_channel_id is for its two nodes only.
-//
-// BOLT 2: "if `channel_type` has `option_scid_alias` set: - MUST NOT use the real
-// `short_channel_id` in BOLT 11 `r` fields."
-func hides(p channel.ParamsRow) bool { return p.ChannelType.Bit(int(wire.SCIDAlias)) }
-
-// LocalID is the name under which the graph has our terms of a channel, and routes
-// begin: that of its announcement, or else the alias that we gave the peer; the
-// short_channel_id when there is no alias. Zero: it has none yet.
-func LocalID(p channel.ParamsRow, s channel.StatusRow) wire.ShortChannelID {
-	if p.LocalAlias != 0 && (!p.Announce || s.SCID == 0) {
-		return p.LocalAlias
-	}
-	return s.SCID
-}
-
-// remoteID is a name that the peer takes for the channel, from us and from those
-// who read our invoices. Zero: there is none.
-//
-// BOLT 7: "MUST set the `short_channel_id` to either an `alias` it has received
-// from the peer, or the real channel `short_channel_id`."
-func remoteID(p channel.ParamsRow, s channel.StatusRow) wire.ShortChannelID {
-	switch {
-	case s.RemoteAlias != 0 && (!p.Announce || s.SCID == 0):
-		return s.RemoteAlias
-	case hides(p):
-		return 0
-	}
-	return s.SCID
-}
 
 // named says whether a channel has this name.
 func (n *Node) named(id wire.ShortChannelID) bool {
@@ -97,7 +62,7 @@ func (n *Node) ofPeer(peer wire.NodeID, id wire.ShortChannelID) (*link.Link, boo
 func (n *Node) tidy(l *link.Link) {
 	p, s := l.Params(), l.Status()
 	alias := p.LocalAlias
-	if s.Status < channel.Spent && LocalID(p, s) == alias {
+	if s.Status < channel.Spent && terms.LocalID(p, s) == alias {
 		if s.ReadySent {
 			n.introduce(p, alias)
 		}
@@ -113,7 +78,7 @@ func (n *Node) tidy(l *link.Link) {
 // ourTerms is our channel_update of a channel, as the graph has it; nil: there is
 // none yet.
 func (n *Node) ourTerms(l *link.Link) *wire.ChannelUpdate {
-	id := LocalID(l.Params(), l.Status())
+	id := terms.LocalID(l.Params(), l.Status())
 	if id == 0 {
 		return nil
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/steps"
+	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 // announceDepth is how deep the funding output is when a channel is announced.
@@ -33,32 +34,7 @@ const announceDepth = 6
 type announcing struct {
 	sent   bool                         // our announcement_signatures
 	theirs *wire.AnnouncementSignatures // nil: not here yet
-
-	there bool
-	since time.Time
-}
-
-// A channel is announced as disabled when its peer has been away for long, and
-// enabled again when the peer has been back for a while: peers that come and go do
-// not make gossip.
-const (
-	awayFor = 20 * time.Minute
-	backFor = 5 * time.Minute
-)
-
-// sees notes whether the peer is there.
-func (a *announcing) sees(there bool, now time.Time) {
-	if there != a.there || a.since.IsZero() {
-		a.there, a.since = there, now
-	}
-}
-
-// disable says whether the channel_update is to say disable; was: whether it does.
-func (a *announcing) disable(was bool, now time.Time) bool {
-	if a.there {
-		return was && now.Sub(a.since) < backFor
-	}
-	return was || now.Sub(a.since) >= awayFor
+	peer   terms.Presence
 }
 
 // refreshAfter is the age at which a channel_update is made anew, in seconds: others
@@ -113,7 +89,7 @@ func (n *Node) look(links []*link.Link, now time.Time) {
 	for _, l := range links {
 		known[l.ID()] = true
 		_, there := n.peers.Get(l.Params().Peer)
-		n.progress(l.ID()).sees(there, now)
+		n.progress(l.ID()).peer.Sees(there, now)
 	}
 	for id := range n.announcing {
 		if !known[id] {
@@ -239,7 +215,7 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 	n.established(l)
 	n.introduce(l.Params(), e.SCID)
 	n.tidy(l)
-	id := LocalID(l.Params(), l.Status())
+	id := terms.LocalID(l.Params(), l.Status())
 	if id == 0 {
 		return
 	}
@@ -290,12 +266,12 @@ func settled(announced, signed, told bool, after time.Duration) bool {
 }
 
 // policy implements [link.Config.Policy].
-func (n *Node) policy(l *link.Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate) {
-	terms, older = n.terms.Of(l, time.Now())
-	if hides(l.Params()) {
-		terms.Hidden = l.Status().SCID
+func (n *Node) policy(l *link.Link) (policy relay.Policy, older []relay.Policy, update *wire.ChannelUpdate) {
+	policy, older = n.terms.Of(l, time.Now())
+	if terms.Hides(l.Params()) {
+		policy.Hidden = l.Status().SCID
 	}
-	return terms, older, n.ourTerms(l)
+	return policy, older, n.ourTerms(l)
 }
 
 // renewUpdate makes our channel_update anew where what it says has changed or it is
@@ -310,12 +286,12 @@ func (n *Node) renewUpdate(l *link.Link) {
 // makeUpdate makes our channel_update, unless the one that is known says the same.
 func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) (made bool) {
 	p, now := l.Params(), time.Now()
-	terms, _ := n.terms.Of(l, now)
+	own, _ := n.terms.Of(l, now)
 	u := &wire.ChannelUpdate{
 		ChainHash: *n.cfg.Network.GenesisHash, ShortChannelID: scid, Timestamp: uint32(unixNow()), //nolint:gosec // until 2106
-		CLTVExpiryDelta: terms.CLTVExpiryDelta, FeeBaseMsat: terms.FeeBaseMsat,
-		FeeProportionalMillionths: terms.FeeProportionalMillionths,
-		HTLCMinimumMsat:           terms.HTLCMinimum, HTLCMaximumMsat: terms.HTLCMaximum,
+		CLTVExpiryDelta: own.CLTVExpiryDelta, FeeBaseMsat: own.FeeBaseMsat,
+		FeeProportionalMillionths: own.FeeProportionalMillionths,
+		HTLCMinimumMsat:           own.HTLCMinimum, HTLCMaximumMsat: own.HTLCMaximum,
 	}
 	// BOLT 7: "MUST set `dont_forward` to 1 in `message_flags`"
 	if !n.public(scid) {
@@ -346,11 +322,7 @@ func (n *Node) disabled(l *link.Link, old *wire.ChannelUpdate, now time.Time) bo
 	}
 	n.announceMu.Lock()
 	defer n.announceMu.Unlock()
-	a := n.progress(l.ID())
-	if a.since.IsZero() {
-		return old.ChannelFlags&disableFlag != 0
-	}
-	return a.disable(old.ChannelFlags&disableFlag != 0, now)
+	return n.progress(l.ID()).peer.Disable(old.ChannelFlags&disableFlag != 0, now)
 }
 
 // public says whether a channel is announced.
@@ -379,7 +351,7 @@ func (n *Node) gossip(capacity amount.Satoshi, msgs ...wire.Message) {
 // route hints before the channel is announced: by a name that the peer knows.
 func (n *Node) tellUpdate(l *link.Link) {
 	u, p := n.ourTerms(l), l.Params()
-	id := remoteID(p, l.Status())
+	id := terms.RemoteID(p, l.Status())
 	if u == nil || id == 0 {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 // NewInvoice makes and stores an invoice. A zero preimage or secret is drawn at
@@ -135,7 +136,7 @@ func (n *Node) Incoming(e Exposure) Incoming {
 func (n *Node) ways() (ways []way, public bool) {
 	for _, l := range n.links.All() {
 		p, status := l.Params(), l.Status()
-		id := remoteID(p, status)
+		id := terms.RemoteID(p, status)
 		if id == 0 || status.Status != channel.Open {
 			continue
 		}

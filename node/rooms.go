@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/internal/sender"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 // The types below show one room to another through the interface that the other
@@ -163,7 +164,7 @@ func (n *Node) own() []route.Own {
 			continue
 		}
 		p := l.Params()
-		scid := LocalID(p, l.Status())
+		scid := terms.LocalID(p, l.Status())
 		if scid == 0 {
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/store"
+	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -230,7 +231,7 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 	} else if p.MinimumDepth == 0 {
 		out.Status = append(out.Status, unconfirmed)
 	}
-	if u := n.Book().Update(node.LocalID(p, rows.Status), n.ID()); u != nil {
+	if u := n.Book().Update(terms.LocalID(p, rows.Status), n.ID()); u != nil {
 		out.FeeBase, out.FeePPM, out.CLTVDelta, out.MaxHTLCOut = u.FeeBaseMsat, u.FeeProportionalMillionths, u.CLTVExpiryDelta, u.HTLCMaximumMsat
 		out.Updates = &updates{Local: saidBy(u), Remote: saidBy(n.PeerUpdate(p, rows.Status))}
 	}
