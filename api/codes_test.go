@@ -276,5 +276,4 @@ func TestAnInvoiceThatHasExpiredSaysWhen(t *testing.T) {
 		}
 	}
 	refused(t, w.alice, command.InvalidParams, "keysend", named{"destination": w.bob.ID(), "amount_msat": 1000, "maxfee": 1, "exemptfee": 1})
-	refused(t, w.alice, command.InvalidParams, "pay", named{"bolt11": inv.Bolt11, "partial_msat": 1})
 }

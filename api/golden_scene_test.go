@@ -208,6 +208,7 @@ func (s *scene) playPayments() {
 		s.wrong(alice, command.PayInvoiceExpired, method, old)
 		s.wrong(alice, command.PayRouteNotFound, method, far)
 		s.wrong(alice, command.PayRouteTooExpensive, method, named{invoice: dear.Bolt11, "maxfee": 0})
+		s.wrong(alice, command.InvalidParams, method, named{invoice: dear.Bolt11, "partial_msat": 25_001})
 		s.wrong(alice, command.PayInvoiceRequestWrong, method, named{invoice: dear.Bolt11, "localinvreqid": hashOf(9)})
 	}
 	s.wrong(alice, command.PayRouteNotFound, "keysend", nowhere, 1000)

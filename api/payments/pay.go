@@ -92,7 +92,7 @@ type payRequest struct {
 	Exclude       *[]exclusion         `json:"exclude" doc:"what no route may use: node ids, and channels as short_channel_id/direction"`
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
-	Partial       *command.Unsupported `json:"partial_msat" doc:"this node pays the whole"`
+	Partial       *amount.MilliSatoshi `json:"partial_msat" doc:"to pay only so much of the invoice: others pay the rest at the same time, or the payee takes nothing"`
 }
 
 type payResponse struct {
@@ -129,7 +129,7 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	inv := &bill.Invoice
 	req := pay.Request{
 		Bolt11: r.Bolt11, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
-		Exclude: exclusions(r.Exclude), Label: command.Or(r.Label, ""), MaxDelay: command.Or(r.MaxDelay, 0),
+		Exclude: exclusions(r.Exclude), Partial: r.Partial, Label: command.Or(r.Label, ""), MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
 		return payResponse{}, command.Refuse(command.InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")

@@ -19,9 +19,9 @@ type xpayRequest struct {
 	InvString   string               `json:"invstring" doc:"the invoice"`
 	Amount      *amount.MilliSatoshi `json:"amount_msat" doc:"what to pay, when the invoice leaves it open"`
 	MaxFee      *amount.MilliSatoshi `json:"maxfee" doc:"fee limit; 5000 msat or 1 percent, whichever is more, when not given"`
-	Layers      *command.Unsupported `json:"layers" doc:"there are no layers"`
+	Layers      *[]string            `json:"layers" doc:"auto.localchans and auto.sourcefree, which always count; there are no others"`
 	RetryFor    *uint64              `json:"retry_for" doc:"seconds for which other ways are tried; 60 when not given"`
-	Partial     *command.Unsupported `json:"partial_msat" doc:"this node pays the whole"`
+	Partial     *amount.MilliSatoshi `json:"partial_msat" doc:"to pay only so much of the invoice: others pay the rest at the same time, or the payee takes nothing"`
 	MaxDelay    *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	PayerNote   *command.Unsupported `json:"payer_note" doc:"there are no offers yet"`
 	Label       *string              `json:"label" doc:"your own name of the payment"`
@@ -36,6 +36,16 @@ type xpayResponse struct {
 	Sent       amount.MilliSatoshi `json:"amount_sent_msat" doc:"with fees"`
 }
 
+// knownLayers refuses layers that somebody would have to make.
+func knownLayers(list *[]string) error {
+	for _, l := range command.Or(list, nil) {
+		if l != "auto.localchans" && l != "auto.sourcefree" {
+			return command.Refuse(command.InvalidParams, "layers: there is no %q", command.Clip([]byte(l)))
+		}
+	}
+	return nil
+}
+
 // xpayFee is the fee limit of xpay: a hundredth of the amount, or 5 sat.
 func xpayFee(amt amount.MilliSatoshi) *amount.MilliSatoshi {
 	fee := max(amt/100, pay.DefaultExemptFee)
@@ -43,7 +53,7 @@ func xpayFee(amt amount.MilliSatoshi) *amount.MilliSatoshi {
 }
 
 func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error) {
-	if err := noInvReq(r.LocalInvReq); err != nil {
+	if err := errors.Join(noInvReq(r.LocalInvReq), knownLayers(r.Layers)); err != nil {
 		return xpayResponse{}, err
 	}
 	bill, err := obolt.Read(r.InvString)
@@ -53,7 +63,7 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	inv := &bill.Invoice
 	req := pay.Request{
 		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
-		MaxDelay: command.Or(r.MaxDelay, 0),
+		MaxDelay: command.Or(r.MaxDelay, 0), Partial: r.Partial,
 	}
 	amt, err := req.Pays()
 	if err != nil {
@@ -99,13 +109,16 @@ type xkeysendRequest struct {
 	Amount      amount.MilliSatoshi  `json:"amount_msat" doc:"what to pay"`
 	Label       *string              `json:"label" doc:"your own name of the payment"`
 	MaxFee      *amount.MilliSatoshi `json:"maxfee" doc:"fee limit; 5000 msat or 1 percent, whichever is more, when not given"`
-	Layers      *command.Unsupported `json:"layers" doc:"there are no layers"`
+	Layers      *[]string            `json:"layers" doc:"auto.localchans and auto.sourcefree, which always count; there are no others"`
 	RetryFor    *uint64              `json:"retry_for" doc:"seconds for which other ways are tried; 60 when not given"`
 	MaxDelay    *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
 	ExtraTLVs   *records             `json:"extratlvs" doc:"more records for the payee: an object from type, 65536 or more, to value in hexadecimal"`
 }
 
 func xkeysend(ctx context.Context, n *node.Node, r xkeysendRequest) (xpayResponse, error) {
+	if err := knownLayers(r.Layers); err != nil {
+		return xpayResponse{}, err
+	}
 	k := pay.Keysend{
 		Destination: r.Destination, Amount: r.Amount, Label: command.Or(r.Label, ""), Records: command.Or(r.ExtraTLVs, nil),
 		MaxFee: r.MaxFee, RetryFor: r.RetryFor, MaxDelay: command.Or(r.MaxDelay, 0),

@@ -35,22 +35,31 @@ type Exclusion struct {
 
 const exclusionSize = 33 + 8 + 1
 
-func appendExclusions(b []byte, list []Exclusion) []byte {
+// appendExclusions appends the compact form of exclusions, and of the amount of which a
+// payment is a part; zero: it is all of it.
+func appendExclusions(b []byte, list []Exclusion, whole amount.MilliSatoshi) []byte {
 	for _, e := range list {
 		b = append(b, e.Node[:]...)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.SCID))
 		b = append(b, e.Direction)
+	}
+	if whole != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(whole))
 	}
 	return b
 }
 
 var errExclusions = errors.New("a stored list of exclusions ends in the middle")
 
-func decodeExclusions(b []byte) ([]Exclusion, error) {
-	if len(b)%exclusionSize != 0 {
-		return nil, errExclusions
+func decodeExclusions(b []byte) (list []Exclusion, whole amount.MilliSatoshi, err error) {
+	switch len(b) % exclusionSize {
+	case 0:
+	case 8:
+		whole = amount.MilliSatoshi(binary.BigEndian.Uint64(b[len(b)-8:]))
+		b = b[:len(b)-8]
+	default:
+		return nil, 0, errExclusions
 	}
-	var list []Exclusion
 	for ; len(b) > 0; b = b[exclusionSize:] {
 		list = append(list, Exclusion{
 			Node:      wire.NodeID(b[:33]),
@@ -58,7 +67,7 @@ func decodeExclusions(b []byte) ([]Exclusion, error) {
 			Direction: b[41],
 		})
 	}
-	return list, nil
+	return list, whole, nil
 }
 
 // direction is the bit of channel_flags for the way from one node to the other

@@ -146,12 +146,13 @@ func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID
 		}
 		p.setKeysend(records, hints)
 	} else {
-		var err error
-		if p.exclude, err = decodeExclusions(row.Exclude); err != nil {
+		list, whole, err := decodeExclusions(row.Exclude)
+		if err != nil {
 			return nil, err
 		}
-		if !row.Manual {
+		if p.exclude = list; !row.Manual {
 			p.setTerms(inv)
+			p.terms.whole = whole
 		}
 	}
 	for _, a := range attempts {
@@ -288,7 +289,7 @@ func (p *Payment) attempt(now, part uint64, r Route, m Minted, secret *[32]byte)
 	p.rows = append(p.rows, a)
 	p.todo.Send = append(p.todo.Send, Send{
 		Attempt: a.ID, PaymentHash: a.PaymentHash, Hops: r, Session: m.Session,
-		Secret: secret, Total: p.row.Amount, Metadata: p.terms.metadata, Records: p.terms.records,
+		Secret: secret, Total: max(p.row.Amount, p.terms.whole), Metadata: p.terms.metadata, Records: p.terms.records,
 	})
 }
 

@@ -416,8 +416,13 @@ func TestAManualPaymentNeverPaysAPartTwice(t *testing.T) {
 
 func TestExclusionsSurviveTheirStoredForm(t *testing.T) {
 	list := []Exclusion{{Node: payee}, {SCID: 7, Direction: 1}}
-	back, err := decodeExclusions(appendExclusions(nil, list))
-	if err != nil || !slices.Equal(back, list) {
-		t.Error(back, err)
+	for _, whole := range []amount.MilliSatoshi{0, 7} {
+		back, of, err := decodeExclusions(appendExclusions(nil, list, whole))
+		if err != nil || !slices.Equal(back, list) || of != whole {
+			t.Error(back, of, err)
+		}
+	}
+	if _, _, err := decodeExclusions(make([]byte, 9)); err == nil {
+		t.Error("half an amount was read")
 	}
 }

@@ -23,6 +23,7 @@ type Request struct {
 	Invoice     *bolt11.Invoice      // Bolt11, decoded
 	Amount      *amount.MilliSatoshi // when the invoice has none; else nil, or the same
 	Property    amount.Property      // whose tokens the invoice asks for; 0: bitcoin
+	Partial     *amount.MilliSatoshi // of that, what this payment delivers: others pay the rest meanwhile; nil: all
 	Label       string
 	Description string // whose hash the invoice has; empty: not compared
 	Exclude     []Exclusion
@@ -71,6 +72,10 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 		}
 	}
 	maxDelay, retryUntil := r.until(now)
+	whole := amount.MilliSatoshi(0)
+	if r.Partial != nil {
+		whole, _ = r.asks() // it was asked before
+	}
 	p := &Payment{us: us.ID, row: PaymentRow{
 		PaymentHash: inv.PaymentHash,
 		Destination: inv.Payee,
@@ -83,17 +88,33 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 		MaxFee:      r.maxFee(amt),
 		MaxDelay:    maxDelay,
 		RetryUntil:  retryUntil,
-		Exclude:     appendExclusions(nil, r.Exclude),
+		Exclude:     appendExclusions(nil, r.Exclude, whole),
 		Result:      PaymentResultRow{Status: Pending},
 	}}
 	p.setTerms(inv)
+	p.terms.whole = whole
 	p.exclude = r.Exclude
 	p.begin(now)
 	return p, nil
 }
 
-// Pays is the amount that the request is for. The error is of type [*Error].
+// Pays is the amount that the request is for: the invoice's, or the part of it. The error
+// is of type [*Error].
 func (r Request) Pays() (amount.MilliSatoshi, error) {
+	whole, err := r.asks()
+	switch {
+	case err != nil || r.Partial == nil:
+		return whole, err
+	case *r.Partial == 0 || *r.Partial > whole:
+		return 0, refuse(CodeInvalid, "a part of %s is not from 1msat to the whole of %s", *r.Partial, whole)
+	case *r.Partial < whole && !r.Invoice.Features.Has(wire.BasicMPP):
+		return 0, refuse(CodeInvalid, "the invoice cannot be paid in parts")
+	}
+	return *r.Partial, nil
+}
+
+// asks is the amount that the invoice is paid with by all together.
+func (r Request) asks() (amount.MilliSatoshi, error) {
 	switch asked := r.Invoice.Amount; {
 	case r.Property != 0:
 		return 0, refuse(CodeRouteNotFound, "the invoice asks for tokens of property %d, and no channel of this node carries tokens", r.Property)
@@ -146,7 +167,8 @@ func (r Request) maxFee(amt amount.MilliSatoshi) amount.MilliSatoshi {
 
 // terms is what the invoice, or a keysend, asks of the HTLCs.
 type terms struct {
-	secret     *[32]byte // payment_secret; nil: none
+	secret     *[32]byte           // payment_secret; nil: none
+	whole      amount.MilliSatoshi // of which the payment is a part; zero: it is all of it
 	metadata   []byte
 	records    tlv.Stream // of the last payload, from type 65536 on
 	finalDelta uint32

@@ -35,7 +35,7 @@ type PaymentRow struct {
 	MaxFee     amount.MilliSatoshi
 	MaxDelay   uint32 // blocks
 	RetryUntil uint64 // unix seconds
-	Exclude    []byte // the user's exclusions in compact form, nil: none; of a keysend its records and hints
+	Exclude    []byte // the user's exclusions, and of what the payment is a part, in compact form, nil: none; of a keysend its records and hints
 
 	Result PaymentResultRow // its PaymentHash is zero in a row to write
 
