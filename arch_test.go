@@ -47,6 +47,7 @@ var floors = map[string]int{
 	"internal/route":           3,
 	"internal/pay":             3,
 	"internal/invoice":         3,
+	"internal/inbound":         3,
 	"internal/backup":          3,
 	"internal/relay":           3,
 	"internal/runes":           3,

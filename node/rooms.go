@@ -138,15 +138,23 @@ func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gose
 
 // Routes implements [sender.Network].
 func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
-	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Own: w.n.own(), Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
-	w.n.book.Read(func(g *graph.Graph) {
+	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
+	if f.Property != 0 {
+		own := w.n.ownTokens()
 		w.n.memoryMu.Lock()
-		defer w.n.memoryMu.Unlock()
-		routes, err = route.Find(g, q)
-	})
+		routes, err = route.FindTokens(q, own)
+		w.n.memoryMu.Unlock()
+	} else {
+		q.Own = w.n.own()
+		w.n.book.Read(func(g *graph.Graph) {
+			w.n.memoryMu.Lock()
+			defer w.n.memoryMu.Unlock()
+			routes, err = route.Find(g, q)
+		})
+	}
 	if err == nil {
 		w.n.traces.Emit(events.Trace{
-			Time: time.Now(), Step: events.FindPath, PaymentHash: f.PaymentHash, Amount: f.Amount, Note: route.Describe(routes),
+			Time: time.Now(), Step: events.FindPath, PaymentHash: f.PaymentHash, Amount: f.Amount, Property: f.Property, Units: f.Units, Note: route.Describe(routes),
 		})
 	}
 	return routes, err
@@ -165,13 +173,29 @@ func (n *Node) own() []route.Own {
 		}
 		p := l.Params()
 		scid := terms.LocalID(p, l.Status())
-		if scid == 0 {
+		if scid == 0 || p.Property != 0 {
 			continue
 		}
 		out = append(out, route.Own{
 			SCID: scid, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,
 			Maximum: min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
 		})
+	}
+	return out
+}
+
+// ownTokens are our channels with tokens that can carry an HTLC now.
+func (n *Node) ownTokens() []route.OwnTokens {
+	var out []route.OwnTokens
+	for _, l := range n.links.All() {
+		p := l.Params()
+		if p.Property == 0 {
+			continue
+		}
+		units, carrier, usable := l.Tokens()
+		if scid := terms.LocalID(p, l.Status()); usable && scid != 0 {
+			out = append(out, route.OwnTokens{SCID: scid, Peer: p.Peer, Property: p.Property, Spendable: units, Carrier: carrier})
+		}
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/inbound"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/receiver"
 	"github.com/leyden-ln/leyden/node"
@@ -146,17 +147,23 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 		return out, err
 	}
 	e := command.Or(private, exposure{})
+	var w warnings
 	if req.Property != 0 {
 		if len(req.Fallbacks) > 0 {
 			return out, command.Refuse(command.InvalidParams, "fallbacks: are for bitcoin")
 		}
-		e = exposure{None: true} // no channel carries tokens
+		if e.None {
+			return out, command.Refuse(command.InvalidParams, "exposeprivatechannels: no channel with tokens is announced: without hints nobody finds a way")
+		}
+		incoming := n.IncomingTokens(req.Property, e.Only)
+		req.Hints, w = incoming.Hints, warnTokens(incoming, req.Units)
+	} else {
+		incoming := n.Incoming(inbound.Exposure(e))
+		req.Hints, w = incoming.Hints, warn(incoming, req.Amount)
 	}
-	incoming := n.Incoming(node.Exposure(e))
-	if len(e.Only) > 0 && len(incoming.Hints) == 0 {
+	if len(e.Only) > 0 && len(req.Hints) == 0 {
 		return out, command.Refuse(command.InvoiceHintsGaveNone, "none of these channels is open and has terms that its peer told us")
 	}
-	req.Hints = incoming.Hints
 	row, err := n.NewInvoice(ctx, req)
 	if err != nil {
 		return out, invoiceError(err)
@@ -170,7 +177,7 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 	}
 	return invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
-		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: warn(incoming, row),
+		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: w,
 	}, nil
 }
 

@@ -39,7 +39,10 @@ func search(ctx context.Context, n *node.Node, r searchRequest) (searchResponse,
 	out := searchResponse{Invoices: []invoiceRow{}}
 	f := store.InvoiceSearch{
 		Text: command.Or(r.Text, ""), Status: invoice.Status(command.Or(r.Status, "")), Least: command.Or(r.Least, 0),
-		Property: r.Asset, Most: command.Or(r.Most, math.MaxInt64), Since: command.Or(r.Since, 0), Until: command.Or(r.Until, math.MaxInt64),
+		Asset: -1, Most: command.Or(r.Most, math.MaxInt64), Since: command.Or(r.Since, 0), Until: command.Or(r.Until, math.MaxInt64),
+	}
+	if r.Asset != nil {
+		f.Asset = int64(*r.Asset)
 	}
 	switch f.Status {
 	case "", invoice.Unpaid, invoice.Accepted, invoice.Paid, invoice.Expired:

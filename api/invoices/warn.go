@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/invoice"
-	"github.com/leyden-ln/leyden/node"
+	"github.com/leyden-ln/leyden/internal/inbound"
 )
 
 // exposure is a parameter: true, false, a channel or an array of them.
-type exposure node.Exposure
+type exposure inbound.Exposure
 
 // Words implements [command.Worded].
 func (exposure) Words() string { return "true or false, a short_channel_id, or an array of them" }
@@ -51,12 +51,23 @@ type warnings struct {
 	MPP      string `json:"warning_mpp,omitempty" doc:"they can, but no single one of them: the payer must pay in parts"`
 }
 
-func warn(in node.Incoming, r invoice.Row) (w warnings) {
-	if r.Property != 0 {
+// warnTokens is warn for an invoice in an asset.
+func warnTokens(in inbound.Tokens, asked amount.Units) (w warnings) {
+	switch needed := max(asked, 1); {
+	case len(in.Hints) == 0:
 		w.Capacity = "no channel of this node carries this token: the payer will find no way"
-		return w
+	case in.Ready+in.Offline < needed:
+		w.Capacity = fmt.Sprintf("all channels together can receive %d units: the payer will find no way", in.Ready+in.Offline)
+	case in.Ready < needed:
+		w.Offline = fmt.Sprintf("channels whose peers are connected can receive %d units: the payer will find no way now", in.Ready)
+	case in.Largest < needed:
+		w.MPP = fmt.Sprintf("no single channel can receive more than %d units: the payer must pay in parts", in.Largest)
 	}
-	needed := max(r.Amount.Msat, 1)
+	return w
+}
+
+func warn(in inbound.Incoming, asked amount.OrAny) (w warnings) {
+	needed := max(asked.Msat, 1)
 	connected := in.Ready + in.Offline
 	known := connected + in.DeadEnds
 	switch all := known + in.Private; {

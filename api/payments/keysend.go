@@ -106,5 +106,5 @@ func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, 
 	if err != nil {
 		return payResponse{}, payError(err)
 	}
-	return showPaid(row), nil
+	return showPaid(command.AssetsOf(ctx, n), row), nil
 }

@@ -93,6 +93,8 @@ type payRequest struct {
 	MaxFee        *amount.MilliSatoshi `json:"maxfee" doc:"fee limit, instead of maxfeepercent and exemptfee"`
 	Description   *string              `json:"description" doc:"of an invoice that has only its hash, which must match"`
 	Partial       *amount.MilliSatoshi `json:"partial_msat" doc:"to pay only so much of the invoice: others pay the rest at the same time, or the payee takes nothing"`
+
+	Units *amount.Units `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
 }
 
 type payResponse struct {
@@ -104,6 +106,7 @@ type payResponse struct {
 	Destination wire.NodeID         `json:"destination" doc:"the payee"`
 	CreatedAt   uint64              `json:"created_at" doc:"unix seconds"`
 	Parts       uint32              `json:"parts" doc:"how many HTLCs paid it"`
+	paidTokens
 }
 
 // perMillion reads a percentage, such as "0.5", as millionths.
@@ -128,7 +131,7 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	}
 	inv := &bill.Invoice
 	req := pay.Request{
-		Bolt11: r.Bolt11, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
+		Bolt11: r.Bolt11, Invoice: inv, Property: bill.Property, Asked: bill.Units, Units: r.Units, Amount: r.Amount, MaxFee: r.MaxFee, ExemptFee: r.ExemptFee, RetryFor: r.RetryFor,
 		Exclude: exclusions(r.Exclude), Partial: r.Partial, Label: command.Or(r.Label, ""), MaxDelay: command.Or(r.MaxDelay, 0),
 	}
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
@@ -148,13 +151,14 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 	if err != nil {
 		return payResponse{}, invoiceError(err, inv)
 	}
-	return showPaid(row), nil
+	return showPaid(command.AssetsOf(ctx, n), row), nil
 }
 
 // showPaid is what is shown of a payment that is complete.
-func showPaid(row pay.PaymentRow) payResponse {
+func showPaid(all *command.Assets, row pay.PaymentRow) payResponse {
 	return payResponse{
-		Preimage: row.Result.Preimage, Status: string(pay.Complete), Amount: row.Amount, Sent: row.Result.AmountSent,
+		paidTokens: showTokens(all, row.Property, row.Units, row.Result.UnitsSent),
+		Preimage:   row.Result.Preimage, Status: string(pay.Complete), Amount: row.Amount, Sent: row.Result.AmountSent,
 		PaymentHash: row.PaymentHash, Destination: row.Destination, CreatedAt: row.CreatedAt, Parts: row.Result.Parts,
 	}
 }
@@ -265,6 +269,7 @@ type paymentRow struct {
 	Created     uint64              `json:"created_index" doc:"place in the order of creation"`
 	Updated     uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
 	Error       string              `json:"error,omitempty" doc:"why it failed"`
+	paidTokens
 }
 
 type listPaysResponse struct {
@@ -296,8 +301,10 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 	if err != nil {
 		return out, err
 	}
+	all := command.AssetsOf(ctx, n)
 	for _, p := range rows {
 		row := paymentRow{
+			paidTokens:  showTokens(all, p.Property, p.Units, p.Result.UnitsSent),
 			PaymentHash: p.PaymentHash, Status: string(p.Result.Status), Destination: p.Destination, CreatedAt: p.CreatedAt,
 			CompletedAt: p.Result.CompletedAt, Label: p.Label, Bolt11: p.Bolt11, Description: p.Description, Amount: p.Amount,
 			Sent: p.Result.AmountSent, Parts: p.Result.Parts, Created: p.CreatedIndex, Updated: p.UpdatedIndex, Error: p.Result.Message,

@@ -70,8 +70,9 @@ func receipt(ctx context.Context, n *node.Node, r receiptRequest) (receiptRespon
 	case p.Result.Status != pay.Complete:
 		return receiptResponse{}, command.Refuse(command.PayStatusUnexpected, "the payment is %s", p.Result.Status)
 	}
-	fee := p.Result.AmountSent - p.Amount
+	fee, all := p.Result.AmountSent-p.Amount, command.AssetsOf(ctx, n)
 	return receiptResponse{
+		Asset: all.Show(p.Property), Units: p.Units, Tokens: all.Tokens(p.Property, p.Units),
 		Bolt11: p.Bolt11, Preimage: p.Result.Preimage, PaymentHash: p.PaymentHash, Payee: p.Destination, Role: "payer",
 		Amount: p.Amount, Sent: &p.Result.AmountSent, Fee: &fee, Time: p.Result.CompletedAt,
 		Check: checkLine(p.Bolt11, p.Result.Preimage),

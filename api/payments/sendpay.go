@@ -35,6 +35,7 @@ type attemptRow struct {
 	Label        string              `json:"label,omitempty" doc:"your own name of the payment"`
 	Bolt11       string              `json:"bolt11,omitempty" doc:"the invoice"`
 	Description  string              `json:"description,omitempty" doc:"what is paid for"`
+	paidTokens
 }
 
 // explain adds what is known of the payments of attempts.
@@ -55,9 +56,10 @@ func explain(ctx context.Context, n *node.Node, rows []attemptRow) error {
 	return nil
 }
 
-func showAttempt(a pay.AttemptRow) attemptRow {
+func showAttempt(all *command.Assets, a pay.AttemptRow) attemptRow {
 	out := attemptRow{
-		ID: a.ID, CreatedIndex: a.ID, UpdatedIndex: a.UpdatedIndex, GroupID: a.Group, PartID: a.Part, PaymentHash: a.PaymentHash,
+		paidTokens: showTokens(all, a.Property, a.Units, a.UnitsSent),
+		ID:         a.ID, CreatedIndex: a.ID, UpdatedIndex: a.UpdatedIndex, GroupID: a.Group, PartID: a.Part, PaymentHash: a.PaymentHash,
 		Status: string(a.Result.Status), Amount: a.Amount, Sent: a.Sent, CreatedAt: a.CreatedAt, CompletedAt: a.Result.CompletedAt,
 	}
 	if len(a.Hops) > 0 {
@@ -149,7 +151,7 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayRe
 	if err != nil {
 		return out, payError(err)
 	}
-	out.attemptRow = showAttempt(row)
+	out.attemptRow = showAttempt(command.AssetsOf(ctx, n), row)
 	out.Label, out.Bolt11, out.Description = m.Label, m.Bolt11, m.Description
 	if row.Result.Status == pay.Pending {
 		out.Message = "under way: see waitsendpay or listsendpays"
@@ -187,7 +189,7 @@ func waitSendPay(ctx context.Context, n *node.Node, r waitSendPayRequest) (attem
 	if err != nil {
 		return attemptRow{}, payError(err)
 	}
-	out := []attemptRow{showAttempt(row)}
+	out := []attemptRow{showAttempt(command.AssetsOf(ctx, n), row)}
 	err = explain(context.WithoutCancel(ctx), n, out) // it has ended, whether the time is over or not
 	return out[0], err
 }
@@ -229,8 +231,9 @@ func listSendPays(ctx context.Context, n *node.Node, r listSendPaysRequest) (lis
 	if err != nil {
 		return out, err
 	}
+	all := command.AssetsOf(ctx, n)
 	for _, a := range rows {
-		out.Payments = append(out.Payments, showAttempt(a))
+		out.Payments = append(out.Payments, showAttempt(all, a))
 	}
 	out.Next = command.Next(len(out.Payments), f.limit, func() uint64 {
 		last := out.Payments[f.limit-1]

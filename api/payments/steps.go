@@ -79,17 +79,17 @@ func listSteps(ctx context.Context, n *node.Node, r listStepsRequest) (listSteps
 		out.Possible, out.Enabled, out.Changes = true, gate.On(), changes
 		for i := range list {
 			if r.PaymentHash == nil || list[i].Of(*r.PaymentHash) {
-				out.Steps = append(out.Steps, showHeld(&list[i]))
+				out.Steps = append(out.Steps, showHeld(command.AssetsOf(ctx, n), &list[i]))
 			}
 		}
 		return out, nil
 	}
 }
 
-func showHeld(h *steps.Held) heldRow {
+func showHeld(all *command.Assets, h *steps.Held) heldRow {
 	return heldRow{
 		ID: h.ID, Held: h.Since.UTC().Format(time.RFC3339Nano), Ends: h.Ends.UTC().Format(time.RFC3339), More: len(h.Traces) - 1,
-		traceRow: showTrace(&h.Traces[0]),
+		traceRow: showTrace(all, &h.Traces[0]),
 	}
 }
 
@@ -97,7 +97,7 @@ type nextStepRequest struct {
 	ID *uint64 `json:"id" doc:"of the step; that which is held for longest when not given"`
 }
 
-func nextStep(_ context.Context, n *node.Node, r nextStepRequest) (heldRow, error) {
+func nextStep(ctx context.Context, n *node.Node, r nextStepRequest) (heldRow, error) {
 	gate := n.Steps()
 	if gate == nil {
 		return heldRow{}, errMainnet
@@ -106,7 +106,7 @@ func nextStep(_ context.Context, n *node.Node, r nextStepRequest) (heldRow, erro
 	if !ok {
 		return heldRow{}, command.Refuse(command.Failed, "no such step is held: see liststeps")
 	}
-	return showHeld(&h), nil
+	return showHeld(command.AssetsOf(ctx, n), &h), nil
 }
 
 var stepCommands = []command.Command{

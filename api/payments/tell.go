@@ -53,7 +53,15 @@ func step(t *events.Trace) string {
 	case t.Step == events.FindPath:
 		return fmt.Sprintf("%s: %s", t.Step, t.Note)
 	case t.ShortID != 0:
-		return fmt.Sprintf("%s: %s %s, channel %s, %s", t.Step, t.Message, t.Direction, t.ShortID, t.Amount)
+		return fmt.Sprintf("%s: %s %s, channel %s, %s", t.Step, t.Message, t.Direction, t.ShortID, carries(t))
 	}
-	return fmt.Sprintf("%s: %s %s, %s", t.Step, t.Message, t.Direction, t.Amount)
+	return fmt.Sprintf("%s: %s %s, %s", t.Step, t.Message, t.Direction, carries(t))
+}
+
+// carries is what the HTLC of a step carries.
+func carries(t *events.Trace) string {
+	if t.Property == 0 {
+		return t.Amount.String()
+	}
+	return fmt.Sprintf("%d units of property %d in %s", t.Units, t.Property, t.Amount)
 }

@@ -33,6 +33,9 @@ type traceRow struct {
 	Local       uint64              `json:"local_commitment" doc:"the number of our commitment after the message"`
 	Remote      uint64              `json:"remote_commitment" doc:"the number of the peer's"`
 	Note        string              `json:"note,omitempty" doc:"more in words"`
+	command.Asset
+	Units  amount.Units `json:"amount_units,omitempty" doc:"of a payment in an asset: what the HTLC carries, in its smallest units"`
+	Tokens string       `json:"amount,omitempty" doc:"the same in tokens"`
 }
 
 type tracesResponse struct {
@@ -53,10 +56,11 @@ func traces(ctx context.Context, n *node.Node, r tracesRequest) (tracesResponse,
 		return out, command.Refuse(command.InvalidParams, "limit: should be from 1 to %d, not %d", tracesMost, limit)
 	}
 	out.Next = command.Or(r.Start, 0)
+	all := command.AssetsOf(ctx, n)
 	ctx, cancel := command.Within(ctx, r.Timeout)
 	defer cancel()
 	for {
-		more := out.read(n, &r, limit)
+		more := out.read(all, n, &r, limit)
 		if len(out.Traces) > 0 || r.Timeout == nil {
 			return out, nil
 		}
@@ -70,7 +74,7 @@ func traces(ctx context.Context, n *node.Node, r tracesRequest) (tracesResponse,
 
 // read adds traces from where the last ones ended, and gives what is closed when there
 // are more.
-func (out *tracesResponse) read(n *node.Node, r *tracesRequest, limit int) (more <-chan struct{}) {
+func (out *tracesResponse) read(all *command.Assets, n *node.Node, r *tracesRequest, limit int) (more <-chan struct{}) {
 	list, next, more := n.Traces().After(out.Next)
 	first := next - uint64(len(list))
 	out.Next = next
@@ -83,13 +87,14 @@ func (out *tracesResponse) read(n *node.Node, r *tracesRequest, limit int) (more
 			out.Next = first + uint64(i) //nolint:gosec // not negative
 			break
 		}
-		out.Traces = append(out.Traces, showTrace(t))
+		out.Traces = append(out.Traces, showTrace(all, t))
 	}
 	return more
 }
 
-func showTrace(t *events.Trace) traceRow {
+func showTrace(all *command.Assets, t *events.Trace) traceRow {
 	row := traceRow{
+		Asset: all.Show(t.Property), Units: t.Units, Tokens: all.Tokens(t.Property, t.Units),
 		Time: t.Time.UTC().Format(time.RFC3339Nano), Step: string(t.Step), Direction: string(t.Direction), Message: t.Message,
 		HTLC: t.HTLC, Offered: t.Offered, Amount: t.Amount, Local: t.Local, Remote: t.Remote, Note: t.Note,
 	}

@@ -26,6 +26,8 @@ type xpayRequest struct {
 	PayerNote   *command.Unsupported `json:"payer_note" doc:"there are no offers yet"`
 	Label       *string              `json:"label" doc:"your own name of the payment"`
 	LocalInvReq *invReqID            `json:"localinvreqid" doc:"the invoice_request that it pays: this node makes none"`
+
+	Units *amount.Units `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
 }
 
 type xpayResponse struct {
@@ -34,6 +36,7 @@ type xpayResponse struct {
 	Successful uint64              `json:"successful_parts" doc:"how many HTLCs paid it"`
 	Amount     amount.MilliSatoshi `json:"amount_msat" doc:"that arrived"`
 	Sent       amount.MilliSatoshi `json:"amount_sent_msat" doc:"with fees"`
+	paidTokens
 }
 
 // knownLayers refuses layers that somebody would have to make.
@@ -62,15 +65,15 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	}
 	inv := &bill.Invoice
 	req := pay.Request{
-		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
+		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Asked: bill.Units, Units: r.Units, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
 		MaxDelay: command.Or(r.MaxDelay, 0), Partial: r.Partial,
 	}
-	amt, err := req.Pays()
+	ask, err := req.Pays()
 	if err != nil {
 		return xpayResponse{}, payError(err)
 	}
-	if req.MaxFee == nil {
-		req.MaxFee = xpayFee(amt)
+	if req.MaxFee == nil && ask.Property == 0 {
+		req.MaxFee = xpayFee(ask.Amount)
 	}
 	if inv.Description != nil {
 		req.Description = *inv.Description // for listpays
@@ -93,7 +96,8 @@ func showParts(ctx context.Context, n *node.Node, row pay.PaymentRow, err error)
 		return xpayResponse{}, payError(err)
 	}
 	out := xpayResponse{
-		Preimage: row.Result.Preimage, Successful: uint64(row.Result.Parts), Amount: row.Amount, Sent: row.Result.AmountSent,
+		paidTokens: showTokens(command.AssetsOf(ctx, n), row.Property, row.Units, row.Result.UnitsSent),
+		Preimage:   row.Result.Preimage, Successful: uint64(row.Result.Parts), Amount: row.Amount, Sent: row.Result.AmountSent,
 	}
 	attempts, err := n.Store().AttemptsOf(context.WithoutCancel(ctx), row.PaymentHash) // it is paid, whoever still listens
 	for _, a := range attempts {
@@ -163,7 +167,7 @@ func delPay(ctx context.Context, n *node.Node, r delPayRequest) (delPayResponse,
 		return out, payError(err)
 	}
 	for _, a := range rows {
-		out.Payments = append(out.Payments, showAttempt(a))
+		out.Payments = append(out.Payments, showAttempt(command.AssetsOf(ctx, n), a))
 	}
 	return out, nil
 }

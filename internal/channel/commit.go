@@ -207,7 +207,7 @@ func (c *Channel) receiveRevocation(m *wire.RevokeAndAck) *Violation {
 	c.step(dance.ReceiveRevoke)
 	for _, h := range c.htlcs[dance.Remote] {
 		if h.Added[dance.Remote] == c.steps.Revoked[dance.Remote] {
-			c.raise(h.incoming())
+			c.raise(c.incoming(h))
 		}
 	}
 	c.finish()

@@ -46,7 +46,8 @@ type Event interface{ isEvent() }
 type Incoming struct {
 	Ref         Ref
 	Amount      amount.MilliSatoshi
-	Tokens      amount.Units // that Amount goes with; zero: bitcoin only
+	Property    amount.Property // of the channel; zero: bitcoin only
+	Tokens      amount.Units    // of it, that Amount goes with
 	PaymentHash wire.PaymentHash
 	CLTVExpiry  uint32
 	Onion       *[wire.OnionPacketSize]byte

@@ -198,7 +198,7 @@ func (c *Channel) Unsettled() []Incoming {
 	var list []Incoming
 	for _, h := range c.htlcs[dance.Remote] {
 		if c.steps.Stage(dance.Remote, h.Added) == dance.Irrevocable && !h.removing() && h.Preimage == nil {
-			list = append(list, h.incoming())
+			list = append(list, c.incoming(h))
 		}
 	}
 	return slices.Clip(list)
@@ -207,9 +207,9 @@ func (c *Channel) Unsettled() []Incoming {
 // Holds tells whether an incoming HTLC has not ended.
 func (c *Channel) Holds(id uint64) bool { return c.find(dance.Remote, id) != nil }
 
-func (h *htlc) incoming() Incoming {
+func (c *Channel) incoming(h *htlc) Incoming {
 	return Incoming{
-		Ref: h.ref(), Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
+		Ref: h.ref(), Amount: h.Amount, Property: c.params.Property, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 		Onion: h.Onion, PathKey: h.PathKey, OverExposed: h.OverExposed,
 	}
 }

@@ -47,6 +47,8 @@ type Trace struct {
 	HTLC        uint64              // the HTLC's id in its channel
 	Offered     bool                // by us
 	Amount      amount.MilliSatoshi // of the HTLC
+	Property    amount.Property     // whose tokens it carries; 0: it pays bitcoin
+	Units       amount.Units        // of Property
 	Local       uint64              // our commitment number after the message
 	Remote      uint64              // the peer's commitment number after the message
 	Note        string              // more in words; empty for most

@@ -65,6 +65,9 @@ func PartOf(in channel.Incoming, p onion.Payload) Part {
 		// BOLT 4: "MUST treat `total_msat` as if it were equal to `amt_to_forward` if it is not present."
 		part.Total = p.AmtToForward
 	}
+	if p.Tokens != nil {
+		part.Property, part.Units, part.UnitsToForward, part.TotalUnits = in.Property, in.Tokens, p.Tokens.Units, p.TotalTokens
+	}
 	return part
 }
 

@@ -132,6 +132,18 @@ func (l *Link) Capacity() (spendable amount.MilliSatoshi, usable bool) {
 	return spendable, spendable > 0
 }
 
+// Tokens is how many tokens can be sent now over a channel of them in one HTLC, at the
+// most, and the least that must carry them; usable says whether any can.
+func (l *Link) Tokens() (units amount.Units, carrier amount.MilliSatoshi, usable bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ch.Online() {
+		return 0, 0, false
+	}
+	units = l.ch.TokensSpendable()
+	return units, l.ch.Carrier(), units > 0
+}
+
 // View is the channel as lists show it. What it shows may be on its way to the
 // disk; commands read rows instead.
 func (l *Link) View() channel.View {

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"github.com/leyden-ln/leyden/amount"
 	"sync"
 	"time"
 
@@ -182,8 +183,13 @@ func (ls *Links) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
 	policy, older, update := ls.cfg.Policy(l)
 	status := l.Status()
 	_, usable := l.Capacity()
+	var carrier amount.MilliSatoshi
+	property := l.Params().Property
+	if property != 0 {
+		_, carrier, usable = l.Tokens()
+	}
 	return relay.Channel{
-		Policy: policy, Older: older, Usable: usable, Update: update,
+		Policy: policy, Older: older, Usable: usable, Update: update, Property: property, Carrier: carrier,
 		Gone: status.Status != channel.Open || status.LocalShutdown != nil || status.RemoteShutdown != nil,
 	}, true
 }

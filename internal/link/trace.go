@@ -19,6 +19,7 @@ type tracer struct {
 	peer     wire.NodeID
 	htlcs    map[htlcKey]tracked
 	moving   []motion
+	property amount.Property
 	local    uint64 // our commitment number
 	remote   uint64 // theirs
 	awaiting bool   // a revoke_and_ack for the last commitment_signed that we sent
@@ -32,6 +33,7 @@ type htlcKey struct {
 type tracked struct {
 	hash   wire.PaymentHash
 	amount amount.MilliSatoshi
+	units  amount.Units // that it carries
 }
 
 // motion is an add or a removal on its way to being irrevocable.
@@ -45,7 +47,7 @@ type motion struct {
 // newTracer begins where the channel stands.
 func newTracer(ch *channel.Channel) *tracer {
 	p := ch.Params()
-	t := &tracer{channel: p.Channel, scid: ch.Status().SCID, peer: p.Peer}
+	t := &tracer{channel: p.Channel, scid: ch.Status().SCID, peer: p.Peer, property: p.Property}
 	t.load(ch)
 	return t
 }
@@ -61,7 +63,7 @@ func (t *tracer) load(ch *channel.Channel) {
 	t.htlcs, t.moving = make(map[htlcKey]tracked, len(v.HTLCs)), nil
 	for _, h := range v.HTLCs {
 		key := htlcKey{!h.Incoming, h.ID}
-		t.htlcs[key] = tracked{h.PaymentHash, h.Amount}
+		t.htlcs[key] = tracked{h.PaymentHash, h.Amount, h.Tokens}
 		if h.Added != dance.Irrevocable {
 			t.moving = append(t.moving, motion{htlc: key, ours: !h.Incoming, stage: uint8(h.Added)})
 		}
@@ -76,7 +78,11 @@ func (t *tracer) observe(now time.Time, m wire.Message, sent bool) []events.Trac
 	switch m := m.(type) {
 	case *wire.UpdateAddHTLC:
 		key := htlcKey{sent, m.ID}
-		t.htlcs[key] = tracked{m.PaymentHash, m.AmountMsat}
+		add := tracked{hash: m.PaymentHash, amount: m.AmountMsat}
+		if m.Asset != nil {
+			add.units = m.Asset.Tokens
+		}
+		t.htlcs[key] = add
 		return t.propose(now, m, key, false, sent, events.AddHTLC)
 	case *wire.UpdateFulfillHTLC:
 		return t.propose(now, m, htlcKey{!sent, m.ID}, true, sent, events.ForwardR)
@@ -168,7 +174,7 @@ func (t *tracer) trace(now time.Time, m wire.Message, key htlcKey, sent bool, st
 	h := t.htlcs[key]
 	return events.Trace{
 		Time: now, Step: step, PaymentHash: h.hash, Channel: t.channel, ShortID: t.scid, Peer: t.peer,
-		Direction: direction, Message: wire.Name(m), HTLC: key.id, Offered: key.offered, Amount: h.amount,
+		Direction: direction, Message: wire.Name(m), HTLC: key.id, Offered: key.offered, Amount: h.amount, Property: t.property, Units: h.units,
 		Local: t.local, Remote: t.remote,
 	}
 }

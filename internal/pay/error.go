@@ -90,9 +90,14 @@ func (a AttemptRow) Err() *Error {
 // Same says whether a request for amt to destination is for what r pays: then
 // its receipt is the answer. A zero destination is not compared.
 func (r PaymentRow) Same(amt amount.MilliSatoshi, destination wire.NodeID) error {
+	return r.SameAs(Ask{Amount: amt}, destination)
+}
+
+// SameAs is Same for any asset.
+func (r PaymentRow) SameAs(ask Ask, destination wire.NodeID) error {
 	var none wire.NodeID
-	if r.Amount != amt {
-		return refuse(CodeAlreadyPaid, "this payment hash is already used, for %s", r.Amount)
+	if r.Ask() != ask {
+		return refuse(CodeAlreadyPaid, "this payment hash is already used, for %s", r.Ask())
 	}
 	if destination != none && r.Destination != none && r.Destination != destination {
 		return refuse(CodeAlreadyPaid, "this payment hash is already used, to %s", r.Destination)

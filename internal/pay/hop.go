@@ -14,6 +14,7 @@ type Hop struct {
 	SCID       wire.ShortChannelID // the channel that carries the HTLC to it
 	Amount     amount.MilliSatoshi // of the HTLC
 	CLTVExpiry uint32              // of the HTLC: a block height
+	Units      amount.Units        // of the payment's asset that the HTLC carries; 0: it pays bitcoin
 }
 
 // Route is the HTLCs of one attempt in order: the first is offered by us, the
@@ -25,6 +26,12 @@ func (r Route) Sent() amount.MilliSatoshi { return r[0].Amount }
 
 // Delivered is the amount that arrives.
 func (r Route) Delivered() amount.MilliSatoshi { return r[len(r)-1].Amount }
+
+// SentUnits is what the HTLC that we offer carries, and DeliveredUnits what arrives.
+func (r Route) SentUnits() amount.Units { return r[0].Units }
+
+// DeliveredUnits is what arrives.
+func (r Route) DeliveredUnits() amount.Units { return r[len(r)-1].Units }
 
 // Exclusion is a node, or one direction of a channel, that a route must not use.
 type Exclusion struct {

@@ -32,6 +32,8 @@ type Payment struct {
 	asked    *Find  // the search under way; nil: none
 	waits    *Error // why the last search found nothing yet; nil: it did, or none was made
 	stop     *Error // why no more attempts are made; nil: go on
+	raise    uint8  // how often a hop asked for more bitcoin to carry tokens
+	raised   uint64 // the last attempt that was made before it did
 
 	rows []durable.Row
 	todo Todo
@@ -52,6 +54,10 @@ type Find struct {
 	Destination wire.NodeID
 	Amount      amount.MilliSatoshi
 	MaxFee      amount.MilliSatoshi // of all routes together
+	Property    amount.Property     // the asset that is paid, and not Amount; 0: bitcoin
+	Units       amount.Units        // of Property
+	MaxFeeUnits amount.Units        // of all routes together
+	Raise       uint8               // how often what carries tokens is doubled
 	MaxDelay    uint32              // blocks from now to the first HTLC's expiry
 	FinalDelta  uint32              // blocks that the last HTLC has left, with room for some that come meanwhile
 	MaxParts    int
@@ -62,7 +68,8 @@ type Find struct {
 }
 
 // Limit says that a direction of a channel, or every channel of a node, did not
-// carry Below: a route may use it for less only.
+// carry Below: a route may use it for less only. Of a channel with tokens Below is in
+// their units, as is the amount of a [Lesson] about one.
 type Limit struct {
 	Node      wire.NodeID // zero: the channel counts
 	SCID      wire.ShortChannelID
@@ -78,8 +85,10 @@ type Send struct {
 	Session     [32]byte  // session key of the onion
 	Secret      *[32]byte // payment_secret; nil: none
 	Total       amount.MilliSatoshi
-	Metadata    []byte       // payment_metadata; nil: none
-	Records     []tlv.Record // more for the payee, from type 65536 on; nil: none
+	Property    amount.Property // the asset that Hops carry; 0: bitcoin
+	TotalUnits  amount.Units    // of Property
+	Metadata    []byte          // payment_metadata; nil: none
+	Records     []tlv.Record    // more for the payee, from type 65536 on; nil: none
 }
 
 // End is how a payment ended.
@@ -218,13 +227,38 @@ func (p *Payment) check(asked *Find, height uint32, routes []Route) *Error {
 	}
 	// BOLT 4: "MUST NOT send another HTLC if the total `amt_to_forward` of the HTLC set is already greater or equal to `total_msat`."
 	// What has failed since the search began is for the next one.
-	if delivered != asked.Amount || delivered > p.remaining() || len(routes) > p.freeParts() {
+	if p.row.Property != 0 {
+		if err := p.checkUnits(asked, routes); err != nil {
+			return err
+		}
+	} else if delivered != asked.Amount || delivered > p.remaining() || len(routes) > p.freeParts() {
 		return refuse(CodeRouteNotFound, "the routes found deliver %s in %d parts, not %s", delivered, len(routes), asked.Amount)
 	}
 	if fee := sent - delivered; fee > p.feeLeft() {
 		why := refuse(CodeRouteTooCostly, "the fee would be %s, above the limit of %s", fee, p.feeLeft())
 		why.Cost = &Cost{Amount: delivered, Fee: fee, Delay: delay}
 		return why
+	}
+	return nil
+}
+
+// checkUnits is check for what is paid in an asset.
+func (p *Payment) checkUnits(asked *Find, routes []Route) *Error {
+	var sent, delivered amount.Units
+	for _, r := range routes {
+		var all, arrives bool
+		if sent, all = sent.Add(r.SentUnits()); r.DeliveredUnits() == 0 || r.SentUnits() < r.DeliveredUnits() {
+			return refuse(CodeRouteNotFound, "the route found does not carry what is paid")
+		}
+		if delivered, arrives = delivered.Add(r.DeliveredUnits()); !all || !arrives {
+			return refuse(CodeRouteNotFound, "the routes found carry more than there can be")
+		}
+	}
+	if delivered != asked.Units || delivered > p.remainingUnits() || len(routes) > p.freeParts() {
+		return refuse(CodeRouteNotFound, "the routes found deliver %d units in %d parts, not %d", delivered, len(routes), asked.Units)
+	}
+	if fee := sent - delivered; fee > p.feeUnitsLeft() {
+		return refuse(CodeRouteTooCostly, "the fee would be %d units, above the limit of %d", fee, p.feeUnitsLeft())
 	}
 	return nil
 }
@@ -282,14 +316,14 @@ func (p *Payment) Cancel(now uint64) {
 func (p *Payment) attempt(now, part uint64, r Route, m Minted, secret *[32]byte) {
 	a := AttemptRow{
 		ID: m.ID, PaymentHash: p.row.PaymentHash, Group: p.row.Group, Part: part,
-		Amount: r.Delivered(), Sent: r.Sent(), Hops: r, Session: m.Session, CreatedAt: now,
+		Amount: r.Delivered(), Sent: r.Sent(), Property: p.row.Property, Units: r.DeliveredUnits(), UnitsSent: r.SentUnits(), Hops: r, Session: m.Session, CreatedAt: now,
 		Result: AttemptResultRow{Status: Pending},
 	}
 	p.attempts = append(p.attempts, a)
 	p.rows = append(p.rows, a)
 	p.todo.Send = append(p.todo.Send, Send{
 		Attempt: a.ID, PaymentHash: a.PaymentHash, Hops: r, Session: m.Session,
-		Secret: secret, Total: max(p.row.Amount, p.terms.whole), Metadata: p.terms.metadata, Records: p.terms.records,
+		Secret: secret, Total: max(p.row.Amount, p.terms.whole), Property: p.row.Property, TotalUnits: p.row.Units, Metadata: p.terms.metadata, Records: p.terms.records,
 	})
 }
 
@@ -316,6 +350,31 @@ func (p *Payment) remaining() amount.MilliSatoshi {
 	return left
 }
 
+// remainingUnits is remaining of a payment in an asset.
+func (p *Payment) remainingUnits() amount.Units {
+	left := p.row.Units
+	for _, i := range p.pending() {
+		left -= min(left, p.attempts[i].Units)
+	}
+	return left
+}
+
+func (p *Payment) feeUnitsLeft() amount.Units {
+	left := p.row.MaxFeeUnits
+	for _, i := range p.pending() {
+		left -= min(left, p.attempts[i].UnitsSent-p.attempts[i].Units)
+	}
+	return left
+}
+
+// unpaid says whether something is left that no attempt is delivering.
+func (p *Payment) unpaid() bool {
+	if p.row.Property != 0 {
+		return p.remainingUnits() > 0
+	}
+	return p.remaining() > 0
+}
+
 func (p *Payment) feeLeft() amount.MilliSatoshi {
 	left := p.row.MaxFee
 	for _, i := range p.pending() {
@@ -334,13 +393,17 @@ func (p *Payment) advance(now uint64) {
 	if p.stop == nil {
 		p.stop = p.over(now)
 	}
-	switch left := p.remaining(); {
-	case p.stop == nil && left > 0 && p.asked == nil && p.waits == nil && p.freeParts() > 0:
+	switch {
+	case p.stop == nil && p.unpaid() && p.asked == nil && p.waits == nil && p.freeParts() > 0:
 		p.asked = &Find{
 			PaymentHash: p.row.PaymentHash,
 			Destination: p.row.Destination,
-			Amount:      left,
+			Amount:      p.left(),
 			MaxFee:      p.feeLeft(),
+			Property:    p.row.Property,
+			Units:       p.remainingUnits(),
+			MaxFeeUnits: p.feeUnitsLeft(),
+			Raise:       p.raise,
 			MaxDelay:    p.row.MaxDelay,
 			FinalDelta:  p.terms.finalDelta + blocksMeanwhile,
 			MaxParts:    p.freeParts(),
@@ -353,6 +416,14 @@ func (p *Payment) advance(now uint64) {
 	case p.stop != nil && !p.anyPending():
 		p.fail(now, p.stop)
 	}
+}
+
+// left is the bitcoin to find a way for: none for a payment in an asset.
+func (p *Payment) left() amount.MilliSatoshi {
+	if p.row.Property != 0 {
+		return 0
+	}
+	return p.remaining()
 }
 
 // over says whether it is too late for another attempt.
@@ -388,6 +459,7 @@ func (p *Payment) paid(now uint64, preimage wire.Preimage) {
 		// The receiver fulfils all or none: what is pending is as good as paid.
 		if a.Result.Status != Failed {
 			result.AmountSent += a.Sent
+			result.UnitsSent += a.UnitsSent
 			result.Parts++
 		}
 	}

@@ -51,6 +51,7 @@ func (w *world) act(t *rapid.T, offer bool) {
 
 func (w *world) check(t *rapid.T) {
 	var sent, delivered amount.MilliSatoshi
+	var units, unitsSent amount.Units
 	var pending, complete int
 	for _, a := range w.attempts {
 		switch a.Result.Status {
@@ -58,12 +59,17 @@ func (w *world) check(t *rapid.T) {
 			pending++
 			sent += a.Sent
 			delivered += a.Amount
+			units += a.Units
+			unitsSent += a.UnitsSent
 		case Complete:
 			complete++
 		case Failed:
 		}
 	}
-	if delivered > w.payment.Amount {
+	if units > w.payment.Units || unitsSent-units > w.payment.MaxFeeUnits {
+		t.Fatalf("%d units in flight, and %d of fees, for a payment of %v", units, unitsSent-units, w.payment.Ask())
+	}
+	if w.payment.Property == 0 && delivered > w.payment.Amount {
 		t.Fatalf("%v in flight for a payment of %v", delivered, w.payment.Amount)
 	}
 	if sent-delivered > w.payment.MaxFee {
@@ -98,6 +104,9 @@ func (w *world) pendingIDs() (ids []uint64) {
 }
 
 func (w *world) routes(t *rapid.T, f *Find) []Route {
+	if f.Property != 0 {
+		return w.tokenRoutes(t, f)
+	}
 	left := f.Amount
 	var routes []Route
 	for n := rapid.IntRange(1, 4).Draw(t, "parts"); n > 0 && left > 0; n-- {
@@ -115,6 +124,32 @@ func (w *world) routes(t *rapid.T, f *Find) []Route {
 	return routes
 }
 
+// tokenRoutes are routes that carry tokens, with bitcoin of any amount.
+func (w *world) tokenRoutes(t *rapid.T, f *Find) []Route {
+	left := f.Units
+	var routes []Route
+	for n := rapid.IntRange(1, 4).Draw(t, "parts"); n > 0 && left > 0; n-- {
+		part := left
+		if n > 1 {
+			part = amount.Units(rapid.Uint64Range(1, uint64(left)).Draw(t, "part"))
+		}
+		r := via(byte(rapid.IntRange(1, 5).Draw(t, "node")), amount.MilliSatoshi(rapid.Uint64Range(1, 5000).Draw(t, "carrier")), 1000)
+		r[1].Units = part
+		r[0].Units = part + amount.Units(rapid.Uint64Range(0, uint64(f.MaxFeeUnits)*2/3+1).Draw(t, "fee"))
+		routes = append(routes, r)
+		left -= part
+	}
+	switch rapid.IntRange(0, 19).Draw(t, "bad") {
+	case 0:
+		routes = append(routes, routes[0]) // delivers too much
+	case 1:
+		routes[0][1].Units = 0
+	case 2:
+		routes[0][0].Units = routes[0][1].Units - 1
+	}
+	return routes
+}
+
 func (w *world) result(t *rapid.T) *Result {
 	if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
 		return &Result{Preimage: &preimage}
@@ -124,7 +159,7 @@ func (w *world) result(t *rapid.T) *Result {
 		Code: rapid.SampledFrom([]onion.Code{
 			0, onion.CodeTemporaryChannelFailure, onion.CodeTemporaryNodeFailure, onion.CodePermanentNodeFailure,
 			onion.CodeFeeInsufficient, onion.CodeUnknownNextPeer, onion.CodeMPPTimeout, onion.CodeFinalIncorrectCLTVExpiry,
-			onion.CodeIncorrectOrUnknownPaymentDetails, 0xffff,
+			onion.CodeIncorrectOrUnknownPaymentDetails, onion.CodeAmountBelowMinimum, 0xffff,
 		}).Draw(t, "code"),
 		Height: 100,
 	}
@@ -168,7 +203,11 @@ func TestAPaymentNeverPaysMoreThanItMayAndEndsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		amt := amount.MilliSatoshi(rapid.Uint64Range(1, 10_000_000).Draw(t, "amount"))
 		inv := testInvoice(amt, rapid.Bool().Draw(t, "mpp"))
-		b, first := begin(t, Request{Invoice: inv})
+		r := Request{Invoice: inv}
+		if rapid.Bool().Draw(t, "tokens") {
+			inv.Amount, r.Property, r.Asked = nil, 31, amount.Units(amt)
+		}
+		b, first := begin(t, r)
 		w := &world{bench: b, inv: inv, now: start, find: first.Find, offered: map[uint64]bool{}, raw: map[uint64]*Result{}}
 		for range rapid.IntRange(0, 40).Draw(t, "steps") {
 			ids := w.pendingIDs()

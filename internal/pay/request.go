@@ -1,6 +1,7 @@
 package pay
 
 import (
+	"fmt"
 	"math/bits"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -24,6 +25,8 @@ type Request struct {
 	Amount      *amount.MilliSatoshi // when the invoice has none; else nil, or the same
 	Property    amount.Property      // whose tokens the invoice asks for; 0: bitcoin
 	Partial     *amount.MilliSatoshi // of that, what this payment delivers: others pay the rest meanwhile; nil: all
+	Asked       amount.Units         // of Property, by the invoice; 0: any
+	Units       *amount.Units        // as Amount, of Property
 	Label       string
 	Description string // whose hash the invoice has; empty: not compared
 	Exclude     []Exclusion
@@ -53,7 +56,7 @@ const maxExpiry = 500_000_000
 // [CodeInvoiceExpired].
 func New(r Request, us Node, group, now uint64) (*Payment, error) {
 	inv := r.Invoice
-	amt, err := r.Pays()
+	ask, err := r.Pays()
 	switch {
 	case err != nil:
 		return nil, err
@@ -79,13 +82,16 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 	p := &Payment{us: us.ID, row: PaymentRow{
 		PaymentHash: inv.PaymentHash,
 		Destination: inv.Payee,
-		Amount:      amt,
+		Amount:      ask.Amount,
+		Property:    ask.Property,
+		Units:       ask.Units,
 		Bolt11:      r.Bolt11,
 		Label:       r.Label,
 		Description: r.Description,
 		Group:       group,
 		CreatedAt:   now,
-		MaxFee:      r.maxFee(amt),
+		MaxFee:      r.maxFee(ask.Amount),
+		MaxFeeUnits: r.maxFeeUnits(ask.Units),
 		MaxDelay:    maxDelay,
 		RetryUntil:  retryUntil,
 		Exclude:     appendExclusions(nil, r.Exclude, whole),
@@ -98,28 +104,49 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 	return p, nil
 }
 
-// Pays is the amount that the request is for: the invoice's, or the part of it. The error
-// is of type [*Error].
-func (r Request) Pays() (amount.MilliSatoshi, error) {
+// Ask is what is to be paid: an amount in bitcoin, or units of an asset.
+type Ask struct {
+	Amount   amount.MilliSatoshi
+	Property amount.Property // 0: bitcoin
+	Units    amount.Units    // of Property
+}
+
+// String writes the amount with its unit.
+func (a Ask) String() string {
+	if a.Property == 0 {
+		return a.Amount.String()
+	}
+	return fmt.Sprintf("%d units of property %d", a.Units, a.Property)
+}
+
+// Ask is what the payment is for.
+func (r PaymentRow) Ask() Ask { return Ask{r.Amount, r.Property, r.Units} }
+
+// Pays is what the request is for: what the invoice asks, or the part of it. The error is
+// of type [*Error].
+func (r Request) Pays() (Ask, error) {
+	if r.Property != 0 {
+		return r.paysTokens()
+	}
 	whole, err := r.asks()
 	switch {
 	case err != nil || r.Partial == nil:
-		return whole, err
+		return Ask{Amount: whole}, err
 	case *r.Partial == 0 || *r.Partial > whole:
-		return 0, refuse(CodeInvalid, "a part of %s is not from 1msat to the whole of %s", *r.Partial, whole)
+		return Ask{}, refuse(CodeInvalid, "a part of %s is not from 1msat to the whole of %s", *r.Partial, whole)
 	case *r.Partial < whole && !r.Invoice.Features.Has(wire.BasicMPP):
-		return 0, refuse(CodeInvalid, "the invoice cannot be paid in parts")
+		return Ask{}, refuse(CodeInvalid, "the invoice cannot be paid in parts")
 	}
-	return *r.Partial, nil
+	return Ask{Amount: *r.Partial}, nil
 }
 
-// asks is the amount that the invoice is paid with by all together.
+// asks is the amount that an invoice in bitcoin is paid with by all together.
 func (r Request) asks() (amount.MilliSatoshi, error) {
 	switch asked := r.Invoice.Amount; {
-	case r.Property != 0:
-		return 0, refuse(CodeRouteNotFound, "the invoice asks for tokens of property %d, and no channel of this node carries tokens", r.Property)
 	case r.Invoice.PaymentSecret == [32]byte{}:
-		return 0, refuse(CodeInvalid, "the invoice has no payment secret: ask for another one")
+		return 0, errNoSecret
+	case r.Units != nil:
+		return 0, refuse(CodeInvalid, "the invoice is for bitcoin, not for tokens")
 	case asked == nil && r.Amount == nil:
 		return 0, refuse(CodeInvalid, "the invoice has no amount: say how much to pay")
 	case asked == nil && (*r.Amount == 0 || *r.Amount > amount.Max):
@@ -133,6 +160,31 @@ func (r Request) asks() (amount.MilliSatoshi, error) {
 	default:
 		return *asked, nil
 	}
+}
+
+var errNoSecret = refuse(CodeInvalid, "the invoice has no payment secret: ask for another one")
+
+// paysTokens is Pays for an invoice in an asset.
+func (r Request) paysTokens() (Ask, error) {
+	ask := Ask{Property: r.Property, Units: r.Asked}
+	switch {
+	case r.Invoice.PaymentSecret == [32]byte{}:
+		return Ask{}, errNoSecret
+	case r.Partial != nil:
+		return Ask{}, refuse(CodeInvalid, "what an invoice in an asset asks for is paid by one payment")
+	case r.Amount != nil:
+		return Ask{}, refuse(CodeInvalid, "the invoice is for tokens of property %d, not for bitcoin: leave the amount in bitcoin out", r.Property)
+	case r.Asked == 0 && r.Units == nil:
+		return Ask{}, refuse(CodeInvalid, "the invoice has no amount: say how many units of property %d to pay", r.Property)
+	case r.Asked == 0:
+		ask.Units = *r.Units
+	case r.Units != nil && *r.Units != r.Asked:
+		return Ask{}, refuse(CodeInvalid, "the invoice is for %s: leave the amount out", ask)
+	}
+	if ask.Units == 0 || ask.Units > amount.MaxUnits {
+		return Ask{}, refuse(CodeInvalid, "%s cannot be paid", ask)
+	}
+	return ask, nil
 }
 
 // until is how many blocks the payment may take, and how long it is tried, in unix
@@ -152,17 +204,36 @@ func (r Request) maxFee(amt amount.MilliSatoshi) amount.MilliSatoshi {
 	if r.MaxFee != nil {
 		return *r.MaxFee
 	}
-	ppm, exempt := DefaultMaxFeePPM, DefaultExemptFee
-	if r.MaxFeePPM != nil {
-		ppm = *r.MaxFeePPM
+	exempt := DefaultExemptFee
+	if r.Property != 0 {
+		exempt = tokenExemptFee
 	}
 	if r.ExemptFee != nil {
 		exempt = *r.ExemptFee
 	}
+	return max(amount.MilliSatoshi(r.share(uint64(amt))), exempt)
+}
+
+// tokenExemptFee is the limit of what is paid in bitcoin to have tokens carried, unless
+// it is told otherwise: base fees of many parts, since a channel carries few HTLCs with
+// tokens.
+const tokenExemptFee = 10 * DefaultExemptFee
+
+// maxFeeUnits is the limit of the fee in tokens.
+func (r Request) maxFeeUnits(units amount.Units) amount.Units {
+	return amount.Units(r.share(uint64(units)))
+}
+
+// share is the limit of fees that grows with what is paid.
+func (r Request) share(of uint64) uint64 {
+	ppm := DefaultMaxFeePPM
+	if r.MaxFeePPM != nil {
+		ppm = *r.MaxFeePPM
+	}
 	const million = 1_000_000
-	hi, lo := bits.Mul64(uint64(amt), uint64(min(ppm, million))) // 100 % at most, so hi is below a million
+	hi, lo := bits.Mul64(of, uint64(min(ppm, million))) // 100 % at most, so hi is below a million
 	fee, _ := bits.Div64(hi, lo, million)
-	return max(amount.MilliSatoshi(fee), exempt)
+	return fee
 }
 
 // terms is what the invoice, or a keysend, asks of the HTLCs.

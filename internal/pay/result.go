@@ -194,25 +194,31 @@ func (p *Payment) learn(a *AttemptRow, f *Failure, r Result) {
 		//
 		// BOLT 4: "SHOULD use `attribution_data` to identify the failure source"
 		for i := min(max(1, len(r.Held)), len(a.Hops)-1); i < len(a.Hops); i++ {
-			p.avoidChannel(a, i, a.Hops[i].Amount, false)
+			p.avoidChannel(a, i, carries(a.Hops[i]), false)
 		}
 	case f.ErringIndex == len(a.Hops):
 		// Of what is not permanent, mpp_timeout is nobody's fault. The rest was
 		// brought about by the last channel, or goes away with another.
 		if !permanent(f.FailCode) && code != onion.CodeMPPTimeout {
-			p.avoidChannel(a, len(a.Hops)-1, a.Hops[len(a.Hops)-1].Amount, false)
+			p.avoidChannel(a, len(a.Hops)-1, carries(a.Hops[len(a.Hops)-1]), false)
 		}
 	case f.ErringIndex == 0:
 		// Our own channel: the next search knows what it can carry by then, but
 		// this payment does not ask it for as much again.
-		p.refusals = append(p.refusals, Limit{SCID: f.ErringChannel, Direction: f.ErringDirection, Below: a.Sent})
+		p.refusals = append(p.refusals, Limit{SCID: f.ErringChannel, Direction: f.ErringDirection, Below: carries(a.Hops[0])})
+	case code == onion.CodeAmountBelowMinimum && a.Property != 0 && (p.raise < maxRaise || a.ID <= p.raised):
+		// The tokens need more bitcoin with them: its channel carries them at a higher
+		// feerate than ours. Parts on their way did not know it either.
+		if a.ID > p.raised {
+			p.raise, p.raised = p.raise+1, p.attempts[len(p.attempts)-1].ID
+		}
 	case code&onion.Node != 0:
 		p.avoid = append(p.avoid, Limit{Node: f.ErringNode})
 		p.todo.Learn = append(p.todo.Learn, Lesson{Kind: NodeFailed, From: f.ErringNode, Permanent: permanent(f.FailCode)})
-	case r.Update != nil && p.renewed(a, f, r.Update):
+	case a.Property == 0 && r.Update != nil && p.renewed(a, f, r.Update):
 		// It may be tried again, on its new terms.
 	default:
-		below := a.Hops[f.ErringIndex].Amount
+		below := carries(a.Hops[f.ErringIndex])
 		if permanent(f.FailCode) || code != onion.CodeTemporaryChannelFailure && (p.avoided(f) || p.renewal(f) != nil) {
 			below = 0 // new terms did not help either
 		}
@@ -280,12 +286,23 @@ func (p *Payment) avoided(f *Failure) bool {
 	})
 }
 
+// carries is what a limit of a hop's channel is about: its tokens, or else its bitcoin.
+func carries(h Hop) amount.MilliSatoshi {
+	if h.Units != 0 {
+		return amount.MilliSatoshi(h.Units)
+	}
+	return h.Amount
+}
+
+// maxRaise is how often what carries tokens is doubled at the most.
+const maxRaise = 3
+
 // permanent says whether the PERM bit of BOLT 4 is set.
 func permanent(code uint16) bool { return onion.Code(code)&onion.Perm != 0 }
 
 func (p *Payment) carried(a *AttemptRow, i int) {
 	p.todo.Learn = append(p.todo.Learn, Lesson{
-		Kind: Carried, From: p.from(a, i), To: a.Hops[i].NodeID, SCID: a.Hops[i].SCID, Amount: a.Hops[i].Amount,
+		Kind: Carried, From: p.from(a, i), To: a.Hops[i].NodeID, SCID: a.Hops[i].SCID, Amount: carries(a.Hops[i]),
 	})
 }
 
@@ -293,6 +310,6 @@ func (p *Payment) avoidChannel(a *AttemptRow, i int, below amount.MilliSatoshi, 
 	from, to := p.from(a, i), a.Hops[i].NodeID
 	p.avoid = append(p.avoid, Limit{SCID: a.Hops[i].SCID, Direction: direction(from, to), Below: below})
 	p.todo.Learn = append(p.todo.Learn, Lesson{
-		Kind: ChannelFailed, From: from, To: to, SCID: a.Hops[i].SCID, Amount: a.Hops[i].Amount, Permanent: permanent,
+		Kind: ChannelFailed, From: from, To: to, SCID: a.Hops[i].SCID, Amount: carries(a.Hops[i]), Permanent: permanent,
 	})
 }

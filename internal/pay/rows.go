@@ -22,20 +22,23 @@ const (
 // has them.
 type PaymentRow struct {
 	PaymentHash wire.PaymentHash
-	Manual      bool        // by sendpay: the caller chooses the routes and retries
-	Destination wire.NodeID // zero when unknown
-	Amount      amount.MilliSatoshi
-	Bolt11      string // empty: none; with Manual false, it is a keysend
-	Label       string // empty: none
-	Description string // of an invoice that has only its hash; empty: none
-	Group       uint64 // groupid of the attempts; counts up from 1 with each new start
-	CreatedAt   uint64 // unix seconds
+	Manual      bool                // by sendpay: the caller chooses the routes and retries
+	Destination wire.NodeID         // zero when unknown
+	Amount      amount.MilliSatoshi // 0 of a payment in an asset: the bitcoin that carries it is not what is paid
+	Property    amount.Property     // the asset; 0: bitcoin
+	Units       amount.Units        // of Property
+	Bolt11      string              // empty: none; with Manual false, it is a keysend
+	Label       string              // empty: none
+	Description string              // of an invoice that has only its hash; empty: none
+	Group       uint64              // groupid of the attempts; counts up from 1 with each new start
+	CreatedAt   uint64              // unix seconds
 
 	// Limits, needed to go on after a restart.
-	MaxFee     amount.MilliSatoshi
-	MaxDelay   uint32 // blocks
-	RetryUntil uint64 // unix seconds
-	Exclude    []byte // the user's exclusions, and of what the payment is a part, in compact form, nil: none; of a keysend its records and hints
+	MaxFee      amount.MilliSatoshi
+	MaxFeeUnits amount.Units // of Property
+	MaxDelay    uint32       // blocks
+	RetryUntil  uint64       // unix seconds
+	Exclude     []byte       // the user's exclusions, and of what the payment is a part, in compact form, nil: none; of a keysend its records and hints
 
 	Result PaymentResultRow // its PaymentHash is zero in a row to write
 
@@ -55,6 +58,7 @@ type PaymentResultRow struct {
 	Status      Status
 	Preimage    wire.Preimage       // when Complete
 	AmountSent  amount.MilliSatoshi // with fees, of attempts that are Complete or, when Complete, still Pending
+	UnitsSent   amount.Units        // as AmountSent, of the asset
 	Parts       uint32              // how many attempts that is
 	CompletedAt uint64              // unix seconds; zero while Pending
 	Code        Code                // when Failed
@@ -73,6 +77,9 @@ type AttemptRow struct {
 	Part        uint64              // partid
 	Amount      amount.MilliSatoshi // that arrives
 	Sent        amount.MilliSatoshi // of the HTLC that we offer
+	Property    amount.Property     // of the payment; 0: bitcoin
+	Units       amount.Units        // that arrive
+	UnitsSent   amount.Units        // of the HTLC that we offer
 	Hops        []Hop               // the first is offered by us
 	Session     [32]byte            // of the onion: reads a failure's reason; of no use once there is a result
 	CreatedAt   uint64              // unix seconds

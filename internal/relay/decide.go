@@ -69,7 +69,8 @@ func Decide(in channel.Incoming, peeled onion.Peeled, peelErr error, f Facts) De
 		}
 		return Fail{onion.InvalidOnionPayload(0, 0)}
 	}
-	if peeled.Payload.Tokens != nil { // no HTLC carries any
+	// Whoever carries tokens is told which, and nobody else is.
+	if (peeled.Payload.Tokens != nil) != (in.Property != 0) {
 		return Fail{onion.InvalidOnionPayload(onion.TypeTokens, 0)}
 	}
 	// Whether there is time to claim it on-chain cannot be said.
@@ -108,6 +109,8 @@ func receive(in channel.Incoming, p onion.Payload, f Facts) Decision {
 	// A last hop must not say expiry_too_far.
 	case tooFar(in.CLTVExpiry, f.Height):
 		return Fail{onion.IncorrectOrUnknownPaymentDetails(in.Amount, f.Height)}
+	case p.Tokens != nil && (p.Tokens.Property != in.Property || in.Tokens < p.Tokens.Units):
+		return Fail{onion.IncorrectOrUnknownPaymentDetails(in.Amount, f.Height)}
 	}
 	return Receive{p}
 }
@@ -125,6 +128,11 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 	out, known := f.Outgoing(scid)
 	// BOLT 2: "MUST NOT allow incoming HTLCs to this channel using the real `short_channel_id`"
 	known = known && (out.Policy.Hidden == 0 || scid != out.Policy.Hidden)
+	// Tokens go on over a channel of the same property, and bitcoin over one of bitcoin.
+	var units amount.Units
+	if known = known && out.Property == in.Property; p.Tokens != nil {
+		known, units = known && p.Tokens.Property == in.Property, p.Tokens.Units
+	}
 	update := out.enclosed(scid)
 	switch {
 	// BOLT 4: "if during forwarding to its receiving peer, an otherwise unspecified, transient error occurs in the outgoing channel"
@@ -142,11 +150,13 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 		return Fail{onion.UnknownNextPeer()}
 	// BOLT 4: "if the HTLC amount is less than the currently specified minimum amount:"
 	// BOLT 4: "return an `amount_below_minimum` error."
-	case !out.honours(func(t Policy) bool { return p.AmtToForward < t.HTLCMinimum }) || p.AmtToForward == 0:
+	case !out.honours(func(t Policy) bool { return p.AmtToForward < t.HTLCMinimum }) || p.AmtToForward == 0,
+		units > 0 && p.AmtToForward < out.Carrier:
 		return Fail{onion.AmountBelowMinimum(p.AmtToForward, update)}
 	// BOLT 4: "if the HTLC does NOT pay a sufficient fee:"
 	// BOLT 4: "return a `fee_insufficient` error."
-	case !out.honours(func(t Policy) bool { return underpaid(in.Amount, p.AmtToForward, t) }):
+	case units == 0 && !out.honours(func(t Policy) bool { return underpaid(in.Amount, p.AmtToForward, t) }),
+		units > 0 && !out.honours(func(t Policy) bool { return underpaidTokens(in, p.AmtToForward, units, t) }):
 		return Fail{onion.FeeInsufficient(in.Amount, update)}
 	// BOLT 4: "return an `incorrect_cltv_expiry` error."
 	case !out.honours(func(t Policy) bool {
@@ -169,6 +179,7 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 	ref := in.Ref
 	return Forward{scid, channel.Add{
 		Amount:      p.AmtToForward,
+		Tokens:      units,
 		PaymentHash: in.PaymentHash,
 		CLTVExpiry:  p.OutgoingCLTV,
 		Onion:       *peeled.Next,
@@ -180,6 +191,14 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 func underpaid(incoming, outgoing amount.MilliSatoshi, p Policy) bool {
 	left, ok := incoming.Sub(outgoing)
 	return !ok || left < p.Fee(outgoing)
+}
+
+// underpaidTokens says whether what is left of an HTLC with tokens is less than the fee:
+// the base in bitcoin, the rest in tokens.
+func underpaidTokens(in channel.Incoming, outgoing amount.MilliSatoshi, units amount.Units, p Policy) bool {
+	msat, enough := in.Amount.Sub(outgoing)
+	left, all := in.Tokens.Sub(units)
+	return !enough || !all || msat < amount.MilliSatoshi(p.FeeBaseMsat) || left < p.TokenFee(units)
 }
 
 // enclosed is the update to put in failures about scid.

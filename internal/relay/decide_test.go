@@ -41,6 +41,14 @@ func forwardable() *scene {
 	return s
 }
 
+// tokens makes it one that carries 1,000,000 units and their fee, and exactly the base
+// fee in bitcoin.
+func (s *scene) tokens() {
+	s.in.Amount, s.in.Property, s.in.Tokens = 101_000, 31, 1_000_010
+	s.peeled.Payload.Tokens = &onion.Tokens{Property: 31, Units: 1_000_000}
+	s.out.Property, s.out.Carrier = 31, 100_000
+}
+
 func (s *scene) decide() Decision {
 	return Decide(s.in, s.peeled, s.peelErr, Facts{Height: height, Lost: s.lost, Outgoing: func(scid wire.ShortChannelID) (Channel, bool) {
 		if !s.known {
@@ -60,6 +68,71 @@ func TestAnHTLCThatPaysIsForwardedAsTheOnionSays(t *testing.T) {
 		f.Add.PaymentHash != s.in.PaymentHash || *f.Add.Origin.In != s.in.Ref || f.Add.Origin.Attempt != 0 {
 		t.Errorf("%+v", f)
 	}
+}
+
+func TestTokensAreForwardedAsTheOnionSays(t *testing.T) {
+	s := forwardable()
+	s.tokens()
+	f, ok := s.decide().(Forward)
+	if !ok || f.SCID != 7 || f.Add.Amount != 100_000 || f.Add.Tokens != 1_000_000 {
+		t.Fatalf("%+v", s.decide())
+	}
+}
+
+func TestTokensForUsAreComparedWithTheirPayload(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(s *scene)
+		want  onion.Code // zero: received
+	}{
+		"as said":          {func(*scene) {}, 0},
+		"more than said":   {func(s *scene) { s.in.Tokens++ }, 0},
+		"one fewer":        {func(s *scene) { s.in.Tokens-- }, onion.CodeIncorrectOrUnknownPaymentDetails},
+		"others":           {func(s *scene) { s.in.Property++ }, onion.CodeIncorrectOrUnknownPaymentDetails},
+		"less bitcoin":     {func(s *scene) { s.in.Amount-- }, onion.CodeFinalIncorrectHTLCAmount},
+		"said of bitcoin":  {func(s *scene) { s.in.Property, s.in.Tokens = 0, 0 }, onion.CodeInvalidOnionPayload},
+		"of which is none": {func(s *scene) { s.peeled.Payload.Tokens = nil }, onion.CodeInvalidOnionPayload},
+	} {
+		s := forwardable()
+		s.tokens()
+		s.peeled.Next, s.peeled.Payload.ShortChannelID = nil, nil
+		s.in.Amount, s.in.Tokens, s.peeled.Payload.TotalTokens = 100_000, 1_000_000, 1_000_000
+		c.spoil(s)
+		switch d := s.decide().(type) {
+		case Receive:
+			if c.want != 0 {
+				t.Errorf("%s: received", name)
+			}
+		case Fail:
+			if d.Failure.Code != c.want {
+				t.Errorf("%s: %v, want %v", name, d.Failure.Code, c.want)
+			}
+		default:
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}
+
+// Whatever an HTLC, its onion and the next channel say: what goes on has the property that
+// came, no more tokens and no more bitcoin than came, less the fees.
+func TestNoForwardLosesTokens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := forwardable()
+		s.tokens()
+		units := rapid.OneOf(rapid.Uint64Range(1, 2_000_000), rapid.Uint64())
+		s.in.Tokens, s.peeled.Payload.Tokens.Units = amount.Units(units.Draw(t, "in")), amount.Units(units.Draw(t, "out"))
+		s.in.Amount = amount.MilliSatoshi(rapid.Uint64Range(99_000, 103_000).Draw(t, "msat"))
+		s.out.Policy.FeeProportionalMillionths = rapid.Uint32().Draw(t, "ppm")
+		s.out.Property = amount.Property(rapid.Uint32Range(30, 32).Draw(t, "property"))
+		f, ok := s.decide().(Forward)
+		if !ok {
+			return
+		}
+		left, enough := s.in.Tokens.Sub(f.Add.Tokens)
+		if !enough || left < s.out.Policy.TokenFee(f.Add.Tokens) || s.out.Property != s.in.Property || f.Add.Tokens == 0 ||
+			s.in.Amount < f.Add.Amount+amount.MilliSatoshi(s.out.Policy.FeeBaseMsat) || f.Add.Amount < s.out.Carrier {
+			t.Fatalf("%+v for %+v", f, s.in)
+		}
+	})
 }
 
 func TestEachBrokenRuleHasItsFailure(t *testing.T) {
@@ -93,9 +166,18 @@ func TestEachBrokenRuleHasItsFailure(t *testing.T) {
 		"tokens of one for us": {func(s *scene) {
 			s.peeled.Next, s.peeled.Payload.Tokens = nil, &onion.Tokens{Property: 31, Units: 1}
 		}, onion.CodeInvalidOnionPayload},
-		"no channel named":     {func(s *scene) { s.peeled.Payload.ShortChannelID = nil }, onion.CodeInvalidOnionPayload},
-		"the first of several": {func(s *scene) { s.out.Disabled = true; s.in.Amount = 1 }, onion.CodeFeeInsufficient},
-		"unexplained":          {func(s *scene) { s.peelErr = errors.New("key is away") }, onion.CodeTemporaryNodeFailure},
+		"tokens to a bitcoin channel":    {func(s *scene) { s.tokens(); s.out.Property = 0 }, onion.CodeUnknownNextPeer},
+		"bitcoin to a channel of tokens": {func(s *scene) { s.out.Property = 31 }, onion.CodeUnknownNextPeer},
+		"other tokens":                   {func(s *scene) { s.tokens(); s.out.Property = 32 }, onion.CodeUnknownNextPeer},
+		"other tokens in the onion":      {func(s *scene) { s.tokens(); s.peeled.Payload.Tokens.Property = 32 }, onion.CodeUnknownNextPeer},
+		"tokens of which none is said":   {func(s *scene) { s.tokens(); s.peeled.Payload.Tokens = nil }, onion.CodeInvalidOnionPayload},
+		"a unit of fee less":             {func(s *scene) { s.tokens(); s.in.Tokens-- }, onion.CodeFeeInsufficient},
+		"an msat of the base less":       {func(s *scene) { s.tokens(); s.in.Amount-- }, onion.CodeFeeInsufficient},
+		"more tokens than came":          {func(s *scene) { s.tokens(); s.peeled.Payload.Tokens.Units = amount.MaxUnits }, onion.CodeFeeInsufficient},
+		"too little to carry them":       {func(s *scene) { s.tokens(); s.out.Carrier = 100_001 }, onion.CodeAmountBelowMinimum},
+		"no channel named":               {func(s *scene) { s.peeled.Payload.ShortChannelID = nil }, onion.CodeInvalidOnionPayload},
+		"the first of several":           {func(s *scene) { s.out.Disabled = true; s.in.Amount = 1 }, onion.CodeFeeInsufficient},
+		"unexplained":                    {func(s *scene) { s.peelErr = errors.New("key is away") }, onion.CodeTemporaryNodeFailure},
 	} {
 		s := forwardable()
 		c.spoil(s)

@@ -21,5 +21,7 @@
 //
 // The invariant of every Forward: the incoming HTLC is worth at least the
 // outgoing one and the fee, and outlives it by at least cltv_expiry_delta, so
-// that whatever happens to the one below, the one above can still follow.
+// that whatever happens to the one below, the one above can still follow. One with tokens
+// carries the same property on both sides, the tokens and their fee beside the bitcoin
+// that goes with them and its fee.
 package relay

@@ -42,6 +42,15 @@ func (p Policy) Fee(amt amount.MilliSatoshi) amount.MilliSatoshi {
 	return fee
 }
 
+// TokenFee is what it costs to forward units of an asset: the proportional part only,
+// rounded down. The base is of the bitcoin that carries them. It is at most units.
+func (p Policy) TokenFee(units amount.Units) amount.Units {
+	const million = 1_000_000
+	hi, lo := bits.Mul64(uint64(units), uint64(min(p.FeeProportionalMillionths, million))) // so hi is below a million
+	share, _ := bits.Div64(hi, lo, million)
+	return amount.Units(share)
+}
+
 // Channel is what a forward needs to know of the channel that the onion names.
 type Channel struct {
 	Policy Policy
@@ -52,6 +61,9 @@ type Channel struct {
 	Disabled bool                // we announced it as disabled
 	Gone     bool                // it is closing or closed
 	Update   *wire.ChannelUpdate // to enclose in failures; nil: none
+
+	Property amount.Property     // whose tokens it carries; 0: bitcoin
+	Carrier  amount.MilliSatoshi // the least that an HTLC with tokens needs to carry them
 }
 
 // honours says whether an HTLC keeps a rule under any of the terms that hold.

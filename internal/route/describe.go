@@ -14,11 +14,18 @@ func Describe(routes []pay.Route) string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
+		if r.DeliveredUnits() != 0 {
+			fmt.Fprintf(&b, "%d units, carried by ", r.DeliveredUnits())
+		}
 		fmt.Fprintf(&b, "%s over", r.Delivered())
 		for _, h := range r {
 			fmt.Fprintf(&b, " %s", h.SCID)
 		}
-		fmt.Fprintf(&b, ", fee %s, %d hops", r.Sent()-r.Delivered(), len(r))
+		fmt.Fprintf(&b, ", fee %s", r.Sent()-r.Delivered())
+		if fee := r.SentUnits() - r.DeliveredUnits(); fee != 0 {
+			fmt.Fprintf(&b, " and %d units", fee)
+		}
+		fmt.Fprintf(&b, ", %d hops", len(r))
 	}
 	return b.String()
 }

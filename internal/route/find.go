@@ -34,6 +34,32 @@ type Query struct {
 	// Updates are what earlier attempts of this payment learnt of the terms of
 	// channels: lessons with an Update. What the graph cannot believe is left out.
 	Updates []pay.Lesson
+
+	units amount.Property // all amounts are units of this asset; 0: millisatoshi
+}
+
+// exists is all that there can be of what is paid.
+func (q *Query) exists() msat {
+	if q.units != 0 {
+		return msat(amount.MaxUnits)
+	}
+	return amount.Max
+}
+
+// smallest is below what an amount is not split further.
+func (q *Query) smallest() msat {
+	if q.units != 0 {
+		return 1
+	}
+	return smallestPart
+}
+
+// write writes an amount for an error.
+func (q *Query) write(a msat) string {
+	if q.units != 0 {
+		return fmt.Sprintf("%d units of property %d", a, q.units)
+	}
+	return a.String()
 }
 
 // Announced are the channels of a node that the graph knows, each with its whole capacity.
@@ -97,7 +123,7 @@ func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	// Say what a limit of ours rules out.
 	s = newSearch(g, q)
 	s.maxDelay = ^uint32(0)
-	if routes, free := s.split(f.Amount, amount.Max, max(f.MaxParts, 1)); free == nil {
+	if routes, free := s.split(f.Amount, q.exists(), max(f.MaxParts, 1)); free == nil {
 		return nil, tooCostly(q, routes)
 	}
 	if why, ok := errors.AsType[*pay.Error](err); ok && !q.reachable(g) {
@@ -122,7 +148,7 @@ func (q *Query) affordable() error {
 		sum += o.Spendable
 	}
 	if sum < q.Find.Amount {
-		return short(pay.CodeSourceShort, "not enough balance: %s can be spent, %s are asked for", sum, q.Find.Amount)
+		return short(pay.CodeSourceShort, "not enough balance: %s can be spent, %s are asked for", q.write(sum), q.write(q.Find.Amount))
 	}
 	return nil
 }
@@ -175,7 +201,7 @@ func tooCostly(q Query, routes []pay.Route) *pay.Error {
 	}
 	why := fail(pay.CodeRouteTooCostly, "the way takes up to %d blocks, the limit is %d", delay, q.Find.MaxDelay)
 	if fee > q.Find.MaxFee {
-		why = fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", fee, q.Find.MaxFee)
+		why = fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", q.write(fee), q.write(q.Find.MaxFee))
 	}
 	why.Cost = &pay.Cost{Amount: q.Find.Amount, Fee: fee, Delay: delay}
 	return why
@@ -197,7 +223,7 @@ func (s *search) split(amt, fee msat, parts int) ([]pay.Route, error) {
 			part = min(part, amt)
 		} else {
 			last = err
-			if part <= smallestPart {
+			if part <= s.q.smallest() {
 				return nil, last
 			}
 			part = (part + 1) / 2
@@ -213,7 +239,7 @@ func (s *search) split(amt, fee msat, parts int) ([]pay.Route, error) {
 }
 
 func (s *search) none(amt msat) error {
-	return fail(pay.CodeRouteNotFound, "no way to %s for %s is known", s.q.Find.Destination, amt)
+	return fail(pay.CodeRouteNotFound, "no way to %s for %s is known", s.q.Find.Destination, s.q.write(amt))
 }
 
 // direction of the channel from one node to another, as in channel_flags.

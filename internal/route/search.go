@@ -3,7 +3,6 @@ package route
 import (
 	"slices"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -184,8 +183,8 @@ func (s *search) id(i int32) wire.NodeID {
 // path finds a path for amt within a limit of fees.
 func (s *search) path(amt, maxFee msat) (pay.Route, error) {
 	most, ok := amt.Add(maxFee)
-	if !ok || most > amount.Max {
-		most = amount.Max // no more than that exists
+	if !ok || most > s.q.exists() {
+		most = s.q.exists()
 	}
 	s.least, s.most = amt, most
 	start := label{amount: amt, delay: s.q.Find.FinalDelta, next: -1}

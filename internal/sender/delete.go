@@ -18,7 +18,7 @@ type Part struct{ ID, Group uint64 }
 // [pay.CodeNoSuchPayment] or [pay.CodeStatusUnexpected], [ErrStopped], and the disk's.
 func (s *Sender) Delete(ctx context.Context, hash wire.PaymentHash, status pay.Status, only *Part) ([]pay.AttemptRow, error) {
 	// Nobody may begin a payment of the hash meanwhile.
-	d, fresh := s.driver(hash, true, 0)
+	d, fresh := s.driver(hash, true, pay.Ask{})
 	switch {
 	case d == nil:
 		return nil, ErrStopped

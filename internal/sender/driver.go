@@ -17,14 +17,12 @@ import (
 	"github.com/leyden-ln/leyden/internal/pay"
 )
 
-type msat = amount.MilliSatoshi
-
 // driver is the loop of one payment.
 type driver struct {
 	s      *Sender
 	hash   wire.PaymentHash
 	manual bool
-	amount msat
+	ask    pay.Ask
 
 	// Of run's goroutine.
 	p    *pay.Payment
@@ -42,9 +40,9 @@ type driver struct {
 	err   error
 }
 
-func newDriver(s *Sender, hash wire.PaymentHash, manual bool, amt msat) *driver {
+func newDriver(s *Sender, hash wire.PaymentHash, manual bool, ask pay.Ask) *driver {
 	return &driver{
-		s: s, hash: hash, manual: manual, amount: amt,
+		s: s, hash: hash, manual: manual, ask: ask,
 		changed: make(chan struct{}), wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -197,7 +195,9 @@ func (d *driver) act(todo pay.Todo) error {
 	if todo.Find == nil {
 		return nil
 	}
-	d.s.Steps.Wait(d.s.ctx, events.Trace{Time: time.Now(), Step: events.FindPath, PaymentHash: d.hash, Amount: todo.Find.Amount})
+	d.s.Steps.Wait(d.s.ctx, events.Trace{
+		Time: time.Now(), Step: events.FindPath, PaymentHash: d.hash, Amount: todo.Find.Amount, Property: todo.Find.Property, Units: todo.Find.Units,
+	})
 	var routes []pay.Route
 	height, hope, err := d.s.Network.Height()
 	if err == nil {
@@ -241,6 +241,7 @@ func HTLC(send pay.Send) (channel.Add, error) {
 		if i+1 < len(send.Hops) {
 			next := send.Hops[i+1]
 			p.AmtToForward, p.OutgoingCLTV, p.ShortChannelID = next.Amount, next.CLTVExpiry, &next.SCID
+			p.Tokens = tokens(send.Property, next.Units)
 			continue
 		}
 		p.AmtToForward, p.OutgoingCLTV = h.Amount, h.CLTVExpiry
@@ -248,15 +249,28 @@ func HTLC(send pay.Send) (channel.Add, error) {
 		if send.Secret != nil {
 			p.PaymentSecret, p.TotalMsat = send.Secret, send.Total
 		}
+		if p.Tokens = tokens(send.Property, h.Units); p.Tokens != nil {
+			// What carries the tokens is each part's own business.
+			p.TotalMsat, p.TotalTokens = h.Amount, send.TotalUnits
+		}
 	}
 	packet, err := onion.Build(session(send.Session), hops, send.PaymentHash)
 	return channel.Add{
 		Amount:      send.Hops[0].Amount,
+		Tokens:      send.Hops[0].Units,
 		PaymentHash: send.PaymentHash,
 		CLTVExpiry:  send.Hops[0].CLTVExpiry,
 		Onion:       packet,
 		Origin:      channel.Origin{Attempt: send.Attempt},
 	}, err
+}
+
+// tokens is what a hop is told of them; nil: it passes on bitcoin.
+func tokens(property amount.Property, units amount.Units) *onion.Tokens {
+	if property == 0 {
+		return nil
+	}
+	return &onion.Tokens{Property: property, Units: units}
 }
 
 func session(b [32]byte) *btcec.PrivateKey {

@@ -171,7 +171,7 @@ func TestAStoppedSenderSaysSo(t *testing.T) {
 			t.Error("something was offered")
 		}
 		// One that had found its driver just before the end.
-		d := newDriver(s, wire.PaymentHash{}, false, 1)
+		d := newDriver(s, wire.PaymentHash{}, false, pay.Ask{Amount: 1})
 		s.begin(d, nil)
 		if <-d.ended; !errors.Is(d.err, ErrStopped) {
 			t.Error(d.err)

@@ -121,7 +121,7 @@ func (s *Sender) Load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("payment %s: %w", u.Payment.PaymentHash, err)
 		}
-		d := newDriver(s, p.Hash(), u.Payment.Manual, u.Payment.Amount)
+		d := newDriver(s, p.Hash(), u.Payment.Manual, u.Payment.Ask())
 		d.p = p
 		s.payments[p.Hash()] = d
 		s.loaded = append(s.loaded, d)
@@ -201,11 +201,11 @@ func (s *Sender) Close() {
 // Pay pays an invoice and waits for the end. When ctx ends first the payment
 // goes on. Errors: a [*pay.Error], ctx's, [ErrStopped], and the disk's.
 func (s *Sender) Pay(ctx context.Context, r pay.Request) (pay.PaymentRow, error) {
-	amt, err := r.Pays()
+	ask, err := r.Pays()
 	if err != nil {
 		return pay.PaymentRow{}, err
 	}
-	d, fresh := s.driver(r.Invoice.PaymentHash, false, amt)
+	d, fresh := s.driver(r.Invoice.PaymentHash, false, ask)
 	switch {
 	case d == nil:
 		return pay.PaymentRow{}, ErrStopped
@@ -215,15 +215,15 @@ func (s *Sender) Pay(ctx context.Context, r pay.Request) (pay.PaymentRow, error)
 			if before != nil {
 				group = before.Group + 1
 				if before.Result.Status == pay.Complete {
-					return nil, before.Same(amt, r.Invoice.Payee)
+					return nil, before.SameAs(ask, r.Invoice.Payee)
 				}
 			}
 			return pay.New(r, s.Node, group, unixNow())
 		})
 	case d.manual:
 		return pay.PaymentRow{}, &pay.Error{Code: pay.CodeInProgress, Message: "a sendpay of the same payment hash is in progress"}
-	case d.amount != amt:
-		return pay.PaymentRow{}, &pay.Error{Code: pay.CodeInProgress, Message: fmt.Sprintf("a payment of %s is in progress", d.amount)}
+	case d.ask != ask:
+		return pay.PaymentRow{}, &pay.Error{Code: pay.CodeInProgress, Message: fmt.Sprintf("a payment of %s is in progress", d.ask)}
 	}
 	return d.wait(ctx)
 }
@@ -231,7 +231,7 @@ func (s *Sender) Pay(ctx context.Context, r pay.Request) (pay.PaymentRow, error)
 // Keysend pays a node that gave no invoice and waits for the end, as [Sender.Pay]
 // does. The preimage must be new: each call is a payment of its own.
 func (s *Sender) Keysend(ctx context.Context, k pay.Keysend) (pay.PaymentRow, error) {
-	d, fresh := s.driver(k.Hash(), false, k.Amount)
+	d, fresh := s.driver(k.Hash(), false, pay.Ask{Amount: k.Amount})
 	switch {
 	case d == nil:
 		return pay.PaymentRow{}, ErrStopped
@@ -250,7 +250,7 @@ func (s *Sender) Keysend(ctx context.Context, k pay.Keysend) (pay.PaymentRow, er
 var errUsed = &pay.Error{Code: pay.CodeAlreadyPaid, Message: "this preimage is that of another payment"}
 
 // driver finds who drives the hash's payment, or makes one; nil when stopped.
-func (s *Sender) driver(hash wire.PaymentHash, manual bool, amt msat) (d *driver, fresh bool) {
+func (s *Sender) driver(hash wire.PaymentHash, manual bool, ask pay.Ask) (d *driver, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
@@ -259,7 +259,7 @@ func (s *Sender) driver(hash wire.PaymentHash, manual bool, amt msat) (d *driver
 	if d = s.payments[hash]; d != nil {
 		return d, false
 	}
-	d = newDriver(s, hash, manual, amt)
+	d = newDriver(s, hash, manual, ask)
 	s.payments[hash] = d
 	return d, true
 }

@@ -22,7 +22,7 @@ func (s *Sender) SendPay(ctx context.Context, m pay.Manual) (pay.AttemptRow, err
 	mint := func() pay.Minted { return minted }
 	destination := m.Route[len(m.Route)-1].NodeID
 	for {
-		d, fresh := s.driver(m.PaymentHash, true, m.Total)
+		d, fresh := s.driver(m.PaymentHash, true, pay.Ask{Amount: m.Total})
 		if d == nil {
 			return pay.AttemptRow{}, ErrStopped
 		}

@@ -286,12 +286,12 @@ func TestAttemptsInEveryStateComeBackAsTheyWere(t *testing.T) {
 	hash := wire.PaymentHash{1}
 	attempt := func(id uint64) pay.AttemptRow {
 		a := filled[pay.AttemptRow](byte(id))
-		a.ID, a.PaymentHash, a.Group, a.UpdatedIndex = id, hash, 1, 0
+		a.ID, a.PaymentHash, a.Group, a.UpdatedIndex, a.Property = id, hash, 1, 0, 31
 		a.Result = pay.AttemptResultRow{ID: id, Status: pay.Pending}
 		return a
 	}
 	pending, complete, failed := attempt(1), attempt(2), attempt(3)
-	write(t, s, pay.PaymentRow{PaymentHash: hash, Group: 1}, pending, complete, failed)
+	write(t, s, pay.PaymentRow{PaymentHash: hash, Group: 1, Property: 31}, pending, complete, failed)
 	complete.Result = pay.AttemptResultRow{ID: 2, Status: pay.Complete, Preimage: wire.Preimage{4}, CompletedAt: 5}
 	failed.Result = pay.AttemptResultRow{ID: 3, Status: pay.Failed, Failure: filled[*pay.Failure](9), CompletedAt: 6}
 	write(t, s, complete.Result, failed.Result)

@@ -31,6 +31,7 @@ func (w *writing) paymentRow(r any) (bool, error) {
 			AmountMsat: integer(r.Amount), Bolt11: bolt11.Pack(r.Bolt11, bolt11.Known{PaymentHash: r.PaymentHash, Description: r.Description}), Label: r.Label, Description: r.Description,
 			Groupid: integer(r.Group), CreatedAt: integer(r.CreatedAt), MaxFeeMsat: integer(r.MaxFee),
 			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil), Exclude: r.Exclude,
+			Property: integer(r.Property), Units: integer(r.Units), MaxFeeUnits: integer(r.MaxFeeUnits),
 		}))
 	case pay.PaymentResultRow:
 		return true, w.paymentResult(r)
@@ -52,6 +53,7 @@ func (w *writing) paymentRow(r any) (bool, error) {
 			ID: integer(r.ID), PaymentHash: r.PaymentHash[:], Groupid: integer(r.Group), Partid: integer(r.Part),
 			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: compact.Route([]byte{}, r.Sent, r.Hops, w.number),
 			Session: r.Session[:], CreatedAt: integer(r.CreatedAt),
+			Units: integer(r.Units), SentUnits: integer(r.UnitsSent), HopUnits: compact.Units(r.Hops),
 		}))
 	case pay.AttemptResultRow:
 		return true, w.attemptResult(r)
@@ -65,7 +67,7 @@ func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 		return err
 	}
 	p := db.EndPaymentParams{
-		Status: string(r.Status), SentMsat: integer(r.AmountSent), Parts: integer(r.Parts),
+		Status: string(r.Status), SentMsat: integer(r.AmountSent), SentUnits: integer(r.UnitsSent), Parts: integer(r.Parts),
 		CompletedAt: integer(r.CompletedAt), Code: int64(r.Code), Message: r.Message,
 		UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
 	}
@@ -100,7 +102,6 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 	return w.q.DeleteAttemptSettlement(w.ctx, optional(integer(r.ID), true))
 }
 
-// failureColumn is the JSON of a failure. The node is bytes: it may be unknown, and
 // meet gives a node a number by which rows name it.
 func (w *writing) meet(id wire.NodeID) error {
 	if _, met := w.parties[id]; met {
@@ -143,8 +144,9 @@ func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 		Description: r.Description, Group: unsigned[uint64](r.Groupid), CreatedAt: unsigned[uint64](r.CreatedAt),
 		MaxFee: unsigned[amount.MilliSatoshi](r.MaxFeeMsat), MaxDelay: unsigned[uint32](r.MaxDelay),
 		RetryUntil: unsigned[uint64](r.RetryUntil), Exclude: r.Exclude,
+		Property: unsigned[amount.Property](r.Property), Units: unsigned[amount.Units](r.Units), MaxFeeUnits: unsigned[amount.Units](r.MaxFeeUnits),
 		Result: pay.PaymentResultRow{
-			Status: pay.Status(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat),
+			Status: pay.Status(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
 			Parts: unsigned[uint32](r.Parts), CompletedAt: unsigned[uint64](r.CompletedAt),
 			Code: pay.Code(r.Code), Message: r.Message,
 		},
@@ -181,6 +183,7 @@ func readAttempt(of db.AttemptsOfPaymentRow, node compact.Node) (pay.AttemptRow,
 	out := pay.AttemptRow{
 		ID: unsigned[uint64](r.ID), Group: unsigned[uint64](r.Groupid), Part: unsigned[uint64](r.Partid),
 		Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Sent: unsigned[amount.MilliSatoshi](r.SentMsat),
+		Property: unsigned[amount.Property](of.Property), Units: unsigned[amount.Units](r.Units), UnitsSent: unsigned[amount.Units](r.SentUnits),
 		CreatedAt: unsigned[uint64](r.CreatedAt), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 		Result: pay.AttemptResultRow{
 			ID: unsigned[uint64](r.ID), Status: pay.Status(r.Status), CompletedAt: unsigned[uint64](r.CompletedAt),
@@ -200,6 +203,8 @@ func readAttempt(of db.AttemptsOfPaymentRow, node compact.Node) (pay.AttemptRow,
 		}
 	}
 	if out.Hops, err = compact.Hops(r.Hops, out.Sent, node); err != nil {
+		c.fail("%v", err)
+	} else if err = compact.ReadUnits(r.HopUnits, out.Hops); err != nil {
 		c.fail("%v", err)
 	}
 	return out, c.err

@@ -15,7 +15,7 @@ import (
 type InvoiceSearch struct {
 	Text        string // in label or description, in either case of ASCII letters
 	Status      invoice.Status
-	Property    *amount.Property    // in which asset, 0 being bitcoin; nil: in any
+	Asset       int64               // a property, 0 being bitcoin; below zero: any
 	Least, Most amount.MilliSatoshi // asked for, or received if that was left open; bounds leave out those in an asset
 	Since       uint64              // created, unix seconds
 	Until       uint64
@@ -58,18 +58,10 @@ func (s *Store) SearchInvoices(ctx context.Context, f InvoiceSearch, before uint
 	return found, before, nil
 }
 
-// asset is the column's value; below zero: any.
-func (f *InvoiceSearch) asset() int64 {
-	if f.Property == nil {
-		return -1
-	}
-	return integer(*f.Property)
-}
-
 // searchRange looks at all invoices from down up to, but not including, before.
 func (s *Store) searchRange(ctx context.Context, f InvoiceSearch, before, down uint64, limit int) ([]invoice.Row, error) {
 	r, err := s.q.SearchInvoices(ctx, db.SearchInvoicesParams{
-		Before: place(before), DownTo: place(down), Text: f.Text, Status: string(f.Status), Asset: f.asset(), Least: place(uint64(f.Least)),
+		Before: place(before), DownTo: place(down), Text: f.Text, Status: string(f.Status), Asset: f.Asset, Least: place(uint64(f.Least)),
 		Most: place(uint64(f.Most)), Since: place(f.Since), Until: place(f.Until), UpTo: int64(limit),
 	})
 	return all(r, err, readInvoice)
@@ -92,7 +84,7 @@ func (s *Store) searchIndexed(ctx context.Context, f InvoiceSearch, before uint6
 		return nil, 0, false, err
 	}
 	r, err := s.q.SearchInvoicesAmong(ctx, db.SearchInvoicesAmongParams{
-		Ids: string(list), Text: f.Text, Status: string(f.Status), Asset: f.asset(), Least: place(uint64(f.Least)),
+		Ids: string(list), Text: f.Text, Status: string(f.Status), Asset: f.Asset, Least: place(uint64(f.Least)),
 		Most: place(uint64(f.Most)), Since: place(f.Since), Until: place(f.Until), UpTo: int64(limit),
 	})
 	rows, err = all(r, err, readInvoice)

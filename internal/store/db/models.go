@@ -84,6 +84,9 @@ type Attempt struct {
 	Failure      []byte
 	CompletedAt  int64
 	UpdatedIndex int64
+	Units        int64
+	SentUnits    int64
+	HopUnits     []byte
 }
 
 type Channel struct {
@@ -313,6 +316,10 @@ type Payment struct {
 	Code         int64
 	Message      string
 	UpdatedIndex int64
+	Property     int64
+	Units        int64
+	MaxFeeUnits  int64
+	SentUnits    int64
 }
 
 type Peer struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const attemptsByID = `-- name: AttemptsByID :many
-SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, attempts.units, attempts.sent_units, attempts.hop_units, payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?
 `
 
@@ -23,6 +23,7 @@ type AttemptsByIDRow struct {
 	Attempt     Attempt
 	PaymentHash []byte
 	Preimage    []byte
+	Property    int64
 }
 
 func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]AttemptsByIDRow, error) {
@@ -48,8 +49,12 @@ func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]A
 			&i.Attempt.Failure,
 			&i.Attempt.CompletedAt,
 			&i.Attempt.UpdatedIndex,
+			&i.Attempt.Units,
+			&i.Attempt.SentUnits,
+			&i.Attempt.HopUnits,
 			&i.PaymentHash,
 			&i.Preimage,
+			&i.Property,
 		); err != nil {
 			return nil, err
 		}
@@ -65,7 +70,7 @@ func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]A
 }
 
 const attemptsByUpdated = `-- name: AttemptsByUpdated :many
-SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, attempts.units, attempts.sent_units, attempts.hop_units, payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?
 `
 
@@ -78,6 +83,7 @@ type AttemptsByUpdatedRow struct {
 	Attempt     Attempt
 	PaymentHash []byte
 	Preimage    []byte
+	Property    int64
 }
 
 func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedParams) ([]AttemptsByUpdatedRow, error) {
@@ -103,8 +109,12 @@ func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedPa
 			&i.Attempt.Failure,
 			&i.Attempt.CompletedAt,
 			&i.Attempt.UpdatedIndex,
+			&i.Attempt.Units,
+			&i.Attempt.SentUnits,
+			&i.Attempt.HopUnits,
 			&i.PaymentHash,
 			&i.Preimage,
+			&i.Property,
 		); err != nil {
 			return nil, err
 		}
@@ -120,7 +130,7 @@ func (q *Queries) AttemptsByUpdated(ctx context.Context, arg AttemptsByUpdatedPa
 }
 
 const attemptsOfPayment = `-- name: AttemptsOfPayment :many
-SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, attempts.units, attempts.sent_units, attempts.hop_units, payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE payments.payment_hash = ? ORDER BY attempts.id
 `
 
@@ -128,6 +138,7 @@ type AttemptsOfPaymentRow struct {
 	Attempt     Attempt
 	PaymentHash []byte
 	Preimage    []byte
+	Property    int64
 }
 
 func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]AttemptsOfPaymentRow, error) {
@@ -153,8 +164,12 @@ func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]
 			&i.Attempt.Failure,
 			&i.Attempt.CompletedAt,
 			&i.Attempt.UpdatedIndex,
+			&i.Attempt.Units,
+			&i.Attempt.SentUnits,
+			&i.Attempt.HopUnits,
 			&i.PaymentHash,
 			&i.Preimage,
+			&i.Property,
 		); err != nil {
 			return nil, err
 		}
@@ -231,7 +246,7 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 }
 
 const endPayment = `-- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete'
 `
@@ -240,6 +255,7 @@ type EndPaymentParams struct {
 	Status       string
 	Preimage     []byte
 	SentMsat     int64
+	SentUnits    int64
 	Parts        int64
 	CompletedAt  int64
 	Code         int64
@@ -253,6 +269,7 @@ func (q *Queries) EndPayment(ctx context.Context, arg EndPaymentParams) (int64, 
 		arg.Status,
 		arg.Preimage,
 		arg.SentMsat,
+		arg.SentUnits,
 		arg.Parts,
 		arg.CompletedAt,
 		arg.Code,
@@ -267,10 +284,10 @@ func (q *Queries) EndPayment(ctx context.Context, arg EndPaymentParams) (int64, 
 }
 
 const insertAttempt = `-- name: InsertAttempt :execrows
-INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
+INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at, units, sent_units, hop_units)
 SELECT ?1, created_index, ?2, ?3, ?4, ?5, ?6,
-    ?7, ?8
-FROM payments WHERE payment_hash = ?9
+    ?7, ?8, ?9, ?10, ?11
+FROM payments WHERE payment_hash = ?12
 `
 
 type InsertAttemptParams struct {
@@ -282,6 +299,9 @@ type InsertAttemptParams struct {
 	Hops        []byte
 	Session     []byte
 	CreatedAt   int64
+	Units       int64
+	SentUnits   int64
+	HopUnits    []byte
 	PaymentHash []byte
 }
 
@@ -295,6 +315,9 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 		arg.Hops,
 		arg.Session,
 		arg.CreatedAt,
+		arg.Units,
+		arg.SentUnits,
+		arg.HopUnits,
 		arg.PaymentHash,
 	)
 	if err != nil {
@@ -329,7 +352,7 @@ func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
 }
 
 const latestPayments = `-- name: LatestPayments :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments ORDER BY created_index DESC LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments ORDER BY created_index DESC LIMIT ?
 `
 
 func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, error) {
@@ -364,6 +387,10 @@ func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, e
 			&i.Code,
 			&i.Message,
 			&i.UpdatedIndex,
+			&i.Property,
+			&i.Units,
+			&i.MaxFeeUnits,
+			&i.SentUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -401,7 +428,7 @@ func (q *Queries) PartyNode(ctx context.Context, id int64) ([]byte, error) {
 }
 
 const paymentByHash = `-- name: PaymentByHash :one
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE payment_hash = ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE payment_hash = ?
 `
 
 func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Payment, error) {
@@ -430,12 +457,16 @@ func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Paymen
 		&i.Code,
 		&i.Message,
 		&i.UpdatedIndex,
+		&i.Property,
+		&i.Units,
+		&i.MaxFeeUnits,
+		&i.SentUnits,
 	)
 	return i, err
 }
 
 const paymentsBefore = `-- name: PaymentsBefore :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?
 `
 
 type PaymentsBeforeParams struct {
@@ -482,6 +513,10 @@ func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) 
 			&i.Code,
 			&i.Message,
 			&i.UpdatedIndex,
+			&i.Property,
+			&i.Units,
+			&i.MaxFeeUnits,
+			&i.SentUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -497,7 +532,7 @@ func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) 
 }
 
 const paymentsByCreated = `-- name: PaymentsByCreated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT ?
 `
 
 type PaymentsByCreatedParams struct {
@@ -537,6 +572,10 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 			&i.Code,
 			&i.Message,
 			&i.UpdatedIndex,
+			&i.Property,
+			&i.Units,
+			&i.MaxFeeUnits,
+			&i.SentUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -552,7 +591,7 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 }
 
 const paymentsByUpdated = `-- name: PaymentsByUpdated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
 `
 
 type PaymentsByUpdatedParams struct {
@@ -592,6 +631,10 @@ func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedPa
 			&i.Code,
 			&i.Message,
 			&i.UpdatedIndex,
+			&i.Property,
+			&i.Units,
+			&i.MaxFeeUnits,
+			&i.SentUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -607,7 +650,7 @@ func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedPa
 }
 
 const paymentsUnfinished = `-- name: PaymentsUnfinished :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index FROM payments
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments
 WHERE status = 'pending' OR created_index IN (SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending')
 ORDER BY created_index
 `
@@ -644,6 +687,10 @@ func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {
 			&i.Code,
 			&i.Message,
 			&i.UpdatedIndex,
+			&i.Property,
+			&i.Units,
+			&i.MaxFeeUnits,
+			&i.SentUnits,
 		); err != nil {
 			return nil, err
 		}
@@ -660,13 +707,14 @@ func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {
 
 const putPayment = `-- name: PutPayment :execrows
 INSERT INTO payments (payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid,
-    created_at, max_fee_msat, max_delay, retry_until, exclude)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (payment_hash) DO UPDATE SET
     manual = excluded.manual, destination = excluded.destination, amount_msat = excluded.amount_msat,
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
     groupid = excluded.groupid, created_at = excluded.created_at, max_fee_msat = excluded.max_fee_msat,
     max_delay = excluded.max_delay, retry_until = excluded.retry_until, exclude = excluded.exclude,
+    property = excluded.property, units = excluded.units, max_fee_units = excluded.max_fee_units, sent_units = 0,
     status = 'pending', sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
 WHERE payments.status = 'failed'
 `
@@ -685,6 +733,9 @@ type PutPaymentParams struct {
 	MaxDelay    int64
 	RetryUntil  int64
 	Exclude     []byte
+	Property    int64
+	Units       int64
+	MaxFeeUnits int64
 }
 
 func (q *Queries) PutPayment(ctx context.Context, arg PutPaymentParams) (int64, error) {
@@ -702,6 +753,9 @@ func (q *Queries) PutPayment(ctx context.Context, arg PutPaymentParams) (int64, 
 		arg.MaxDelay,
 		arg.RetryUntil,
 		arg.Exclude,
+		arg.Property,
+		arg.Units,
+		arg.MaxFeeUnits,
 	)
 	if err != nil {
 		return 0, err

@@ -1,17 +1,18 @@
 -- name: PutPayment :execrows
 INSERT INTO payments (payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid,
-    created_at, max_fee_msat, max_delay, retry_until, exclude)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (payment_hash) DO UPDATE SET
     manual = excluded.manual, destination = excluded.destination, amount_msat = excluded.amount_msat,
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
     groupid = excluded.groupid, created_at = excluded.created_at, max_fee_msat = excluded.max_fee_msat,
     max_delay = excluded.max_delay, retry_until = excluded.retry_until, exclude = excluded.exclude,
+    property = excluded.property, units = excluded.units, max_fee_units = excluded.max_fee_units, sent_units = 0,
     status = 'pending', sent_msat = 0, parts = 0, completed_at = 0, code = 0, message = ''
 WHERE payments.status = 'failed';
 
 -- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete';
 
@@ -34,9 +35,9 @@ INSERT INTO parties (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = ex
 SELECT node FROM parties WHERE id = ?;
 
 -- name: InsertAttempt :execrows
-INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at)
+INSERT INTO attempts (id, payment, groupid, partid, amount_msat, sent_msat, hops, session, created_at, units, sent_units, hop_units)
 SELECT sqlc.arg(id), created_index, sqlc.arg(groupid), sqlc.arg(partid), sqlc.arg(amount_msat), sqlc.arg(sent_msat), sqlc.arg(hops),
-    sqlc.arg(session), sqlc.arg(created_at)
+    sqlc.arg(session), sqlc.arg(created_at), sqlc.arg(units), sqlc.arg(sent_units), sqlc.arg(hop_units)
 FROM payments WHERE payment_hash = sqlc.arg(payment_hash);
 
 -- name: EndAttempt :execrows
@@ -44,18 +45,18 @@ UPDATE attempts SET status = ?, failure = ?, completed_at = ?, session = NULL, u
 WHERE id = ? AND status = 'pending';
 
 -- name: AttemptsOfPayment :many
-SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE payments.payment_hash = ? ORDER BY attempts.id;
 
 -- name: AttemptsByID :many
-SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?;
 
 -- name: LastAttempt :one
 SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MAX(attempt) FROM htlcs WHERE attempt IS NOT NULL), 0)) AS INTEGER);
 
 -- name: AttemptsByUpdated :many
-SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage FROM attempts JOIN payments ON payments.created_index = attempts.payment
+SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
 WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?;
 
 -- name: DeleteAttempt :exec

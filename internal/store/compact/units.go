@@ -1,0 +1,35 @@
+package compact
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/pay"
+)
+
+// Units is the form of what each HTLC of a route carries of an asset, as varints; nil:
+// they carry none.
+func Units(hops []pay.Hop) (b []byte) {
+	for _, h := range hops {
+		if h.Units != 0 {
+			b = binary.AppendUvarint(b, uint64(h.Units))
+		}
+	}
+	return b
+}
+
+// ReadUnits reads what [Units] wrote, for the hops of the route.
+func ReadUnits(b []byte, hops []pay.Hop) error {
+	if len(b) == 0 {
+		return nil
+	}
+	r := reader{b: b}
+	for i := range hops {
+		hops[i].Units = amount.Units(r.uvarint())
+	}
+	if r.bad || len(r.b) > 0 {
+		return fmt.Errorf("%w: what a route carries", ErrDamaged)
+	}
+	return nil
+}
