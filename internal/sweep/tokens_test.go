@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -72,6 +73,23 @@ func TestARevokedStateOfAnyAgeCostsTheCheatAll(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A side that has forgotten the last states takes what is its own of a commitment that it
+// does not know: how many tokens that is the commitment says.
+func TestASideThatLostItsStateGetsItsBalance(t *testing.T) {
+	p := agree(t, 700, 300)
+	old := p.alice.copy()
+	p.settle(p.offer(p.alice, 50, 40), true)
+	p.offer(p.alice, 100, 30)
+	p.alice.rows = old
+	p.alice.rows.Status.Status = channel.Lost
+	p.fail(p.bob)
+	p.finish()
+	if p.alice.plan.Kind != enforce.TheirsFuture {
+		t.Errorf("alice takes it for %s", p.alice.plan.Kind)
+	}
+	p.ends(550, 350)
 }
 
 func TestCooperativeCloseLeavesEachSideItsTokens(t *testing.T) {
