@@ -448,6 +448,7 @@ func (s *scene) playNode() {
 	s.right(alice, "log")
 	s.wrong(alice, command.InvalidParams, "log", "loud")
 	s.right(alice, "getlog", "broken")
+	s.right(alice, "listmetrics")
 	s.right(alice, "listsqlschemas", "invoices")
 	s.wrong(alice, command.InvalidParams, "listsqlschemas", "dreams")
 	s.right(bob, "sql", "SELECT label, status FROM invoices ORDER BY created_index")

@@ -51,7 +51,7 @@ var masks = []struct {
 	{regexp.MustCompile(`"1[789][0-9]{8}\.[0-9]+"`), `"<time>"`},
 	{regexp.MustCompile(`\b1[789][0-9]{8}(\.[0-9]+)?\b`), `"<time>"`},
 	{regexp.MustCompile(`"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"`), `"<time>"`},
-	{regexp.MustCompile(`"(bytes|bytes_used|num_skipped|age_in_seconds|duration_in_seconds|connected_seconds|counted_seconds)":[0-9]+`), `"$1":"<number>"`},
+	{regexp.MustCompile(`"(bytes|bytes_used|num_skipped|age_in_seconds|duration_in_seconds|connected_seconds|counted_seconds|number)":[0-9]+`), `"$1":"<number>"`},
 	{regexp.MustCompile(`"(erring_)?direction":[01]`), `"${1}direction":"<direction>"`},
 	{regexp.MustCompile(`"channel_flags":[0-3]`), `"channel_flags":"<flags>"`},
 	{regexp.MustCompile(`<scid>/[01]`), "<scid>/<direction>"},

@@ -37,7 +37,7 @@ func pagesIn(w *words.Words) map[string]*template.Template {
 		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": w.Status, "named": func(kind, name string) string { return w.Or(kind+"."+name, name) },
 		"made":    func(t child.Transaction) string { return madeFor(w, t) },
 		"state":   func(c channelRow) string { return channelWord(w, &c) },
-		"percent": words.Percent, "chance": w.Chance, "lasting": func(s uint64) string { return w.Lasting(time.Duration(min(s, 1<<32)) * time.Second) }, //nolint:gosec // bounded
+		"percent": words.Percent, "group": words.Group, "chance": w.Chance, "lasting": func(s uint64) string { return w.Lasting(time.Duration(min(s, 1<<32)) * time.Second) }, //nolint:gosec // bounded
 		"add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
 		"less": amount.MilliSatoshi.Less0,
@@ -77,7 +77,7 @@ var menu = []entry{
 	{"forwards", "/forwards", []string{"forwards"}},
 	{"network", "/network", []string{"network"}},
 	{"onchain", "/onchain", []string{"onchain", "bump", "label"}},
-	{"settings", "/settings", []string{"settings", "runes", "webhooks", "webhook"}},
+	{"settings", "/settings", []string{"settings", "runes", "webhooks", "webhook", "metrics"}},
 }
 
 // frame is what every page has.

@@ -72,6 +72,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	held, end := heldBy(t, alice, bob)
 	defer end()
 	waiting := waitingCoin(t, alice)
+	alice.ask(t, nil, "datastore", `["labels","`+waiting[:64]+`"]`, "Savings for a bicycle with lights")
 	until(t, "somebody was to be told of a payment", func() bool {
 		var found struct{ Deliveries []struct{ Outcome string } }
 		alice.ask(t, &found, "listwebhookdeliveries", "1")
@@ -107,9 +108,9 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 				lang = look.lang
 				w.speaks(lang)
 				w.open(path)
-				if click, makes := makers[name]; makes {
-					w.click(click)
-					w.becomes("shows what is made", `!!document.getElementById("rune")`)
+				if on, clicked := clicks[name]; clicked {
+					w.click(on.click)
+					w.becomes("shows what was clicked for", `!!document.querySelector("`+on.shows+`")`)
 				}
 				if axe != "" {
 					w.do(chromedp.Evaluate[chromedp.Void](axe))
@@ -153,6 +154,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"inside-forwarder", c, "/inside/" + hash["shirt-1"]},
 		{"inside-payee", b, "/inside/" + hash["shirt-1"]},
 		{"channels", c, "/channels"},
+		{"channels-more", c, "/channels"},
 		{"open", a, "/open"},
 		{"terms", c, "/channels/" + ofCarol + "/terms"},
 		{"close", c, "/channels/" + ofCarol + "/close"},
@@ -164,6 +166,8 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 		{"onchain", a, "/onchain"},
 		{"bump", a, "/onchain/bump?coin=" + waiting},
 		{"settings", a, "/settings"},
+		{"metrics", a, "/settings/metrics"},
+		{"label", a, "/onchain/label?of=" + waiting[:64]},
 		{"runes", a, "/settings/runes"},
 		{"rune-made", a, "/settings/runes"},
 		{"webhooks", a, "/settings/webhooks"},
@@ -198,8 +202,10 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	}
 }
 
-// makers are what is clicked to make what a page shows once.
-var makers = map[string]string{"rune-made": `form[action="/settings/runes"] .main`}
+// clicks are what is clicked on a page before it is looked at, and what is then there.
+var clicks = map[string]struct{ click, shows string }{
+	"rune-made": {`form[action="/settings/runes"] .main`, "#rune"}, "channels-more": {".channel summary", ".channel details[open]"},
+}
 
 // heldSteps is a payment of which the second step is held; paid lets it go on to its end.
 func heldSteps(t *testing.T, h *house, text11 string) (paid func()) {

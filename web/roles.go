@@ -40,6 +40,7 @@ var needs = map[string]string{
 	"GET /settings":                          "getlog",
 	"POST /settings/backup":                  "backup",
 	"POST /settings/channels.json":           "staticbackup",
+	"GET /settings/metrics":                  "listmetrics",
 	"GET /network":                           "listchannels",
 	"GET /network.bin":                       "listchannels",
 	"GET /settings/runes":                    "showrunes",

@@ -21,7 +21,7 @@ func TestEveryPageFitsWhoReadsFromRightToLeft(t *testing.T) {
 	w := alice.windowIn(t)
 	paths := []string{
 		"/", "/receive", "/pay", "/pay?invoice=" + text11, "/invoices", "/payments", "/payments/" + hash, "/inside/" + hash, "/channels", "/open",
-		"/channels/" + of + "/terms", "/channels/" + of + "/close?force=yes", "/forwards", "/network", "/onchain", "/settings", "/settings/runes", "/password", "/nothing", "/login",
+		"/channels/" + of + "/terms", "/channels/" + of + "/close?force=yes", "/forwards", "/network", "/onchain", "/settings", "/settings/runes", "/settings/metrics", "/password", "/nothing", "/login",
 	}
 	for _, path := range paths {
 		w.open(path)

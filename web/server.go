@@ -220,6 +220,7 @@ func (s *Server) routes() http.Handler {
 		"GET /settings":                          of(office.Settings),
 		"POST /settings/backup":                  of(office.Backup),
 		"POST /settings/channels.json":           of(office.ChannelsFile),
+		"GET /settings/metrics":                  of(office.Metrics),
 		"GET /settings/runes":                    of(office.Runes),
 		"POST /settings/runes":                   of(office.MakeRune),
 		"POST /settings/runes/revoke":            of(office.RevokeRune),

@@ -80,6 +80,7 @@ func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/{command}", s.command)
 	m.HandleFunc("GET /v1/events", s.events)
+	m.HandleFunc("GET /metrics", s.metrics)
 	m.HandleFunc("GET /v1/openapi.json", s.openAPI)
 	m.HandleFunc("GET /{$}", s.page)
 	m.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { nothingHere(w) })

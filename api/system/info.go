@@ -95,6 +95,7 @@ type stopResponse struct {
 
 // Commands are those of the node itself.
 var Commands = slices.Concat(messageCommands, waitCommands, notificationCommands, dataCommands, configCommands, []command.Command{
+	metricsCommand,
 	command.Define(command.Spec{
 		Name: "getinfo", Group: "node", Short: "show the node", Long: "Shows who the node is and how it is.",
 		Errors: []command.Code{command.Failed}, Examples: []string{"getinfo"},
