@@ -10,7 +10,6 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/relay"
-	"github.com/leyden-ln/leyden/internal/sim/lent"
 	"github.com/leyden-ln/leyden/internal/sim/report"
 )
 
@@ -71,7 +70,7 @@ func (l *link) turn() {
 	for _, f := range inputs {
 		f()
 	}
-	pending, err := l.ch.Take(l.signer)
+	pending, err := l.ch.Take(l.n.w.proofs.Signer(l.signer))
 	if err != nil {
 		l.n.w.fail("%s: %v", l, err)
 	}
@@ -320,7 +319,7 @@ func (l *link) message(c *line, m wire.Message) {
 		if l.conn != c {
 			return
 		}
-		if err := l.ch.Receive(m, lent.Verifier{}); err != nil {
+		if err := l.ch.Receive(m, l.n.w.proofs); err != nil {
 			if !l.n.confused() && !l.edge.other(l.n).confused() {
 				l.n.w.fail("%s: the peer broke a rule with %s: %v", l, wire.Name(m), err)
 			}

@@ -74,6 +74,7 @@ type world struct {
 	invoices map[wire.PaymentHash]*node // who made them
 	wishes   []*wish
 	lent     lent.Keys
+	proofs   lent.Proofs
 	owners   map[string]*node          // of scripts
 	funded   map[btcwire.OutPoint]bool // funding outputs
 	bank     *miner.Bank
@@ -143,7 +144,7 @@ func (w *world) clock() time.Time { return time.Unix(began, 0).Add(w.time.Now) }
 func Run(cfg Config) (r Result) {
 	w := &world{
 		cfg: cfg, ctx: context.Background(), rng: cfg.draws(delays), time: clock.New(keptNotes),
-		invoices: map[wire.PaymentHash]*node{}, lent: lent.Keys{},
+		invoices: map[wire.PaymentHash]*node{}, lent: lent.Keys{}, proofs: lent.Proofs{},
 		owners: map[string]*node{}, funded: map[btcwire.OutPoint]bool{},
 	}
 	defer w.lent.GiveBack()
