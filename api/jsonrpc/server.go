@@ -105,9 +105,13 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// tooMany refuses a connection. It does not wait for a client that does not read.
+// refusalTime bounds the refusal of a connection. A new one has room for it: only a machine
+// that is very busy takes its time.
+const refusalTime = 10 * time.Second
+
+// tooMany refuses a connection.
 func tooMany(c net.Conn, most int) {
-	if c.SetWriteDeadline(time.Now().Add(fullPause)) == nil {
+	if c.SetWriteDeadline(time.Now().Add(refusalTime)) == nil {
 		(&answers{w: c}).send(response{Error: command.Refuse(command.Failed, "there are %d connections already: close one", most)})
 	}
 	c.Close()

@@ -156,10 +156,10 @@ func TestNotificationsBelongToOneConnectionAndNameTheirRequest(t *testing.T) {
 	}
 }
 
-// crowd is connections to a server that takes so many.
-func crowd(t *testing.T, most, n int) []net.Conn {
+// serve is the socket of a server that takes so many connections.
+func serve(t *testing.T, most int) (path string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "rpc")
+	path = filepath.Join(t.TempDir(), "rpc")
 	l, err := Listen(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -173,8 +173,16 @@ func crowd(t *testing.T, most, n int) []net.Conn {
 			t.Error(err)
 		}
 	})
+	return path
+}
+
+// crowd is connections to a server that takes so many.
+func crowd(t *testing.T, most, n int) []net.Conn {
+	t.Helper()
+	path := serve(t, most)
 	out := make([]net.Conn, n)
 	for i := range out {
+		var err error
 		if out[i], err = (&net.Dialer{}).DialContext(t.Context(), "unix", path); err != nil {
 			t.Fatal(err)
 		}
