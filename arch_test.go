@@ -78,6 +78,7 @@ var floors = map[string]int{
 	"internal/terms":           5,
 	"internal/sender":          5,
 	"internal/clean":           5,
+	"internal/wake":            5,
 	"internal/keeper":          5,
 	"internal/gate":            5,
 	"internal/uptime":          5,

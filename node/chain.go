@@ -95,47 +95,6 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 	return nil
 }
 
-// longAway is how many blocks a node has to miss before its peers have a while to come
-// back and settle what expired meanwhile.
-const longAway = 6
-
-// factBack is the fact that holds the height at which the node has caught up with the
-// chain after it was away for long.
-const factBack = "back"
-
-// grace gives peers time after a start, and more of it after the node was away for long,
-// before what they did not settle meanwhile closes a channel.
-func (n *Node) grace(ctx context.Context, from uint32) error {
-	back, _, err := store.Number(ctx, n.store, factBack)
-	if err != nil {
-		return err
-	}
-	if tip, err := n.cfg.Source.Tip(ctx); err == nil {
-		for _, l := range n.links.All() {
-			l.Do(func(ch *channel.Channel) { ch.Woke(tip.Height) })
-		}
-		if tip.Height >= from+longAway {
-			back = uint64(tip.Height)
-			if err := n.store.Write(ctx, store.NumberFact(factBack, back)); err != nil {
-				return err
-			}
-		}
-	}
-	if back == 0 {
-		return nil
-	}
-	channels, err := n.store.Channels(ctx)
-	if err != nil {
-		return err
-	}
-	forwarded := enforce.Expiries(channels)
-	until := uint32(back) + enforce.DefaultPolicy().BackGrace //nolint:gosec // written from 32 bits
-	for _, l := range n.links.All() {
-		l.Do(func(ch *channel.Channel) { ch.Grace(until, forwarded) })
-	}
-	return nil
-}
-
 // watchFunding asks the source for what concerns a funding output, and gives a
 // confirmed channel its place in the graph.
 func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
@@ -241,6 +200,11 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	}
 	n.height.Store(at.Height)
 	n.steps.Block(at.Height)
+	woken, err := n.wake.Block(n.ctx, at.Height)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, woken...)
 	n.tellLinks(at.Height)
 	if err := n.store.Write(n.ctx, append(rows, tipFact(*at))...); err != nil {
 		return err

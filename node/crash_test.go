@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/funding"
@@ -31,6 +32,7 @@ type mortal struct {
 	dir   string
 	alias string
 	addr  string
+	sees  chain.Source // nil: the chain itself
 	once  *sync.Once
 	died  chan struct{}
 }
@@ -47,8 +49,12 @@ func (m *mortal) start() {
 	m.t.Helper()
 	once, died := new(sync.Once), make(chan struct{})
 	m.once, m.died = once, died
+	source := m.sees
+	if source == nil {
+		source = m.chain
+	}
 	n, err := node.Open(m.t.Context(), node.Config{
-		Dir: m.dir, Network: m.chain.Params(), Source: m.chain, Alias: m.alias, Listen: m.addr,
+		Dir: m.dir, Network: m.chain.Params(), Source: source, Alias: m.alias, Listen: m.addr,
 		Log: testLog(m.alias), SetTimeout: 2 * time.Second,
 		Fatal: func(error) {
 			once.Do(func() { close(died) })

@@ -264,6 +264,13 @@ func TestANodeWithAnOldDatabaseNeverBroadcastsAndGetsItsMoney(t *testing.T) {
 // Bob's old copy is from the moment at which he had shown a preimage. When it is put back
 // the HTLC, which ended long ago, seems to run out.
 func TestACopyWithAnHTLCThatSeemsToRunOutBroadcastsNothing(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { copyThatRunsOut(t, false) })
+	t.Run("with its source of blocks", func(t *testing.T) { copyThatRunsOut(t, true) })
+}
+
+// copyThatRunsOut is the test with a source of blocks that was put back too, as in the copy
+// of a whole machine, or not.
+func copyThatRunsOut(t *testing.T, together bool) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	l := onlyLink(t, w.bob.Node, w.carol.ID())
@@ -289,11 +296,16 @@ func TestACopyWithAnHTLCThatSeemsToRunOutBroadcastsNothing(t *testing.T) {
 	if err := <-paid; err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the HTLC is gone", func() bool { return len(l.View().HTLCs) == 0 })
+	w.settled() // at carol's too: only then what bob signed before is revoked
 	w.bob.stop()
+	source := newLate(t, w.chain)
 	mine(t, w.chain, int(v.HTLCs[0].CLTVExpiry-w.carol.Height()), w.alice.Node, w.carol.Node)
 	w.bob.dir = old
+	if together {
+		w.bob.sees = source
+	}
 	w.bob.start()
+	source.release()
 	w.caughtUp(w.bob)
 	l = onlyLink(t, w.bob.Node, w.carol.ID())
 	if s := l.Status(); s.Status != channel.Open && s.Status != channel.Lost {
@@ -305,6 +317,7 @@ func TestACopyWithAnHTLCThatSeemsToRunOutBroadcastsNothing(t *testing.T) {
 	})
 	until(t, "carol closes", func() bool { return w.chain.Waiting() > 0 })
 	mine(t, w.chain, 1, w.alice.Node, w.carol.Node)
+	w.swept(w.carol)
 	if plan, _ := w.carol.Plan(l.ID()); plan.Kind != enforce.Ours {
 		t.Errorf("carol sees %v", plan.Kind)
 	}

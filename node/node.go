@@ -42,6 +42,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/uptime"
+	"github.com/leyden-ln/leyden/internal/wake"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/internal/webhook"
 )
@@ -110,6 +111,7 @@ type Node struct {
 	addr     net.Addr
 
 	present  *present.Watch
+	wake     *wake.Wake
 	height   atomic.Uint32
 	synced   atomic.Uint32
 	enforced atomic.Uint32
@@ -262,6 +264,9 @@ func (n *Node) build(ctx context.Context) (err error) {
 		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
 		Policy: n.policy, Height: n.Height, Present: n.present.State, Traces: &n.traces, Steps: n.steps, Log: n.log, Fatal: n.fatal,
 	})
+	n.wake = wake.New(wake.Config{
+		Store: n.store, Links: n.links, Tip: n.cfg.Source.Tip, Known: func() bool { return n.present.State() == present.Known },
+	})
 	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
 	n.sender = sender.New(sender.Config{
 		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
@@ -367,14 +372,14 @@ func (n *Node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.grace(ctx, tip.Height); err != nil {
-		return err
-	}
 	n.height.Store(tip.Height)
 	n.steps.Block(tip.Height)
 	n.synced.Store(tip.Height)
 	if why := n.present.Ask(ctx); why != nil {
 		n.log.Info("HTLCs wait until the present height is known", "why", why)
+	}
+	if err := n.wake.Start(ctx, tip.Height); err != nil {
+		return err
 	}
 	n.away.Gone(n.links.All())
 	for _, l := range n.links.All() {

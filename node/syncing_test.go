@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
@@ -110,6 +111,45 @@ func (s *still) Follow(ctx context.Context, from chain.BlockRef, each func(chain
 		}
 		return each(e)
 	})
+}
+
+// late is a source that was off for as long as its node: while it is held, its newest block
+// is an old one.
+type late struct {
+	still
+	at chain.BlockRef
+}
+
+// newLate is a source that is held at the chain's tip.
+func newLate(t *testing.T, s chain.Source) *late {
+	t.Helper()
+	tip, err := s.Tip(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &late{still: still{Source: s}, at: tip}
+	l.hold()
+	return l
+}
+
+func (s *late) behind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held != nil
+}
+
+func (s *late) Tip(ctx context.Context) (chain.BlockRef, error) {
+	if s.behind() {
+		return s.at, nil
+	}
+	return s.Source.Tip(ctx)
+}
+
+func (s *late) Best(ctx context.Context) (chain.Best, error) {
+	if s.behind() {
+		return chain.Best{Height: s.at.Height, Time: time.Now().Add(-5 * time.Hour)}, nil
+	}
+	return s.Source.Best(ctx)
 }
 
 // By a height that was right once, an HTLC that is about to expire has plenty of time.
