@@ -20,6 +20,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/keys"
@@ -174,6 +175,7 @@ type terms struct {
 	capacity     amount.Satoshi
 	toA          amount.MilliSatoshi
 	dustA, dustB amount.Satoshi
+	tokensToA    amount.Units // of tokensOf; zero: the channel has none
 }
 
 func usual() terms { return terms{capacity: 1_000_000, toA: 600_000_000, dustA: 354, dustB: 500} }
@@ -201,6 +203,14 @@ func open(t tester, terms terms) *pair {
 		}
 	}
 	limits[1].DustLimit, limits[1].ToSelfDelay = terms.dustB, delayB
+	format := script.Anchors
+	if terms.tokensToA > 0 {
+		format = script.Tokens
+		for i := range limits {
+			limits[i].MaxAcceptedHTLCs = uint16(2 + i)
+			limits[i].Tokens = tally.TokenLimits{HTLCMinimum: 1, MaxInFlight: tokensOf}
+		}
+	}
 	for i, n := range nodes {
 		o := nodes[1-i]
 		to := terms.toA
@@ -209,13 +219,19 @@ func open(t tester, terms terms) *pair {
 		}
 		opened[i] = channel.Opened{
 			Params: channel.ParamsRow{
-				Channel: script.ChannelID(funding), KeyIndex: 1, LocalIsOpener: i == 0, Format: script.Anchors,
+				Channel: script.ChannelID(funding), KeyIndex: 1, LocalIsOpener: i == 0, Format: format,
 				Funding: funding, Capacity: terms.capacity, MinimumDepth: 1,
 				LocalKeys: n.signer.Basepoints(), RemoteKeys: o.signer.Basepoints(),
 				LocalLimits: limits[i], RemoteLimits: limits[1-i], MaxDustExposure: 5_000_000,
 				LocalScript: script.P2WPKH(n.signer.Basepoints().Payment),
 			},
 			ToLocal: to, FeePerKw: 1000, RemotePoint: o.signer.PerCommitmentPoint(0),
+		}
+		if format == script.Tokens {
+			opened[i].Params.Property, opened[i].Params.Tokens, opened[i].Tokens = property, tokensOf, terms.tokensToA
+			if i == 1 {
+				opened[i].Tokens = tokensOf - terms.tokensToA
+			}
 		}
 	}
 	for i, n := range nodes {
@@ -337,12 +353,14 @@ type chain struct {
 	spends  map[btcwire.OutPoint]enforce.Spend
 	outputs map[btcwire.OutPoint]*btcwire.TxOut
 	heights map[chainhash.Hash]uint32
+	tokens  *book // nil: there are none
 }
 
 func newChain(t tester, p *pair, height uint32) *chain {
-	_, pkScript := script.FundingScript(p.a.signer.Basepoints().Funding, p.b.signer.Basepoints().Funding)
+	params := p.a.disk.rows.Params
+	_, pkScript := params.Format.FundingScript(p.a.signer.Basepoints().Funding, p.b.signer.Basepoints().Funding)
 	return &chain{
-		t: t, height: height,
+		t: t, height: height, tokens: newBook(pkScript, params.Tokens),
 		spends:  map[btcwire.OutPoint]enforce.Spend{},
 		outputs: map[btcwire.OutPoint]*btcwire.TxOut{funding: btcwire.NewTxOut(int64(p.a.disk.rows.Params.Capacity), pkScript)},
 		heights: map[chainhash.Hash]uint32{funding.Hash: 1},
@@ -398,6 +416,9 @@ func (c *chain) confirm(tx *btcwire.MsgTx) {
 		c.t.Fatalf("%s is not valid: %v", tx.TxHash(), err)
 	}
 	txid := tx.TxHash()
+	if c.tokens != nil {
+		c.tokens.execute(tx, string(c.outputs[tx.TxIn[0].PreviousOutPoint].PkScript))
+	}
 	for _, in := range tx.TxIn {
 		c.spends[in.PreviousOutPoint] = enforce.Spend{Tx: tx, Height: c.height + 1}
 	}
@@ -413,11 +434,20 @@ var wallet = []byte{txscript.OP_0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 // sweep makes a signed transaction of claims whose money goes to the wallet.
 func sweep(t tester, s enforce.Signer, claims ...enforce.Claim) *btcwire.MsgTx {
 	t.Helper()
+	return sweepTo(t, s, nil, claims...)
+}
+
+// sweepTo is sweep with an address for tokens.
+func sweepTo(t tester, s enforce.Signer, home []byte, claims ...enforce.Claim) *btcwire.MsgTx {
+	t.Helper()
 	d, err := enforce.Assemble(claims...)
+	if err == nil && claims[0].Tokens > 0 && claims[0].Whole == nil {
+		err = d.Carry(home)
+	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	if d.In > d.Out {
+	if d.In > d.Out && claims[0].Whole == nil {
 		d.Tx.AddTxOut(btcwire.NewTxOut(int64(d.In-d.Out), wallet))
 	}
 	for _, in := range d.Tx.TxIn {

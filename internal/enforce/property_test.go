@@ -28,6 +28,10 @@ func (p *pair) act(t *rapid.T) {
 		a := rapid.SampledFrom([]amount.MilliSatoshi{1_000, 353_999, 400_000, 499_999, 5_000_000, 60_000_000}).Draw(t, "amount")
 		for range rapid.IntRange(1, 3).Draw(t, "times") {
 			add := p.add(a, 500+uint32(rapid.IntRange(0, 6).Draw(t, "expiry")))
+			if n.disk.rows.Params.Format == script.Tokens {
+				add.Amount += n.ch.Carrier()
+				add.Tokens = amount.Units(rapid.SampledFrom([]uint64{1, 50, 50, 3_000}).Draw(t, "tokens"))
+			}
 			if rapid.IntRange(0, 3).Draw(t, "forwards") == 0 {
 				add.Origin = channel.Origin{In: &channel.Ref{Channel: wire.ChannelID{9}, ID: p.next}}
 			}
@@ -85,6 +89,7 @@ type player struct {
 	decided map[uint64]wire.Preimage
 	got     amount.Satoshi
 	took    map[btcwire.OutPoint]bool
+	home    []byte // where its tokens go
 }
 
 // war is what follows the confirmation of a commitment.
@@ -101,7 +106,7 @@ type war struct {
 
 // player is n with the rows given; it decides by which preimages it claims.
 func (p *pair) player(t *rapid.T, n *node, rows channel.Rows, s enforce.Signer) *player {
-	pl := &player{name: n.name, points: n.signer, signer: s, rows: rows, decided: map[uint64]wire.Preimage{}, took: map[btcwire.OutPoint]bool{}}
+	pl := &player{name: n.name, points: n.signer, signer: s, rows: rows, decided: map[uint64]wire.Preimage{}, took: map[btcwire.OutPoint]bool{}, home: homeOf(n.name)}
 	for i := range rows.HTLCs {
 		h := &rows.HTLCs[i]
 		if fulfil, ok := n.decided[h.ID]; h.Incoming && h.Committed(&rows.State) && (fulfil || !ok) && rapid.Bool().Draw(t, "has the preimage") {
@@ -112,7 +117,7 @@ func (p *pair) player(t *rapid.T, n *node, rows channel.Rows, s enforce.Signer) 
 }
 
 func (w *war) facts(pl *player, height uint32) enforce.Facts {
-	return enforce.Facts{Height: height, Spends: w.c.spends, Past: pl.past, Decided: pl.decided}
+	return enforce.Facts{Height: height, Spends: w.c.spends, Past: pl.past, Decided: pl.decided, Ledger: w.c.ledger(height)}
 }
 
 func (w *war) resolve(pl *player, height uint32) enforce.Plan {
@@ -128,7 +133,7 @@ func (w *war) resolve(pl *player, height uint32) enforce.Plan {
 func (w *war) move(pl *player, plan *enforce.Plan, lazy bool) (left bool) {
 	var batch []enforce.Claim
 	try := func(claims ...enforce.Claim) {
-		tx := sweep(w.t, pl.signer, claims...)
+		tx := sweepTo(w.t, pl.signer, pl.home, claims...)
 		if w.c.taken(tx) {
 			left = true // the other one was faster in this block
 			return
@@ -136,7 +141,7 @@ func (w *war) move(pl *player, plan *enforce.Plan, lazy bool) (left bool) {
 		w.c.confirm(tx)
 		for i := range claims {
 			pl.took[claims[i].OutPoint] = true
-			if claims[i].Presigned == nil {
+			if claims[i].Presigned == nil && claims[i].Whole == nil {
 				pl.got += claims[i].Value
 			}
 		}
@@ -147,7 +152,7 @@ func (w *war) move(pl *player, plan *enforce.Plan, lazy bool) (left bool) {
 		case c.Kind == enforce.Anchor || c.NotBefore > w.c.height+1:
 		case lazy && (c.Deadline == 0 || c.Deadline > w.c.height+3) && rapid.IntRange(0, 3).Draw(w.t, "waits") == 0:
 			left = true
-		case c.Apart || rapid.IntRange(0, 3).Draw(w.t, "alone") == 0:
+		case c.Apart || c.Whole != nil || rapid.IntRange(0, 3).Draw(w.t, "alone") == 0:
 			try(*c)
 		default:
 			batch = append(batch, *c)
@@ -304,9 +309,15 @@ func (w *war) hasPreimage(id uint64) bool {
 }
 
 func TestWhateverCommitmentIsConfirmedTheHonestSideGetsItsDue(t *testing.T) {
+	terms := usual()
+	terms.capacity, terms.toA = 300_000, 180_000_000
+	wages(t, terms)
+}
+
+// wages plays a channel for a while, confirms a commitment that was ever valid, and lets
+// both sides fight for it.
+func wages(t *testing.T, terms terms) {
 	rapid.Check(t, func(t *rapid.T) {
-		terms := usual()
-		terms.capacity, terms.toA = 300_000, 180_000_000
 		p := open(t, terms)
 		for range rapid.IntRange(0, 40).Draw(t, "acts") {
 			p.act(t)
@@ -351,7 +362,11 @@ func TestWhateverCommitmentIsConfirmedTheHonestSideGetsItsDue(t *testing.T) {
 		if plan.Kind != want || plan.Number != w.on.Number {
 			t.Fatalf("commitment %d is said to be %s, number %d", w.on.Number, plan.Kind, plan.Number)
 		}
-		if got, due := w.honest.got, w.due(); got != due {
+		if w.c.tokens != nil {
+			if got, due := w.c.tokens.held[string(w.honest.home)], w.dueTokens(); got != due {
+				t.Fatalf("%s: the honest side got %d tokens of %d", plan.Kind, got, due)
+			}
+		} else if got, due := w.honest.got, w.due(); got != due {
 			t.Fatalf("%s: the honest side got %d of %d", plan.Kind, got, due)
 		}
 		for _, v := range plan.Upstream {
