@@ -274,7 +274,7 @@ func TestChannelsShowTheirAgeLimitsAndWhatTheyEarned(t *testing.T) {
 	page := c.get("/channels").body
 	has(t, "the channels", page, "of the newest 1 that succeeded", "about 1 hour", "<dt>Limits</dt>")
 	until(t, "the peers' time is counted", func() bool {
-		return regexp.MustCompile(`<dd>\d+(\.\d)?% of the time \(counted for \d+ seconds?\)</dd>`).MatchString(c.get("/channels").body)
+		return regexp.MustCompile(`<dd>\d+(\.\d)?% of the time \(counted for \d+ (seconds?|minutes?)\)</dd>`).MatchString(c.get("/channels").body)
 	})
 	id := regexp.MustCompile(`href="(/channels/[0-9a-f]{64}/terms)"`).FindStringSubmatch(page)[1]
 	if form := c.get(id).body; !regexp.MustCompile(`name="max"[^>]* value="\d+"`).MatchString(form) {
