@@ -168,12 +168,8 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 	if err != nil {
 		return out, invoiceError(err)
 	}
-	stored, ok, err := n.Store().InvoiceByHash(ctx, row.PaymentHash)
-	if err != nil {
+	if row.CreatedIndex, _, err = n.Store().InvoiceNumber(ctx, row.PaymentHash); err != nil {
 		return out, err
-	}
-	if ok { // else it was deleted at once
-		row = stored
 	}
 	return invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,

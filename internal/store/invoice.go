@@ -148,6 +148,12 @@ func (s *Store) InvoiceByHash(ctx context.Context, hash wire.PaymentHash) (invoi
 	return maybe(r, err, readInvoice)
 }
 
+// InvoiceNumber is an invoice's created_index, by the index of hashes alone.
+func (s *Store) InvoiceNumber(ctx context.Context, hash wire.PaymentHash) (uint64, bool, error) {
+	n, err := s.q.InvoiceNumber(ctx, hash[:])
+	return maybe(n, err, func(n int64) (uint64, error) { return unsigned[uint64](n), nil })
+}
+
 // InvoiceByLabel finds an invoice by label.
 func (s *Store) InvoiceByLabel(ctx context.Context, label string) (invoice.Row, bool, error) {
 	r, err := s.q.InvoiceByLabel(ctx, label)

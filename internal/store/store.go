@@ -347,7 +347,7 @@ func (s *Store) once(w *prepared.Statements, group []*batch) (err error) {
 	}
 	in := w.Within(tx)
 	defer in.End(ctx)
-	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys, parties: s.parties}
+	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys, parties: s.parties, traffic: map[int64]*db.AddTrafficParams{}}
 	for _, b := range group {
 		for _, r := range b.rows {
 			if err := put.row(r); err != nil {

@@ -16,9 +16,6 @@ type Traffic struct {
 
 // to is what is to be added to a channel's traffic at the end of the transaction.
 func (w *writing) to(channel int64) *db.AddTrafficParams {
-	if w.traffic == nil {
-		w.traffic = map[int64]*db.AddTrafficParams{}
-	}
 	t := w.traffic[channel]
 	if t == nil {
 		t = &db.AddTrafficParams{Channel: channel}

@@ -471,6 +471,17 @@ func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64)
 	return i, err
 }
 
+const invoiceNumber = `-- name: InvoiceNumber :one
+SELECT created_index FROM invoices WHERE payment_hash = ?
+`
+
+func (q *Queries) InvoiceNumber(ctx context.Context, paymentHash []byte) (int64, error) {
+	row := q.db.QueryRowContext(ctx, invoiceNumber, paymentHash)
+	var created_index int64
+	err := row.Scan(&created_index)
+	return created_index, err
+}
+
 const invoicesByCreated = `-- name: InvoicesByCreated :many
 SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
 `

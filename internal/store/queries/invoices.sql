@@ -16,6 +16,9 @@ DELETE FROM invoices WHERE payment_hash = ?;
 -- name: InvoiceByHash :one
 SELECT * FROM invoices WHERE payment_hash = ?;
 
+-- name: InvoiceNumber :one
+SELECT created_index FROM invoices WHERE payment_hash = ?;
+
 -- name: InvoiceByLabel :one
 SELECT * FROM invoices WHERE label = ?;
 
