@@ -118,6 +118,9 @@ func TestWithoutAScriptAllTheFormsWork(t *testing.T) {
 	b.click(`button[value="dark"]`)
 	b.becomes("is dark", `document.documentElement.dataset.theme === "dark"`)
 	b.at("/invoices?text=te")
+	b.click(`button[value="de"]`)
+	b.becomes("speaks German", `document.documentElement.lang === "de" && document.body.innerText.includes("1 gezeigt")`)
+	b.at("/invoices?text=te")
 	b.click(`form[action="/logout"] button`)
 	b.at("/login")
 }
