@@ -412,7 +412,7 @@ func (n *Node) announce(l *link.Link) {
 // one that is known says the same.
 func (n *Node) announceNode() {
 	m := &wire.NodeAnnouncement{
-		Features: announced(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
+		Features: n.announced(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
 		Addresses: n.descriptors(),
 	}
 	copy(m.Alias[:], n.Alias())

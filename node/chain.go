@@ -11,7 +11,6 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -98,7 +97,7 @@ func (n *Node) loadPlace(ctx context.Context, rows channel.Rows) error {
 // watchFunding asks the source for what concerns a funding output, and gives a
 // confirmed channel its place in the graph.
 func (n *Node) watchFunding(p channel.ParamsRow, s channel.StatusRow) {
-	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	_, pkScript := p.Format.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
 	n.cfg.Source.Watch(pkScript)
 	n.onchain.Watch(p)
 	if s.SCID != 0 && s.Status < channel.Spent {
@@ -354,7 +353,7 @@ func (n *Node) tellLinks(height uint32) {
 		n.chainMu.Unlock()
 		l.Do(func(ch *channel.Channel) {
 			if placed && height >= scid.Height() {
-				ch.FundingDepth(scid, height-scid.Height()+1)
+				n.confirmed(l, ch, scid, height)
 			}
 			if spent {
 				ch.SpentOnChain()
@@ -376,6 +375,33 @@ func (n *Node) tellLinks(height uint32) {
 			n.forgetLink(l)
 		}
 	}
+}
+
+// confirmed tells a channel how deep its funding output is. Where there are tokens the
+// ledger is asked first: a transaction can be deep and have moved none.
+func (n *Node) confirmed(l *link.Link, ch *channel.Channel, scid wire.ShortChannelID, height uint32) {
+	p, s, depth := ch.Params(), ch.Status(), height-scid.Height()+1
+	switch {
+	case p.Property == 0:
+		ch.FundingDepth(scid, depth)
+		return
+	case depth < p.MinimumDepth, s.ReadySent && s.SCID == scid, s.Status != channel.Open:
+		return
+	}
+	n.wg.Go(func() {
+		switch backed, err := n.tokens.Backed(n.ctx, p, height); {
+		case err != nil:
+			n.log.Warn("a channel with tokens is not used yet: its funding cannot be looked at", "channel", p.Channel, "why", err)
+		case backed:
+			l.Do(func(ch *channel.Channel) { ch.FundingDepth(scid, depth) })
+		case s.ReadySent:
+			l.Do(func(ch *channel.Channel) {
+				ch.ForceClose("the funding address does not have the channel's tokens any more")
+			})
+		default:
+			n.log.Warn("a channel with tokens is not used: its funding transaction has not moved them", "channel", p.Channel)
+		}
+	})
 }
 
 // rebroadcast offers every transaction of ours that is in no block again.

@@ -278,12 +278,12 @@ func (n *Node) build(ctx context.Context) (err error) {
 		return err
 	}
 	n.funding = funding.New(funding.Config{
-		Chain: *n.cfg.Network.GenesisHash, Features: Features(), Policy: open.DefaultPolicy(), Store: n.store,
+		Chain: *n.cfg.Network.GenesisHash, Features: n.Features(), Policy: open.DefaultPolicy(), Store: n.store, Assets: n.tokens,
 		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: keys.Verifier{}, Random: n.cfg.Random,
 		Reserve: n.reserve, Waiting: n.waiting, Named: n.named, Trusts: n.trusts, Broadcast: n.broadcastFunding, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})
 	n.peers = peer.New(peer.Config{
-		Key: n.ring.Node(), Features: Features(), Known: known(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
+		Key: n.ring.Node(), Features: n.Features(), Known: n.Features(), Chain: *n.cfg.Network.GenesisHash, Handler: handler{n},
 		Random: n.cfg.Random, Log: n.log, Welcome: n.welcome,
 	})
 	if err := n.loadTerms(ctx); err != nil {

@@ -27,6 +27,7 @@ type htlcRow struct {
 	Direction   string              `json:"direction" doc:"out: we offered it; in: the peer did"`
 	ID          uint64              `json:"id" doc:"its number in this direction"`
 	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"what it carries"`
+	Units       amount.Units        `json:"asset_units,omitempty" doc:"the tokens that it carries beside, in the smallest units"`
 	Expiry      uint32              `json:"expiry" doc:"the height at which it times out"`
 	PaymentHash wire.PaymentHash    `json:"payment_hash" doc:"whose preimage settles it"`
 	State       string              `json:"state" doc:"how far its addition or removal has come, such as SENT_ADD_ACK_REVOCATION"`
@@ -106,6 +107,7 @@ type Row struct {
 	IgnoreFees      bool                `json:"ignore_fee_limits" doc:"false: a commitment whose fee is out of bounds is never taken"`
 	Closer          string              `json:"closer,omitempty" doc:"local or remote: who began to close it"`
 	Funding         fundingRow          `json:"funding" doc:"who put what in"`
+	Asset           *assetRow           `json:"asset,omitempty" doc:"the token that it carries beside bitcoin"`
 	InOffered       uint64              `json:"in_payments_offered" doc:"how many HTLCs came over it"`
 	InOfferedMsat   amount.MilliSatoshi `json:"in_offered_msat" doc:"what they carried"`
 	InFulfilled     uint64              `json:"in_payments_fulfilled" doc:"how many of them were settled"`
@@ -216,12 +218,13 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		MaxTotalIn: p.LocalLimits.MaxHTLCValueInFlight, MaxTotalOut: p.RemoteLimits.MaxHTLCValueInFlight,
 		MaxAcceptedHTLC: p.LocalLimits.MaxAcceptedHTLCs, FeeRate: feeRates{v.FeePerKw, 4 * v.FeePerKw},
 		Type: typeOf(p.ChannelType), Features: featuresOf(p.ChannelType), Direction: command.Direction(n.ID(), p.Peer), HTLCs: []htlcRow{}, Status: []string{v.State},
-		LostState: rows.Status.Status == channel.Lost, Closer: closer(&rows.Status), Funding: fundingOf(&rows.Params),
+		LostState: rows.Status.Status == channel.Lost, Closer: closer(&rows.Status), Funding: fundingOf(&rows.Params), Asset: assetOf(&p, &v),
 	}
 	if l, ok := n.Links().Get(p.Channel); ok && connected {
 		// What can move now depends on the connection, which rows do not know.
 		live := l.View()
 		out.Spendable, out.Receivable, out.Reestablished = live.Spendable, live.Receivable, live.Connected
+		out.Asset = assetOf(&p, &live)
 	}
 	if p.LocalIsOpener {
 		out.Opener = "local"
@@ -252,7 +255,7 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		}
 		out.HTLCs = append(out.HTLCs, htlcRow{
 			Direction: direction, ID: h.ID, Amount: h.Amount, Expiry: h.CLTVExpiry, PaymentHash: h.PaymentHash,
-			State: htlcState(h), Trimmed: h.LocalTrimmed,
+			State: htlcState(h), Trimmed: h.LocalTrimmed, Units: h.Tokens,
 		})
 	}
 	return out, nil
@@ -275,6 +278,10 @@ type fundChannelRequest struct {
 	MinDepth *uint32              `json:"mindepth" doc:"confirmations of the funding transaction to wait for; 0: the channel is used at once, when the peer trusts us; as many as the peer asks for when not given"`
 	Reserve  *string              `json:"reserve" doc:"what the peer must keep: a number of satoshi, or an amount with the suffix sat, msat or btc, up to a tenth of the amount; a hundredth when not given"`
 	Type     *[]int               `json:"channel_type" doc:"its feature bits: [12,22] for anchors, with 46 for a channel that only its alias names, or 50 for one that is used unconfirmed; the best that both support when not given"`
+
+	Asset       *amount.Property `json:"asset" doc:"the number of a token that the channel is to carry beside bitcoin; none when not given"`
+	AssetAmount *string          `json:"asset_amount" doc:"how many tokens, such as 12.5, of one address of the wallet"`
+	PushAsset   *string          `json:"push_asset" doc:"how many of them to give to the peer at once, with push_msat beside them; 0 when not given"`
 }
 
 // asked is what one channel to open may have of its own.
@@ -351,10 +358,13 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 		return out, err
 	}
 	req := funding.Request{
-		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: command.Or(r.Announce, true), MinConf: command.Or(r.MinConf, 1),
+		Amount: sat, FeePerKw: rate, Commit: estimate, Announce: r.announces(), MinConf: command.Or(r.MinConf, 1),
 		Push: command.Or(r.Push, 0), Depth: r.MinDepth, Coins: outPoints(r.UTXOs),
 	}
 	if err := (asked{r.CloseTo, r.Reserve, r.Type}).into(n, &req); err != nil {
+		return out, err
+	}
+	if req.Asset, err = r.tokensOf(ctx, n); err != nil {
 		return out, err
 	}
 	opened, err := n.OpenChannel(ctx, r.ID, req)
@@ -372,6 +382,9 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 func fundError(n *node.Node, err error) error {
 	if poor := command.Poor(n, err); poor != nil {
 		return poor
+	}
+	if of := assetError(err); of != nil {
+		return of
 	}
 	switch {
 	case errors.Is(err, node.ErrSyncing):
@@ -547,8 +560,10 @@ var Commands = slices.Concat([]command.Command{
 		Name: "fundchannel", Group: "channels", Short: "open a channel",
 		Long: "Opens a channel with a connected peer and returns when the funding transaction is broadcast. It can be used " +
 			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
-			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody.",
-		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.Failed},
+			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody. With `asset` it " +
+			"carries that token beside bitcoin: both nodes must run with --assets, the tokens be at one address of the wallet, and their " +
+			"ledgers see them at the channel's address, six blocks deep.",
+		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.AssetsOff, command.AssetUnknown, command.AssetTooFew, command.AssetRefused, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),
 	command.Define(command.Spec{

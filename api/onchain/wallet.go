@@ -73,6 +73,9 @@ type fundsRow struct {
 	Amount        amount.MilliSatoshi `json:"amount_msat" doc:"the capacity"`
 	FundingTxid   string              `json:"funding_txid" doc:"the funding transaction"`
 	FundingOutput uint32              `json:"funding_output" doc:"its output"`
+	Property      amount.Property     `json:"property_id,omitempty" doc:"the number of the token that it carries beside bitcoin"`
+	OurUnits      amount.Units        `json:"our_units,omitempty" doc:"our balance of it, in the smallest units"`
+	Units         amount.Units        `json:"total_units,omitempty" doc:"all of it in the channel"`
 }
 
 type listFundsResponse struct {
@@ -112,10 +115,14 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 		if err != nil {
 			return out, err
 		}
-		out.Channels = append(out.Channels, fundsRow{
+		funds := fundsRow{
 			PeerID: row.PeerID, Connected: row.PeerConnected, State: row.State, ChannelID: row.ChannelID, SCID: row.SCID,
 			OurAmount: row.ToUs, Amount: row.Total, FundingTxid: row.FundingTxid, FundingOutput: row.FundingOutnum,
-		})
+		}
+		if a := row.Asset; a != nil {
+			funds.Property, funds.OurUnits, funds.Units = a.Property, a.ToUs, a.Total
+		}
+		out.Channels = append(out.Channels, funds)
 	}
 	return out, nil
 }

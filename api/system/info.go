@@ -54,7 +54,7 @@ func getInfo(ctx context.Context, n *node.Node, _ command.None) (getInfoResponse
 		ID: n.ID(), Alias: n.Alias(), Color: hex.EncodeToString(color[:]), NumPeers: len(n.Peers().All()), Address: []peers.Address{},
 		Binding: []peers.Address{}, Version: Version, BlockHeight: n.Height(), Network: n.Network(), LightningDir: n.Dir(),
 		OurFeatures: ourFeatures{
-			Init: hex.EncodeToString(node.Features()), Node: hex.EncodeToString(node.Features()),
+			Init: hex.EncodeToString(n.Features()), Node: hex.EncodeToString(n.Features()),
 			Invoice: hex.EncodeToString(invoiceFeatures),
 		},
 	}

@@ -38,6 +38,5 @@
 // only, and unmade by revocation and the fee of a distribution; all else moves them from
 // one address to another.
 //
-// The ledger and the commands for tokens use this room; channels that carry tokens do
-// not exist yet.
+// The ledger, the commands for tokens and channels that carry them use this room.
 package asset

@@ -3,6 +3,7 @@ package funding
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
@@ -18,7 +19,12 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 		m.answer(p, t.temporary, why)
 		return
 	}
-	cfg, err := m.config(ctx, p)
+	if err := m.carries(ctx, msg.Asset); err != nil {
+		m.take(t)
+		m.answer(p, t.temporary, err)
+		return
+	}
+	cfg, err := m.config(ctx, p, msg.Asset != nil)
 	if err != nil {
 		m.take(t)
 		m.answer(p, t.temporary, err)
@@ -36,6 +42,18 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 	t.alias, t.signer, t.script, t.accepter = cfg.Alias, cfg.Signer, cfg.Script, a
 	m.mu.Unlock()
 	m.say(p, answer)
+}
+
+// carries says why a channel may not carry what open_channel says that it is to.
+func (m *Manager) carries(ctx context.Context, a *wire.OpenAsset) error {
+	if a == nil || m.cfg.Assets == nil { // then the conversation refuses it
+		return nil
+	}
+	if err := m.cfg.Assets.MayCarry(ctx, a.Property); err != nil {
+		m.cfg.Log.Info("channel refused", "property", a.Property, "why", err)
+		return &channel.Violation{Kind: channel.Fail, Text: fmt.Sprintf("property %d: %v", a.Property, err)}
+	}
+	return nil
 }
 
 // mayAsk begins one more conversation of a peer, if it may. It counts with those of

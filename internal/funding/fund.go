@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -28,6 +29,7 @@ type batch struct {
 	feeRate uint32 // of the funding transaction, in satoshi for 1000 weight
 	minConf uint32
 	coins   []btcwire.OutPoint // to spend; nil: the wallet chooses
+	asset   *open.Asset        // tokens that its one channel carries; nil: none
 	purpose string             // what the coins are reserved for
 	funded  wallet.Funded
 	done    chan ended
@@ -103,7 +105,13 @@ func (m *Manager) start(ctx context.Context, wishes []Wish) (*batch, error) {
 // join makes the conversation of a wish, with the message that begins it.
 func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wire.OpenChannel, error) {
 	p, r := wishes[i].Peer, wishes[i].Request
-	cfg, err := m.config(ctx, p)
+	if r.Asset != nil {
+		if err := m.fundable(ctx, &r, len(wishes)); err != nil {
+			return nil, err
+		}
+		b.asset = r.Asset
+	}
+	cfg, err := m.config(ctx, p, r.Asset != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +127,7 @@ func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wi
 	}
 	wish := open.Request{
 		TemporaryID: id, Funding: r.Amount, Push: r.Push, FeePerKw: r.Commit, Announce: r.Announce,
-		UseAlias: !r.Announce && m.both(p, wire.SCIDAlias), Reserve: r.Reserve,
+		UseAlias: !r.Announce && r.Asset == nil && m.both(p, wire.SCIDAlias), Reserve: r.Reserve, Asset: r.Asset,
 	}
 	if r.Depth != nil {
 		wish.ZeroConf, wish.MinimumDepth = *r.Depth == 0, *r.Depth
@@ -265,11 +273,7 @@ func (m *Manager) fund(ctx context.Context, b *batch) error {
 	for _, t := range b.talks {
 		r.Outputs = append(r.Outputs, wallet.Output(*t.output))
 	}
-	pending, err := m.cfg.Wallet.Fund(r)
-	if err != nil {
-		return err
-	}
-	if b.funded, err = write(ctx, m, pending); err != nil {
+	if err := m.pay(ctx, b, r); err != nil {
 		return err
 	}
 	at := btcwire.OutPoint{Hash: b.funded.Tx.TxHash()}
@@ -277,6 +281,7 @@ func (m *Manager) fund(ctx context.Context, b *batch) error {
 	for i, t := range b.talks {
 		t.index = b.funded.Index[i]
 		at.Index = t.index
+		var err error
 		holds[i], err = t.opener.Funded(at)
 		switch {
 		case errors.Is(err, open.ErrRequest):
@@ -298,6 +303,35 @@ func (m *Manager) fund(ctx context.Context, b *batch) error {
 		}
 	}
 	return nil
+}
+
+// pay makes the funding transaction.
+func (m *Manager) pay(ctx context.Context, b *batch, r wallet.Request) (err error) {
+	if b.asset != nil {
+		b.funded, err = m.cfg.Assets.Fund(ctx, tokens.Funding{
+			Order: tokens.Order{To: r.Outputs[0].Script, Property: b.asset.Property, Units: b.asset.Tokens, FeePerKw: r.FeePerKw},
+			Value: r.Outputs[0].Value, Keep: r.Keep, For: b.purpose,
+		})
+		return err
+	}
+	pending, err := m.cfg.Wallet.Fund(r)
+	if err != nil {
+		return err
+	}
+	b.funded, err = write(ctx, m, pending)
+	return err
+}
+
+// fundable refuses a wish for a channel with tokens that cannot be granted. Errors: those of
+// Config.Assets, and [open.ErrRequest].
+func (m *Manager) fundable(ctx context.Context, r *Request, wishes int) error {
+	switch {
+	case m.cfg.Assets == nil:
+		return fmt.Errorf("%w: this node keeps no ledger of tokens", open.ErrRequest)
+	case wishes > 1 || r.Amount == wallet.All || r.Coins != nil || r.Type != nil:
+		return fmt.Errorf("%w: a channel with tokens has a transaction of its own, an amount, coins that hold the tokens and a type of its own", open.ErrRequest)
+	}
+	return m.cfg.Assets.MayCarry(ctx, r.Asset.Property)
 }
 
 // signed takes funding_signed. Once all have signed, the channels are written with

@@ -10,14 +10,15 @@ import (
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -51,6 +52,8 @@ type Config struct {
 	Waiting func() Waiting
 	// Named says whether a short_channel_id or an alias is that of a channel.
 	Named func(id wire.ShortChannelID) bool
+	// Assets knows the tokens of channels; nil: they are of bitcoin only.
+	Assets Assets
 	// Trusts says whether a node may open channels that are used before their
 	// funding transaction confirms (option_zeroconf).
 	Trusts    func(id wire.NodeID) bool
@@ -60,6 +63,14 @@ type Config struct {
 	Opened func(p Peer, ch *channel.Channel, s channel.Signer, first []wire.Message)
 	Log    *slog.Logger
 	Fatal  func(error) // a write failed or the signer refused: must end the process
+}
+
+// Assets is the ledger and the wallet, as far as channels with tokens need them.
+type Assets interface {
+	// MayCarry says why a channel may not carry a property; nil: it may.
+	MayCarry(ctx context.Context, id amount.Property) error
+	// Fund makes a funding transaction whose first input holds the tokens.
+	Fund(ctx context.Context, f tokens.Funding) (wallet.Funded, error)
 }
 
 // Waiting is how many channels wait for the funding transactions of their openers.
@@ -85,6 +96,7 @@ type Request struct {
 	FeePerKw uint32 // of the funding transaction
 	Commit   uint32 // feerate_per_kw of the first commitments
 	Announce bool
+	Asset    *open.Asset        // tokens that the channel carries; nil: bitcoin only
 	MinConf  uint32             // of the coins to spend
 	Coins    []btcwire.OutPoint // spend just these; nil: the wallet chooses
 	CloseTo  []byte             // where our money goes in a mutual close, which both are bound to; nil: an address of the wallet's, and not bound
@@ -141,7 +153,7 @@ func Pays(tx *btcwire.MsgTx, p channel.ParamsRow) bool {
 		return false
 	}
 	out := tx.TxOut[p.Funding.Index]
-	_, pkScript := script.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	_, pkScript := p.Format.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
 	return string(out.PkScript) == string(pkScript) && out.Value == int64(p.Capacity) //nolint:gosec // below MaxMoney
 }
 
@@ -226,8 +238,12 @@ func write[V any](ctx context.Context, m *Manager, p durable.Pending[V]) (V, err
 }
 
 // config is our side of a conversation with p, with keys of its own.
-func (m *Manager) config(ctx context.Context, p Peer) (open.Config, error) {
-	cfg, err := m.fresh(ctx, m.kind(p))
+func (m *Manager) config(ctx context.Context, p Peer, tokens bool) (open.Config, error) {
+	kind := m.kind(p)
+	if tokens {
+		kind = wallet.Token
+	}
+	cfg, err := m.fresh(ctx, kind)
 	if err != nil {
 		return open.Config{}, err
 	}
@@ -337,6 +353,9 @@ func (m *Manager) unseen(p Peer, cfg open.Config) {
 // keep is called with mu held.
 func (m *Manager) keep(p Peer, cfg open.Config) {
 	kind := m.kind(p)
+	if txscript.IsPayToScriptHash(cfg.Script) {
+		kind = wallet.Token
+	}
 	m.spare[kind] = append(m.spare[kind], cfg)
 }
 

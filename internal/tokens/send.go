@@ -154,6 +154,8 @@ type plan struct {
 	from, to []byte // scripts; to may be nil
 	back     bool   // whether the sender keeps a coin
 	perKw    uint32
+	value    amount.Satoshi  // that the receiver gets beside; zero: what carries tokens
+	keep     *amount.Satoshi // what must stay in the wallet; nil: what it says itself
 }
 
 // outputs are those of the plan, with nothing for change. A receiver is the last one,
@@ -165,7 +167,7 @@ func (p *plan) outputs() []*btcwire.TxOut {
 		out = append(out, coin(p.from))
 	}
 	if p.to != nil {
-		out = append(out, coin(p.to))
+		out = append(out, btcwire.NewTxOut(int64(max(p.value, carrier)), p.to)) //nolint:gosec // at most all money
 	}
 	return out
 }
@@ -212,13 +214,26 @@ func (s *Service) judge(l *ledger.Ledger, p *plan) (asset.Outcome, error) {
 }
 
 // make makes the transaction of a plan and sends it.
-func (s *Service) make(ctx context.Context, p plan) (made Made, err error) {
+func (s *Service) make(ctx context.Context, p plan) (Made, error) {
+	name, err := s.name()
+	if err != nil {
+		return Made{}, err
+	}
+	made, _, err := s.prepare(ctx, p, name)
+	if err != nil {
+		return made, err
+	}
+	return made, s.cfg.Publish(ctx, made.Tx, name)
+}
+
+// prepare makes the transaction of a plan, whose coins are kept for name.
+func (s *Service) prepare(ctx context.Context, p plan, name string) (made Made, funded wallet.Funded, err error) {
 	var out asset.Outcome
 	if err := s.ask(ctx, func(l *ledger.Ledger) (err error) {
 		out, err = s.judge(l, &p)
 		return err
 	}); err != nil {
-		return made, err
+		return made, funded, err
 	}
 	made.From, made.Property, made.Units = out.Sender, out.Property, out.Units
 	if p.to != nil {
@@ -227,30 +242,29 @@ func (s *Service) make(ctx context.Context, p plan) (made Made, err error) {
 	first, ok := s.wallet.At(p.from)
 	if !ok {
 		if made.Paid, err = s.pay(ctx, p); err != nil {
-			return made, err
+			return made, funded, err
 		}
 		if first, ok = s.wallet.At(p.from); !ok {
-			return made, fmt.Errorf("%w: of %s", wallet.ErrNotFree, made.From)
+			return made, funded, fmt.Errorf("%w: of %s", wallet.ErrNotFree, made.From)
 		}
 	}
-	name, err := s.name()
-	if err != nil {
-		return made, err
+	keep := s.cfg.Reserve()
+	if p.keep != nil {
+		keep = *p.keep
 	}
-	pending, err := s.wallet.Carry(wallet.Carrying{First: first, Outputs: p.outputs(), FeePerKw: p.perKw, Keep: s.cfg.Reserve(), For: name})
+	pending, err := s.wallet.Carry(wallet.Carrying{First: first, Outputs: p.outputs(), FeePerKw: p.perKw, Keep: keep, For: name})
 	if err != nil {
-		return made, err
+		return made, funded, err
 	}
-	funded, err := commit(ctx, s, pending)
-	if err != nil {
-		return made, err
+	if funded, err = commit(ctx, s, pending); err != nil {
+		return made, funded, err
 	}
 	made.Tx, made.Fee = funded.Tx, funded.Fee
 	if m, ok := s.params.Read(s.wallet.Height()+1, made.Tx, p.from); !ok || m.Sender != made.From || made.To != "" && m.Reference != made.To || !bytes.Equal(m.Payload, p.payload) {
 		_, err := commit(ctx, s, s.wallet.Release(name))
-		return made, errors.Join(fmt.Errorf("%w: the transaction does not say what it should", ErrRefused), err)
+		return made, funded, errors.Join(fmt.Errorf("%w: the transaction does not say what it should", ErrRefused), err)
 	}
-	return made, s.cfg.Publish(ctx, made.Tx, name)
+	return made, funded, nil
 }
 
 // pay gives the address that is to send a coin, by a transaction that the other one
@@ -295,17 +309,26 @@ func commit[V any](ctx context.Context, s *Service, p durable.Pending[V]) (V, er
 func (s *Service) Send(ctx context.Context, o Order) (Made, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	payload, err := omni.SimpleSend(o.Property, o.Units)
+	p, err := s.sending(ctx, o)
 	if err != nil {
 		return Made{}, err
+	}
+	return s.make(ctx, p)
+}
+
+// sending is the plan of an order.
+func (s *Service) sending(ctx context.Context, o Order) (p plan, err error) {
+	payload, err := omni.SimpleSend(o.Property, o.Units)
+	if err != nil {
+		return p, err
 	}
 	holdings, err := s.Holdings(ctx)
 	if err != nil {
-		return Made{}, err
+		return p, err
 	}
 	if o.From == nil {
 		if o.From, err = s.choose(ctx, o, holdings); err != nil {
-			return Made{}, err
+			return p, err
 		}
 	}
 	back := false // whether something stays
@@ -314,7 +337,7 @@ func (s *Service) Send(ctx context.Context, o Order) (Made, error) {
 			back = true
 		}
 	}
-	return s.make(ctx, plan{payload: payload, from: o.From, to: o.To, back: back || bytes.Equal(o.From, o.To), perKw: o.FeePerKw})
+	return plan{payload: payload, from: o.From, to: o.To, back: back || bytes.Equal(o.From, o.To), perKw: o.FeePerKw}, nil
 }
 
 // choose is the address of ours that has most of what is to be sent.

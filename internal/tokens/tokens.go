@@ -70,10 +70,11 @@ type Service struct {
 
 	making sync.Mutex // one transaction after the other: each is tried behind those before it
 
-	lock   chan struct{}  // has a token while nobody has the ledger
-	ledger *ledger.Ledger // nil: it is not loaded
-	why    string         // what the log said last
-	tip    uint32         // of the chain, when it was asked for last
+	lock   chan struct{}                 // has a token while nobody has the ledger
+	ledger *ledger.Ledger                // nil: it is not loaded
+	moved  atomic.Pointer[chan struct{}] // closed when the ledger has moved
+	why    string                        // what the log said last
+	tip    uint32                        // of the chain, when it was asked for last
 }
 
 // begins is where the Omni Layer's transactions begin, by network.
@@ -90,6 +91,8 @@ var begins = map[bolt11.Network]struct {
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, lock: make(chan struct{}, 1)}
 	s.lock <- struct{}{}
+	first := make(chan struct{})
+	s.moved.Store(&first)
 	if cfg.On {
 		network, ok := begins[cfg.Network]
 		if !ok {
@@ -218,6 +221,7 @@ func (s *Service) follow(ctx context.Context) error {
 	}
 	s.ledger, s.tip = l, 0
 	s.leave()
+	s.tell()
 	if s.why == "" {
 		s.cfg.Log.Info("the ledger of tokens reads the chain", "from", l.Seen().Height)
 	}
@@ -254,6 +258,7 @@ func (s *Service) block(ctx context.Context, l *ledger.Ledger, e chain.Event) er
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
+	defer s.tell()
 	defer s.leave()
 	outcome, err := l.Apply(ctx, e, s.cfg.Source, s.cfg.Store)
 	if err != nil {
