@@ -200,11 +200,17 @@ func (o *Spends) Of(id wire.ChannelID) map[btcwire.OutPoint]enforce.Spend {
 	return maps.Clone(o.spends[id])
 }
 
-// Touched tells whether anything of a channel is spent.
+// Touched tells whether anything of a channel is spent. What has shown a preimage by
+// another coin has spent nothing of it.
 func (o *Spends) Touched(id wire.ChannelID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.spends[id]) > 0
+	for at := range o.spends[id] {
+		if _, watched := o.watched[at][id]; watched {
+			return true
+		}
+	}
+	return false
 }
 
 // Replace replaces the plan of a channel and returns the one before.

@@ -108,15 +108,15 @@ func TestWhatShowsAPreimageConcernsAChannelWithTokens(t *testing.T) {
 	again.Watch(params)
 	again.Load(rows)
 	for _, o := range []*Spends{o, again} {
-		if got := o.Of(id); len(got) != 1 || got[at(40)].Tx != showing {
-			t.Errorf("known are %v", got)
+		if got := o.Of(id); len(got) != 1 || got[at(40)].Tx != showing || o.Touched(id) {
+			t.Errorf("known are %v, and the channel is closing: %v", got, o.Touched(id))
 		}
 		if rows := o.Note(spending(output(showing, 0)), 11); len(rows) != 0 {
 			t.Errorf("what spends its outputs is noted: %v", rows)
 		}
 	}
 	o.Undo(10)
-	if o.Touched(id) {
+	if len(o.Of(id)) != 0 {
 		t.Error("a block that is gone has shown it")
 	}
 	o.Expect(id, []channel.HTLCView{{PaymentHash: hash, Incoming: true}})
