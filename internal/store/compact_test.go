@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -175,4 +176,52 @@ func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
 			t.Errorf("%v %v %v", got.Destination, ok, err)
 		}
 	}
+}
+
+// TestNoQueryOfPaymentsReadsAllOfThem asks SQLite how it would run each.
+func TestNoQueryOfPaymentsReadsAllOfThem(t *testing.T) {
+	s := opened(t)
+	text, err := os.ReadFile("db/payments.sql.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := regexp.MustCompile("(?s)= `-- name: (\\w+) :(?:many|one)\n(SELECT.*?)`").FindAllStringSubmatch(string(text), -1)
+	if len(queries) < 8 {
+		t.Fatalf("%d queries", len(queries))
+	}
+	for _, q := range queries {
+		args := make([]any, strings.Count(q[2], "?"))
+		for i := range args {
+			args[i] = 1
+		}
+		for _, step := range steps(t, s, q[2], args) {
+			// The newest ones are at an end of the table. Those that are counted by their age
+			// are asked for by their owner.
+			if whole := regexp.MustCompile(`^SCAN (payments|attempts|p|a)( |$)`).MatchString(step); whole &&
+				!strings.Contains(step, "USING COVERING INDEX") && q[1] != "LatestPayments" && q[1] != "CountPaymentsAfter" {
+				t.Errorf("%s: %s", q[1], step)
+			}
+		}
+	}
+}
+
+func steps(t *testing.T, s *Store, query string, args []any) (all []string) {
+	t.Helper()
+	rows, err := s.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -650,9 +650,10 @@ func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedPa
 }
 
 const paymentsUnfinished = `-- name: PaymentsUnfinished :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments
-WHERE status = 'pending' OR created_index IN (SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending')
-ORDER BY created_index
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index IN (
+    SELECT pending.created_index FROM payments pending WHERE pending.status = 'pending'
+    UNION SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending'
+) ORDER BY created_index
 `
 
 func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {

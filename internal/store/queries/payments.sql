@@ -66,9 +66,10 @@ DELETE FROM attempts WHERE id = ?;
 DELETE FROM payments WHERE payment_hash = ?;
 
 -- name: PaymentsUnfinished :many
-SELECT * FROM payments
-WHERE status = 'pending' OR created_index IN (SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending')
-ORDER BY created_index;
+SELECT * FROM payments WHERE created_index IN (
+    SELECT pending.created_index FROM payments pending WHERE pending.status = 'pending'
+    UNION SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending'
+) ORDER BY created_index;
 
 -- name: LatestPayments :many
 SELECT * FROM payments ORDER BY created_index DESC LIMIT ?;
