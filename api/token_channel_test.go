@@ -3,6 +3,7 @@ package api_test
 import (
 	"testing"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -38,6 +39,8 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 	w.read(t)
 	ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000.5"})
 	w.block(t)
+	ask[assetSent](t, w.alice, "assetissue", named{"kind": "managed", "name": "Coffee"})
+	w.block(t)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
 	wish := func(change named) named {
 		all := named{"id": w.bob.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000}
@@ -47,7 +50,8 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 		return all
 	}
 	refused(t, w.alice, command.AssetTooFew, "fundchannel", wish(named{"asset_amount": "1000.6"}))
-	refused(t, w.alice, command.AssetUnknown, "fundchannel", wish(named{"asset": 4}))
+	refused(t, w.alice, command.AssetUnknown, "fundchannel", wish(named{"asset": 5}))
+	refused(t, w.alice, command.AssetRefused, "fundchannel", wish(named{"asset": 4})) // who manages it may freeze it
 	refused(t, w.alice, command.AssetRefused, "fundchannel", wish(named{"asset": 1}))
 	refused(t, w.alice, command.InvalidParams, "fundchannel", wish(named{"asset_amount": "0.000000001"}))
 	refused(t, w.alice, command.InvalidParams, "fundchannel", wish(named{"announce": true}))
@@ -75,6 +79,17 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 		}
 	}
 	has(t, w.alice, 3, "500.5")
+	rows, err := w.bob.Store().Channels(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for units, want := range map[amount.Units]bool{500_00000000: true, 500_00000001: false} {
+		p := rows[0].Params
+		p.Tokens = units
+		if backed, err := w.bob.Tokens().Backed(t.Context(), p, w.bob.Height()); err != nil || backed != want {
+			t.Errorf("the ledger says of %d units: %v, %v", units, backed, err)
+		}
+	}
 	funds := ask[struct {
 		Channels []struct {
 			Property uint32 `json:"property_id"`
