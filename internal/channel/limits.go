@@ -56,16 +56,7 @@ type tallies struct {
 }
 
 // spiked is the feerate after a spike.
-func (c *Channel) spiked() uint32 { return uint32(min(uint64(c.highestFee())*spike, 1<<32-1)) } //nolint:gosec // capped
-
-// highestFee is the highest feerate that any commitment may have.
-func (c *Channel) highestFee() uint32 {
-	high := uint32(0)
-	for _, f := range c.fees {
-		high = max(high, f)
-	}
-	return high
-}
+func (c *Channel) spiked() uint32 { return uint32(min(uint64(c.fees.Highest())*spike, 1<<32-1)) } //nolint:gosec // capped
 
 // put counts an HTLC in a tally of side's commitment.
 func (c *Channel) put(t *tally.Tally, side dance.Side, h *htlc) {
@@ -167,6 +158,11 @@ func (c *Channel) mayAdd(by dance.Side, a tally.Load, cltvExpiry uint32) error {
 	if by == c.opener() && left < c.rules.Cost(fee, t.Untrimmed+c.output(side, by, a.Msat, fee)) {
 		return ErrFee
 	}
+	if by != c.opener() {
+		// After a reconnect an add comes behind the revocation that it went before: the
+		// feerate at which it was offered may be the one before the opener's last change.
+		fee = c.fees.Lowest()
+	}
 	return c.mayCarry(t, by, a, fee)
 }
 
@@ -182,7 +178,7 @@ func (c *Channel) output(side, by dance.Side, a amount.MilliSatoshi, feePerKw ui
 // they do not bring the channel into a state in which it is stuck, and that not
 // too much is lost when the commitment is broadcast.
 func (c *Channel) mayOffer(l tally.Load) error {
-	t, fee, a := c.tallied(), c.highestFee(), l.Msat
+	t, fee, a := c.tallied(), c.fees.Highest(), l.Msat
 	for _, p := range [...]struct {
 		side dance.Side
 		*tally.Tally

@@ -36,7 +36,7 @@ func (c *Channel) Carrier() amount.MilliSatoshi {
 	if !c.rules.Rides() {
 		return 0
 	}
-	return max(c.rules.Carrier(c.highestFee()), c.announced(dance.Remote).HTLCMinimum)
+	return max(c.rules.Carrier(c.fees.Highest()), c.announced(dance.Remote).HTLCMinimum)
 }
 
 // TokensSpendable is the most tokens that [Channel.Offer] takes now with a carrier of
@@ -51,7 +51,7 @@ func (c *Channel) mostTokens(by dance.Side, ok func(tally.Load) bool) amount.Uni
 	}
 	l := c.announced(by.Other())
 	may := func(u amount.Units) bool {
-		add := tally.Load{Msat: max(c.rules.Carrier(c.highestFee()), l.HTLCMinimum), Tokens: u}
+		add := tally.Load{Msat: max(c.rules.Carrier(c.fees.Highest()), l.HTLCMinimum), Tokens: u}
 		return c.mayAdd(by, add, 0) == nil && ok(add)
 	}
 	least := max(1, l.Tokens.HTLCMinimum)

@@ -144,3 +144,22 @@ func (f *Feerates) Held(side, opener Side) uint32 {
 	}
 	return f.From(Revoked)
 }
+
+// Highest is the highest feerate that any commitment may have.
+func (f *Feerates) Highest() (high uint32) {
+	for _, perKw := range f {
+		high = max(high, perKw)
+	}
+	return high
+}
+
+// Lowest is the lowest one.
+func (f *Feerates) Lowest() uint32 {
+	low := f[Irrevocable]
+	for _, perKw := range f {
+		if perKw != 0 {
+			low = min(low, perKw)
+		}
+	}
+	return low
+}
