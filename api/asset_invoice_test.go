@@ -140,7 +140,7 @@ func TestAnInvoiceThatCannotBeInTokensIsRefusedAndLeavesNothing(t *testing.T) {
 		"bitcoin as an asset":       {tea(named{"amount_msat": 1, "asset": 0}), command.InvalidParams, "0 is bitcoin"},
 		"an asset of 33 bits":       {tea(named{"amount_msat": 1, "asset": 1 << 32}), command.InvalidParams, "asset"},
 		"an unknown asset":          {tea(named{"amount_msat": 1, "asset": 77}), command.AssetUnknown, "77"},
-		"what rules of others move": {tea(named{"amount_msat": 1, "asset": 1}), command.AssetRefused, "channels do not carry this token"},
+		"what rules of others move": {tea(named{"amount_msat": 1, "asset": 1}), command.AssetRefused, "channels do not carry it"},
 		"an address on-chain":       {tea(named{"amount_msat": 1, "fallbacks": []string{"mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn"}}), command.InvalidParams, "fallbacks"},
 		"a hash and a preimage":     {tea(named{"amount_msat": 1, "h": hashOf(1), "preimage": secret(1)}), command.InvalidParams, "preimage"},
 		"half a hash":               {tea(named{"amount_msat": 1, "h": "00"}), command.InvalidParams, "h"},

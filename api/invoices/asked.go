@@ -81,9 +81,12 @@ func (a asked) in(ctx context.Context, n *node.Node, id *amount.Property, units 
 func carried(ctx context.Context, n *node.Node, id amount.Property) (asset.Property, error) {
 	p, err := command.Property(ctx, n, id)
 	if err == nil {
-		err = n.Tokens().Carried(ctx, p)
+		err = n.Tokens().MayCarry(ctx, id)
 	}
-	if errors.Is(err, tokens.ErrNotCarried) {
+	switch {
+	case errors.Is(err, tokens.ErrUnknown):
+		err = command.Refuse(command.AssetUnknown, "%v", err)
+	case errors.Is(err, tokens.ErrCarry), errors.Is(err, tokens.ErrBehind):
 		err = command.Refuse(command.AssetRefused, "%v", err)
 	}
 	return p, err

@@ -38,6 +38,7 @@ type demoOptions struct {
 	dir   string
 	once  bool
 	close bool
+	asset bool
 }
 
 func demoCommand() *cobra.Command {
@@ -56,6 +57,7 @@ func demoCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.once, "once", false, "exit after the payment: 0 when every figure adds up")
 	c.Flags().BoolVar(&o.close, "close", false, "close the channels too and show the coins back on-chain")
+	c.Flags().BoolVar(&o.asset, "asset", false, "issue a token, open channels with it, and pay 12.5 of it instead of bitcoin")
 	c.Flags().StringVar(&o.dir, "dir", "", "keep the data in this folder and go on from there the next time")
 	return c
 }
@@ -89,16 +91,8 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	if err := d.connect(ctx); err != nil {
+	if err := d.show(ctx); err != nil {
 		return err
-	}
-	if err := d.pay(ctx); err != nil {
-		return err
-	}
-	if o.close {
-		if err := d.closeChannels(ctx); err != nil {
-			return err
-		}
 	}
 	if o.once {
 		return nil
@@ -115,6 +109,23 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	}
 	d.out.line("")
 	d.out.line("stopping")
+	return nil
+}
+
+// show pays, in bitcoin or in tokens, and closes the channels where that was asked for.
+func (d *demo) show(ctx context.Context) error {
+	if d.o.asset {
+		return d.assets(ctx)
+	}
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if err := d.pay(ctx); err != nil {
+		return err
+	}
+	if d.o.close {
+		return d.closeChannels(ctx)
+	}
 	return nil
 }
 

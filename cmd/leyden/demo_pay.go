@@ -100,7 +100,11 @@ func (d *demo) life(hash wire.PaymentHash, marks map[string]uint64, began time.T
 			d.out.line("  %s  %-14s  %-17s  %s", at, s.from, s.Step, s.Note)
 			continue
 		}
-		d.out.line("  %s  %-14s  %-17s  %-20s  %s  %s msat", at, s.from+" → "+s.to, s.Step, s.Message, s.ShortID, group(uint64(s.Amount)))
+		what := group(uint64(s.Amount)) + " msat"
+		if s.Property != 0 {
+			what = group(uint64(s.Units)) + " units in " + what
+		}
+		d.out.line("  %s  %-14s  %-17s  %-20s  %s  %s", at, s.from+" → "+s.to, s.Step, s.Message, s.ShortID, what)
 	}
 }
 

@@ -72,6 +72,24 @@ func (s *Service) Fund(ctx context.Context, f Funding) (wallet.Funded, error) {
 	return funded, err
 }
 
+// FundingAddress is the address at which a channel's tokens are while it is open. Errors:
+// [ErrOff], [ErrAddress], and the store's.
+func (s *Service) FundingAddress(ctx context.Context, p channel.ParamsRow) (string, error) {
+	if !s.cfg.On {
+		return "", ErrOff
+	}
+	height, _, err := s.cfg.Store.AssetHeight(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, pkScript := p.Format.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	address, ok := s.params.Address(height, pkScript)
+	if !ok {
+		return "", ErrAddress
+	}
+	return address, nil
+}
+
 // Backed waits until the ledger has come to a height, and says then whether the funding
 // address of a channel has its tokens and can send them.
 func (s *Service) Backed(ctx context.Context, p channel.ParamsRow, height uint32) (bool, error) {
