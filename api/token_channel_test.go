@@ -107,3 +107,41 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 	has(t, w.alice, 3, "500.5", "400")
 	has(t, w.bob, 3, "100")
 }
+
+// A peer that is gone takes no tokens with it: they come home when the delay is over.
+func TestTokensOfAChannelThatIsClosedByForceComeHome(t *testing.T) {
+	w := newNetwork(t)
+	w.fund(t, w.alice, 1_000_000)
+	w.fund(t, w.alice, 100_000)
+	w.read(t)
+	ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000.5"})
+	w.block(t)
+	ask[struct{}](t, w.alice, "connect", at(w.bob))
+	ask[struct{}](t, w.alice, "fundchannel", named{"id": w.bob.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000})
+	for range 6 {
+		w.block(t)
+	}
+	c := w.stands(t, w.alice, "CHANNELD_NORMAL").Channels[0]
+	if err := w.bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ask[struct{}](t, w.alice, "close", named{"id": c.ID, "unilateraltimeout": 1})
+	home := func() bool { return len(ask[balancesResult](t, w.alice, "assetbalance", 3).Balances) > 1 }
+	for blocks := 0; !home(); blocks++ {
+		if blocks == 400 {
+			t.Fatalf("they never come home: %+v", ask[tokenChannel](t, w.alice, "listpeerchannels"))
+		}
+		if _, err := w.chain.Mine(1, nil); err != nil {
+			t.Fatal(err)
+		}
+		tip, err := w.chain.Tip(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, "alice has done what is to be done", func() bool {
+			rows, _, err := w.alice.Store().Ledger(t.Context())
+			return err == nil && rows.Seen == tip && w.alice.Synced() == tip.Height && w.alice.Enforced() == tip.Height
+		})
+	}
+	has(t, w.alice, 3, "500.5", "400")
+}
