@@ -254,6 +254,13 @@ func (s *scene) playChannels() {
 	s.right(carol, "delforward", first.In, first.HTLC, "settled")
 	s.right(carol, "setchannel", toBob, 2000, 100, 1000, "900000sat")
 	s.wrong(carol, command.InvalidParams, "setchannel", "1x2x3", 1)
+	until(s.T, "both sides' terms are known", func() bool {
+		type peerChannel struct {
+			Updates struct{ Local, Remote json.RawMessage }
+		}
+		list := ask[struct{ Channels []peerChannel }](s.T, alice, "listpeerchannels", carol.ID()).Channels
+		return len(list) == 1 && list[0].Updates.Local != nil && list[0].Updates.Remote != nil
+	})
 	s.right(alice, "listpeerchannels", carol.ID())
 	s.right(alice, "listclosedchannels")
 	s.right(alice, "listchannels", named{"source": bob.ID()})
