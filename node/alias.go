@@ -20,9 +20,10 @@ func (n *Node) named(id wire.ShortChannelID) bool {
 // trusts says whether a peer's channels are used before they confirm.
 func (n *Node) trusts(id wire.NodeID) bool { return slices.Contains(n.cfg.ZeroConf, id) }
 
-// introduce gives a channel a place in the graph under a name, where there is none.
+// introduce gives a channel a place in the graph under a name. Its announcement may have
+// come before, from others: it becomes one of ours then.
 func (n *Node) introduce(p channel.ParamsRow, id wire.ShortChannelID) {
-	if id != 0 && !n.placed(id) {
+	if id != 0 {
 		n.book.Local(id, n.ID(), p.Peer, p.Capacity)
 	}
 }

@@ -271,6 +271,7 @@ func TestChannelsShowTheirAgeLimitsAndWhatTheyEarned(t *testing.T) {
 	row[0].ask(t, nil, "pay", made.Text)
 	c := row[1].in(t)
 	until(t, "the fee is there", func() bool { return strings.Contains(c.get("/channels").body, "1.100\u00a0sat") })
+	until(t, "our terms of both channels are known", func() bool { return strings.Count(c.get("/channels").body, "<dt>Limits</dt>") == 2 })
 	page := c.get("/channels").body
 	has(t, "the channels", page, "of the newest 1 that succeeded", "about 1 hour", "<dt>Limits</dt>")
 	until(t, "the peers' time is counted", func() bool {

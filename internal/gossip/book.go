@@ -266,6 +266,13 @@ func (b *Book) own(capacity amount.Satoshi, m wire.Message) (v graph.Verdict, ou
 // Local adds a channel of ours, which is not announced, or not yet, or stored with
 // its announcement. What was stored of its terms is remembered again.
 func (b *Book) Local(scid wire.ShortChannelID, us, peer wire.NodeID, capacity amount.Satoshi) {
+	b.mu.RLock()
+	_, placed := b.graph.ByID(scid)
+	known := placed && b.ours[scid] != nil
+	b.mu.RUnlock()
+	if known {
+		return
+	}
 	_, raw := b.readChannel(context.Background(), scid)
 	b.mu.Lock()
 	defer b.mu.Unlock()
