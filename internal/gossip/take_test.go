@@ -488,6 +488,29 @@ func TestOurChannelsTermsSurviveARestart(t *testing.T) {
 	}
 }
 
+// The peer was quicker, and its announcement came back to us by others.
+func TestAChannelOfOursThatOthersAnnouncedFirstIsOurs(t *testing.T) {
+	w := newWorld(t)
+	alice := w.book("alice", 1)
+	peer := identityOf(7)
+	a := announce(at(799_000), alice.self, peer)
+	scid := a.ShortChannelID
+	w.fund(a)
+	alice.learns(a, update(scid, peer, alice.self, w.now, fee(4)))
+	for range 2 { // the second time changes nothing
+		alice.Local(scid, alice.self.id, peer.id, capacity)
+		if err := alice.Own(t.Context(), capacity, update(scid, alice.self, peer, w.now, fee(3))); err != nil {
+			t.Fatal(err)
+		}
+		if u := alice.Update(scid, alice.self.id); u == nil || u.FeeBaseMsat != 3 {
+			t.Errorf("our terms are %+v", u)
+		}
+		if alice.fees(scid, peer) != 4 {
+			t.Error("the peer's terms are lost")
+		}
+	}
+}
+
 func TestOwnGossipMustBeGood(t *testing.T) {
 	w := newWorld(t)
 	alice := w.book("alice", 1)
