@@ -389,7 +389,12 @@ func (n *Node) confirmed(l *link.Link, ch *channel.Channel, scid wire.ShortChann
 		return
 	}
 	n.wg.Go(func() {
-		switch backed, err := n.tokens.Backed(n.ctx, p, height); {
+		backed, err := n.tokens.Backed(n.ctx, p, height)
+		n.chainMu.Lock()
+		moved := n.places[p.Channel] != scid // by a reorganization, while the ledger was asked
+		n.chainMu.Unlock()
+		switch {
+		case moved:
 		case err != nil:
 			n.log.Warn("a channel with tokens is not used yet: its funding cannot be looked at", "channel", p.Channel, "why", err)
 		case backed:
