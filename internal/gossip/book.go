@@ -235,6 +235,9 @@ func (b *Book) Own(ctx context.Context, capacity amount.Satoshi, msgs ...wire.Me
 			return errors.New("own " + wire.Name(m) + " has no channel")
 		}
 		out = append(out, keys...)
+		if a, ok := m.(*wire.ChannelAnnouncement); ok {
+			b.release(ctx, a) // the peer was quicker, and has spoken of itself already
+		}
 	}
 	b.Save(ctx)
 	raw := b.read(ctx, out)

@@ -38,6 +38,11 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.ChannelAnnounce
 		return
 	}
 	b.trust(p)
+	b.release(ctx, m)
+}
+
+// release takes what has waited for a channel.
+func (b *Book) release(ctx context.Context, m *wire.ChannelAnnouncement) {
 	b.mu.Lock()
 	waited := b.waiting.of(m)
 	b.mu.Unlock()

@@ -511,6 +511,28 @@ func TestAChannelOfOursThatOthersAnnouncedFirstIsOurs(t *testing.T) {
 	}
 }
 
+// Its node_announcement comes before we have announced our channel, its announcement of the
+// channel after that.
+func TestWhatThePeerSaidBeforeOurAnnouncementIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	alice := w.book("alice", 1)
+	peer := identityOf(7)
+	a := announce(at(799_000), alice.self, peer)
+	w.fund(a)
+	alice.Local(a.ShortChannelID, alice.self.id, peer.id, capacity)
+	alice.learns(nodeAnnouncement(peer, w.now, "bob"))
+	if alice.Node(t.Context(), peer.id) != nil {
+		t.Fatal("a node without a public channel is known")
+	}
+	if err := alice.Own(t.Context(), capacity, a); err != nil {
+		t.Fatal(err)
+	}
+	alice.learns(a)
+	if alice.Node(t.Context(), peer.id) == nil {
+		t.Error("the peer's node_announcement is lost")
+	}
+}
+
 func TestOwnGossipMustBeGood(t *testing.T) {
 	w := newWorld(t)
 	alice := w.book("alice", 1)
