@@ -70,7 +70,7 @@ func Decide(in channel.Incoming, peeled onion.Peeled, peelErr error, f Facts) De
 		return Fail{onion.InvalidOnionPayload(0, 0)}
 	}
 	// Whoever carries tokens is told which, and nobody else is.
-	if (peeled.Payload.Tokens != nil) != (in.Property != 0) {
+	if t := peeled.Payload.Tokens; (t != nil) != (in.Property != 0) || t != nil && t.Units == 0 {
 		return Fail{onion.InvalidOnionPayload(onion.TypeTokens, 0)}
 	}
 	// Whether there is time to claim it on-chain cannot be said.

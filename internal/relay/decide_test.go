@@ -163,6 +163,7 @@ func TestEachBrokenRuleHasItsFailure(t *testing.T) {
 		"too far":                  {func(s *scene) { s.in.CLTVExpiry = height + 2017 }, onion.CodeExpiryTooFar},
 		"bad payload":              {func(s *scene) { s.peeled.PayloadErr = &onion.PayloadError{Failure: onion.InvalidOnionPayload(4, 2)} }, onion.CodeInvalidOnionPayload},
 		"tokens of a bitcoin HTLC": {func(s *scene) { s.peeled.Payload.Tokens = &onion.Tokens{Property: 31, Units: 1} }, onion.CodeInvalidOnionPayload},
+		"no tokens of tokens":      {func(s *scene) { s.tokens(); s.peeled.Payload.Tokens.Units = 0 }, onion.CodeInvalidOnionPayload},
 		"tokens of one for us": {func(s *scene) {
 			s.peeled.Next, s.peeled.Payload.Tokens = nil, &onion.Tokens{Property: 31, Units: 1}
 		}, onion.CodeInvalidOnionPayload},
