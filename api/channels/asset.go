@@ -8,7 +8,6 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
-	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -83,8 +82,6 @@ func assetError(err error) error {
 		return command.Refuse(command.AssetUnknown, "%v", err)
 	case errors.Is(err, tokens.ErrBehind):
 		return command.Refuse(command.FundStillSyncing, "%v", err)
-	case errors.Is(err, funding.ErrBroadcast):
-		return command.Refuse(command.FundBroadcastFail, "%v", err)
 	}
 	return nil
 }

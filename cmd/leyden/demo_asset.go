@@ -197,7 +197,7 @@ func (d *demo) holdings(ctx context.Context, property amount.Property) (map[stri
 
 // payAsset has Bob ask for tokens and Alice pay them, and checks every figure.
 func (d *demo) payAsset(ctx context.Context, property amount.Property) error {
-	alice, bob := d.nodes["alice"], d.nodes["bob"]
+	bob := d.nodes["bob"]
 	before, err := d.holdings(ctx, property)
 	if err != nil {
 		return err
@@ -222,21 +222,10 @@ func (d *demo) payAsset(ctx context.Context, property amount.Property) error {
 	d.out.row("for what", *inv.Description, "")
 	d.out.row("hash", inv.PaymentHash.String(), "")
 
-	d.out.title("The payment")
-	marks := map[string]uint64{}
-	for name, n := range d.nodes {
-		_, marks[name], _ = n.Traces().After(0)
-	}
-	began := time.Now()
-	paid, err := alice.Sender().Pay(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: &inv.Invoice, Property: inv.Property, Asked: inv.Units})
+	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: &inv.Invoice, Property: inv.Property, Asked: inv.Units})
 	if err != nil {
 		return err
 	}
-	took := time.Since(began)
-	if err := d.quiet(ctx); err != nil {
-		return err
-	}
-	d.life(inv.PaymentHash, marks, began)
 	if sha256.Sum256(paid.Result.Preimage[:]) != inv.PaymentHash || inv.Payee != bob.ID() {
 		return errors.New("the receipt is not bob's for this payment")
 	}

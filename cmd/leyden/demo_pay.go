@@ -22,7 +22,7 @@ import (
 
 // pay has Bob make an invoice and Alice pay it, and checks every figure.
 func (d *demo) pay(ctx context.Context) error {
-	alice, bob := d.nodes["alice"], d.nodes["bob"]
+	bob := d.nodes["bob"]
 	before, err := d.balances(ctx)
 	if err != nil {
 		return err
@@ -48,22 +48,10 @@ func (d *demo) pay(ctx context.Context) error {
 	d.out.row("until when", time.Unix(int64(inv.ExpiresAt()), 0).Format(time.RFC3339), "") //nolint:gosec // a time of ours
 	d.out.row("hash", inv.PaymentHash.String(), "")
 
-	d.out.title("The payment")
-	marks := map[string]uint64{}
-	for name, n := range d.nodes {
-		_, marks[name], _ = n.Traces().After(0)
-	}
-	began := time.Now()
-	paid, err := alice.Sender().Pay(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: inv})
+	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: inv})
 	if err != nil {
 		return err
 	}
-	took := time.Since(began)
-	if err := d.quiet(ctx); err != nil {
-		return err
-	}
-	d.life(inv.PaymentHash, marks, began)
-
 	after, err := d.balances(ctx)
 	if err != nil {
 		return err
@@ -72,6 +60,25 @@ func (d *demo) pay(ctx context.Context) error {
 		return err
 	}
 	return d.figures(before, after, paid)
+}
+
+// watch has Alice pay and prints the payment's life; it says how long she waited.
+func (d *demo) watch(ctx context.Context, r pay.Request) (paid pay.PaymentRow, took time.Duration, err error) {
+	d.out.title("The payment")
+	marks := map[string]uint64{}
+	for name, n := range d.nodes {
+		_, marks[name], _ = n.Traces().After(0)
+	}
+	began := time.Now()
+	if paid, err = d.nodes["alice"].Sender().Pay(ctx, r); err != nil {
+		return paid, 0, err
+	}
+	took = time.Since(began)
+	if err := d.quiet(ctx); err != nil {
+		return paid, took, err
+	}
+	d.life(r.Invoice.PaymentHash, marks, began)
+	return paid, took, nil
 }
 
 // life prints what each node sent, in the order of time.
