@@ -1,12 +1,17 @@
 package api_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/blockchain"
+	"github.com/btcsuite/btcd/btcutil/v2"
 	"github.com/btcsuite/btcd/chainhash/v2"
+	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
@@ -140,7 +145,27 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 				t.Errorf("the refusal repeats %d bytes", len(e.Message))
 			}
 		}
-		closed := ask[struct{ Type, Txid, Tx string }](t, alice, "close", channels(t, alice)[0].SCID)
+		scid := channels(t, alice)[0].SCID
+		for _, wrong := range []any{[]any{}, []any{"slow"}, []any{"1000perkw", "999perkw"}, []any{"slow", "fast"}, "slow", 7} {
+			refused(t, alice, command.InvalidParams, "close", named{"id": scid, "feerange": wrong})
+		}
+		refused(t, alice, command.InvalidParams, "close", named{"id": scid, "feerange": []any{"1000perkw", "2000perkw"}, "feerate": "2001perkw"})
+		closed := ask[struct{ Type, Txid, Tx string }](t, alice, "close", named{"id": scid, "feerange": []any{"1000perkw", 8000}})
+		from, err := hex.DecodeString(closed.Tx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx := new(btcwire.MsgTx)
+		if err := tx.Deserialize(bytes.NewReader(from)); err != nil {
+			t.Fatal(err)
+		}
+		fee, weight := int64(1_000_000), int64(blockchain.GetTransactionWeight(btcutil.NewTx(tx)))
+		for _, o := range tx.TxOut {
+			fee -= o.Value
+		}
+		if perKw := fee * 1000 / weight; perKw < 1000 || perKw > 2010 { // signatures are shorter now and then
+			t.Errorf("a feerate of %d is not within 1000 and 2000", perKw)
+		}
 		if closed.Type != "mutual" || len(closed.Txid) != 64 || closed.Tx == "" {
 			t.Errorf("close gives %+v", closed)
 		}
@@ -192,10 +217,12 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 			Channels []struct {
 				PeerID string              `json:"peer_id"`
 				Final  amount.MilliSatoshi `json:"final_to_us_msat"`
+				Least  amount.MilliSatoshi `json:"min_to_us_msat"`
+				Most   amount.MilliSatoshi `json:"max_to_us_msat"`
 				Cause  string              `json:"close_cause"`
 			} `json:"closedchannels"`
 		}](t, alice, "listclosedchannels").Channels
-		if len(closed) != 1 || closed[0].PeerID != bob.ID().String() || closed[0].Final != 999_000_000 || closed[0].Cause != "local" {
+		if len(closed) != 1 || closed[0].PeerID != bob.ID().String() || closed[0].Final != 999_000_000 || closed[0].Least != 999_000_000 || closed[0].Most != 999_000_000 || closed[0].Cause != "local" {
 			t.Errorf("listclosedchannels gives %+v", closed)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -370,6 +373,15 @@ func (s *scene) playAssets() {
 	s.wrong(s.bob, command.AssetUnknown, "invoice", named{"amount_msat": "12.5", "asset": 77, "label": "more", "description": "a pound of tea"})
 	s.right(s.bob, "listinvoices", "tea")
 	s.right(alice, "newaddr", "p2sh-segwit")
+	s.right(alice, "setassetrate", 3, "1500sat", "1", 10_000, "100")
+	s.right(alice, "setassetrate", named{"property_id": 3, "amount_msat": 7, "amount_units": 500, "side": "buy", "spread": 0, "max": "50", "min": "0.5", "maxdelay": 80})
+	s.wrong(alice, command.InvalidParams, "setassetrate", named{"property_id": 3, "amount_msat": 1000, "max": "101"})
+	s.wrong(alice, command.InvalidParams, "setassetrate", 2147483651, "1500sat")
+	s.wrong(alice, command.AssetUnknown, "setassetrate", 77, "1500sat", "1", 10_000, "100")
+	s.wrong(carol, command.AssetsOff, "setassetrate", 3, "1500sat", "1", 10_000, "100")
+	s.right(alice, "listassetrates")
+	s.right(alice, "listassetrates", 31)
+	s.right(alice, "setassetrate", named{"property_id": 3, "amount_msat": 0})
 }
 
 func (s *scene) playBackups() {
@@ -460,8 +472,24 @@ func (s *scene) playNode() {
 	s.wrong(alice, command.InvalidParams, "listsqlschemas", "dreams")
 	s.right(bob, "sql", "SELECT label, status FROM invoices ORDER BY created_index")
 	s.wrong(bob, command.Failed, "sql", "DELETE FROM invoices")
+	s.right(s.announcing(), "getinfo")
 	s.right(alice, "help", "stop")
 	s.wrong(alice, command.UnknownMethod, "help", "dream")
+}
+
+// announcing starts a node that tells others where it is.
+func (s *scene) announcing() *node.Node {
+	s.Helper()
+	n, err := node.Open(s.Context(), node.Config{
+		Dir: ready.Dir(s.T, s.TempDir()), Network: s.chain.Params(), Source: s.chain, Alias: "dave", Listen: "127.0.0.1:0",
+		Announce: []wire.Address{{Kind: wire.AddressDNS, Host: "node.example", Port: 9735}, {Kind: wire.AddressIPv4, Host: "203.0.113.7", Port: 9735}},
+		Log:      slog.New(slog.DiscardHandler), Fatal: func(err error) { panic(err) },
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { n.Close() })
+	return n
 }
 
 // playSteps holds a payment.
@@ -490,5 +518,11 @@ func (s *scene) playEnd() {
 	s.right(s.alice, "multifundchannel", two, "1000perkw", 0, nil, 1)
 	s.wrong(s.alice, command.InvalidParams, "close", "1x1x1")
 	s.right(s.alice, "close", s.carol.ID())
+	s.mine(s.T, 1)
+	s.mine(s.T, 99)
+	until(s.T, "the channel is closed for good", func() bool {
+		return string(ask[map[string]json.RawMessage](s.T, s.alice, "listclosedchannels")["closedchannels"]) != "[]"
+	})
+	s.right(s.alice, "listclosedchannels")
 	s.right(s.alice, "stop")
 }

@@ -54,6 +54,7 @@ var masks = []struct {
 	{regexp.MustCompile(`"(bytes|bytes_used|num_skipped|age_in_seconds|duration_in_seconds|connected_seconds|counted_seconds|number)":[0-9]+`), `"$1":"<number>"`},
 	{regexp.MustCompile(`"(erring_)?direction":[01]`), `"${1}direction":"<direction>"`},
 	{regexp.MustCompile(`"channel_flags":[0-3]`), `"channel_flags":"<flags>"`},
+	{regexp.MustCompile(`"txindex":[1-9][0-9]*`), `"txindex":"<place>"`}, // of two channels opened at once
 	{regexp.MustCompile(`<scid>/[01]`), "<scid>/<direction>"},
 }
 

@@ -90,6 +90,12 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 			t.Errorf("the ledger says of %d units: %v, %v", units, backed, err)
 		}
 	}
+	// Tokens that came to the address by another transaction may be as young as that.
+	other := rows[0].Params
+	other.Funding.Hash[0]++
+	if backed, err := w.bob.Tokens().Backed(t.Context(), other, w.bob.Height()); err != nil || backed {
+		t.Errorf("the ledger says of another funding transaction: %v, %v", backed, err)
+	}
 	funds := ask[struct {
 		Channels []struct {
 			Property uint32 `json:"property_id"`

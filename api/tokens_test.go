@@ -200,8 +200,8 @@ func TestPaymentsLeaveTokensWhereTheyCanMove(t *testing.T) {
 		}
 		return names
 	}
-	kept := apart()
-	equal(t, "coins that are kept", len(kept), 2)
+	var kept []string
+	until(t, "two coins are kept", func() bool { kept = apart(); return len(kept) == 2 })
 	to := ask[struct{ Bech32 string }](t, w.bob, "newaddr").Bech32
 	for _, coin := range kept {
 		refused(t, w.alice, command.Failed, "withdraw", named{"destination": to, "satoshi": "all", "utxos": []string{coin}})
@@ -320,55 +320,92 @@ func TestWhatTheRulesWouldRefuseIsNotSent(t *testing.T) {
 	refused(t, w.alice, command.AssetRefused, "assetgrant", frozen, "1")
 }
 
-// freeze has an issuer that nobody controls make a token, grant 5 of it to a script, and
-// freeze it there. It gives the token's number.
-func (w *network) freeze(t *testing.T, holder []byte) uint32 {
+// issuer makes tokens, and anybody may be it: its address is of a script that is always true.
+type issuer struct {
+	w            *network
+	open, redeem []byte
+	script       []byte
+	at           btcwire.OutPoint // its coin
+	value        amount.Satoshi
+}
+
+func (w *network) issuer(t *testing.T) *issuer {
 	t.Helper()
-	open := []byte{txscript.OP_TRUE}
-	hash := sha256.Sum256(open)
-	redeem := bolt11.Fallback{Version: 0, Program: hash[:]}.Script()
-	issuer := bolt11.Fallback{Version: bolt11.ScriptHash, Program: address.Hash160(redeem)}.Script()
-	at := btcwire.OutPoint{}
-	value := amount.Satoshi(100_000)
+	i := &issuer{w: w, open: []byte{txscript.OP_TRUE}, value: 100_000}
+	hash := sha256.Sum256(i.open)
+	i.redeem = bolt11.Fallback{Version: 0, Program: hash[:]}.Script()
+	i.script = bolt11.Fallback{Version: bolt11.ScriptHash, Program: address.Hash160(i.redeem)}.Script()
 	var err error
-	if at.Hash, err = w.chain.Send(issuer, value); err != nil {
+	if i.at.Hash, err = w.chain.Send(i.script, i.value); err != nil {
 		t.Fatal(err)
 	}
 	w.mine(t, 1)
-	send := func(payload []byte, to []byte) {
-		t.Helper()
-		tx := btcwire.NewMsgTx(2)
-		tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: at, SignatureScript: append([]byte{byte(len(redeem))}, redeem...), Witness: [][]byte{open}})
-		value -= 2000
-		tx.AddTxOut(btcwire.NewTxOut(int64(value), issuer)) //nolint:gosec // small
-		tx.AddTxOut(btcwire.NewTxOut(0, omni.Script(payload)))
-		if to != nil {
-			value -= 600
-			tx.TxOut[0].Value -= 600
-			tx.AddTxOut(btcwire.NewTxOut(600, to))
-		}
-		if err := w.chain.Broadcast(t.Context(), tx); err != nil {
-			t.Fatal(err)
-		}
-		at = btcwire.OutPoint{Hash: tx.TxHash()}
-		w.mine(t, 1)
+	return i
+}
+
+// send has the issuer send a payload, to somebody or nobody.
+func (i *issuer) send(t *testing.T, payload, to []byte) {
+	t.Helper()
+	tx := btcwire.NewMsgTx(2)
+	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: i.at, SignatureScript: append([]byte{byte(len(i.redeem))}, i.redeem...), Witness: [][]byte{i.open}})
+	i.value -= 2000
+	tx.AddTxOut(btcwire.NewTxOut(int64(i.value), i.script)) //nolint:gosec // small
+	tx.AddTxOut(btcwire.NewTxOut(0, omni.Script(payload)))
+	if to != nil {
+		i.value -= 600
+		tx.TxOut[0].Value -= 600
+		tx.AddTxOut(btcwire.NewTxOut(600, to))
 	}
+	if err := i.w.chain.Broadcast(t.Context(), tx); err != nil {
+		t.Fatal(err)
+	}
+	i.at = btcwire.OutPoint{Hash: tx.TxHash()}
+	i.w.mine(t, 1)
+}
+
+// issue makes a managed token and grants units of it.
+func (i *issuer) issue(t *testing.T, id uint32, units amount.Units, holder []byte) {
+	t.Helper()
 	payload, err := asset.IssueManaged(false, false, asset.About{Name: "Ice"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const id = 4 // the second of this chain
-	grant, err := asset.Grant(id, 5)
+	grant, err := asset.Grant(amount.Property(id), units)
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(payload, nil)
-	send(grant, holder)
-	send(binary.BigEndian.AppendUint32([]byte{0, 0, 0, 71}, id), nil) // it may freeze
+	i.send(t, payload, nil)
+	i.send(t, grant, holder)
+}
+
+// mayFreeze enables freezing.
+func (i *issuer) mayFreeze(t *testing.T, id uint32) {
+	t.Helper()
+	i.send(t, binary.BigEndian.AppendUint32([]byte{0, 0, 0, 71}, id), nil)
+}
+
+// freeze freezes a token at a script's address, or lets it go.
+func (i *issuer) freeze(t *testing.T, id uint32, holder []byte, frozen bool) {
+	t.Helper()
+	kind := byte(186)
+	if frozen {
+		kind = 185
+	}
 	f, _ := bolt11.FallbackOf(holder)
-	freeze := binary.BigEndian.AppendUint32([]byte{0, 0, 0, 185}, id)
-	freeze = append(append(freeze, make([]byte, 8)...), 0xc4)
-	send(append(freeze, f.Program...), nil)
+	payload := binary.BigEndian.AppendUint32([]byte{0, 0, 0, kind}, id)
+	payload = append(append(payload, make([]byte, 8)...), 0xc4)
+	i.send(t, append(payload, f.Program...), nil)
+}
+
+// freeze has an issuer make the second token of this chain, grant 5 of it to a script, and
+// freeze it there. It gives the token's number.
+func (w *network) freeze(t *testing.T, holder []byte) uint32 {
+	t.Helper()
+	const id = 4
+	i := w.issuer(t)
+	i.issue(t, id, 5, holder)
+	i.mayFreeze(t, id)
+	i.freeze(t, id, holder, true)
 	return id
 }
 

@@ -413,7 +413,7 @@ func (n *Node) announce(l *link.Link) {
 func (n *Node) announceNode() {
 	m := &wire.NodeAnnouncement{
 		Features: n.announced(), Timestamp: uint32(unixNow()), NodeID: n.ID(), RGBColor: n.cfg.Color, //nolint:gosec // until 2106
-		Addresses: n.descriptors(),
+		Addresses: n.Announced(),
 	}
 	copy(m.Alias[:], n.Alias())
 	if old := n.book.Node(n.ctx, n.ID()); old != nil {
@@ -425,10 +425,10 @@ func (n *Node) announceNode() {
 	n.gossip(0, graph.SignNode(m, n.ring.Node().Sign))
 }
 
-// descriptors are the addresses that are announced, without those that cannot be.
+// Announced are the addresses of our node_announcement as it has them, without those that cannot be.
 //
 // BOLT 7: "MUST place address descriptors in ascending order."
-func (n *Node) descriptors() (out []byte) {
+func (n *Node) Announced() (out []byte) {
 	all := slices.Clone(n.cfg.Announce)
 	slices.SortStableFunc(all, func(a, b wire.Address) int { return int(a.Kind) - int(b.Kind) })
 	named := false

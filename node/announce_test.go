@@ -58,7 +58,7 @@ func TestAddressesToAnnounceAreReadAndOrdered(t *testing.T) {
 		}
 	}
 	n.cfg.Announce = append(n.cfg.Announce, wire.Address{Kind: wire.AddressIPv4, Host: "nonsense", Port: 1})
-	got, err := wire.ParseAddresses(n.descriptors())
+	got, err := wire.ParseAddresses(n.Announced())
 	if err != nil {
 		t.Fatal(err)
 	}

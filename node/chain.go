@@ -256,12 +256,18 @@ func (n *Node) inspect(b chain.Block) (rows []durable.Row) {
 	return rows
 }
 
+// place is where a channel's funding output is in the chain.
+func (n *Node) place(id wire.ChannelID) (scid wire.ShortChannelID, placed bool) {
+	n.chainMu.Lock()
+	defer n.chainMu.Unlock()
+	scid, placed = n.places[id]
+	return scid, placed
+}
+
 // awaits says whether a channel that its peer opened waits for its funding
 // output: nothing else can be in a block.
 func (n *Node) awaits(l *link.Link) bool {
-	n.chainMu.Lock()
-	_, placed := n.places[l.ID()]
-	n.chainMu.Unlock()
+	_, placed := n.place(l.ID())
 	return funding.Awaits(l.Params(), placed) && l.Status().Status < channel.Spent
 }
 
@@ -269,9 +275,7 @@ func (n *Node) awaits(l *link.Link) bool {
 // cannot confirm: what it spends is spent otherwise, or is gone with a reorganization.
 // Noted: it was so before.
 func (n *Node) stillborn(l *link.Link, noted bool) bool {
-	n.chainMu.Lock()
-	_, placed := n.places[l.ID()]
-	n.chainMu.Unlock()
+	_, placed := n.place(l.ID())
 	p := l.Params()
 	if placed || !p.LocalIsOpener || l.Status().Status >= channel.Spent {
 		return false
@@ -399,6 +403,8 @@ func (n *Node) confirmed(l *link.Link, ch *channel.Channel, scid wire.ShortChann
 			n.log.Warn("a channel with tokens is not used yet: its funding cannot be looked at", "channel", p.Channel, "why", err)
 		case backed:
 			l.Do(func(ch *channel.Channel) { ch.FundingDepth(scid, depth) })
+			l.Sync(n.ctx)
+			n.onchain.Poke() // one that was held goes on
 		case s.ReadySent:
 			l.Do(func(ch *channel.Channel) {
 				ch.ForceClose("the funding address does not have the channel's tokens any more")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -21,6 +22,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/store/ready"
+	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -33,12 +35,20 @@ type mortal struct {
 	alias string
 	addr  string
 	sees  chain.Source // nil: the chain itself
+	tea   bool         // with a ledger of tokens
 	once  *sync.Once
 	died  chan struct{}
 }
 
 func newMortal(t *testing.T, c *regtest.Chain, alias string) *mortal {
-	m := &mortal{t: t, chain: c, dir: ready.Dir(t, t.TempDir()), alias: alias, addr: home(t)}
+	t.Helper()
+	return (&mortal{t: t, chain: c, alias: alias}).born()
+}
+
+func (m *mortal) born() *mortal {
+	m.t.Helper()
+	t := m.t
+	m.dir, m.addr = ready.Dir(t, t.TempDir()), home(t)
 	m.start()
 	m.addr = m.Addr().String()
 	t.Cleanup(func() { m.Close() })
@@ -55,7 +65,7 @@ func (m *mortal) start() {
 	}
 	n, err := node.Open(m.t.Context(), node.Config{
 		Dir: m.dir, Network: m.chain.Params(), Source: source, Alias: m.alias, Listen: m.addr,
-		Log: testLog(m.alias), SetTimeout: 2 * time.Second,
+		Log: testLog(m.alias), SetTimeout: 2 * time.Second, Assets: tokens.Wish{On: m.tea},
 		Fatal: func(error) {
 			once.Do(func() { close(died) })
 			runtime.Goexit() // the process is dead: nothing runs on
@@ -68,7 +78,8 @@ func (m *mortal) start() {
 }
 
 // restart waits for the death that every failed write must be, ends what is left
-// of the process and starts it again.
+// of the process and starts it again. A ledger tries again what it could not write: there
+// the test is the end.
 func (m *mortal) restart() {
 	m.t.Helper()
 	until(m.t, "the node has died of the write that failed", func() bool {
@@ -76,11 +87,21 @@ func (m *mortal) restart() {
 		case <-m.died:
 			return true
 		default:
-			return false
+			return m.tea
 		}
 	})
 	m.Close()
 	m.start()
+	m.reads()
+}
+
+// reads waits until the node's ledger, if it has one, is there.
+func (m *mortal) reads() {
+	m.t.Helper()
+	if m.tea {
+		ledgers(m.t, m.chain, m.Node)
+		until(m.t, "the ledger answers", func() bool { return !errors.Is(m.Tokens().MayCarry(m.t.Context(), tea), tokens.ErrBehind) })
+	}
 }
 
 // world is Alice, Carol and Bob with some channels between each two.
@@ -209,10 +230,7 @@ func allConnected(links []*link.Link, to *mortal) bool {
 // returns early when the victim dies.
 func (w *world) pay(bolt string, victim *mortal) (died bool) {
 	w.t.Helper()
-	inv, err := bolt11.Decode(bolt)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	r, err := request(w.t, bolt), error(nil)
 	for range 20 {
 		done := make(chan error, 1)
 		alice := w.alice.Node
@@ -221,7 +239,7 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 			defer func() { done <- err }()
 			ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 			defer cancel()
-			_, err = alice.Sender().Pay(ctx, pay.Request{Bolt11: bolt, Invoice: inv})
+			_, err = alice.Sender().Pay(ctx, r)
 		}()
 		select {
 		case err = <-done:
@@ -240,6 +258,16 @@ func (w *world) pay(bolt string, victim *mortal) (died bool) {
 	return false
 }
 
+// request asks to pay an invoice.
+func request(t *testing.T, bolt string) pay.Request {
+	t.Helper()
+	inv, err := obolt.Read(bolt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pay.Request{Bolt11: bolt, Invoice: &inv.Invoice, Property: inv.Property, Asked: inv.Units}
+}
+
 // invoice makes an invoice of Bob's.
 func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
 	w.t.Helper()
@@ -256,10 +284,10 @@ func (w *world) invoice(amt amount.MilliSatoshi) invoice.Row {
 // sweep lets one node die at its k-th write of a payment, for every k, before the
 // write and after it; starts it again, has the payment finished, and judges. Under the
 // race detector it is every few writes.
-func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deaths int) {
+func (w *world) sweep(victim *mortal, after bool, bill func() invoice.Row, judge func(label string)) (deaths int) {
 	w.t.Helper()
 	for k := uint64(1); ; k += uint64(race.Step(14)) { //nolint:gosec // positive
-		row := w.invoice(amt)
+		row := bill()
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		died := w.pay(row.Bolt11, victim)
 		if !died {
@@ -281,7 +309,7 @@ func (w *world) sweep(amt amount.MilliSatoshi, victim *mortal, after bool) (deat
 			w.pay(row.Bolt11, victim)
 		}
 		w.settled()
-		w.judge(row.Label, amt)
+		judge(row.Label)
 		if w.paid > 400_000_000 {
 			w.payBack()
 		}
@@ -376,11 +404,18 @@ func (w *world) judge(label string, amt amount.MilliSatoshi) {
 
 func sweepAll(t *testing.T, channels int, amt amount.MilliSatoshi) {
 	w := newWorld(t, channels)
+	w.sweepAll(5, func() invoice.Row { return w.invoice(amt) }, func(label string) { w.judge(label, amt) })
+}
+
+// sweepAll is a sweep for each of the three, who have so many writes at the least.
+func (w *world) sweepAll(least int, bill func() invoice.Row, judge func(label string)) {
+	t := w.t
+	t.Helper()
 	for i, victim := range []*mortal{w.alice, w.carol, w.bob} {
 		for _, after := range []bool{i == 1, i != 1}[:2/race.Step(2)] {
-			deaths := w.sweep(amt, victim, after)
+			deaths := w.sweep(victim, after, bill, judge)
 			t.Logf("%s died %d times, after the write: %v", victim.alias, deaths, after)
-			if deaths < 5/race.Step(14) {
+			if deaths < least/race.Step(14) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -430,9 +465,9 @@ func TestOpeningAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	}
 	mine(t, c, 1, alice.Node, carol.Node)
 	before := alice.Wallet().Balance()
-	for _, victim := range []*mortal{alice, carol} {
-		for _, after := range []bool{false, true} {
-			if deaths := w.openSweep(victim, after); deaths < 2/race.Step(4) {
+	for i, victim := range []*mortal{alice, carol} {
+		for _, after := range []bool{i == 1, i != 1}[:2/race.Step(2)] {
+			if deaths := w.openSweep(victim, after, funding.Request{Amount: 100_000, FeePerKw: 1000, Commit: 1000, MinConf: 1}); deaths < 2/race.Step(4) {
 				t.Errorf("%s died %d times only: the sweep misses its writes", victim.alias, deaths)
 			}
 		}
@@ -455,11 +490,13 @@ func mineOnly(t *testing.T, c *regtest.Chain, blocks int) {
 
 // openSweep lets one node die at its k-th write of an opening, for every k, and
 // judges: a channel that the opener has works on both sides once it is confirmed.
-func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
+func (w *world) openSweep(victim *mortal, after bool, r funding.Request) (deaths int) {
 	w.t.Helper()
 	gone := 0
 	for k := uint64(1); ; k += uint64(race.Step(8)) { //nolint:gosec // positive
 		w.dial()
+		w.alice.reads()
+		w.carol.reads()
 		known := len(states(w.t, w.alice.Node))
 		victim.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
 		ended := make(chan error, 1)
@@ -469,7 +506,7 @@ func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 			defer func() { ended <- err }()
 			ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 			defer cancel()
-			_, err = alice.OpenChannel(ctx, to, funding.Request{Amount: 100_000, FeePerKw: 1000, Commit: 1000, MinConf: 1})
+			_, err = alice.OpenChannel(ctx, to, r)
 		}()
 		died, why := false, error(nil)
 		select {
@@ -490,8 +527,8 @@ func (w *world) openSweep(victim *mortal, after bool) (deaths int) {
 		case why != nil:
 			w.t.Fatalf("opening failed without a death: %v", why)
 		}
-		mine(w.t, w.chain, 1, w.alice.Node, w.carol.Node)
-		mine(w.t, w.chain, 5, w.alice.Node, w.carol.Node)
+		blocks(w.t, w.chain, 1, w.alice.Node, w.carol.Node)
+		blocks(w.t, w.chain, 6, w.alice.Node, w.carol.Node) // also when the first made it known again
 		w.dial()
 		until(w.t, "every channel of the opener works on both sides", func() bool {
 			theirs := states(w.t, w.carol.Node)
@@ -523,8 +560,8 @@ func (w *world) dial() {
 
 func TestClosingAChannelSurvivesADeathAtEachWrite(t *testing.T) {
 	t.Parallel()
-	for _, who := range []string{"closer", "peer"} {
-		for _, after := range []bool{false, true} {
+	for i, who := range []string{"closer", "peer"} {
+		for _, after := range []bool{i == 1, i != 1}[:2/race.Step(2)] {
 			for k := uint64(1); closeOnce(t, who, after, k); k += uint64(race.Step(10)) { //nolint:gosec // positive
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -25,10 +27,22 @@ func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
 	}
 	defer c.Close()
 	mineOnly(t, c, 1)
-	var faults []error
+	var (
+		mu     sync.Mutex
+		faults []error // of the commands, and of what the node writes on its own
+	)
+	seen := func() []error {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(faults)
+	}
 	n, err := node.Open(t.Context(), node.Config{
 		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Log: slog.New(slog.DiscardHandler),
-		Fatal: func(err error) { faults = append(faults, err) },
+		Fatal: func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			faults = append(faults, err)
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,8 +77,8 @@ func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
 	if addr, err := n.NewAddress(late, wallet.P2TR); err != nil || addr == "" {
 		t.Error("the wallet counts an address that is not on disk:", err)
 	}
-	if len(faults) != 0 {
-		t.Fatalf("the node ended: %v", faults)
+	if ended := seen(); len(ended) != 0 {
+		t.Fatalf("the node ended: %v", ended)
 	}
 	for name, write := range map[string]func() error{
 		"an invoice": func() error {
@@ -77,10 +91,12 @@ func TestOnlyAFailedWriteOfACommandEndsTheNode(t *testing.T) {
 			return err
 		},
 	} {
-		faults = nil
+		before := len(seen())
 		n.Store().SetFault(func(uint64) (bool, bool) { return true, false })
-		if err := write(); !errors.Is(err, store.ErrFault) || len(faults) != 1 {
-			t.Errorf("%s: %v, %d times the end", name, err, len(faults))
+		err := write()
+		n.Store().SetFault(nil)
+		if after := seen(); !errors.Is(err, store.ErrFault) || len(after) == before {
+			t.Errorf("%s: %v, and the node did not end for it: %v", name, err, after)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package node_test
 import (
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
@@ -300,6 +301,7 @@ func copyThatRunsOut(t *testing.T, together bool) {
 	w.bob.stop()
 	source := newLate(t, w.chain)
 	mine(t, w.chain, int(v.HTLCs[0].CLTVExpiry-w.carol.Height()), w.alice.Node, w.carol.Node)
+	w.carol.stop() // nobody tells bob
 	w.bob.dir = old
 	if together {
 		w.bob.sees = source
@@ -308,9 +310,10 @@ func copyThatRunsOut(t *testing.T, together bool) {
 	source.release()
 	w.caughtUp(w.bob)
 	l = onlyLink(t, w.bob.Node, w.carol.ID())
-	if s := l.Status(); s.Status != channel.Open && s.Status != channel.Lost {
+	if s := l.Status(); s.Status != channel.Open {
 		t.Fatalf("%+v", s)
 	}
+	w.carol.start()
 	until(t, "bob knows that he has lost state", func() bool {
 		_, _ = w.carol.Connect(t.Context(), w.bob.ID(), w.bob.addr)
 		return l.Status().Status == channel.Lost
@@ -339,21 +342,29 @@ func (w *world) dying(id wire.ChannelID, stride func() int, others ...*mortal) {
 			w.t.Fatalf("at %d the channel is not closed for good: %v since %d, %d claims, %+v", w.carol.Height(), plan.Kind, plan.Height, len(plan.Claims), plan.Outputs)
 		}
 		after, arm := i%2 == 0, i%race.Step(3) == 0
+		var struck atomic.Bool // a ledger's write does not end the node
 		if arm {
 			armed++
-			w.carol.Store().SetFault(func(n uint64) (bool, bool) { return n == k && !after, n == k && after })
+			w.carol.Store().SetFault(func(n uint64) (bool, bool) {
+				struck.Store(n == k || struck.Load())
+				return n == k && !after, n == k && after
+			})
 		}
 		var alive []*node.Node
 		for _, m := range others {
 			alive = append(alive, m.Node)
 		}
-		mine(w.t, w.chain, stride(), alive...)
+		mine(w.t, w.chain, max(stride(), race.Step(3)), alive...)
 		tip, _ := w.chain.Tip(w.t.Context())
 		until(w.t, "carol has seen the block or has died", func() bool {
 			select {
 			case <-w.carol.died:
 				return true
 			default:
+				if w.carol.tea {
+					rows, _, err := w.carol.Store().Ledger(w.t.Context())
+					return struck.Load() || err == nil && rows.Seen == tip && w.carol.Synced() == tip.Height && w.carol.Enforced() == tip.Height
+				}
 				return w.carol.Synced() == tip.Height && w.carol.Enforced() == tip.Height
 			}
 		})
@@ -369,6 +380,7 @@ func (w *world) dying(id wire.ChannelID, stride func() int, others ...*mortal) {
 			k = 1
 		}
 		w.caughtUp(append(others, w.carol)...)
+		ledgers(w.t, w.chain, append(alive, w.carol.Node)...)
 	}
 	w.t.Logf("%d deaths in %d blocks", deaths, armed)
 	if deaths < armed/2 {

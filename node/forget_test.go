@@ -45,10 +45,14 @@ func TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee(t *testing.T) {
 	mine(t, c, 1, alice, carol)
 	id := openChannel(t, alice, carol, 1_000_000, 0)
 	state := func(n *node.Node) string { return states(t, n)[id.String()] }
-	mine(t, c, 1000, alice, carol)
+	for range 10 {
+		mine(t, c, 100, alice, carol)
+	}
 	carol.Close() // how long she has waited is on disk
 	carol = open(dir, c)
-	mine(t, c, 1016, alice, carol) // the first block after the opening was the first of them
+	for range 8 {
+		mine(t, c, 127, alice, carol) // the first block after the opening was the first of them
+	}
 	if got := state(carol); got != "CHANNELD_AWAITING_LOCKIN" {
 		t.Errorf("carol's channel is %s one block before its time", got)
 	}

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
-	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 )
@@ -44,10 +42,7 @@ func (w *world) held(hash wire.PaymentHash) invoice.Row {
 // paying has Alice pay in the background.
 func (w *world) paying(bolt string) <-chan error {
 	w.t.Helper()
-	inv, err := bolt11.Decode(bolt)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	r := request(w.t, bolt)
 	done := make(chan error, 1)
 	alice := w.alice.Node
 	go func() {
@@ -55,7 +50,7 @@ func (w *world) paying(bolt string) <-chan error {
 		defer func() { done <- err }()
 		ctx, cancel := context.WithTimeout(w.t.Context(), longest)
 		defer cancel()
-		_, err = alice.Sender().Pay(ctx, pay.Request{Bolt11: bolt, Invoice: inv})
+		_, err = alice.Sender().Pay(ctx, r)
 	}()
 	return done
 }

@@ -36,7 +36,7 @@ func (n *Node) NewInvoice(ctx context.Context, r invoice.Request) (invoice.Row, 
 	if err != nil {
 		return row, err
 	}
-	return row, n.storeInvoice(ctx, row)
+	return n.storeInvoice(ctx, row)
 }
 
 // SignInvoice signs an invoice that was made elsewhere. Errors: those of
@@ -56,19 +56,19 @@ func (n *Node) CreateInvoice(ctx context.Context, text, label string, preimage w
 	if err != nil {
 		return row, err
 	}
-	return row, n.storeInvoice(ctx, row)
+	return n.storeInvoice(ctx, row)
 }
 
 func (n *Node) issuer() invoice.Issuer {
 	return invoice.Issuer{Network: n.prefix, Signer: bolt11.Signer{ID: n.ID(), Sign: n.ring.Node().SignRecoverable}}
 }
 
-func (n *Node) storeInvoice(ctx context.Context, row invoice.Row) error {
-	err := n.receiver.Create(ctx, row)
+func (n *Node) storeInvoice(ctx context.Context, row invoice.Row) (invoice.Row, error) {
+	row, err := n.receiver.Create(ctx, row)
 	if n.failed(ctx, err) {
 		n.fatal(err)
 	}
-	return err
+	return row, err
 }
 
 // Incoming finds out what can reach us when an invoice names channels as e says.
@@ -85,7 +85,7 @@ func (n *Node) ways() (ways []inbound.Way) {
 	for _, l := range n.links.All() {
 		p, status := l.Params(), l.Status()
 		id := terms.RemoteID(p, status)
-		if id == 0 || status.Status != channel.Open {
+		if id == 0 || status.Status != channel.Open || l.Held() != "" {
 			continue
 		}
 		v := l.View()

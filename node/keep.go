@@ -125,7 +125,7 @@ func (n *Node) reached(ctx context.Context, id wire.NodeID, outbound bool, addr 
 	if !outbound {
 		return nil
 	}
-	stored, err := n.storedAddress(ctx, id)
+	stored, err := n.store.PeerAddress(ctx, id)
 	if err != nil || stored == addr {
 		return err
 	}
@@ -136,16 +136,6 @@ func (n *Node) reached(ctx context.Context, id wire.NodeID, outbound bool, addr 
 	return nil
 }
 
-func (n *Node) storedAddress(ctx context.Context, id wire.NodeID) (string, error) {
-	rows, err := n.store.Peers(ctx)
-	for _, p := range rows {
-		if p.ID == id {
-			return p.Address, err
-		}
-	}
-	return "", err
-}
-
 // addresses are where a node may be reached: where it was last, then what it
 // announces.
 func (n *Node) addresses(ctx context.Context, id wire.NodeID) (list []string, err error) {
@@ -154,7 +144,7 @@ func (n *Node) addresses(ctx context.Context, id wire.NodeID) (list []string, er
 			list = append(list, addr)
 		}
 	}
-	stored, err := n.storedAddress(ctx, id)
+	stored, err := n.store.PeerAddress(ctx, id)
 	if err != nil {
 		return nil, err
 	}

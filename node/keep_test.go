@@ -84,8 +84,8 @@ func TestThePeerOfAChannelIsCalledWhereItSaysThatItIs(t *testing.T) {
 		return m != nil && len(m.Addresses) > 0 && known(bob) == 1
 	})
 	until(t, "alice has noted where bob is", func() bool {
-		rows, err := alice.Store().Peers(t.Context())
-		return err == nil && len(rows) == 1 && rows[0].Address == bob.Addr().String()
+		addr, err := alice.Store().PeerAddress(t.Context(), bob.ID())
+		return err == nil && addr == bob.Addr().String()
 	})
 	bob.Close()
 	if err := alice.Store().Write(t.Context(), store.PeerRow{ID: bob.ID()}); err != nil { // she forgets it

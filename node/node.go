@@ -17,12 +17,14 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/backing"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/clean"
 	"github.com/leyden-ln/leyden/internal/events"
+	"github.com/leyden-ln/leyden/internal/exchange"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gate"
 	"github.com/leyden-ln/leyden/internal/gossip"
@@ -101,6 +103,7 @@ type Node struct {
 	steps    *steps.Gate // nil on mainnet
 	wallet   *wallet.Wallet
 	tokens   *tokens.Service
+	backing  *backing.Judge
 	book     *gossip.Book
 	links    *link.Links
 	receiver *receiver.Receiver
@@ -117,6 +120,7 @@ type Node struct {
 	enforced atomic.Uint32
 
 	terms   *terms.Book
+	rates   *exchange.Book
 	gate    *gate.Gate
 	hooks   *webhook.Service
 	custom  atomic.Pointer[peer.Custom]
@@ -243,6 +247,7 @@ func (n *Node) build(ctx context.Context) (err error) {
 		return err
 	}
 	n.tokens.Use(n.wallet)
+	n.backing = backing.New(backing.Config{Links: func() []*link.Link { return n.links.All() }, Place: n.place, Height: n.Height, Ledger: n.tokens, Log: n.log})
 	gossiped, err := n.store.Gossip(ctx)
 	if err != nil {
 		return err
@@ -260,9 +265,12 @@ func (n *Node) build(ctx context.Context) (err error) {
 	n.steps = steps.For(n.cfg.Network)
 	n.roll = uptime.New(n.store, n.ChangeData)
 	n.present = present.New(present.Config{Best: n.cfg.Source.Best, Height: n.Height, Changed: func() { n.links.Resume() }, Log: n.log})
+	if err := n.loadRates(ctx); err != nil {
+		return err
+	}
 	n.links = link.New(link.Config{
 		Store: n.store, Verifier: keys.Verifier{}, Key: n.ring.Node(), Features: Features(), Receiver: offering{n}, Sender: results{n}, Above: above{n},
-		Policy: n.policy, Height: n.Height, Present: n.present.State, Traces: &n.traces, Steps: n.steps, Log: n.log, Fatal: n.fatal,
+		Policy: n.policy, Height: n.Height, Exchange: n.rates, Present: n.present.State, Traces: &n.traces, Steps: n.steps, Log: n.log, Fatal: n.fatal,
 	})
 	n.wake = wake.New(wake.Config{
 		Store: n.store, Links: n.links, Tip: n.cfg.Source.Tip, Known: func() bool { return n.present.State() == present.Known },
@@ -310,6 +318,7 @@ func (n *Node) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.rates.Continue(channels, unfinished)
 	begins := map[wire.ChannelID]*link.Begin{}
 	at := func(id wire.ChannelID) *link.Begin {
 		if begins[id] == nil {
@@ -382,6 +391,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.away.Gone(n.links.All())
+	n.backing.Look(n.ctx)
 	for _, l := range n.links.All() {
 		l.Start()
 		n.reviveOnChain(l)

@@ -28,6 +28,9 @@ func (n *Node) Plan(id wire.ChannelID) (enforce.Plan, bool) { return n.onchain.P
 // Troubles are what the user must know of a channel beside what its rows say.
 func (n *Node) Troubles(id wire.ChannelID) (list []string) {
 	if l, ok := n.links.Get(id); ok {
+		if why := l.Held(); why != "" {
+			list = append(list, "nothing goes over it: "+why)
+		}
 		if v := l.View(); v.Blamed != "" && v.State != "AWAITING_UNILATERAL" {
 			list = append(list, v.Blamed+"; it has not shown that our state is current, so its commitment is awaited")
 		}
@@ -96,6 +99,7 @@ func (n *Node) enforce() error {
 	if n.Rescanning() {
 		return nil // the last of these blocks comes back to it
 	}
+	n.backing.Look(n.ctx)
 	height := n.Height()
 	links := n.links.All()
 	closing, late := map[wire.ChannelID]*link.Link{}, map[wire.ChannelID]*link.Link{}

@@ -3,6 +3,7 @@ package node_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
@@ -51,7 +52,7 @@ func (w *world) bury(id wire.ChannelID, nodes ...*mortal) {
 		blocks := 5
 		for _, n := range alive {
 			if plan, ok := n.Plan(id); ok && plan.Height != 0 && n.Height() > plan.Height+40 {
-				blocks = 15 // delays pass, and nothing else
+				blocks = 15 * race.Step(2) // delays pass, and nothing else
 			}
 		}
 		mine(w.t, w.chain, blocks, alive...)
@@ -306,6 +307,8 @@ func TestACheatLosesAll(t *testing.T) {
 	seen, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() { // Bob keeps what he signed
 		defer close(stopped)
+		look := time.NewTicker(time.Millisecond)
+		defer look.Stop()
 		for {
 			signed := make(chan old, 1)
 			l.Do(func(ch *channel.Channel) {
@@ -323,7 +326,7 @@ func TestACheatLosesAll(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-look.C:
 			}
 		}
 	}()

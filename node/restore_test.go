@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/keys"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
@@ -157,6 +158,7 @@ func (w *lostHouse) mine(blocks int) {
 		}
 	}
 	mine(w.t, w.chain, blocks, up...)
+	ledgers(w.t, w.chain, up...)
 }
 
 func (w *lostHouse) channel(from, to *host, r funding.Request) {
@@ -451,7 +453,7 @@ func putBack(t *testing.T, dir, from string) {
 
 func TestAnOldDatabaseIsRefusedAndItsChannelsCanBeGivenUp(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"a copy of a stopped node", "an online copy"} {
+	for _, name := range []string{"a copy of a stopped node", "an online copy"}[race.Step(2)-1:] {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newLostHouse(t)
@@ -566,13 +568,13 @@ func TestPaymentsGoOnWhileACopyIsMade(t *testing.T) {
 		}
 		made <- n
 	}()
-	for range 20 {
+	for range 20 / race.Step(4) {
 		w.pay(w.invoice(1_000_000).Bolt11, w.bob)
 	}
 	w.settled()
 	stop()
 	n := <-made
-	t.Logf("%d copies during 20 payments", n)
+	t.Logf("%d copies during the payments", n)
 	for i := range n {
 		dir := t.TempDir()
 		if err := os.Rename(filepath.Join(w.carol.dir, fmt.Sprint("copy", i)), filepath.Join(dir, "leyden.sqlite3")); err != nil {

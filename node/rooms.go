@@ -144,6 +144,7 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 		w.n.memoryMu.Lock()
 		routes, err = route.FindTokens(q, own)
 		w.n.memoryMu.Unlock()
+		err = w.n.backing.Explain(f.Property, err)
 	} else {
 		q.Own = w.n.own()
 		w.n.book.Read(func(g *graph.Graph) {

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gate"
@@ -163,8 +164,13 @@ func (n *Node) OpenChannels(ctx context.Context, wishes []funding.Wish, least in
 // CloseChannel begins a mutual close, or raises the feerate of one. A nil script is
 // one of ours.
 func (n *Node) CloseChannel(ctx context.Context, id wire.ChannelID, script []byte, feePerKw uint32) error {
+	return n.CloseChannelWithin(ctx, id, script, closing.Fees{Aim: feePerKw})
+}
+
+// CloseChannelWithin is CloseChannel with limits for the feerate.
+func (n *Node) CloseChannelWithin(ctx context.Context, id wire.ChannelID, script []byte, fees closing.Fees) error {
 	return n.ask(ctx, id, func(ch *channel.Channel) error {
-		return ch.Shutdown(script, feePerKw)
+		return ch.ShutdownWithin(script, fees)
 	})
 }
 

@@ -192,12 +192,21 @@ func (w *window) leaveAPicture() {
 	}
 }
 
+// do acts as a person does, who sees when a page has just put something new in the place of
+// what was looked for: the browser no longer has it when it is to be moved to, and nothing
+// has been done then.
 func (w *window) do(actions ...chromedp.Action[chromedp.Void]) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, longest)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		w.t.Fatalf("in the window of %s: %v", w.h.pages.self.Alias, err)
+	for {
+		err := chromedp.Do(ctx, actions...)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			w.t.Fatalf("in the window of %s: %v", w.h.pages.self.Alias, err)
+		}
 	}
 }
 

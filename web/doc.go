@@ -14,8 +14,8 @@
 // Content-Security-Policy lets nothing else in, no inline script or style either.
 //
 // What they say is in package words, in each language that there is: a reader gets the one
-// that was chosen on a page, or that the browser likes best. What commands answer, errors
-// too, is English.
+// that was chosen on a page, or that the browser likes best. What commands answer is
+// English: beside a refusal stands what its code means, in the reader's language.
 //
 // Whoever is logged in owns the node's money, unless by a rune: then each command of a page
 // is judged by the gate, as if it had come over REST, and what the rune does not permit is

@@ -27,9 +27,9 @@ type saved struct {
 
 var (
 	savedInvoices = &saved{"invoices", strings.Fields("created_index label payment_hash status amount_msat amount_received_msat description " +
-		"expires_at paid_at pay_index payment_preimage bolt11"), rowsAtOnce, searched}
+		"expires_at paid_at pay_index payment_preimage bolt11 property_id asset amount amount_received"), rowsAtOnce, searched}
 	savedPayments = &saved{"pays", strings.Fields("created_index payment_hash status amount_msat amount_sent_msat created_at completed_at " +
-		"destination label description number_of_parts error preimage bolt11"), rowsAtOnce, listedBy("listpays", "pays")}
+		"destination label description number_of_parts error preimage bolt11 property_id asset amount amount_sent"), rowsAtOnce, listedBy("listpays", "pays")}
 	savedForwards = &saved{"forwards", strings.Fields("created_index status in_channel in_htlc_id in_msat out_channel out_htlc_id out_msat " +
 		"fee_msat received_time resolved_time failreason"), rowsAtOnce, listedBy("listforwards", "forwards")}
 )

@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -20,6 +21,7 @@ type pageHome struct {
 	Height               uint64
 	Peers                int
 	Channels             int
+	Held                 tokens.Held
 	Recent               []happened
 	Attention            []attention
 	Mode                 stepMode
@@ -29,8 +31,8 @@ type pageHome struct {
 type happened struct {
 	In     bool
 	Text   string
-	Amount amount.MilliSatoshi
-	Fee    amount.MilliSatoshi
+	Amount tokens.Sum
+	Fee    tokens.Sum
 	At     uint64
 	Path   string
 	Status string
@@ -66,7 +68,7 @@ func (v *visit) readHome() (page pageHome, err error) {
 	if err != nil {
 		return page, err
 	}
-	page.Funds, page.Channels = channels.Sums(rows), len(rows)
+	page.Funds, page.Channels, page.Held = channels.Sums(rows), len(rows), v.held(rows)
 	for i := range rows {
 		if c := &rows[i]; !c.Well() {
 			name := cmp.Or(v.alias(v.ctx(), c.PeerID), words.Short(c.PeerID))
@@ -124,7 +126,7 @@ func (v *visit) readRecent(page *pageHome) error {
 			page.Attention = append(page.Attention, attention{v.Text("home.late", words.Plain(i.Label)), "/invoices/" + i.PaymentHash})
 		}
 		page.Recent = append(page.Recent, happened{
-			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Received, At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
+			In: true, Text: cmp.Or(i.Description, i.Label), Amount: i.Gotten(), At: i.PaidAt, Path: "/invoices/" + i.PaymentHash, Status: i.Status,
 		})
 	}
 	pays, _, err := paysList.Older(v.Lister(), "", "", recently)
@@ -134,7 +136,7 @@ func (v *visit) readRecent(page *pageHome) error {
 	for i := range pays {
 		p := &pays[i]
 		page.Recent = append(page.Recent, happened{
-			Text: cmp.Or(p.Description, p.Label, words.Short(p.Destination)), Amount: p.Amount, Fee: p.Fee(), At: max(p.CompletedAt, p.CreatedAt),
+			Text: cmp.Or(p.Description, p.Label, words.Short(p.Destination)), Amount: p.Arrives(), Fee: p.Fee(), At: max(p.CompletedAt, p.CreatedAt),
 			Path: "/payments/" + p.PaymentHash, Status: p.Status,
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -41,7 +42,11 @@ type trace struct {
 	Local     uint64              `json:"local_commitment"`
 	Remote    uint64              `json:"remote_commitment"`
 	Note      string              `json:"note"`
+	tokens.Row
 }
+
+// Carries is what the HTLC carries.
+func (t *trace) Carries() tokens.Sum { return t.Worth(t.Units, t.Amount) }
 
 // drawn is a step in the picture: an arrow, or a mark when nothing was sent.
 type drawn struct {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -42,7 +44,7 @@ func templateFiles(t *testing.T) map[string]string {
 // sources are the files of the code that answers browsers.
 func sources(t *testing.T) (files []string) {
 	t.Helper()
-	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "both/*.go"} {
+	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "both/*.go", "tokens/*.go"} {
 		found, err := filepath.Glob(in)
 		if err != nil {
 			t.Fatal(err)
@@ -185,4 +187,25 @@ func TestEachReaderGetsTheirLanguage(t *testing.T) {
 	has(t, "who is not logged in sends a form", other.body, "Melde dich zuerst an")
 	has(t, "another name", h.browser(t).get("/", german, func(r *http.Request) { r.Host = "evil.example" }).body, "Dieser Name gehört nicht")
 	has(t, "another site", in.do(http.MethodPost, "/receive", nil, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).body, "von einer anderen Website")
+}
+
+// What a page may show of the codes with which commands refuse: not those of programs that
+// cannot speak JSON, and of the commands that no page gives.
+func TestARefusalIsSaidInEachLanguage(t *testing.T) {
+	known := words.Languages()[0].Keys()
+	for code := command.ParseError; code < 2000; code++ {
+		switch {
+		case code.Text() == "", slices.Contains([]command.Code{command.ParseError, command.InvalidRequest, command.UnknownMethod}, code), code >= command.DataDelNotFound && code <= command.SignerUnknown, code == command.PayInvoiceRequestWrong:
+		case !slices.Contains(known, fmt.Sprintf("refused.%d", code)):
+			t.Errorf("no text for %d: %s", code, code.Text())
+		}
+	}
+	h := newHouse(t, newChain(t), "alice")
+	b := h.in(t)
+	b.cookies[languageCookie] = "de"
+	form := []string{"amount", "1", "unit", "sat", "label", "tea", "description", "tea"}
+	b.post("/receive", form...)
+	has(t, "a second one", b.post("/receive", form...).body, `role="alert">Eine Rechnung mit dieser Bezeichnung gibt es schon; es wurde nichts angelegt. <bdi lang="en">duplicate label:`)
+	has(t, "what is no invoice", b.post("/pay", "invoice", "lnbcrt1x").body, `Was ausgefüllt wurde, ist so nicht brauchbar. <bdi lang="en">`)
+	has(t, "what the page says itself", b.post("/receive", append(form, "expiry", "bald")...).body, `role="alert">Sag, wie lange`)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/newest"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -21,6 +22,9 @@ type pageChannels struct {
 	channels.Funds
 	Channels []channelRow
 	Forwards int // whose fees are counted
+	Assets   map[amount.Property]tokens.Asset
+	InTokens tokens.Sums              // ours
+	Wrong    map[string]*office.Fault // why a channel could not be closed, by its id
 }
 
 func (v *visit) channels() error {
@@ -28,21 +32,35 @@ func (v *visit) channels() error {
 	if err != nil {
 		return err
 	}
+	page := pageChannels{Funds: channels.Sums(rows), Channels: rows, Wrong: map[string]*office.Fault{}}
 	for i := range rows {
 		c := &rows[i]
 		c.Alias = v.alias(v.ctx(), c.PeerID)
 		if it := v.s.errands.Find(closing(c.ID)); it != nil && it.Over() && it.Err != nil {
-			c.Wrong = office.Reason(it.Err)
+			page.Wrong[c.ID] = office.Reason(it.Err)
 		}
 	}
 	if err := v.uptimes(rows); err != nil {
 		return err
 	}
-	forwards, err := v.earned(rows)
-	if err != nil {
+	if page.Forwards, err = v.earned(rows); err != nil {
 		return err
 	}
-	return v.show("channels", pageChannels{channels.Sums(rows), rows, forwards})
+	held := v.held(rows)
+	page.Assets = held.Assets()
+	for i := range rows { // those that are opened or closed too
+		if c := rows[i].Asset; c != nil {
+			if _, known := page.Assets[c.Property]; !known {
+				page.Assets[c.Property] = v.token(c.Property)
+			}
+		}
+	}
+	for _, t := range held.Tokens {
+		if t.InChannels > 0 {
+			page.InTokens.Add(tokens.Of(t.Asset, t.InChannels))
+		}
+	}
+	return v.show("channels", page)
 }
 
 // uptimes says of each channel for how long its peer was connected.
@@ -116,7 +134,7 @@ func (v *visit) channel() (row channelRow, err error) {
 type pageTerms struct {
 	Channel             channelRow
 	Base, PPM, Min, Max string
-	Wrong               string
+	Wrong               *office.Fault
 }
 
 func (v *visit) terms() error {
@@ -190,6 +208,7 @@ type pageClose struct {
 	Wait    string              // until our money can be spent
 	Blocks  uint64
 	Command string
+	Tokens  *tokens.Sum // ours
 }
 
 // Weights of a commitment with anchors. BOLT 3, "Expected Weight of the Commitment
@@ -210,6 +229,10 @@ func (v *visit) askClose() error {
 	weight := commitmentWeight + htlcWeight*uint64(len(c.HTLCs))
 	page.Fee = amount.MilliSatoshi(weight*min(c.FeeRate.PerKw, 1<<32)) + anchors
 	page.Wait = v.words.Lasting(time.Duration(min(c.Delay, 1<<16)) * blockTime) //nolint:gosec // bounded
+	if c.Asset != nil {
+		ours := tokens.Of(v.token(c.Asset.Property), c.Asset.ToUs)
+		page.Tokens = &ours
+	}
 	page.Command = v.s.line("close", closeArgs(c.ID, page.Force))
 	return v.show("close", page)
 }
@@ -246,7 +269,7 @@ func (v *visit) closeChannel() error {
 
 // busy says that too much is under way.
 func (v *visit) busy() error {
-	v.status(503, "failed", page500{v.Text("pay.many")})
+	v.status(503, "failed", page500{office.Say(v.Text("pay.many"))})
 	return nil
 }
 
@@ -254,9 +277,12 @@ func (v *visit) busy() error {
 type pageOpen struct {
 	Peer, Amount, Unit, Rate, Announce string
 	Units, Rates                       []string
+	Token, Sum                         string // what it is to carry beside bitcoin, and how much
+	Tokens                             []choice
+	Have                               tokens.Sums // on-chain
 	OnChain                            amount.MilliSatoshi
 	Fee                                amount.MilliSatoshi // of a funding transaction now
-	Wrong                              string
+	Wrong                              *office.Fault
 }
 
 // fundingSize is of a transaction with two inputs that funds a channel and has
@@ -278,6 +304,11 @@ func (v *visit) showOpen(status int, page pageOpen) error {
 	if err := v.run(v.ctx(), &fees, "feerates", arg{"style", "perkb"}); err != nil {
 		return err
 	}
+	held := v.held(nil)
+	for _, t := range held.Tokens {
+		page.Have = append(page.Have, tokens.Of(t.Asset, t.OnChain))
+	}
+	page.Tokens = choices(v.words, &held)
 	page.Units, page.Rates, page.OnChain = words.AmountUnits, office.Rates, c.Confirmed
 	page.Fee = amount.MilliSatoshi(min(fees.PerKb.Opening, 1<<32) * fundingSize)
 	return v.write(status, "open", page)
@@ -286,25 +317,37 @@ func (v *visit) showOpen(status int, page pageOpen) error {
 func (v *visit) open() error {
 	page := pageOpen{
 		Peer: v.field("peer"), Amount: v.field("amount"), Unit: v.field("unit"), Rate: v.field("rate"), Announce: v.field("announce"),
+		Token: v.field("token"), Sum: v.field("sum"),
 	}
 	sum := v.words.Amount(page.Amount, page.Unit)
 	if page.Unit == "msat" || sum == "any" {
-		page.Wrong = v.Text("open.amount.wrong")
+		page.Wrong = office.Say(v.Text("open.amount.wrong"))
 		return v.showOpen(422, page)
 	}
 	id, _, _ := strings.Cut(page.Peer, "@")
-	announce := "false"
-	if page.Announce != "" {
-		announce = "true"
-	}
+	args := []arg{{"id", id}, {"amount", sum}, {"feerate", cmp.Or(page.Rate, office.Rates[0])}}
 	name := "open " + id + " " + sum
+	switch token := tokens.OfUnit(page.Token); {
+	case token != 0:
+		asked := v.words.Amount(page.Sum, "")
+		if asked == "any" {
+			page.Wrong = office.Say(v.Text("open.sum.wrong"))
+			return v.showOpen(422, page)
+		}
+		args = append(args, arg{"asset", tokens.Unit(token)}, arg{"asset_amount", asked})
+		name += " " + asked + " " + page.Token
+	case page.Announce != "":
+		args = append(args, arg{"announce", "true"})
+	default:
+		args = append(args, arg{"announce", "false"})
+	}
 	started := v.s.errands.Start(name, func(ctx context.Context) error {
 		if strings.Contains(page.Peer, "@") {
 			if err := v.call(ctx, nil, "connect", arg{"id", page.Peer}); err != nil {
 				return err
 			}
 		}
-		return v.call(ctx, nil, "fundchannel", arg{"id", id}, arg{"amount", sum}, arg{"feerate", cmp.Or(page.Rate, office.Rates[0])}, arg{"announce", announce})
+		return v.call(ctx, nil, "fundchannel", args...)
 	})
 	if !started {
 		return v.busy()

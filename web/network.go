@@ -104,7 +104,7 @@ type pageNetwork struct {
 	Amount, Unit    string
 	Units           []string
 	routes
-	NoRoute string
+	NoRoute *office.Fault
 }
 
 // Last is the place of the last node that is shown.
@@ -150,7 +150,7 @@ func (v *visit) route(page *pageNetwork) {
 	}
 	sum, err := amount.Parse(v.words.Amount(page.Amount, page.Unit))
 	if err != nil {
-		page.NoRoute = v.Text("pay.amount.wrong")
+		page.NoRoute = office.Say(v.Text("pay.amount.wrong"))
 		return
 	}
 	page.routes, err = v.findRoutes(page.To.ID, sum, 0)

@@ -14,7 +14,9 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/web/child"
+	"github.com/leyden-ln/leyden/web/office"
 	"github.com/leyden-ln/leyden/web/qrcode"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -37,8 +39,11 @@ func pagesIn(w *words.Words) map[string]*template.Template {
 		"static": func(name string) string { return assets()[name].path }, "qr": qrcode.SVG, "word": w.Status, "named": func(kind, name string) string { return w.Or(kind+"."+name, name) },
 		"made":    func(t child.Transaction) string { return madeFor(w, t) },
 		"state":   func(c channelRow) string { return channelWord(w, &c) },
-		"percent": words.Percent, "group": words.Group, "chance": w.Chance, "lasting": func(s uint64) string { return w.Lasting(time.Duration(min(s, 1<<32)) * time.Second) }, //nolint:gosec // bounded
+		"percent": words.Percent[amount.MilliSatoshi], "share": words.Percent[amount.Units], "sum": func(s worth) string { return s.Text(w) },
+		"tokens": tokens.Of, "smallest": func(s tokens.Sum) string { return s.Smallest(w) }, "titled": func(a tokens.Asset) string { return a.Title(w) },
+		"group": words.Group, "chance": w.Chance, "lasting": func(s uint64) string { return w.Lasting(time.Duration(min(s, 1<<32)) * time.Second) }, //nolint:gosec // bounded
 		"add": func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b },
+		"said": func(f *office.Fault) string { return w.Or("refused."+f.Number(), "") },
 		"plus": func(a, b amount.MilliSatoshi) amount.MilliSatoshi { return a + b }, // parts of a channel
 		"less": amount.MilliSatoshi.Less0,
 	}
@@ -57,6 +62,9 @@ func pagesIn(w *words.Words) map[string]*template.Template {
 	}
 	return out
 }
+
+// worth is an amount in an asset, or in several.
+type worth interface{ Text(w *words.Words) string }
 
 // entry is one of the menu's: a page, and what is in it.
 type entry struct {

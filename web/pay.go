@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/newest"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -27,24 +28,48 @@ type decoded struct {
 	CreatedAt       uint64               `json:"created_at"`
 	Expiry          uint64               `json:"expiry"`
 	FinalDelta      uint64               `json:"min_final_cltv_expiry"`
+	Hints           [][]tokens.Hint      `json:"routes"`
+	tokens.Row
 }
+
+// Asked is what the invoice is for.
+func (d *decoded) Asked() tokens.Sum {
+	if d.Amount == nil {
+		return d.Worth(d.Units, 0)
+	}
+	return d.Worth(d.Units, *d.Amount)
+}
+
+// Any says whether the payer chooses the amount.
+func (d *decoded) Any() bool { return d.InTokens() && d.Units == 0 || !d.InTokens() && d.Amount == nil }
 
 // pagePay is an invoice that somebody may pay.
 type pagePay struct {
-	Text, Wrong string
-	Units       []string
-	Invoice     *decoded
-	Alias       string // the payee's
-	ExpiresAt   uint64
-	Expired     bool
-	Paid        bool // by us, already
-	Pending     bool
-	routes             // that would be taken; none: unknown
-	NoRoute     string // why there are none now
-	Amount      string // that was filled in
-	Unit        string
-	Spendable   amount.MilliSatoshi
+	Text      string
+	Wrong     *office.Fault
+	Units     []string
+	Invoice   *decoded
+	Alias     string // the payee's
+	ExpiresAt uint64
+	Expired   bool
+	Paid      bool // by us, already
+	Pending   bool
+	routes                  // that would be taken; none: unknown
+	NoRoute   *office.Fault // why there are none now
+	Amount    string        // that was filled in
+	Unit      string
+	Token     tokens.Asset // in which it is; bitcoin
+	Way       *tokens.Way  // by which tokens would go
+	Through   string       // the alias of the node on that way
+	Lacks     bool         // our channels have too little for it
+	Spendable tokens.Sum   // of a token
 }
+
+// WayFee is what the node on the way takes of a token.
+func (p *pagePay) WayFee() tokens.Sum { return tokens.Of(p.Token, p.Way.Fee) }
+
+// WayMost is what our channels to the first node can send.
+func (p *pagePay) WayMost() tokens.Sum { return tokens.Of(p.Token, p.Way.Most) }
 
 func (v *visit) pay() error {
 	page, err := v.decode(v.r.URL.Query().Get("invoice"))
@@ -100,13 +125,44 @@ func (v *visit) decode(given string) (pagePay, error) {
 		return page, err
 	}
 	page.Paid, page.Pending = found && row.Status == "complete", found && row.Status == "pending"
-	if inv.Amount == nil || page.Paid || page.Pending || page.Expired {
+	if inv.InTokens() {
+		page.Token = inv.Token()
+		if !page.Token.Known {
+			page.Token = v.token(inv.Property) // the invoice leaves the amount open
+		}
+	}
+	if page.Paid || page.Pending || page.Expired {
+		return page, nil
+	}
+	if inv.InTokens() {
+		return page, v.findWay(&page)
+	}
+	if inv.Amount == nil {
 		return page, nil
 	}
 	if page.routes, err = v.findRoutes(inv.Payee, *inv.Amount, inv.FinalDelta); err != nil {
 		page.NoRoute = office.Reason(err)
 	}
 	return page, nil
+}
+
+// findWay finds out how tokens would go to the payee.
+func (v *visit) findWay(page *pagePay) error {
+	rows, err := v.listChannels()
+	if err != nil {
+		return err
+	}
+	inv := page.Invoice
+	page.Spendable = tokens.Of(page.Token, tokens.Channels(rows).Of(inv.Property).Spendable)
+	way, found := tokens.Find(rows, inv.Payee, inv.Hints, inv.Property, inv.Units)
+	if !found {
+		return nil
+	}
+	page.Way, page.Lacks = &way, !way.Enough(inv.Units)
+	if id := way.Through(); id != "" {
+		page.Through = cmp.Or(v.alias(v.ctx(), id), words.Short(id))
+	}
+	return nil
 }
 
 // alias is the name that a node gave itself; empty when it did not.
@@ -128,18 +184,18 @@ func (v *visit) send() error {
 		return v.write(422, "pay", pagePay{Text: text11, Units: words.AmountUnits, Unit: "sat", Wrong: office.Reason(err)})
 	}
 	args := []arg{{"bolt11", text11}}
-	if inv.Amount == nil {
+	if inv.Any() {
 		number, unit := v.field("amount"), v.field("unit")
-		asked := v.words.Amount(number, unit)
-		if _, err := amount.Parse(asked); err != nil {
+		what, err := v.chosen(&inv, number, unit)
+		if err != nil {
 			page, decodeErr := v.decode(text11)
 			if decodeErr != nil {
 				return decodeErr
 			}
-			page.Wrong, page.Amount, page.Unit = v.Text("pay.amount.wrong"), number, unit
+			page.Wrong, page.Amount, page.Unit = office.Say(v.Text("pay.amount.wrong")), number, unit
 			return v.write(422, "pay", &page)
 		}
-		args = append(args, arg{"amount_msat", asked})
+		args = append(args, what)
 	}
 	if label := v.field("label"); label != "" {
 		args = append(args, arg{"label", label})
@@ -148,7 +204,7 @@ func (v *visit) send() error {
 		return v.call(ctx, nil, "pay", args...)
 	})
 	if !started {
-		return v.write(503, "pay", pagePay{Text: text11, Units: words.AmountUnits, Unit: "sat", Wrong: v.Text("pay.many")})
+		return v.write(503, "pay", pagePay{Text: text11, Units: words.AmountUnits, Unit: "sat", Wrong: office.Say(v.Text("pay.many"))})
 	}
 	var steps stepMode
 	if err := v.run(v.ctx(), &steps, "liststeps"); err != nil {
@@ -158,6 +214,17 @@ func (v *visit) send() error {
 		return v.see("/inside/" + inv.PaymentHash)
 	}
 	return v.see("/payments/" + inv.PaymentHash)
+}
+
+// chosen is the amount that the payer chose, of bitcoin or of the invoice's token.
+func (v *visit) chosen(inv *decoded, number, unit string) (arg, error) {
+	if inv.InTokens() {
+		units, err := amount.ParseTokens(v.words.Amount(number, ""), v.token(inv.Property).Divisible)
+		return arg{"amount_units", strconv.FormatUint(uint64(units), 10)}, err
+	}
+	asked := v.words.Amount(number, unit)
+	_, err := amount.Parse(asked)
+	return arg{"amount_msat", asked}, err
 }
 
 // paymentRow is what the pages show of a payment.
@@ -175,12 +242,21 @@ type paymentRow struct {
 	Preimage    string              `json:"preimage"`
 	Created     uint64              `json:"created_index"`
 	Error       string              `json:"error"`
+	tokens.Row
 }
 
 var paysList = newest.List[paymentRow]{Command: "listpays", Key: "pays", Index: func(r *paymentRow) uint64 { return r.Created }}
 
 // Fee is what the nodes on the way took.
-func (r *paymentRow) Fee() amount.MilliSatoshi { return r.Sent.Less0(r.Amount) }
+func (r *paymentRow) Fee() tokens.Sum {
+	if r.InTokens() {
+		return r.TokenFee()
+	}
+	return tokens.Bitcoin(r.Sent.Less0(r.Amount))
+}
+
+// Arrives is what the payee gets.
+func (r *paymentRow) Arrives() tokens.Sum { return r.Worth(r.Units, r.Amount) }
 
 // attemptRow is one HTLC of a payment.
 type attemptRow struct {
@@ -191,15 +267,22 @@ type attemptRow struct {
 	Sent      amount.MilliSatoshi `json:"amount_sent_msat"`
 	CreatedAt uint64              `json:"created_at"`
 	Error     string              `json:"error"`
+	tokens.Row
 }
+
+// Arrives is what the part brings to the payee.
+func (r *attemptRow) Arrives() tokens.Sum { return r.Worth(r.Units, r.Amount) }
+
+// Leaves is what the part takes from us.
+func (r *attemptRow) Leaves() tokens.Sum { return r.Worth(r.UnitsSent, r.Sent) }
 
 // pagePayment is a payment as far as it has come.
 type pagePayment struct {
 	paymentRow
 	Alias    string
 	Attempts []attemptRow
-	Known    bool   // whether it is on disk
-	Why      string // it could not begin
+	Known    bool          // whether it is on disk
+	Why      *office.Fault // it could not begin
 	Over     bool
 	Asked    string // the command line that pays it
 	Check    string // the command line by which anyone checks the receipt
@@ -336,8 +419,8 @@ type pagePayments struct {
 	Status   string
 	Statuses []string
 	Payments []paymentRow
-	Sent     amount.MilliSatoshi // of those that are shown and complete
-	Fees     amount.MilliSatoshi
+	Sent     tokens.Sums // of those that are shown and complete
+	Fees     tokens.Sums
 	Older    string // the address of the next page
 	First    bool
 	Files    files
@@ -353,8 +436,8 @@ func (v *visit) payments() error {
 	}
 	for i := range page.Payments {
 		if p := &page.Payments[i]; p.Status == "complete" {
-			page.Sent += p.Amount // no more than there are bitcoins
-			page.Fees += p.Fee()
+			page.Sent.Add(p.Arrives())
+			page.Fees.Add(p.Fee())
 		}
 	}
 	if next > 0 {

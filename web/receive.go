@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/channels"
 	"github.com/leyden-ln/leyden/web/office"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -33,14 +34,15 @@ func (v *visit) listChannels() ([]channelRow, error) {
 type form struct {
 	Amount, Unit, Label, Description, Expiry, Preimage, Hash, Private string
 	Units, Exposures                                                  []string
-	Wrong                                                             string // in words
-	Receivable                                                        amount.MilliSatoshi
+	Tokens                                                            []choice
+	Wrong                                                             *office.Fault
+	Receivable                                                        tokens.Sums
 }
 
 var exposures = []string{"auto", "true", "false"}
 
 func (v *visit) receive() error {
-	return v.receiveForm(200, form{Unit: "sat", Expiry: v.words.Lasting(time.Hour), Private: "auto"})
+	return v.receiveForm(200, form{Expiry: v.words.Lasting(time.Hour), Private: "auto"})
 }
 
 func (v *visit) receiveForm(status int, f form) error {
@@ -48,7 +50,12 @@ func (v *visit) receiveForm(status int, f form) error {
 	if err != nil {
 		return err
 	}
-	f.Units, f.Exposures, f.Receivable = words.AmountUnits, exposures, channels.Sums(rows).Receivable
+	funds, held := channels.Sums(rows), v.held(rows)
+	f.Units, f.Exposures, f.Tokens = words.AmountUnits, exposures, choices(v.words, &held)
+	f.Receivable = append(tokens.Sums{tokens.Bitcoin(funds.Receivable)}, held.CanReceive()...)
+	if f.Unit == "" {
+		f.Unit = usual(funds, &held)
+	}
 	return v.write(status, "receive", f)
 }
 
@@ -67,7 +74,7 @@ func (v *visit) makeInvoice() error {
 	if f.Expiry != "" {
 		seconds, ok := v.words.ReadTime(f.Expiry)
 		if !ok {
-			f.Wrong = v.Text("receive.expiry.wrong")
+			f.Wrong = office.Say(v.Text("receive.expiry.wrong"))
 			return v.receiveForm(422, f)
 		}
 		expiry = strconv.FormatUint(seconds, 10)
@@ -84,6 +91,9 @@ func (v *visit) makeInvoice() error {
 		command, args = "holdinvoice", append(args, arg{"payment_hash", f.Hash})
 	}
 	args = append(args, []arg{{"amount_msat", v.words.Amount(f.Amount, f.Unit)}, {"label", f.Label}, {"description", f.Description}}...)
+	if id := tokens.OfUnit(f.Unit); id != 0 {
+		args = append(args, arg{"asset", tokens.Unit(id)})
+	}
 	args = append(args, given(arg{"expiry", expiry}, arg{"preimage", f.Preimage}, arg{"exposeprivatechannels", private})...)
 	if err := v.run(v.ctx(), &made, command, args...); err != nil {
 		f.Wrong = office.Reason(err)
@@ -112,7 +122,24 @@ type invoiceRow struct {
 	Received     amount.MilliSatoshi  `json:"amount_received_msat"`
 	PaidAt       uint64               `json:"paid_at"`
 	Preimage     string               `json:"payment_preimage"`
+	tokens.Row
 }
+
+// Asked is what the invoice is for.
+func (r *invoiceRow) Asked() tokens.Sum {
+	if r.Amount == nil {
+		return r.Worth(r.Units, 0)
+	}
+	return r.Worth(r.Units, *r.Amount)
+}
+
+// Any says whether the payer chooses the amount.
+func (r *invoiceRow) Any() bool {
+	return r.InTokens() && r.Units == 0 || !r.InTokens() && r.Amount == nil
+}
+
+// Gotten is what arrived.
+func (r *invoiceRow) Gotten() tokens.Sum { return r.Worth(r.UnitsGot, r.Received) }
 
 // Open says whether the invoice can still be paid.
 func (r *invoiceRow) Open() bool { return r.Status == "unpaid" || r.Status == "accepted" }
@@ -121,17 +148,18 @@ func (r *invoiceRow) Open() bool { return r.Status == "unpaid" || r.Status == "a
 func (r *invoiceRow) QR() string { return "LIGHTNING:" + strings.ToUpper(r.Bolt11) }
 
 // URI opens a wallet on the same device. An invoice of ours has letters and digits
-// only.
+// only, and a colon after a token's number.
 func (r *invoiceRow) URI() template.URL { return template.URL("lightning:" + r.Bolt11) } //nolint:gosec // as said
 
 // pageInvoice is an invoice and whether it can be paid now.
 type pageInvoice struct {
 	invoiceRow
-	Receivable amount.MilliSatoshi
+	Token      tokens.Asset
+	Receivable tokens.Sum
 	TooLittle  bool
 	Barely     bool // whether it will be too little soon
 	BlocksLeft uint64
-	Wrong      string
+	Wrong      *office.Fault
 }
 
 // hash is the payment hash in a page's address.
@@ -156,6 +184,9 @@ func (v *visit) readPageInvoice() (page pageInvoice, err error) {
 		return page, errNotFound
 	}
 	page.invoiceRow = found.Invoices[0]
+	if page.Token = page.Row.Token(); page.InTokens() && !page.Token.Known {
+		page.Token = v.token(page.Property) // the invoice is for any amount
+	}
 	if page.Status == "accepted" {
 		page.BlocksLeft = v.blocksLeft(hash)
 	}
@@ -166,9 +197,15 @@ func (v *visit) readPageInvoice() (page pageInvoice, err error) {
 	if err != nil {
 		return page, err
 	}
-	page.Receivable = channels.Sums(rows).Receivable
-	page.TooLittle = page.Receivable == 0 || page.Amount != nil && *page.Amount > page.Receivable
-	page.Barely = !page.TooLittle && page.Amount != nil && page.Receivable-*page.Amount < *page.Amount/4
+	asked, can := uint64(page.Asked().Msat), uint64(channels.Sums(rows).Receivable)
+	page.Receivable = tokens.Bitcoin(amount.MilliSatoshi(can))
+	if page.InTokens() {
+		held := tokens.Channels(rows).Of(page.Property)
+		page.Receivable = tokens.Of(page.Token, held.Receivable)
+		asked, can = uint64(page.Units), uint64(held.Receivable)
+	}
+	page.TooLittle = can == 0 || asked > can
+	page.Barely = !page.TooLittle && can-asked < asked/4
 	return page, nil
 }
 
@@ -210,8 +247,8 @@ type pageInvoices struct {
 	Text, Status string
 	Statuses     []string
 	Invoices     []invoiceRow
-	Got          amount.MilliSatoshi // of those that are shown
-	Next         string              // the address of the next page
+	Got          tokens.Sums // of those that are shown
+	Next         string      // the address of the next page
 	First        bool
 	Files        files
 }
@@ -233,8 +270,10 @@ func (v *visit) invoices() error {
 		return err
 	}
 	page.Invoices = found.Invoices
-	for _, row := range found.Invoices {
-		page.Got += row.Received // no more than there are bitcoins
+	for i := range found.Invoices {
+		if row := &found.Invoices[i]; row.Status == "paid" {
+			page.Got.Add(row.Gotten())
+		}
 	}
 	if found.Next != 0 {
 		q.Set("before", strconv.FormatUint(found.Next, 10))

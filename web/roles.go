@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/door"
+	"github.com/leyden-ln/leyden/web/office"
 )
 
 // ownersOnly stands in needs for what no rune permits.
@@ -35,6 +36,7 @@ var needs = map[string]string{
 	"POST /channels/{hash}/close":            "close",
 	"POST /onchain/address":                  "newaddr",
 	"POST /onchain/send":                     "withdraw",
+	"POST /onchain/tokens":                   "assetsend",
 	"GET /onchain/label":                     "datastore",
 	"POST /onchain/label":                    "datastore",
 	"GET /settings":                          "getlog",
@@ -73,7 +75,7 @@ var roles = map[door.Role][][]string{
 
 // looking is the commands of pages that change nothing.
 var looking = []string{
-	"method^list", "method^get", "method=searchinvoices", "method=traces", "method=wait", "method=waitinvoice", "method=decode", "method=feerates",
+	"method^list", "method^get", "method=searchinvoices", "method=traces", "method=wait", "method=waitinvoice", "method=decode", "method=feerates", "method=assetbalance",
 }
 
 // runeOf is the rune of a role: the one that there is, or a new one.
@@ -151,7 +153,7 @@ func (v *visit) may(pattern string) bool {
 func refused(err error) bool { return codeOf(err) == command.RuneNotPermitted }
 
 // pageForbidden is what somebody may not do.
-type pageForbidden struct{ Reason string }
+type pageForbidden struct{ Reason *office.Fault }
 
 // pagePassword is where the password is set.
 type pagePassword struct {

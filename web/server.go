@@ -215,6 +215,7 @@ func (s *Server) routes() http.Handler {
 		"GET /onchain":                           of(office.OnChain),
 		"POST /onchain/address":                  of(office.NewAddress),
 		"POST /onchain/send":                     of(office.SendCoins),
+		"POST /onchain/tokens":                   of(office.SendTokens),
 		"GET /onchain/label":                     of(office.Label),
 		"POST /onchain/label":                    of(office.Label),
 		"GET /settings":                          of(office.Settings),
@@ -323,7 +324,7 @@ func (s *Server) inside(page func(*visit) error) http.HandlerFunc {
 
 type page404 struct{}
 
-type page500 struct{ Reason string }
+type page500 struct{ Reason *office.Fault }
 
 // login shows how to log in, and logs in who has a link, the password or a rune.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"github.com/leyden-ln/leyden/web/both"
@@ -222,4 +223,35 @@ func TestAboveBothPagesOneButtonTakesAPaymentStepByStep(t *testing.T) {
 	bob.ask(t, nil, "waitinvoice", "tea")
 	alice.node.Steps().Set(false)
 	bob.node.Steps().Set(false)
+}
+
+// A click is a press and a release, and the page may be drawn anew between them: the step
+// that one has seen goes on nevertheless.
+func TestAClickIntoWhichTheNextPictureFallsIsNotLost(t *testing.T) {
+	if !haveChromium(t) {
+		return
+	}
+	alice, bob := couple(t)
+	text11, hash := letters(t, bob, "tea")
+	a := alice.windowIn(t)
+	alice.ask(t, nil, "stepmode", "true")
+	a.open("/pay?invoice=" + text11)
+	a.click(`form[action="/pay/send"] .main`)
+	a.at("/inside/" + hash)
+	a.becomes("shows the first step", `!!document.querySelector("form.next button")`)
+	at := js[[]float64](a, `(r => [r.left + r.width / 2, r.top + r.height / 2])(document.querySelector("form.next button").getBoundingClientRect())`)
+	mouse := func(kind input.DispatchMouseEventType) {
+		call(a, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: at[0], Y: at[1], Button: input.MouseButtonLeft, ClickCount: 1})
+	}
+	mouse(input.DispatchMouseEventTypeMousePressed)
+	get(a, chromedp.Evaluate[bool](`fetch(location.pathname).then(r => r.text()).then(page => {
+		const live = document.querySelector("[hx-sse\\:connect]");
+		const next = new DOMParser().parseFromString(page, "text/html").querySelector("[hx-sse\\:connect]").innerHTML;
+		htmx.swap({text: next + "<p>drawn anew</p>", target: live, sourceElement: live, swap: live.getAttribute("hx-swap")});
+		return true;
+	})`, chromedp.EvalAwaitPromise))
+	mouse(input.DispatchMouseEventTypeMouseReleased)
+	a.sees("update_add_htlc")
+	alice.ask(t, nil, "stepmode", "false")
+	bob.ask(t, nil, "waitinvoice", "tea")
 }

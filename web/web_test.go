@@ -19,8 +19,10 @@ import (
 	"github.com/btcsuite/btcd/address/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web/door"
@@ -31,7 +33,7 @@ import (
 func text(key string, args ...any) string { return words.For("en", "").Text(key, args...) }
 
 // longest is how long a test waits for what nodes do by themselves.
-const longest = 60 * time.Second
+const longest = 3 * time.Minute
 
 // house is a node with its pages.
 type house struct {
@@ -43,12 +45,16 @@ type house struct {
 
 var colors = map[string][3]byte{"alice": {0xe8, 0x4a, 0x5f}, "bob": {0x2a, 0x9d, 0x8f}, "carol": {0xe9, 0xc4, 0x6a}}
 
-func newHouse(t *testing.T, c *regtest.Chain, alias string) *house {
+func newHouse(t *testing.T, c *regtest.Chain, alias string, change ...func(*node.Config)) *house {
 	t.Helper()
-	n, err := node.Open(context.Background(), node.Config{
+	config := node.Config{
 		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Alias: alias, Color: colors[alias], Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 		Fatal: func(err error) { panic(err) },
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	n, err := node.Open(context.Background(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +84,9 @@ func servePages(t *testing.T, c Config) *Server {
 
 func newChain(t *testing.T) *regtest.Chain {
 	t.Helper()
+	if race.Enabled { // where all takes longer, half of it is to wait for gossip
+		t.Parallel()
+	}
 	c, err := regtest.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -104,19 +113,7 @@ func inARow(t *testing.T, names ...string) (row []*house) {
 		row = append(row, newHouse(t, c, name))
 	}
 	for _, h := range row[:len(row)-1] {
-		var made struct{ Bech32 string }
-		h.ask(t, &made, "newaddr")
-		a, err := address.DecodeAddress(made.Bech32, c.Params())
-		if err != nil {
-			t.Fatal(err)
-		}
-		script, err := txscript.PayToAddrScript(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Send(script, 2_000_000); err != nil {
-			t.Fatal(err)
-		}
+		h.fund(t, 2_000_000)
 	}
 	mine(t, 1, row...)
 	for i, h := range row[:len(row)-1] {
@@ -144,6 +141,24 @@ func inARow(t *testing.T, names ...string) (row []*house) {
 	return row
 }
 
+// fund sends coins to a house's wallet, by a transaction that waits for a block.
+func (h *house) fund(t *testing.T, sum amount.Satoshi) {
+	t.Helper()
+	var made struct{ Bech32 string }
+	h.ask(t, &made, "newaddr")
+	a, err := address.DecodeAddress(made.Bech32, h.chain.Params())
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := txscript.PayToAddrScript(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.chain.Send(script, sum); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // mine adds blocks to the chain of the houses, and waits until they have seen them.
 func mine(t *testing.T, blocks int, houses ...*house) {
 	t.Helper()
@@ -159,16 +174,16 @@ func mine(t *testing.T, blocks int, houses ...*house) {
 	})
 }
 
-// until looks again and again until something is so.
+// until looks again and again until something is so. Most of the time is not its own: a
+// look may take longer than what it waits for.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(longest)
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
-	for ; !ok(); <-look.C {
+	for begin := time.Now(); !ok(); begin = time.Now() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
+		<-time.After(min(max(3*time.Since(begin), 5*time.Millisecond), 100*time.Millisecond))
 	}
 }
 

@@ -50,32 +50,39 @@ func TestInTwoWindowsAnInvoiceIsMadeScannedAndPaid(t *testing.T) {
 	}
 
 	for _, w := range []*window{a, b} {
-		until(t, "the last step is there", func() bool {
-			w.open("/inside/" + js[string](w, `location.pathname.split("/")[2]`))
-			return js[bool](w, `[...document.querySelectorAll(".sequence text.step")].some(e => e.textContent === "close HTLC signed")`)
-		})
-		drawn := js[[]string](w, `[...document.querySelectorAll(".sequence text.step")].map(e => e.textContent)`)
-		first := map[string]int{}
-		for i, name := range drawn {
-			if _, again := first[name]; !again {
-				first[name] = i
-			}
+		w.looksInside(w == a)
+	}
+}
+
+// looksInside goes from a payment, or from its invoice, to the picture of it, which has the
+// seven steps in their order.
+func (w *window) looksInside(payer bool) {
+	w.t.Helper()
+	until(w.t, "the last step is there", func() bool {
+		w.open("/inside/" + js[string](w, `location.pathname.split("/")[2]`))
+		return js[bool](w, `[...document.querySelectorAll(".sequence text.step")].some(e => e.textContent === "close HTLC signed")`)
+	})
+	drawn := js[[]string](w, `[...document.querySelectorAll(".sequence text.step")].map(e => e.textContent)`)
+	first := map[string]int{}
+	for i, name := range drawn {
+		if _, again := first[name]; !again {
+			first[name] = i
 		}
-		last := -1
-		for _, name := range names {
-			at, ok := first[name]
-			if !ok && name == "find path" && w == b { // the payer finds it
-				continue
-			}
-			if !ok || at < last {
-				t.Errorf("%s: the step %q is missing or too early in %v", w.h.pages.self.Alias, name, drawn)
-			}
-			last = at
+	}
+	last := -1
+	for _, name := range names {
+		at, ok := first[name]
+		if !ok && name == "find path" && !payer { // the payer finds it
+			continue
 		}
-		w.click(".sequence a.k-add")
-		if at := w.path(); !strings.Contains(at, "#step-") {
-			t.Errorf("an arrow leads to %s", at)
+		if !ok || at < last {
+			w.t.Errorf("%s: the step %q is missing or too early in %v", w.h.pages.self.Alias, name, drawn)
 		}
+		last = at
+	}
+	w.click(".sequence a.k-add")
+	if at := w.path(); !strings.Contains(at, "#step-") {
+		w.t.Errorf("an arrow leads to %s", at)
 	}
 }
 

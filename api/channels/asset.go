@@ -22,6 +22,7 @@ type assetRow struct {
 	OurReserve amount.Units        `json:"our_reserve_units" doc:"what we must keep"`
 	Reserve    amount.Units        `json:"their_reserve_units" doc:"what the peer must keep"`
 	Carrier    amount.MilliSatoshi `json:"carrier_msat" doc:"the least bitcoin that goes with tokens in an HTLC"`
+	Stopped    string              `json:"stopped,omitempty" doc:"why nothing goes over the channel, such as that the token's issuer has frozen it"`
 }
 
 // assetOf is the token of a channel; nil: it has bitcoin only.
@@ -63,6 +64,18 @@ func (r *fundChannelRequest) tokensOf(ctx context.Context, n *node.Node) (*open.
 		}
 	}
 	return a, nil
+}
+
+// riskOf warns of the issuer of what a new channel carries.
+func riskOf(ctx context.Context, n *node.Node, a *open.Asset) string {
+	if a == nil {
+		return ""
+	}
+	why, err := n.Tokens().Risk(ctx, a.Property)
+	if err != nil {
+		return "whether the token's issuer can freeze it is not known: " + err.Error()
+	}
+	return why
 }
 
 // announces says whether a channel is to be announced.

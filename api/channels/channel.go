@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/link"
@@ -79,11 +80,14 @@ type Row struct {
 	Features        []featureName       `json:"features" doc:"the same, by the names of features"`
 	FeeRate         feeRates            `json:"feerate" doc:"of our commitment"`
 	ToUs            amount.MilliSatoshi `json:"to_us_msat" doc:"our balance"`
+	LeastToUs       amount.MilliSatoshi `json:"min_to_us_msat" doc:"the least that it ever was"`
+	MostToUs        amount.MilliSatoshi `json:"max_to_us_msat" doc:"the most that it ever was"`
 	Total           amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
 	Spendable       amount.MilliSatoshi `json:"spendable_msat" doc:"the largest HTLC that we can offer"`
 	Receivable      amount.MilliSatoshi `json:"receivable_msat" doc:"the largest HTLC that the peer can offer"`
 	OurReserve      amount.MilliSatoshi `json:"our_reserve_msat" doc:"what we must keep"`
 	TheirReserve    amount.MilliSatoshi `json:"their_reserve_msat" doc:"what the peer must keep"`
+	LastFee         amount.MilliSatoshi `json:"last_tx_fee_msat" doc:"what our latest commitment pays to the miners"`
 	DustLimit       amount.MilliSatoshi `json:"dust_limit_msat" doc:"below which our commitment has no output"`
 	OurToSelfDelay  uint16              `json:"our_to_self_delay" doc:"blocks that we wait for our money after our unilateral close"`
 	PeerToSelfDelay uint16              `json:"their_to_self_delay" doc:"blocks that the peer waits after its own"`
@@ -100,6 +104,8 @@ type Row struct {
 	CLTVDelta       uint16              `json:"cltv_expiry_delta" doc:"blocks that we ask for"`
 	Updates         *updates            `json:"updates,omitempty" doc:"what each side's channel_update says"`
 	HTLCs           []htlcRow           `json:"htlcs" doc:"in flight"`
+	CloseTo         string              `json:"close_to,omitempty" doc:"the script for our money in a mutual close, where it was fixed at the opening"`
+	CloseToAddr     string              `json:"close_to_addr,omitempty" doc:"the same as an address"`
 	Status          []string            `json:"status" doc:"in words"`
 	OnChain         []onChainRow        `json:"onchain,omitempty" doc:"what became of the outputs of the transaction that closed it"`
 	Reestablished   bool                `json:"reestablished" doc:"whether both sides have said since they are connected where they stand"`
@@ -125,9 +131,10 @@ func (r *Row) carried(in, out store.Traffic) {
 }
 
 type fundingRow struct {
-	Local  amount.MilliSatoshi `json:"local_funds_msat" doc:"what we put in"`
-	Remote amount.MilliSatoshi `json:"remote_funds_msat" doc:"what the peer put in"`
-	Pushed amount.MilliSatoshi `json:"pushed_msat" doc:"what the opener gave to the other side at once"`
+	Withheld bool                `json:"withheld" doc:"false: a funding transaction is always broadcast"`
+	Local    amount.MilliSatoshi `json:"local_funds_msat" doc:"what we put in"`
+	Remote   amount.MilliSatoshi `json:"remote_funds_msat" doc:"what the peer put in"`
+	Pushed   amount.MilliSatoshi `json:"pushed_msat" doc:"what the opener gave to the other side at once"`
 }
 
 func fundingOf(p *channel.ParamsRow) fundingRow {
@@ -185,6 +192,10 @@ func listPeerChannels(ctx context.Context, n *node.Node, r listPeerChannelsReque
 	if err != nil {
 		return out, err
 	}
+	extremes, err := n.Store().Extremes(ctx)
+	if err != nil {
+		return out, err
+	}
 	for _, c := range rows {
 		if !r.wants(&c) || c.Status.Status == channel.Closed {
 			continue
@@ -194,6 +205,7 @@ func listPeerChannels(ctx context.Context, n *node.Node, r listPeerChannelsReque
 			return out, err
 		}
 		row.carried(in[row.ChannelID], went[row.ChannelID])
+		row.LeastToUs, row.MostToUs = extremes[row.ChannelID][0], extremes[row.ChannelID][1]
 		out.Channels = append(out.Channels, row)
 	}
 	return out, nil
@@ -210,7 +222,7 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 	out := Row{
 		PeerID: p.Peer, PeerConnected: connected, State: v.State, ChannelID: p.Channel, FundingTxid: p.Funding.Hash.String(),
 		FundingOutnum: p.Funding.Index, Opener: "remote", Private: !p.Announce, ToUs: v.ToLocal, Total: p.Capacity.Msat(),
-		Spendable: v.Spendable, Receivable: v.Receivable, OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
+		Spendable: v.Spendable, Receivable: v.Receivable, LastFee: v.LastFee.Msat(), OurReserve: v.ReserveLocal.Msat(), TheirReserve: v.ReserveRemote.Msat(),
 		DustLimit: p.LocalLimits.DustLimit.Msat(), OurToSelfDelay: p.RemoteLimits.ToSelfDelay,
 		PeerToSelfDelay: p.LocalLimits.ToSelfDelay, MinHTLCIn: p.LocalLimits.HTLCMinimum, MinHTLCOut: p.RemoteLimits.HTLCMinimum,
 		MaxHTLCOut:     min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight),
@@ -226,8 +238,14 @@ func Show(n *node.Node, rows channel.Rows) (Row, error) {
 		out.Spendable, out.Receivable, out.Reestablished = live.Spendable, live.Receivable, live.Connected
 		out.Asset = assetOf(&p, &live)
 	}
+	if l, ok := n.Links().Get(p.Channel); ok && out.Asset != nil {
+		out.Asset.Stopped = l.Held()
+	}
 	if p.LocalIsOpener {
 		out.Opener = "local"
+	}
+	if p.LocalUpfront {
+		out.CloseTo, out.CloseToAddr = hex.EncodeToString(p.LocalScript), command.AddressOf(n, p.LocalScript)
 	}
 	if rows.Status.SCID != 0 {
 		out.SCID = rows.Status.SCID.String()
@@ -339,6 +357,7 @@ type fundChannelResponse struct {
 	ChannelType channelType    `json:"channel_type" doc:"what both sides agreed on"`
 	CloseTo     string         `json:"close_to,omitempty" doc:"the script of close_to in hexadecimal"`
 	MinDepth    uint32         `json:"mindepth" doc:"confirmations until it can be used"`
+	Freezable   string         `json:"warning_freezable,omitempty" doc:"what the issuer of the token can do to the channel"`
 }
 
 func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out fundChannelResponse, err error) {
@@ -375,6 +394,7 @@ func fundChannel(ctx context.Context, n *node.Node, r fundChannelRequest) (out f
 	return fundChannelResponse{
 		Tx: raw, Txid: opened.Tx.TxHash().String(), Outnum: opened.Output, ChannelID: opened.Channel,
 		ChannelType: typeOf(opened.Params.ChannelType), CloseTo: hex.EncodeToString(req.CloseTo), MinDepth: opened.Params.MinimumDepth,
+		Freezable: riskOf(ctx, n, req.Asset),
 	}, err
 }
 
@@ -408,8 +428,8 @@ type closeRequest struct {
 	FeeStep           *command.Unsupported `json:"fee_negotiation_step" doc:"the fee is agreed on by ranges, without steps"`
 	WrongFunding      *command.Unsupported `json:"wrong_funding" doc:"only the funding output of the channel is spent"`
 	ForceLease        *command.Unsupported `json:"force_lease_closed" doc:"there are no leases"`
-	FeeRange          *command.Unsupported `json:"feerange" doc:"see feerate"`
-	FeeRate           *command.FeeRate     `json:"feerate" doc:"of the closing transaction; normal when not given. Of a channel that is closing, a higher one replaces the transaction if the peer has option_simple_close"`
+	FeeRange          *command.FeeRange    `json:"feerange" doc:"between which feerates the closing transaction must be, where it is we who pay for it; any when not given"`
+	FeeRate           *command.FeeRate     `json:"feerate" doc:"of the closing transaction; normal, as far as feerange goes, when not given. Of a channel that is closing, a higher one replaces the transaction if the peer has option_simple_close"`
 }
 
 type closeResponse struct {
@@ -418,6 +438,26 @@ type closeResponse struct {
 	Txid  string   `json:"txid" doc:"its id"`
 	Txs   []string `json:"txs" doc:"the same as tx, in a list"`
 	Txids []string `json:"txids" doc:"the same as txid, in a list"`
+}
+
+// fees are the feerates that the closing transaction may have.
+func (r *closeRequest) fees(ctx context.Context, n *node.Node) (out closing.Fees, err error) {
+	if r.FeeRange != nil {
+		if out.Least, err = r.FeeRange[0].Of(ctx, n); err != nil {
+			return out, err
+		}
+		if out.Most, err = r.FeeRange[1].Of(ctx, n); err != nil {
+			return out, err
+		}
+		if out.Least > out.Most {
+			return out, command.Refuse(command.InvalidParams, "feerange: the least, %d, is more than the most, %d, for 1000 weight", out.Least, out.Most)
+		}
+	}
+	out.Aim, err = r.FeeRate.Of(ctx, n)
+	if err == nil && r.FeeRate != nil && r.FeeRange != nil && (out.Aim < out.Least || out.Aim > out.Most) {
+		err = command.Refuse(command.InvalidParams, "feerate: %d for 1000 weight is not within feerange, %d to %d", out.Aim, out.Least, out.Most)
+	}
+	return out, err
 }
 
 func closedBy(kind string, tx *btcwire.MsgTx) (closeResponse, error) {
@@ -437,7 +477,7 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	if err != nil {
 		return out, err
 	}
-	rate, err := r.FeeRate.Of(ctx, n)
+	fees, err := r.fees(ctx, n)
 	if err != nil {
 		return out, err
 	}
@@ -453,7 +493,7 @@ func closeChannel(ctx context.Context, n *node.Node, r closeRequest) (out closeR
 	}
 	seconds := command.Or(r.UnilateralTimeout, defaultUnilateral)
 	deadline := time.Duration(min(seconds, 1<<31)) * time.Second //nolint:gosec // bounded
-	if err := n.CloseChannel(ctx, id, script, rate); err != nil && !errors.Is(err, channel.ErrOffline) {
+	if err := n.CloseChannelWithin(ctx, id, script, fees); err != nil && !errors.Is(err, channel.ErrOffline) {
 		return out, err
 	}
 	var late <-chan time.Time

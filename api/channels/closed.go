@@ -58,6 +58,8 @@ type closedRow struct {
 	FundingOutnum uint32              `json:"funding_outnum" doc:"its output"`
 	Total         amount.MilliSatoshi `json:"total_msat" doc:"the capacity"`
 	FinalToUs     amount.MilliSatoshi `json:"final_to_us_msat" doc:"our balance at the end"`
+	LeastToUs     amount.MilliSatoshi `json:"min_to_us_msat" doc:"the least that our balance ever was"`
+	MostToUs      amount.MilliSatoshi `json:"max_to_us_msat" doc:"the most that it ever was"`
 	Cause         string              `json:"close_cause" doc:"protocol: the channel failed; local or remote: who began to close it; unknown"`
 	Alias         *aliases            `json:"alias,omitempty" doc:"names that do not tell the place"`
 	Closer        string              `json:"closer,omitempty" doc:"local or remote: who began to close it"`
@@ -77,6 +79,10 @@ func listClosedChannels(ctx context.Context, n *node.Node, r ofPeer) (listClosed
 	if err != nil {
 		return out, err
 	}
+	extremes, err := n.Store().Extremes(ctx)
+	if err != nil {
+		return out, err
+	}
 	for _, c := range rows {
 		p := c.Params
 		if c.Status.Status != channel.Closed || r.ID != nil && *r.ID != p.Peer {
@@ -85,7 +91,8 @@ func listClosedChannels(ctx context.Context, n *node.Node, r ofPeer) (listClosed
 		row := closedRow{
 			PeerID: p.Peer, ChannelID: p.Channel, Opener: "remote", Private: !p.Announce, Commitments: c.State.Received + 1,
 			Theirs: c.State.Signed + 1, HTLCs: c.State.NextLocalID, FundingTxid: p.Funding.Hash.String(), FundingOutnum: p.Funding.Index,
-			Total: p.Capacity.Msat(), FinalToUs: c.State.ToLocal, Cause: closeCause(&c.Status),
+			Total: p.Capacity.Msat(), FinalToUs: c.State.ToLocal,
+			LeastToUs: extremes[p.Channel][0], MostToUs: extremes[p.Channel][1], Cause: closeCause(&c.Status),
 			Closer: closer(&c.Status), Type: typeOf(p.ChannelType), Pushed: p.Pushed,
 		}
 		if p.LocalAlias != 0 || c.Status.RemoteAlias != 0 {
@@ -107,7 +114,7 @@ func closeCause(s *channel.StatusRow) string {
 	switch {
 	case s.Failure != "":
 		return "protocol"
-	case s.CloseFeePerKw != 0:
+	case s.CloseFees.Aim != 0:
 		return "local"
 	case s.RemoteShutdown != nil:
 		return "remote"

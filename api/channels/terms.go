@@ -211,7 +211,7 @@ func showForward(f store.ForwardRow) forwardRow {
 		Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
 	if f.Status != store.ForwardRefused {
-		fee := f.InAmount - f.OutAmount
+		fee := f.InAmount.Less0(f.OutAmount)
 		row.OutHTLC, row.OutAmount, row.Fee = &f.OutHTLC, &f.OutAmount, &fee
 	}
 	return row

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/terms"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -41,6 +43,15 @@ func ScriptOf(n *node.Node, text string) ([]byte, error) {
 	return txscript.PayToAddrScript(a)
 }
 
+// AddressOf is the address of an output script on the node's network; empty: it has none.
+func AddressOf(n *node.Node, script []byte) string {
+	_, addresses, _, err := txscript.ExtractPkScriptAddrs(script, chains[n.Network()])
+	if err != nil || len(addresses) != 1 {
+		return ""
+	}
+	return addresses[0].EncodeAddress()
+}
+
 // Satoshi reads an amount whose bare number is in satoshi.
 func Satoshi(text string) (amount.Satoshi, error) {
 	if text == "all" {
@@ -62,29 +73,70 @@ func Satoshi(text string) (amount.Satoshi, error) {
 // ConfirmTarget is within how many blocks transactions of ours should confirm.
 const ConfirmTarget = 6
 
+// FeeRange is an array of two feerates, the least and the most.
+type FeeRange [2]FeeRate
+
+// Words implements [Worded].
+func (FeeRange) Words() string { return "an array of two feerates, the least and the most" }
+
+// UnmarshalJSON implements [json.Unmarshaler]. A shell gives arrays as strings, and numbers
+// need no quotes.
+func (r *FeeRange) UnmarshalJSON(raw []byte) error {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = []byte(text)
+	}
+	var both []json.RawMessage
+	if err := json.Unmarshal(raw, &both); err != nil || len(both) != 2 {
+		return errors.New("not two feerates")
+	}
+	for i, one := range both {
+		text := string(one)
+		if one[0] == '"' {
+			if err := json.Unmarshal(one, &text); err != nil {
+				return err
+			}
+		}
+		if err := r[i].UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%q is no feerate", Clip([]byte(text)))
+		}
+	}
+	return nil
+}
+
 // LeastFeeRate is below what no node relays, in satoshi for 1000 weight.
 const LeastFeeRate = 253
 
-// FeeRate is a wish: a number for 1000 weight, or within how many blocks to
-// confirm.
-type FeeRate struct{ perKw, blocks uint32 }
+// FeeRate is a wish: a number for 1000 weight, within how many blocks to confirm, or that
+// of our commitments.
+type FeeRate struct {
+	perKw, blocks uint32
+	commitment    bool
+}
 
 // Words implements [Worded].
-func (FeeRate) Words() string { return "slow, normal, urgent, or a number with perkw or perkb" }
+func (FeeRate) Words() string {
+	return "slow, normal, urgent, minimum, a number with blocks, perkw or perkb, or a name of feerates"
+}
+
+// namedRates are feerates by their names, those of feerates among them.
+var namedRates = map[string]FeeRate{
+	"slow": {blocks: 100}, "normal": {blocks: ConfirmTarget}, "urgent": {blocks: 2}, "minimum": {perKw: LeastFeeRate},
+	"opening": {blocks: ConfirmTarget}, "mutual_close": {blocks: ConfirmTarget}, "penalty": {blocks: 2},
+	"unilateral_close": {commitment: true}, "unilateral_anchor_close": {commitment: true},
+}
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (f *FeeRate) UnmarshalText(b []byte) error {
 	text := string(b)
-	switch text {
-	case "slow":
-		f.blocks = 100
+	if rate, ok := namedRates[text]; ok {
+		*f = rate
 		return nil
-	case "normal":
-		f.blocks = ConfirmTarget
-		return nil
-	case "urgent":
-		f.blocks = 2
-		return nil
+	}
+	if blocks, ok := strings.CutSuffix(text, "blocks"); ok {
+		v, err := strconv.ParseUint(blocks, 10, 16)
+		f.blocks = uint32(max(v, 1)) //nolint:gosec // 16 bits were read
+		return err
 	}
 	number, perKw := strings.CutSuffix(text, "perkw")
 	if !perKw {
@@ -111,6 +163,9 @@ func (f *FeeRate) Of(ctx context.Context, n *node.Node) (uint32, error) {
 		return n.FeeRate(ctx, ConfirmTarget)
 	case f.perKw != 0:
 		return f.perKw, nil
+	case f.commitment:
+		rate, err := n.FeeRate(ctx, ConfirmTarget)
+		return terms.CommitFee(rate), err
 	}
 	return n.FeeRate(ctx, f.blocks)
 }

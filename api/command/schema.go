@@ -87,10 +87,10 @@ func structSchema(t reflect.Type, properties Schema) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" || !f.IsExported() {
+		if name == "-" {
 			continue
 		}
-		if f.Anonymous && name == "" {
+		if f.Anonymous && name == "" { // also of a type that is not exported: its fields are
 			inner := f.Type
 			for inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
@@ -98,6 +98,9 @@ func structSchema(t reflect.Type, properties Schema) {
 			if inner.Kind() == reflect.Struct {
 				structSchema(inner, properties)
 			}
+			continue
+		}
+		if !f.IsExported() {
 			continue
 		}
 		s := schemaOf(f.Type)

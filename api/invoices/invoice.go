@@ -168,9 +168,6 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 	if err != nil {
 		return out, invoiceError(err)
 	}
-	if row.CreatedIndex, _, err = n.Store().InvoiceNumber(ctx, row.PaymentHash); err != nil {
-		return out, err
-	}
 	return invoiceResponse{
 		PaymentHash: row.PaymentHash, ExpiresAt: row.ExpiresAt, ExpiryTime: row.ExpiresAt, Bolt11: row.Bolt11,
 		PaymentSecret: hex.EncodeToString(row.Secret[:]), CreatedIndex: row.CreatedIndex, warnings: w,

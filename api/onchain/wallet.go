@@ -59,6 +59,7 @@ type outputRow struct {
 	Status       string              `json:"status" doc:"unconfirmed, confirmed, immature or spent"`
 	BlockHeight  uint32              `json:"blockheight,omitempty" doc:"of the block that has it"`
 	Reserved     bool                `json:"reserved" doc:"whether a transaction that is being made will spend it"`
+	ReservedTo   uint32              `json:"reserved_to_block,omitempty" doc:"the height at which it is free again"`
 	// Apart is not among Core Lightning's fields.
 	Apart bool `json:"kept_for_tokens,omitempty" doc:"its address is for tokens, or has some: payments do not spend it"`
 }
@@ -96,7 +97,7 @@ func listFunds(ctx context.Context, n *node.Node, r listFundsRequest) (listFunds
 			Scriptpubkey: hex.EncodeToString(c.Script), Address: c.Address, Status: string(c.Status), BlockHeight: c.Height, Apart: c.Apart,
 		}
 		if c.Status == wallet.Reserved {
-			row.Reserved, row.Status = true, string(wallet.Confirmed)
+			row.Reserved, row.Status, row.ReservedTo = true, string(wallet.Confirmed), c.ReservedUntil+1
 			if c.Height == 0 {
 				row.Status = string(wallet.Unconfirmed)
 			}

@@ -353,7 +353,8 @@ var Commands = slices.Concat([]command.Command{
 	}, getRoute),
 	command.Define(command.Spec{
 		Name: "sendpay", Group: "payments", Short: "pay over a given route",
-		Long:   "Offers one HTLC over the route given and does not try again. waitsendpay tells how it ended.",
+		Long: "Offers one HTLC over the route given and does not try again. waitsendpay tells how it ended. Hops with amount_units carry tokens of " +
+			"property_id; where hops with tokens follow hops without, or the other way round, the node between must exchange them (setassetrate).",
 		Errors: append([]command.Code{command.PayInvoiceRequestWrong}, payErrors...), Examples: []string{`sendpay '[{"id":"02…","channel":"103x1x0","amount_msat":1000,"delay":9}]' 00…`},
 	}, sendPay),
 	command.Define(command.Spec{

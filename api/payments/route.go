@@ -56,7 +56,7 @@ func getRoute(_ context.Context, n *node.Node, r getRouteRequest) (getRouteRespo
 	out := getRouteResponse{Route: []hop{}}
 	from := n.ID()
 	for _, h := range routes[0] {
-		out.Route = append(out.Route, hop{h.NodeID, h.SCID, command.Direction(from, h.NodeID), h.Amount, h.CLTVExpiry - n.Height(), "tlv"})
+		out.Route = append(out.Route, hop{h.NodeID, h.SCID, command.Direction(from, h.NodeID), h.Amount, h.CLTVExpiry - n.Height(), "tlv", h.Units})
 		from = h.NodeID
 	}
 	return out, nil

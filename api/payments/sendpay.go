@@ -84,6 +84,7 @@ type hop struct {
 	Amount    amount.MilliSatoshi `json:"amount_msat" doc:"that arrives at the node"`
 	Delay     uint32              `json:"delay" doc:"blocks from now to the expiry of the HTLC that arrives at the node"`
 	Style     string              `json:"style" doc:"tlv: the form of the onion's payload"`
+	Units     amount.Units        `json:"amount_units,omitempty" doc:"what the HTLC carries of property_id, beside its bitcoin; absent: none"`
 }
 
 // farthest is above every block height (BOLT 2): a larger delay asks for the
@@ -94,6 +95,8 @@ func (h hop) check() error {
 	switch {
 	case h.ID == wire.NodeID{}, h.Channel == 0, h.Amount == 0:
 		return errors.New("a hop needs id, channel, amount_msat and delay")
+	case h.Units > amount.MaxUnits:
+		return fmt.Errorf("%d units are more than there can be", h.Units)
 	case h.Delay >= farthest:
 		return fmt.Errorf("a delay of %d blocks is too long", h.Delay)
 	}
@@ -112,6 +115,8 @@ type sendPayRequest struct {
 	GroupID     *uint64              `json:"groupid" doc:"of all parts of one try; 1 when not given"`
 	Metadata    *command.HexBytes    `json:"payment_metadata" doc:"from the invoice, in hexadecimal"`
 	Description *string              `json:"description" doc:"what is paid for, for listpays"`
+	Property    *amount.Property     `json:"property_id" doc:"the token that hops with amount_units carry. The nodes where such hops begin or end exchange it for bitcoin, at the rate that the amounts say or better for them"`
+	Units       *amount.Units        `json:"amount_units" doc:"as amount_msat, when tokens arrive"`
 }
 
 type sendPayResponse struct {
@@ -142,8 +147,9 @@ func sendPay(ctx context.Context, n *node.Node, r sendPayRequest) (out sendPayRe
 		if err := h.check(); err != nil {
 			return out, command.Refuse(command.InvalidParams, "route: %v", err)
 		}
-		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: height + h.Delay})
+		m.Route = append(m.Route, pay.Hop{NodeID: h.ID, SCID: h.Channel, Amount: h.Amount, CLTVExpiry: height + h.Delay, Units: h.Units})
 	}
+	m.Property, m.TotalUnits = command.Or(r.Property, 0), command.Or(r.Units, m.Route.DeliveredUnits())
 	if err := firstHop(ctx, n, &m); err != nil {
 		return out, err
 	}

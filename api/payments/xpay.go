@@ -260,7 +260,7 @@ func statusOf(ctx context.Context, n *node.Node, p *pay.PaymentRow) (statusRow, 
 		}
 		from := n.ID()
 		for _, h := range a.Hops {
-			row.Route = append(row.Route, hop{h.NodeID, h.SCID, command.Direction(from, h.NodeID), h.Amount, h.CLTVExpiry, "tlv"})
+			row.Route = append(row.Route, hop{h.NodeID, h.SCID, command.Direction(from, h.NodeID), h.Amount, h.CLTVExpiry, "tlv", h.Units})
 			from = h.NodeID
 		}
 		if end := a.Result.CompletedAt; end != 0 {

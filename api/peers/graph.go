@@ -52,13 +52,20 @@ var addressTypes = map[byte]string{
 func showAnnouncement(a *wire.NodeAnnouncement) *announced {
 	out := &announced{
 		Alias: strings.ToValidUTF8(strings.TrimRight(string(a.Alias[:]), "\x00"), "?"), Color: hex.EncodeToString(a.RGBColor[:]),
-		Timestamp: a.Timestamp, Features: hex.EncodeToString(a.Features), Addresses: []Address{},
+		Timestamp: a.Timestamp, Features: hex.EncodeToString(a.Features),
 	}
-	// What is left of the addresses after one of an unknown kind cannot be read.
-	known, _ := wire.ParseAddresses(a.Addresses)
+	out.Addresses = AnnouncedAs(a.Addresses)
+	return out
+}
+
+// AnnouncedAs shows the addresses of a node_announcement.
+func AnnouncedAs(addresses []byte) []Address {
+	out := []Address{}
+	// What is left after one of an unknown kind cannot be read.
+	known, _ := wire.ParseAddresses(addresses)
 	for _, x := range known {
 		if kind, ok := addressTypes[x.Kind]; ok {
-			out.Addresses = append(out.Addresses, Address{Type: kind, Address: x.Host, Port: int(x.Port)})
+			out = append(out, Address{Type: kind, Address: x.Host, Port: int(x.Port)})
 		}
 	}
 	return out

@@ -34,10 +34,11 @@ const longest = 60 * time.Second
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(longest)
-	for look := time.NewTicker(2 * time.Millisecond); !ok(); <-look.C {
+	for begin := time.Now(); !ok(); begin = time.Now() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
+		<-time.After(min(max(3*time.Since(begin), 2*time.Millisecond), 100*time.Millisecond))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -54,6 +55,11 @@ func listConfigs(_ context.Context, n *node.Node, r listConfigsRequest) (listCon
 	text("assets", n.Tokens().Kept())
 	if from, on := n.Tokens().From(); on {
 		number("assets-from", uint64(from))
+		freezable := []string{}
+		for _, id := range cfg.Assets.Freezable {
+			freezable = append(freezable, strconv.FormatUint(uint64(id), 10))
+		}
+		all["assets-freezable"] = config{Texts: &freezable, Source: "start"}
 	}
 	bound := []string{}
 	if n.Addr() != nil {

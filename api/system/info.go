@@ -25,7 +25,7 @@ type getInfoResponse struct {
 	NumPending    int             `json:"num_pending_channels" doc:"being opened"`
 	NumActive     int             `json:"num_active_channels" doc:"that carry payments"`
 	NumInactive   int             `json:"num_inactive_channels" doc:"whose peer is away, or that are closing"`
-	Address       []peers.Address `json:"address" doc:"announced: none yet"`
+	Address       []peers.Address `json:"address" doc:"what others are told, once a channel is announced"`
 	Binding       []peers.Address `json:"binding" doc:"where the node listens"`
 	Version       string          `json:"version" doc:"of this software"`
 	BlockHeight   uint32          `json:"blockheight" doc:"of the last block that was processed"`
@@ -51,7 +51,7 @@ var invoiceFeatures = wire.NewFeatures(wire.VarOnion, wire.PaymentSecret, wire.B
 func getInfo(ctx context.Context, n *node.Node, _ command.None) (getInfoResponse, error) {
 	color := n.Color()
 	out := getInfoResponse{
-		ID: n.ID(), Alias: n.Alias(), Color: hex.EncodeToString(color[:]), NumPeers: len(n.Peers().All()), Address: []peers.Address{},
+		ID: n.ID(), Alias: n.Alias(), Color: hex.EncodeToString(color[:]), NumPeers: len(n.Peers().All()), Address: peers.AnnouncedAs(n.Announced()),
 		Binding: []peers.Address{}, Version: Version, BlockHeight: n.Height(), Network: n.Network(), LightningDir: n.Dir(),
 		OurFeatures: ourFeatures{
 			Init: hex.EncodeToString(n.Features()), Node: hex.EncodeToString(n.Features()),

@@ -2,6 +2,7 @@ package omni
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -100,3 +101,22 @@ func Script(payload []byte) []byte {
 	}
 	return append(append(script, Marker...), payload...)
 }
+
+// exodus are the scripts of the Exodus addresses: 1EXoDusjGwvnjZUyKkxZ4UHEf77z6A5S4P of
+// mainnet, and mpexoDuSkGGqvqrkrjiFng38QPkJQVFyqv of the networks for tests.
+var exodus = map[string]bool{
+	toKeyHash("946cb2e08075bcbaf157e47bcb67eb2b2339d242"): true,
+	toKeyHash("643ce12b1590633077b8620316f43a9362ef18e5"): true,
+}
+
+func toKeyHash(hash string) string {
+	b, err := hex.DecodeString("76a914" + hash + "88ac")
+	if err != nil {
+		panic("omni: " + err.Error())
+	}
+	return string(b)
+}
+
+// Exodus tells whether a script is that of an Exodus address, of whatever network. Nobody
+// sends tokens to it: a send-to-many that names such an output gives nothing to any.
+func Exodus(pkScript []byte) bool { return exodus[string(pkScript)] }

@@ -12,12 +12,12 @@ import (
 // "leyden asset".
 var assetCommands = []struct{ name, command string }{
 	{"issue", "assetissue"}, {"grant", "assetgrant"}, {"list", "listassets"}, {"balance", "assetbalance"}, {"send", "assetsend"},
-	{"transactions", "listassettransactions"},
+	{"transactions", "listassettransactions"}, {"setrate", "setassetrate"}, {"rates", "listassetrates"},
 }
 
 // assetCommand has the commands of tokens below it.
 func assetCommand(at *place) *cobra.Command {
-	c := &cobra.Command{Use: "asset", Short: "tokens of the Omni Layer: issue, grant, list, balance, send, transactions"}
+	c := &cobra.Command{Use: "asset", Short: "tokens of the Omni Layer: issue, grant, list, balance, send, transactions, setrate, rates"}
 	for _, a := range assetCommands {
 		command, ok := api.Find(a.command)
 		if !ok {

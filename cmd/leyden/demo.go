@@ -71,6 +71,7 @@ type demo struct {
 	names []string
 	nodes map[string]*node.Node
 	stops []func()
+	token amount.Property // that the channels carry; 0: bitcoin
 	out   *printer
 }
 
@@ -428,18 +429,34 @@ func (d *demo) pages(ctx context.Context) error {
 	return nil
 }
 
+// bill is the command that makes an invoice for what the channels carry.
+func (d *demo) bill() string {
+	if d.token != 0 {
+		return fmt.Sprintf(`invoice 2.5 tea "one tea" --asset %d`, d.token)
+	}
+	return `invoice 10000sat tea "one tea"`
+}
+
+// prefix is how such an invoice begins.
+func (d *demo) prefix() string {
+	if d.token != 0 {
+		return fmt.Sprintf("obort%d:", d.token)
+	}
+	return "lnbcrt"
+}
+
 // invite says what to type next.
 func (d *demo) invite() {
 	d.out.title("Your turn, from another shell")
 	where := ""
 	if d.o.dir != "" {
 		where = "--dir " + filepath.Join(d.o.dir, "bob") + " "
-		d.out.line("  leyden %sinvoice 10000sat tea \"one tea\"", where)
-		d.out.line("  leyden --dir %s pay lnbcrt…", filepath.Join(d.o.dir, "alice"))
+		d.out.line("  leyden %s%s", where, d.bill())
+		d.out.line("  leyden --dir %s pay %s…", filepath.Join(d.o.dir, "alice"), d.prefix())
 	} else {
-		d.out.line("  go run ./cmd/leyden --node bob invoice 10000sat tea \"one tea\"")
-		d.out.line("  go run ./cmd/leyden --node alice decode lnbcrt…")
-		d.out.line("  go run ./cmd/leyden --node alice pay lnbcrt…")
+		d.out.line("  go run ./cmd/leyden --node bob %s", d.bill())
+		d.out.line("  go run ./cmd/leyden --node alice decode %s…", d.prefix())
+		d.out.line("  go run ./cmd/leyden --node alice pay %s…", d.prefix())
 		d.out.line("  go run ./cmd/leyden --node bob listinvoices tea")
 	}
 	d.out.line("  go run ./cmd/leyden start --dir /tmp/dave --listen 127.0.0.1:9736 --bitcoind %s", d.chainURL())

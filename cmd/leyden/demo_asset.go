@@ -42,6 +42,7 @@ func (d *demo) assets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.token = property
 	if err := d.payAsset(ctx, property); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func tellProspect(out io.Writer, p keeper.Prospect, backup bool) {
 		_, _ = fmt.Fprintln(out, "no backup: channels come back only from peers that store one")
 		return
 	}
-	b := &p.Backup
+	b, tokens := &p.Backup, false
 	_, _ = fmt.Fprintf(out, "backup number %d of %s, %d channels\n", b.Counter, time.Unix(int64(b.Time), 0).UTC().Format(time.RFC3339), len(b.Channels)) //nolint:gosec // checked
 	for i := range b.Channels {
 		c := &b.Channels[i]
@@ -86,9 +86,17 @@ func tellProspect(out io.Writer, p keeper.Prospect, backup bool) {
 		if len(c.Addresses) > 0 {
 			where = "at " + c.Addresses[0]
 		}
-		_, _ = fmt.Fprintf(out, "  %s of %s with %s %s\n", c.Funding, c.Capacity, c.Peer, where)
+		size := c.Capacity.String()
+		if c.Property != 0 {
+			tokens = true
+			size += fmt.Sprintf(" and %d units of property %d", c.Tokens, c.Property)
+		}
+		_, _ = fmt.Fprintf(out, "  %s of %s with %s %s\n", c.Funding, size, c.Peer, where)
 	}
 	_, _ = fmt.Fprintln(out, "of each channel comes back what is ours in it when the peer closes it; not its HTLCs")
+	if tokens {
+		_, _ = fmt.Fprintln(out, "there are tokens in channels: start the node with --assets, and leave some coins on-chain, which pay for bringing them home")
+	}
 }
 
 // explainStart adds to an error of the start what the command line can say to it.

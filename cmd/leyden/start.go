@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/commando"
 	"github.com/leyden-ln/leyden/api/jsonrpc"
 	"github.com/leyden-ln/leyden/api/rest"
@@ -95,7 +97,8 @@ type startOptions struct {
 
 	assets      bool
 	assetsFrom  uint32
-	assetsGiven bool // whether the owner chose the block
+	freezable   []uint // properties
+	assetsGiven bool   // whether the owner chose the block
 	omnicore    string
 
 	bitcoind, cookie, user, password string
@@ -170,6 +173,7 @@ func startCommand(dir *string) *cobra.Command {
 	f.StringVar(&o.color, "color", "2a6f97", "the node's colour in the network: six hexadecimal digits")
 	f.BoolVar(&o.assets, "assets", false, "keep the ledger of the Omni Layer's tokens, from all blocks of a bitcoind: docs/assets.md")
 	f.Uint32Var(&o.assetsFrom, "assets-from", 0, "the first block that a new ledger reads (default: where the Omni Layer begins, 249498 on mainnet)")
+	f.UintSliceVar(&o.freezable, "assets-freezable", nil, "the number of a token that channels may carry though its issuer can freeze it: whoever issued it can then lock all that is in such a channel, for as long as it likes, and nobody can close the channel meanwhile")
 	f.StringVar(&o.omnicore, "omnicore", "", "an Omni Core server to ask for tokens, instead of a ledger: http://user:password@host:port. Nothing is sent by it")
 	f.StringVar(&o.passphrase, "passphrase-file", "", "a file with the passphrase of the seed (default: $"+passphraseVariable+", or typed)")
 	f.BoolVar(&o.skipWords, "skip-words", false, "do not show the 24 words of a new node and ask for them back; they are not shown either where there is no terminal")
@@ -271,6 +275,12 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 	}
 	defer closeSource()
 	assets := tokens.Wish{On: o.assets}
+	for _, id := range o.freezable {
+		if id == 0 || id > math.MaxUint32 {
+			return fmt.Errorf("--assets-freezable %d: there is no such token", id)
+		}
+		assets.Freezable = append(assets.Freezable, amount.Property(id))
+	}
 	if o.assetsGiven {
 		assets.From = &o.assetsFrom
 	}

@@ -140,10 +140,10 @@ func (s *State) movable(p payload, sender string) (Property, amount.Units, error
 		return property, 0, ErrAmount
 	case !ok:
 		return property, 0, ErrNoProperty
+	case property.Halted != "": // before the balance, which is not known any more
+		return property, 0, ErrHalted
 	case s.Balance(sender, p.property) < units:
 		return property, 0, ErrBalance
-	case property.Halted != "":
-		return property, 0, ErrHalted
 	}
 	return property, units, nil
 }

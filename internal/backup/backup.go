@@ -2,6 +2,7 @@ package backup
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +48,8 @@ type Channel struct {
 	LocalScript   []byte // where our money goes in a mutual close
 	LocalAlias    wire.ShortChannelID
 	SCID          wire.ShortChannelID // zero: not known yet
+	Property      amount.Property     // whose tokens are in it beside the coins; zero: none
+	Tokens        amount.Units        // so many, of both sides together
 }
 
 // ID is the channel's id.
@@ -87,6 +90,7 @@ const (
 	recordScript    = 21
 	recordAlias     = 23
 	recordSCID      = 25
+	recordTokens    = 27 // only where there are some
 )
 
 // Bits of recordFlags.
@@ -138,7 +142,7 @@ func (c *Channel) encode() []byte {
 	for _, p := range []*wire.Point{&k.Funding, &k.Revocation, &k.Payment, &k.DelayedPayment, &k.HTLC} {
 		points = append(points, p[:]...)
 	}
-	return tlv.Stream{
+	s := tlv.Stream{
 		{Type: recordPeer, Value: c.Peer[:]},
 		{Type: recordAddresses, Value: addresses},
 		{Type: recordKeyIndex, Value: tlv.AppendTU64(nil, uint64(c.KeyIndex))},
@@ -152,7 +156,11 @@ func (c *Channel) encode() []byte {
 		{Type: recordScript, Value: c.LocalScript},
 		{Type: recordAlias, Value: tlv.AppendTU64(nil, uint64(c.LocalAlias))},
 		{Type: recordSCID, Value: tlv.AppendTU64(nil, uint64(c.SCID))},
-	}.Append(nil)
+	}
+	if c.Property != 0 {
+		s = append(s, tlv.Record{Type: recordTokens, Value: tlv.AppendTU64(appendUint32(nil, uint32(c.Property)), uint64(c.Tokens))})
+	}
+	return s.Append(nil)
 }
 
 func appendUint32(b []byte, v uint32) []byte {
@@ -344,7 +352,7 @@ func (r *reader) channel(part []byte) (c Channel) {
 				c.Type = v
 			}
 		case recordFormat:
-			c.Format = script.Format(r.number("a format", v, uint64(script.Anchors))) //nolint:gosec // bounded
+			c.Format = script.Format(r.number("a format", v, uint64(script.Tokens))) //nolint:gosec // bounded
 		case recordKeys:
 			r.keys(&c.RemoteKeys, v)
 		case recordDelays:
@@ -359,12 +367,30 @@ func (r *reader) channel(part []byte) (c Channel) {
 			c.LocalAlias = wire.ShortChannelID(r.number("an alias", v, 1<<64-1))
 		case recordSCID:
 			c.SCID = wire.ShortChannelID(r.number("a short_channel_id", v, 1<<64-1))
+		case recordTokens:
+			r.tokens(&c, v)
 		default:
 			return false
 		}
 		return true
 	})
+	if (c.Format == script.Tokens) != (c.Property != 0) {
+		r.fail("a channel of form %d has tokens of property %d", c.Format, c.Property)
+	}
 	return c
+}
+
+// tokens reads what a channel has beside coins.
+func (r *reader) tokens(c *Channel, v []byte) {
+	const property = 4
+	if len(v) < property {
+		r.fail("tokens of %d bytes", len(v))
+		return
+	}
+	c.Property = amount.Property(binary.BigEndian.Uint32(v))
+	if c.Tokens = amount.Units(r.number("tokens", v[property:], uint64(amount.MaxUnits))); c.Property == 0 || c.Tokens == 0 {
+		r.fail("there are %d tokens of property %d", c.Tokens, c.Property)
+	}
 }
 
 // address is what a log may show and a dialler take.

@@ -52,6 +52,17 @@ func example() Backup {
 	return b
 }
 
+// tokened is the example with one channel more, which has tokens.
+func tokened() Backup {
+	b := example()
+	b.Channels = append(b.Channels, Channel{
+		Peer: point(22), KeyIndex: 5, Funding: btcwire.OutPoint{Hash: [32]byte{8}, Index: 1}, Capacity: 200_000, LocalIsOpener: true,
+		Type: wire.NewFeatures(wire.StaticRemoteKey, wire.OptionOmniAsset), Format: script.Tokens, RemoteKeys: keysOf(60),
+		LocalDelay: 144, RemoteDelay: 144, LocalScript: []byte{0xa9, 20, 1}, LocalAlias: 98, Property: 0x80000003, Tokens: 50_000_000_000,
+	})
+	return b
+}
+
 var (
 	key   = [32]byte{1, 2, 3}
 	nonce = [NonceSize]byte{4, 5, 6}
@@ -67,7 +78,7 @@ func seal(t *testing.T, b Backup, size int) []byte {
 }
 
 func TestABackupComesBackAsItWas(t *testing.T) {
-	want := example()
+	want := tokened()
 	for _, size := range []int{0, PeerStorageSize} {
 		sealed := seal(t, want, size)
 		if size != 0 && len(sealed) != size {
@@ -88,6 +99,10 @@ func TestTheFormIsStable(t *testing.T) {
 	const want = "c3f0fce6876d1cc6a9b44f839790fe7e30f5ad018f8115109c8b4f5f09e47bd8"
 	if got := sha256.Sum256(seal(t, example(), 0)); hex.EncodeToString(got[:]) != want {
 		t.Errorf("%x", got)
+	}
+	const tokens = "50d26f1e6fb7ef954ac3ad8c757f76f5f001237682104c63530fc7ad5dd34278"
+	if got := sha256.Sum256(seal(t, tokened(), 0)); hex.EncodeToString(got[:]) != tokens {
+		t.Errorf("with tokens: %x", got)
 	}
 }
 
@@ -172,6 +187,10 @@ func TestWhatIsMalformedIsRefusedWithItsReason(t *testing.T) {
 	inChannel := func(record uint64, value []byte) []byte {
 		return with(t, body, recordChannels, appendPart(nil, with(t, part, record, value)))
 	}
+	withTokens := func(value []byte) []byte {
+		c := tokened().Channels[2]
+		return with(t, body, recordChannels, appendPart(nil, with(t, c.encode(), recordTokens, value)))
+	}
 	for name, bad := range map[string][]byte{
 		"nothing":                           {},
 		"no stream":                         {1},
@@ -198,6 +217,12 @@ func TestWhatIsMalformedIsRefusedWithItsReason(t *testing.T) {
 		"basepoints that are missing":       inChannel(recordKeys, part[:33]),
 		"a basepoint off the curve":         inChannel(recordKeys, make([]byte, 165)),
 		"delays of three bytes":             inChannel(recordDelays, []byte{0, 0, 1}),
+		"tokens in a channel of bitcoin":    inChannel(recordTokens, []byte{0, 0, 0, 3, 1}),
+		"a form for tokens without any":     inChannel(recordFormat, []byte{byte(script.Tokens)}),
+		"a property of three bytes":         withTokens([]byte{0, 0, 3}),
+		"none of a property":                withTokens([]byte{0, 0, 0, 3}),
+		"tokens of bitcoin":                 withTokens([]byte{0, 0, 0, 0, 1}),
+		"more tokens than there can be":     withTokens(append([]byte{0, 0, 0, 3}, bytes.Repeat([]byte{255}, 8)...)),
 		"a form of commitment that is none": inChannel(recordFormat, []byte{77}),
 		"an address that is a line":         inChannel(recordAddresses, appendPart(nil, []byte("a\nb"))),
 		"an address without end":            inChannel(recordAddresses, appendPart(nil, bytes.Repeat([]byte{'a'}, 300))),
@@ -263,7 +288,7 @@ func TestTheChannelsWithTheMostCoinsFitFirst(t *testing.T) {
 }
 
 func TestAChannelComesBackAsOneThatLostItsState(t *testing.T) {
-	b := example()
+	b := tokened()
 	b.Channels[1].LocalScript = []byte{}
 	ours := keysOf(50)
 	for i := range b.Channels {
@@ -297,7 +322,7 @@ func TestAnyBackupComesBack(t *testing.T) {
 			NextKey: rapid.Uint32().Draw(t, "next"),
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "channels") {
-			b.Channels = append(b.Channels, Channel{
+			c := Channel{
 				Peer: p.Draw(t, "peer"), KeyIndex: rapid.Uint32Range(0, 1<<31-1).Draw(t, "index"),
 				Funding:   btcwire.OutPoint{Index: rapid.Uint32Range(0, 65535).Draw(t, "output")},
 				Capacity:  amount.Satoshi(rapid.Uint64Range(0, maxMoney).Draw(t, "capacity")),
@@ -307,7 +332,12 @@ func TestAnyBackupComesBack(t *testing.T) {
 					Funding: p.Draw(t, "f"), Revocation: p.Draw(t, "r"), Payment: p.Draw(t, "p"), DelayedPayment: p.Draw(t, "d"), HTLC: p.Draw(t, "h"),
 				},
 				LocalDelay: rapid.Uint16().Draw(t, "delay"), SCID: wire.ShortChannelID(rapid.Uint64().Draw(t, "scid")),
-			})
+			}
+			if rapid.Bool().Draw(t, "with tokens") {
+				c.Format, c.Property = script.Tokens, amount.Property(rapid.Uint32Min(1).Draw(t, "property"))
+				c.Tokens = amount.Units(rapid.Uint64Range(1, uint64(amount.MaxUnits)).Draw(t, "tokens"))
+			}
+			b.Channels = append(b.Channels, c)
 		}
 		sealed, err := Seal(key, nonce, &b, 0)
 		if err != nil {

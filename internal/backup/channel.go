@@ -12,6 +12,7 @@ func Of(p *channel.ParamsRow, s *channel.StatusRow, addresses []string) Channel 
 		LocalIsOpener: p.LocalIsOpener, Announce: p.Announce, Type: p.ChannelType, Format: p.Format, RemoteKeys: p.RemoteKeys,
 		LocalDelay: p.LocalLimits.ToSelfDelay, RemoteDelay: p.RemoteLimits.ToSelfDelay,
 		LocalScript: p.LocalScript, LocalAlias: p.LocalAlias, SCID: s.SCID,
+		Property: p.Property, Tokens: p.Tokens,
 	}
 }
 
@@ -36,6 +37,7 @@ func (c *Channel) Rows(ours script.Basepoints) channel.Rows {
 			LocalLimits:  channel.Limits{ToSelfDelay: c.LocalDelay},
 			RemoteLimits: channel.Limits{ToSelfDelay: c.RemoteDelay},
 			LocalScript:  append([]byte{}, c.LocalScript...), LocalAlias: c.LocalAlias,
+			Property: c.Property, Tokens: c.Tokens,
 		},
 		State: channel.StateRow{
 			Channel: id, FeeIrrevocable: feePerKw,

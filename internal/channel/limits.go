@@ -178,6 +178,9 @@ func (c *Channel) output(side, by dance.Side, a amount.MilliSatoshi, feePerKw ui
 // they do not bring the channel into a state in which it is stuck, and that not
 // too much is lost when the commitment is broadcast.
 func (c *Channel) mayOffer(l tally.Load) error {
+	if c.cheap() {
+		return ErrCheap
+	}
 	t, fee, a := c.tallied(), c.fees.Highest(), l.Msat
 	for _, p := range [...]struct {
 		side dance.Side

@@ -156,8 +156,7 @@ func (c *Channel) removalMessage(h *htlc, r removal) wire.Message {
 		return &wire.UpdateFailHTLC{ChannelID: c.params.Channel, ID: id, Reason: r.Reason, Attribution: h.attribution}
 	default:
 		return &wire.UpdateFailMalformedHTLC{
-			ChannelID: c.params.Channel, ID: id,
-			SHA256OfOnion: r.Malformed.SHA256OfOnion, FailureCode: r.Malformed.Code,
+			ChannelID: c.params.Channel, ID: id, SHA256OfOnion: r.Malformed.SHA256OfOnion, FailureCode: r.Malformed.Code,
 		}
 	}
 }

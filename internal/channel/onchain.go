@@ -39,8 +39,7 @@ func (c *Channel) Past(side dance.Side, number uint64, point wire.Point, list []
 	for i := range list {
 		if h := &list[i]; h.StoodIn(side, number) {
 			spec.HTLCs = append(spec.HTLCs, script.HTLC{
-				Offered: h.Incoming == (side == dance.Remote), ID: h.ID,
-				Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry, Tokens: h.Tokens,
+				Offered: h.Incoming == (side == dance.Remote), ID: h.ID, Amount: h.Amount, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry, Tokens: h.Tokens,
 			})
 			sum += h.Amount
 			tokens += h.Tokens

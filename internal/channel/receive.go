@@ -135,7 +135,7 @@ func (c *Channel) receiveAdd(m *wire.UpdateAddHTLC) *Violation {
 		Channel: c.params.Channel, Incoming: true, ID: m.ID,
 		Amount: m.AmountMsat, Tokens: tokens, PaymentHash: m.PaymentHash, CLTVExpiry: m.CLTVExpiry,
 		Onion: &m.OnionRoutingPacket, PathKey: m.PathKey,
-		OverExposed: c.overExposed(dance.Remote, m.AmountMsat),
+		OverExposed: c.cheap() || c.overExposed(dance.Remote, m.AmountMsat),
 	}}
 	c.nextID[dance.Remote]++
 	c.htlcs[dance.Remote] = append(c.htlcs[dance.Remote], h)
@@ -179,8 +179,7 @@ func (c *Channel) receiveRemoval(m wire.Message, id uint64, r removal, a *wire.A
 // resolve tells an outgoing HTLC's origin how it ended.
 func (c *Channel) resolve(h *htlc, r removal) {
 	row := SettlementRow{
-		HTLC: h.ref(), Origin: h.Origin, Amount: h.Amount,
-		Preimage: r.Preimage, Reason: r.Reason, Malformed: r.Malformed,
+		HTLC: h.ref(), Origin: h.Origin, Amount: h.Amount, Preimage: r.Preimage, Reason: r.Reason, Malformed: r.Malformed,
 	}
 	c.pending.settlements = append(c.pending.settlements, row)
 	c.raise(Resolved{

@@ -46,8 +46,7 @@ func (c *Channel) forget() {
 				c.nextID[by]--
 				if dance.Side(by) == dance.Local {
 					c.raise(Unsent{Add{
-						Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
-						Onion: *h.Onion, PathKey: h.PathKey, Origin: h.Origin,
+						Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry, Onion: *h.Onion, PathKey: h.PathKey, Origin: h.Origin,
 					}})
 				}
 				continue

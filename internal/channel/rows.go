@@ -6,6 +6,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
@@ -92,9 +93,9 @@ type StatusRow struct {
 	RemoteAlias wire.ShortChannelID // theirs in channel_ready; zero: none
 	ReadySent   bool                // our channel_ready may be sent, and sent again
 
-	LocalShutdown  []byte // our script, once a mutual close was begun; nil: not begun
-	RemoteShutdown []byte // theirs, once their shutdown came
-	CloseFeePerKw  uint32 // feerate that we wish for the closing transaction; zero: it is the peer who closes
+	LocalShutdown  []byte       // our script, once a mutual close was begun; nil: not begun
+	RemoteShutdown []byte       // theirs, once their shutdown came
+	CloseFees      closing.Fees // that we wish for the closing transaction; Aim is zero: it is the peer who closes
 
 	Closing *Agreement // the closing transaction that both sides signed; nil: none yet
 }

@@ -27,6 +27,12 @@ var (
 // option_simple_close, to raise it, also when a transaction was signed. Errors:
 // [ErrClosed], [ErrUpfrontScript], [ErrClosing] and closing.ErrScript.
 func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
+	return c.ShutdownWithin(scriptPubKey, closing.Fees{Aim: feePerKw})
+}
+
+// ShutdownWithin is Shutdown with limits for the feerate. Where it is the peer who pays
+// for the closing transaction, it may pay more.
+func (c *Channel) ShutdownWithin(scriptPubKey []byte, fees closing.Fees) error {
 	if c.status.Status != Open {
 		return ErrClosed
 	}
@@ -49,10 +55,10 @@ func (c *Channel) Shutdown(scriptPubKey []byte, feePerKw uint32) error {
 	if err := closing.CheckOurs(scriptPubKey, c.forms()); err != nil {
 		return err
 	}
-	if feePerKw == 0 {
-		feePerKw = c.fees[dance.Irrevocable]
+	if fees.Aim == 0 {
+		fees.Aim = c.fees[dance.Irrevocable]
 	}
-	c.status.CloseFeePerKw = feePerKw
+	c.status.CloseFees = fees.Within()
 	c.pending.status = true
 	if begun == nil {
 		c.status.LocalShutdown = bytes.Clone(scriptPubKey)
@@ -172,20 +178,15 @@ func (c *Channel) shutdown() {
 // BOLT 2: "SHOULD set `fee_range` according to the minimum and maximum fees it
 // is prepared to pay for a close transaction."
 func (c *Channel) negotiate() {
-	feePerKw := c.status.CloseFeePerKw
-	if feePerKw == 0 {
-		feePerKw = c.fees[dance.Irrevocable]
+	fees := c.status.CloseFees
+	if fees.Aim == 0 {
+		fees.Aim = c.fees[dance.Irrevocable]
 	}
 	us, peer := c.share(dance.Local, c.status.LocalShutdown), c.share(dance.Remote, c.status.RemoteShutdown)
 	us.DustLimit, peer.DustLimit = c.params.LocalLimits.DustLimit, c.params.RemoteLimits.DustLimit
-	weight := closing.WeightBetween(us, peer)
-	ideal, least := closing.Fee(feePerKw, weight), closing.Fee(minFeePerKw, weight)
-	terms := closing.Terms{
-		Local: us, Remote: peer,
-		LocalIsOpener: c.params.LocalIsOpener,
-		Min:           min(least, ideal), Ideal: ideal, Max: 2 * ideal,
-	}
-	if !terms.LocalIsOpener {
+	terms := closing.Terms{Local: us, Remote: peer, LocalIsOpener: c.params.LocalIsOpener}
+	terms.Min, terms.Ideal, terms.Max = fees.Range(minFeePerKw, closing.WeightBetween(us, peer))
+	if !terms.LocalIsOpener && fees.Most == 0 {
 		terms.Max = max(terms.Max, c.params.Capacity) // it is not we who pay
 	}
 	n, offer := closing.Start(terms)

@@ -151,3 +151,32 @@ func TestAfterShutdownNothingIsOffered(t *testing.T) {
 		t.Errorf("ends as %s", p.a.ch.State())
 	}
 }
+
+// Each closing_signed says the limits, and its fee is within them, also when another one was
+// wished for, and after a restart.
+func TestTheFeeOfACloseIsWithinItsLimits(t *testing.T) {
+	for wish, want := range map[closing.Fees][3]uint32{ // feerates of the range, and of the fee
+		{Aim: 2000, Least: 1500, Most: 2500}: {1500, 2500, 2000},
+		{Aim: 9000, Least: 1500, Most: 2500}: {1500, 2500, 2500},
+		{Aim: 700, Least: 1500, Most: 2500}:  {1500, 2500, 1500},
+		{Aim: 2000, Least: 1500}:             {1500, 4000, 2000},
+		{Aim: 2000, Most: 2500}:              {253, 2500, 2000},
+	} {
+		p := ready(t, usual())
+		p.disconnect()
+		if err := p.a.ch.ShutdownWithin(nil, wish); err != nil {
+			t.Fatal(err)
+		}
+		p.take(p.a)
+		p.restart(p.a)
+		p.connect()
+		p.settle()
+		p.sound()
+		terms := p.a.ch.conn.terms
+		weight := closing.WeightBetween(terms.Local, terms.Remote)
+		fee := p.a.ch.closingFee(p.a.tx[0])
+		if terms.Min != closing.Fee(want[0], weight) || terms.Max != closing.Fee(want[1], weight) || fee != closing.Fee(want[2], weight) {
+			t.Errorf("%+v: range %v to %v, fee %v, for a weight of %d", wish, terms.Min, terms.Max, fee, weight)
+		}
+	}
+}

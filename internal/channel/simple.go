@@ -43,14 +43,16 @@ func (c *Channel) complete() {
 		return
 	}
 	us, peer := c.share(dance.Local, c.status.LocalShutdown), c.share(dance.Remote, c.status.RemoteShutdown)
-	p, ok := closing.Propose(us, peer, c.closingFeePerKw(us, peer), minFeePerKw)
+	least := max(minFeePerKw, c.status.CloseFees.Least)
+	p, ok := closing.Propose(us, peer, c.status.CloseFees.Offer(us, peer, c.fees[dance.Irrevocable], minFeePerKw), least)
 	if last := c.conn.offered; last != nil {
 		if p.Fee <= last.Fee {
 			return
 		}
 		// What replaces a transaction pays for its own relay too.
 		p.Fee = max(p.Fee, last.Fee+closing.Fee(minFeePerKw, closing.WeightBetween(p.Closer, p.Closee)))
-		ok = p.Relayed(minFeePerKw)
+		ok = p.Relayed(least)
+		ok = ok && !c.status.CloseFees.Beyond(p.Fee, closing.WeightBetween(p.Closer, p.Closee))
 	}
 	if !ok {
 		return // we have too little, and the peer pays
@@ -58,8 +60,7 @@ func (c *Channel) complete() {
 	versions := p.Offered()
 	c.conn.waiting, c.conn.offered, c.conn.begun, c.conn.asked = &p, &p, true, c.height
 	m := &wire.ClosingComplete{
-		ChannelID: c.params.Channel, CloserScriptPubkey: p.Closer.Script, CloseeScriptPubkey: p.Closee.Script,
-		FeeSatoshis: p.Fee, Locktime: p.LockTime,
+		ChannelID: c.params.Channel, CloserScriptPubkey: p.Closer.Script, CloseeScriptPubkey: p.Closee.Script, FeeSatoshis: p.Fee, Locktime: p.LockTime,
 	}
 	c.sendWith(m, func(s Signer) error {
 		for _, v := range versions {
@@ -88,25 +89,10 @@ func (c *Channel) nag() {
 // Offering tells whether the peer has not answered our last closing_complete yet.
 func (c *Channel) Offering() bool { return c.conn.waiting != nil }
 
-// closingFeePerKw is the feerate that we offer: the one that was wished for. Who did
-// not wish to close offers the least, so that the other one's transaction is mined,
-// unless the other one has too little to pay for it.
-func (c *Channel) closingFeePerKw(us, peer closing.Side) uint32 {
-	if c.status.CloseFeePerKw != 0 {
-		return c.status.CloseFeePerKw
-	}
-	usual := c.fees[dance.Irrevocable]
-	if _, can := closing.Propose(peer, us, usual, usual); can {
-		return minFeePerKw
-	}
-	return usual
-}
-
 // receiveComplete signs the transaction that the peer pays for.
 func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violation {
 	p := closing.Complete{
-		Closer: c.share(dance.Remote, m.CloserScriptPubkey), Closee: c.share(dance.Local, m.CloseeScriptPubkey),
-		Fee: m.FeeSatoshis, LockTime: m.Locktime,
+		Closer: c.share(dance.Remote, m.CloserScriptPubkey), Closee: c.share(dance.Local, m.CloseeScriptPubkey), Fee: m.FeeSatoshis, LockTime: m.Locktime,
 	}
 	switch {
 	case !c.conn.simple:
@@ -145,8 +131,7 @@ func (c *Channel) receiveComplete(m *wire.ClosingComplete, v Verifier) *Violatio
 	}
 	c.conn.begun = true
 	answer := &wire.ClosingSig{
-		ChannelID: m.ChannelID, CloserScriptPubkey: m.CloserScriptPubkey, CloseeScriptPubkey: m.CloseeScriptPubkey,
-		FeeSatoshis: m.FeeSatoshis, Locktime: m.Locktime,
+		ChannelID: m.ChannelID, CloserScriptPubkey: m.CloserScriptPubkey, CloseeScriptPubkey: m.CloseeScriptPubkey, FeeSatoshis: m.FeeSatoshis, Locktime: m.Locktime,
 	}
 	c.sendWith(answer, func(s Signer) error {
 		sig, err := s.SignClosing(tx, c.params.Capacity, c.fundingScript())

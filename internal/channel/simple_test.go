@@ -320,7 +320,7 @@ func TestThePeerMayCloseToAnotherScript(t *testing.T) {
 		p.run(p.a.tx[len(p.a.tx)-1], pkScript, p.a.ch.params.Capacity)
 		p.a.out = nil
 		// What we offer next pays there too.
-		p.a.ch.Shutdown(nil, p.a.ch.status.CloseFeePerKw+1000)
+		p.a.ch.Shutdown(nil, p.a.ch.status.CloseFees.Aim+1000)
 		p.settle()
 		p.sound()
 		found := false
@@ -395,5 +395,36 @@ func TestAClosingSigThatBreaksARuleClosesNothing(t *testing.T) {
 				t.Error("a closing_sig is taken twice")
 			}
 		}
+	}
+}
+
+func TestTheFeeOfASimpleCloseIsWithinItsLimits(t *testing.T) {
+	p := ready(t, simple())
+	for i, wish := range []struct {
+		closing.Fees
+		fee amount.Satoshi
+	}{
+		{closing.Fees{Aim: 500, Least: 1000, Most: 2000}, 677},
+		{closing.Fees{Aim: 1010, Least: 1000, Most: 1100}, 677}, // the least that replaces it is more than the most
+		{closing.Fees{Aim: 9000, Least: 1000, Most: 2000}, 1353},
+	} {
+		if err := p.a.ch.ShutdownWithin(nil, wish.Fees); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		p.sound()
+		if best := p.best(p.a); p.pays(best, p.a) != wish.fee {
+			t.Errorf("wish %d: a fee of %v", i, p.a.ch.closingFee(best))
+		}
+	}
+	// Who has too little for the least offers nothing; the peer does.
+	q := ready(t, simple())
+	if err := q.a.ch.ShutdownWithin(nil, closing.Fees{Aim: 2_000_000, Least: 2_000_000}); err != nil {
+		t.Fatal(err)
+	}
+	q.settle()
+	q.sound()
+	if best := q.best(q.a); len(q.a.tx) != 1 || q.closer(best) != q.b {
+		t.Errorf("%d transactions, the best with a fee of %v", len(q.a.tx), q.a.ch.closingFee(best))
 	}
 }

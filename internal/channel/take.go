@@ -131,13 +131,10 @@ func (c *Channel) stateRow() StateRow {
 		}
 	}
 	return StateRow{
-		Channel:  c.params.Channel,
-		Received: c.steps.Signed[dance.Local], Signed: c.steps.Signed[dance.Remote],
-		SignedAfter: c.steps.SignedAfter, Revoked: c.steps.Revoked[dance.Remote],
-		CurrentPoint: c.points[current], NextPoint: c.points[following],
+		Channel: c.params.Channel, Received: c.steps.Signed[dance.Local], Signed: c.steps.Signed[dance.Remote],
+		SignedAfter: c.steps.SignedAfter, Revoked: c.steps.Revoked[dance.Remote], CurrentPoint: c.points[current], NextPoint: c.points[following],
 		ToLocal: c.fundings[0].toLocal.Msat, TokensToLocal: c.fundings[0].toLocal.Tokens,
-		FeeCommitted: c.fees[dance.Committed], FeeRevoked: c.fees[dance.Revoked],
-		FeeAckCommitted: c.fees[dance.AckCommitted], FeeIrrevocable: c.fees[dance.Irrevocable],
+		FeeCommitted: c.fees[dance.Committed], FeeRevoked: c.fees[dance.Revoked], FeeAckCommitted: c.fees[dance.AckCommitted], FeeIrrevocable: c.fees[dance.Irrevocable],
 		NextLocalID: next[dance.Local], NextRemoteID: next[dance.Remote],
 	}
 }

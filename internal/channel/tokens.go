@@ -25,6 +25,14 @@ func (c *Channel) mayCarry(t *tally.Tally, by dance.Side, l tally.Load, feePerKw
 	return c.rules.MayCarry(t, by, l, feePerKw, &c.announced(by.Other()).Tokens)
 }
 
+// ErrCheap is the refusal of an HTLC with tokens on a commitment that may not confirm before
+// it expires: nobody can add to the fee.
+var ErrCheap = errors.New("the commitment of a channel with tokens pays far less than the day's feerate, and might not confirm in time: wait until who opened it raises its feerate")
+
+// cheap tells whether a commitment may be too cheap for HTLCs, by the feerate below which we
+// take no update_fee.
+func (c *Channel) cheap() bool { return c.rules.Rides() && c.fees.Lowest() < c.bounds.Low }
+
 // bears tells whether all that has tokens can bear a new feerate.
 func (c *Channel) bears(t *tally.Tally, feePerKw uint32) bool {
 	return c.rules.MayBear(t, feePerKw) && !c.some(func(h *htlc) bool { return !c.rules.Outlives(h.load(), feePerKw) })

@@ -306,6 +306,42 @@ func TestTheFeerateOfAChannelWithTokensGoesUpByStepsOfTwo(t *testing.T) {
 	}
 }
 
+// A commitment that pays far less than the day's feerate may not confirm before an HTLC of
+// it expires, and nothing can be added. A peer that opens cheaply, or never raises what it
+// pays, gets no HTLC with tokens and has none of its own taken.
+func TestNoTokensGoOverACheapCommitment(t *testing.T) {
+	day := FeeBounds{Low: 1001, High: 100_000}
+	for _, terms := range []terms{riding(), usual()} {
+		p := ready(t, terms)
+		add := func(n *node) Add {
+			if terms.tokens == 0 {
+				return p.add(10_000_000)
+			}
+			return p.tokens(n, 100)
+		}
+		p.b.ch.SetFeeBounds(day)
+		if _, err := p.b.ch.Offer(add(p.b)); (err == ErrCheap) != (terms.tokens > 0) {
+			t.Errorf("offered: %v", err)
+		}
+		if _, err := p.a.ch.Offer(add(p.a)); err != nil {
+			t.Fatal(err)
+		}
+		p.settle()
+		if in := p.b.ch.Unsettled(); len(in) != 1 || in[0].OverExposed != (terms.tokens > 0) {
+			t.Errorf("taken: %+v", in)
+		}
+	}
+	p := ready(t, riding())
+	p.b.ch.SetFeeBounds(day)
+	if err := p.a.ch.SetFee(1001); err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	if _, err := p.b.ch.Offer(p.tokens(p.b, 100)); err != nil {
+		t.Errorf("when it is raised: %v", err)
+	}
+}
+
 func TestACommitmentWithoutSignaturesOnItsDelaysIsRefused(t *testing.T) {
 	for name, change := range map[string]func(m *wire.CommitmentSigned){
 		"none":    func(m *wire.CommitmentSigned) { m.DelaySignatures = nil },

@@ -18,9 +18,10 @@ import (
 // Omni Layer. A block may hold a transaction that moves none: the property may be frozen,
 // or somebody was faster with another coin of the same address.
 type Ledger struct {
-	Height uint32 // of the last block that it has executed
-	// Moved are the units of the channel's property that transactions moved, up to
-	// Height; what moved none is not in it.
+	// Moved are the units of the channel's property that transactions moved: those that
+	// the ledger has executed in the very block in which [Facts.Spends] has them. What
+	// moved none is in it with zero. What is not in it is not known: the ledger may be
+	// behind, or still in a branch that the chain has left, at whatever height.
 	Moved map[chainhash.Hash]amount.Units
 	// Frozen are the scripts among the outputs of the channel's transactions whose
 	// addresses cannot send the property now.
@@ -82,26 +83,24 @@ func entries(tx *btcwire.MsgTx) map[uint32]amount.Units {
 
 // arrived tells how many of the units that a transaction sends to an output are there, and
 // whether the ledger has said so. Until then they may be.
-func (r *resolver) arrived(s Spend, txid chainhash.Hash, units amount.Units) (amount.Units, bool) {
-	switch {
-	case r.facts.Ledger.Moved[txid] > 0:
-		return units, true
-	case s.Height <= r.facts.Ledger.Height:
+func (r *resolver) arrived(txid chainhash.Hash, units amount.Units) (amount.Units, bool) {
+	moved, said := r.facts.Ledger.Moved[txid]
+	if said && moved == 0 {
 		return 0, true
 	}
-	return units, false
+	return units, said
 }
 
 // carry makes a claim one that takes tokens. False: it must wait, because the ledger has
 // not said that they are there, or because they are frozen; what somebody else may take
 // waits for nothing.
-func (r *resolver) carry(claim *Claim, o *Output, s Spend, txid chainhash.Hash, pkScript []byte, hurry bool) bool {
+func (r *resolver) carry(claim *Claim, o *Output, txid chainhash.Hash, pkScript []byte, hurry bool) bool {
 	if !r.tokens() {
 		return true
 	}
 	claim.PkScript, claim.Property = pkScript, r.rows.Params.Property
 	var said bool
-	claim.Tokens, said = r.arrived(s, txid, o.Tokens)
+	claim.Tokens, said = r.arrived(txid, o.Tokens)
 	if claim.Tokens > 0 {
 		claim.Apart = true
 	}
@@ -143,7 +142,7 @@ func (r *resolver) stuck(o *Output) bool {
 
 // unmoved warns of a transaction that spent the funding output and moved no tokens.
 func (r *resolver) unmoved(c *commitment) {
-	if units, said := r.arrived(c.Spend, c.txid, 1); r.tokens() && said && units == 0 {
+	if units, said := r.arrived(c.txid, 1); r.tokens() && said && units == 0 {
 		r.plan.Warning = "the transaction that closed the channel moved no tokens: they are still at the funding address, and only both sides together can move them"
 	}
 }
@@ -162,7 +161,7 @@ func (r *resolver) matured(c *commitment, s Spend, h *HTLC, units amount.Units) 
 			Channel: r.machine.ID(), OutPoint: at, Value: o.Value, Kind: Matured, HTLC: h, WitnessScript: code,
 			PubKey: c.keys.BroadcasterDelayed, Key: Key{Role: OwnDelayedKey, Number: c.number}, Sequence: bumpable, NotBefore: s.Height,
 		}
-		ready := r.carry(&claim, &o, s, txid, pkScript, false)
+		ready := r.carry(&claim, &o, txid, pkScript, false)
 		spend, spent := r.facts.spend(at)
 		r.note(o, claim, true, ready, spend, spent)
 	}
@@ -173,13 +172,13 @@ func (r *resolver) matured(c *commitment, s Spend, h *HTLC, units amount.Units) 
 // delay have one script and so one address: where the HTLC transaction has not brought its
 // tokens, the delay transaction would take to_local's in their place, and to_local's own
 // would move none. The satoshi of such an output are given up.
-func (r *resolver) secondDelay(p *part, claim *Claim, o *Output, s Spend, txid chainhash.Hash) (ours, ready bool) {
+func (r *resolver) secondDelay(p *part, claim *Claim, o *Output, txid chainhash.Hash) (ours, ready bool) {
 	if p == nil {
 		o.State = Lost
 		return false, false
 	}
 	claim.Whole = &Whole{Tx: p.delay.Tx, Signature: p.delaySig}
-	units, said := r.arrived(s, txid, o.Tokens)
+	units, said := r.arrived(txid, o.Tokens)
 	if said && units == 0 {
 		o.State = Lost
 		return false, false

@@ -58,6 +58,7 @@ func (b *book) execute(tx *btcwire.MsgTx, sender string) {
 			give(int(e[0]), binary.BigEndian.Uint64(e[1:]))
 		}
 	}
+	b.moved[tx.TxHash()] = 0
 	if b.held[sender] < sum {
 		return
 	}
@@ -70,7 +71,7 @@ func (b *book) execute(tx *btcwire.MsgTx, sender string) {
 
 // ledger is what is known of tokens after a block.
 func (c *chain) ledger(height uint32) enforce.Ledger {
-	l := enforce.Ledger{Height: height, Moved: map[chainhash.Hash]amount.Units{}}
+	l := enforce.Ledger{Moved: map[chainhash.Hash]amount.Units{}}
 	if c.tokens != nil {
 		for txid, units := range c.tokens.moved {
 			if c.heights[txid] <= height {

@@ -73,6 +73,33 @@ func TestAKnownPreimageWinsOverATimeout(t *testing.T) {
 	}
 }
 
+func TestAnHTLCEndsByItsOwnOutput(t *testing.T) {
+	p := open(t, usual())
+	first := p.offer(p.a, 20_000_000, cltv)
+	twin := p.last // the same hash and amount
+	twin.CLTVExpiry += 50
+	twin.Origin.Attempt = 99
+	second, err := p.a.ch.Offer(twin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	c := confirmed(t, p, latest(p.a), cltv)
+	for _, claim := range p.resolve(p.a, c).Claims {
+		if claim.Kind == enforce.TimeoutTx && claim.HTLC.ID == first {
+			c.confirm(sweep(t, p.a.signer, claim))
+		}
+	}
+	c.height = cltv + 6
+	got := map[uint64]enforce.VerdictKind{}
+	for _, v := range p.resolve(p.a, c).Upstream {
+		got[v.HTLC.ID] = v.Kind
+	}
+	if got[first] != enforce.Fail || got[second] != enforce.Wait {
+		t.Errorf("the one that timed out: %s; the other, whose output is not spent: %s", got[first], got[second])
+	}
+}
+
 func TestAnHTLCWithoutAnOutputIsFailedOnceTheCommitmentIsDeep(t *testing.T) {
 	for name, make := range map[string]func(p *pair) held{
 		"dust everywhere": func(p *pair) held {

@@ -90,7 +90,7 @@ func (r *resolver) walk(c *commitment) {
 		case unknownOutput:
 			r.unknown(c, &o, out.PkScript)
 		}
-		ready := r.carry(&claim, &o, c.Spend, c.txid, out.PkScript, claim.Kind != ToUs)
+		ready := r.carry(&claim, &o, c.txid, out.PkScript, claim.Kind != ToUs)
 		r.note(o, claim, ours, ready, spend, spent)
 		if r.tokens() && spent && p.role == toLocal && c.kind == Ours {
 			r.matured(c, spend, nil, o.Tokens)
@@ -324,14 +324,14 @@ func (r *resolver) secondStage(c *commitment, s Spend, seen map[btcwire.OutPoint
 			r.delayed(c, &claim, s.Height)
 			claim.Kind = DelayedHTLC
 			if r.tokens() {
-				ours, ready = r.secondDelay(p, &claim, &o, s, txid)
+				ours, ready = r.secondDelay(p, &claim, &o, txid)
 			}
 		} else {
 			o.Type = "DELAYED_CHEAT_OUTPUT_TO_THEM"
 			r.penalty(c, &claim, s.Height)
 			claim.Kind = RevokedSecondStage
 		}
-		ready = r.carry(&claim, &o, s, txid, pkScript, true) && ready
+		ready = r.carry(&claim, &o, txid, pkScript, true) && ready
 		spend, spent := r.facts.spend(at)
 		r.note(o, claim, ours, ready, spend, spent)
 		if r.tokens() && spent && c.kind == Ours {

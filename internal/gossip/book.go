@@ -13,9 +13,15 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/store"
 )
+
+// defaultFlush is the time between two batches of news to a peer.
+//
+// BOLT 7: "SHOULD flush outgoing gossip messages once every 60 seconds, independently of the arrival times of the messages."
+const defaultFlush = 60 * time.Second
 
 // Peer is a connection. Send never waits; Queued is the bytes that it has not written
 // yet.
@@ -69,10 +75,10 @@ type Book struct {
 	drafts  drafts
 	waiting waiting
 	young   map[wire.ShortChannelID]held // announcements of channels that are not deep enough yet
-	refused refused[wire.ShortChannelID]
-	claims  refused[claim] // to outputs of others
-	rates   rates
-	news    news
+	refused spread.Refused[wire.ShortChannelID]
+	claims  spread.Refused[claim] // to outputs of others
+	rates   spread.Rates[key]
+	news    spread.News[key, Peer]
 	us      wire.NodeID
 	ours    map[wire.ShortChannelID]*[2]*wire.ChannelUpdate // by direction, of channels of ours
 
@@ -104,7 +110,7 @@ func New(cfg Config, rows []durable.Row) (*Book, error) {
 	}
 	b := &Book{
 		cfg: cfg, graph: graph.New(cfg.Chain), index: newIndex(), drafts: newDrafts(), waiting: newWaiting(),
-		young: map[wire.ShortChannelID]held{}, refused: newRefused[wire.ShortChannelID](), claims: newRefused[claim](), rates: rates{}, news: newNews(),
+		young: map[wire.ShortChannelID]held{}, refused: spread.NewRefused[wire.ShortChannelID](), claims: spread.NewRefused[claim](), rates: spread.Rates[key]{}, news: spread.NewNews[key, Peer](),
 		ours: map[wire.ShortChannelID]*[2]*wire.ChannelUpdate{}, peers: map[Peer]*conversation{},
 		looking: make(chan struct{}, maxLooking), strangers: strangers{credit: strangersCredit, credited: cfg.Now()}, nextPrune: cfg.Now().Add(pruneEvery),
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
 )
 
@@ -23,9 +24,9 @@ const (
 // conversation is what goes on with a peer: what we ask, and what we answer.
 type conversation struct {
 	peer   Peer
-	number uint64 // in the order of coming
-	asking asking // held by the book's talk
-	doubt  doubt  // held by the book's talk
+	number uint64       // in the order of coming
+	asking asking       // held by the book's talk
+	doubt  spread.Doubt // held by the book's talk
 
 	mu       sync.Mutex // held while the peer is answered
 	credit   int        // bytes that may be sent
@@ -45,7 +46,7 @@ type conversation struct {
 // Up begins the conversation with a peer.
 func (b *Book) Up(p Peer) {
 	b.mu.RLock()
-	end := b.news.end()
+	end := b.news.End()
 	b.mu.RUnlock()
 	now := b.cfg.Now()
 	c := &conversation{
@@ -101,12 +102,12 @@ func (b *Book) serve(ctx context.Context, c *conversation) {
 	defer c.mu.Unlock()
 	now := b.cfg.Now()
 	if d := now.Sub(c.credited); d > 0 {
-		c.credit = int(min(int64(c.credit)+int64(min(d, time.Minute))*creditRate/int64(time.Second), maxCredit))
+		c.credit = spread.Fill(c.credit, d, creditRate, maxCredit)
 		c.credited = now
 	}
 	if c.heard >= c.flushTo && !now.Before(c.nextFlush) {
 		b.mu.RLock()
-		c.flushTo = b.news.end()
+		c.flushTo = b.news.End()
 		b.mu.RUnlock()
 		c.nextFlush = now.Add(b.cfg.Flush)
 	}
@@ -150,7 +151,7 @@ func (c *conversation) wants(timestamp uint32) bool {
 // nextNews passes on one message.
 func (b *Book) nextNews(ctx context.Context, c *conversation) {
 	b.mu.RLock()
-	k, after, ok := b.news.next(c.heard, c.flushTo, c.peer)
+	k, after, ok := b.news.Next(c.heard, c.flushTo, c.peer)
 	wanted := ok && b.wanted(c, k)
 	b.mu.RUnlock()
 	c.credit -= scanPrice
@@ -211,7 +212,7 @@ func (b *Book) filter(ctx context.Context, p Peer, m *wire.GossipTimestampFilter
 	c.greeted = true
 	c.credit -= askCost
 	b.mu.RLock()
-	end := b.news.end()
+	end := b.news.End()
 	b.mu.RUnlock()
 	// BOLT 7: "Note that this filter replaces any previous one, so it can be used multiple times to change the gossip from a peer."
 	c.from, c.until = uint64(m.FirstTimestamp), uint64(m.FirstTimestamp)+uint64(m.TimestampRange)

@@ -105,7 +105,7 @@ func (b *Book) Save(ctx context.Context) {
 	b.drafts.writing = nil
 	for i := range list {
 		for _, k := range list[i].tell {
-			b.news.add(k, list[i].from, b.cfg.Now())
+			b.news.Add(k, list[i].from, b.cfg.Now())
 		}
 	}
 }

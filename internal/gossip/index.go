@@ -39,6 +39,10 @@ const (
 	announcementKeys     = announcementFeatures + 2 + 32 + 8 + 33 + 33
 )
 
+// redundant is for how many seconds an update that says the same as the one before
+// it says nothing.
+const redundant = 24 * 3600
+
 // Bits of channel_update.
 const (
 	directionFlag = 1 // of channel_flags

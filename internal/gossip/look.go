@@ -5,24 +5,18 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"time"
 
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
 )
 
 // Whoever signs an announcement with keys of his own makes us look at the chain, which
-// may read a whole block: bounds of that.
-const (
-	maxLooking = 3         // looks at once for all strangers
-	maxDoubt   = 1000      // points, of a peer
-	noOutput   = 1         // point: it may be a channel that was closed
-	noChannel  = 10        // of an output that never was, or is another's
-	forgiven   = time.Hour // in which all points are forgotten
-)
+// may read a whole block: a bound of that.
+const maxLooking = 3 // looks at once for all strangers
 
 var (
 	errNotAChannel = errors.New("the output is not a channel of these keys")
@@ -36,20 +30,6 @@ type claim struct {
 }
 
 func claimOf(m *wire.ChannelAnnouncement) claim { return claim{m.ShortChannelID, fundingHash(m)} }
-
-// doubt is what a peer has told of channels that there are not, in points.
-type doubt struct {
-	points int
-	at     time.Time
-}
-
-func (d doubt) after(now time.Time) doubt {
-	over := int(min(max(now.Sub(d.at), 0), forgiven) * maxDoubt / forgiven)
-	if over == 0 {
-		return d
-	}
-	return doubt{max(d.points-over, 0), now}
-}
 
 // look finds the funding output of a channel that a peer announces; false when it has
 // none, or cannot be looked for. For strangers few are looked for at a time: they wait
@@ -74,14 +54,14 @@ func (b *Book) look(ctx context.Context, p Peer, m *wire.ChannelAnnouncement) (*
 	b.mu.Lock()
 	switch now := b.now(); {
 	case err == nil:
-		err, points = errNotAChannel, noChannel
-		b.claims.add(claimOf(m), now)
+		err, points = errNotAChannel, spread.NoChannel
+		b.claims.Add(claimOf(m), now)
 	case errors.Is(err, chain.ErrNeverWas):
-		points = noChannel
-		b.refused.add(m.ShortChannelID, now)
+		points = spread.NoChannel
+		b.refused.Add(m.ShortChannelID, now)
 	case errors.Is(err, chain.ErrNoOutput):
-		points = noOutput
-		b.refused.add(m.ShortChannelID, now)
+		points = spread.NoOutput
+		b.refused.Add(m.ShortChannelID, now)
 	}
 	b.mu.Unlock()
 	b.cfg.Log.Debug("channel_announcement ignored", "channel", m.ShortChannelID, "why", err)
@@ -95,7 +75,7 @@ func (b *Book) heeds(p Peer) bool {
 	b.talk.Lock()
 	defer b.talk.Unlock()
 	c := b.peers[p]
-	return c != nil && c.doubt.after(b.cfg.Now()).points <= maxDoubt
+	return c != nil && !c.doubt.Over(b.cfg.Now())
 }
 
 // distrust counts an announcement of a channel that there is not. A stranger with too
@@ -105,9 +85,8 @@ func (b *Book) distrust(p Peer, points int) {
 	c := b.peers[p]
 	over := false
 	if c != nil && points > 0 {
-		c.doubt = c.doubt.after(b.cfg.Now())
-		c.doubt.points += points
-		over = c.doubt.points > maxDoubt
+		c.doubt.Add(points, b.cfg.Now())
+		over = c.doubt.Over(b.cfg.Now())
 	}
 	b.talk.Unlock()
 	if over && !b.cfg.Ours(p.ID()) {
@@ -120,7 +99,7 @@ func (b *Book) trust(p Peer) {
 	b.talk.Lock()
 	defer b.talk.Unlock()
 	if c := b.peers[p]; c != nil {
-		c.doubt.points = max(c.doubt.points-noOutput, 0)
+		c.doubt.Trust()
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
 )
 
 func TestAPeerThatAnnouncesChannelsThatThereAreNotIsSentAway(t *testing.T) {
-	const allowed, before = maxDoubt / noChannel, maxDoubt/noChannel - 10
+	const allowed, before = spread.MaxDoubt / spread.NoChannel, spread.MaxDoubt/spread.NoChannel - 10
 	w := newWorld(t)
 	w.absent = chain.ErrNeverWas
 	alice := w.book("alice", 1)
@@ -59,7 +60,7 @@ func TestAPeerMayKnowOfManyChannelsThatWereClosed(t *testing.T) {
 	w := newWorld(t)
 	alice := w.book("alice", 1)
 	e := alice.stranger(50, nil)
-	if n := alice.looks(e, 1, maxDoubt/noOutput); n != maxDoubt || e.reason != nil {
+	if n := alice.looks(e, 1, spread.MaxDoubt/spread.NoOutput); n != spread.MaxDoubt || e.reason != nil {
 		t.Fatalf("%d looks at the chain, and then %v", n, e.reason)
 	}
 	alice.looks(e, 10_000, 1)
@@ -68,13 +69,13 @@ func TestAPeerMayKnowOfManyChannelsThatWereClosed(t *testing.T) {
 	}
 	// Each that there is makes up for one that there is not, and so does time.
 	f := alice.stranger(51, nil)
-	alice.looks(f, 20_000, maxDoubt)
+	alice.looks(f, 20_000, spread.MaxDoubt)
 	for range 10 {
 		alice.trust(f)
 	}
 	alice.looks(f, 30_000, 10)
-	w.now = w.now.Add(forgiven / 10)
-	alice.looks(f, 40_000, maxDoubt/10)
+	w.now = w.now.Add(spread.Forgiven / 10)
+	alice.looks(f, 40_000, spread.MaxDoubt/10)
 	if f.reason != nil {
 		t.Errorf("a peer that tells the truth too: %v", f.reason)
 	}
@@ -89,10 +90,10 @@ func TestAPeerWithAChannelIsNotSentAwayForTheLiesItPassesOn(t *testing.T) {
 	alice := w.book("alice", 1)
 	friend := alice.stranger(50, nil)
 	alice.ours[friend.id] = true
-	if n := alice.looks(friend, 1, 200); n != maxDoubt/noChannel+1 || friend.reason != nil {
+	if n := alice.looks(friend, 1, 200); n != spread.MaxDoubt/spread.NoChannel+1 || friend.reason != nil {
 		t.Errorf("%d looks at the chain, and then %v", n, friend.reason)
 	}
-	w.now = w.now.Add(forgiven)
+	w.now = w.now.Add(spread.Forgiven)
 	if n := alice.looks(friend, 1000, 1); n != 1 {
 		t.Error("an hour later it is not heeded")
 	}

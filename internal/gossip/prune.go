@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	// keepNews is for how long news is kept, at least.
+	keepNews = 10 * time.Minute
 	// pruneEvery is the time between two looks for stale channels.
 	pruneEvery = time.Hour
 	// spentDelay is how many blocks a spent channel is kept, for its splice may be
@@ -145,7 +147,7 @@ func (b *Book) forget(scids ...wire.ShortChannelID) (removed bool) {
 		nodes := [2]graph.Node{b.graph.Nodes()[c.Nodes[0]], b.graph.Nodes()[c.Nodes[1]]}
 		removed = b.graph.Remove(scid) || removed
 		if b.index.channels[scid] != nil {
-			b.refused.add(scid, b.now())
+			b.refused.Add(scid, b.now())
 		}
 		for k := kindAnnouncement; k < kindNode; k++ {
 			delete(b.drafts.raw, key{kind: k, scid: scid})
@@ -176,11 +178,11 @@ func (b *Book) prune() {
 	b.talk.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.news.expire(now, max(keepNews, 3*b.cfg.Flush))
+	b.news.Expire(now, max(keepNews, 3*b.cfg.Flush))
 	if !due {
 		return
 	}
-	b.rates.sweep(b.now())
+	b.rates.Sweep(b.now())
 	if !synced {
 		return
 	}

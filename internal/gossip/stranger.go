@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 )
 
 // What the peers are given that have no channel with us, in bytes. A node id costs
@@ -29,7 +31,7 @@ func (s *strangers) fill(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := now.Sub(s.credited); d > 0 {
-		s.credit = int(min(int64(s.credit)+int64(min(d, time.Minute))*strangersRate/int64(time.Second), strangersCredit))
+		s.credit = spread.Fill(s.credit, d, strangersRate, strangersCredit)
 		s.credited = now
 	}
 }

@@ -169,7 +169,7 @@ func TestNewsThatAFilterLeavesOutIsPaidFor(t *testing.T) {
 	alice.learns(w.network(4)...)
 	c := alice.with(e)
 	before := c.heard
-	c.flushTo, c.credit = alice.news.end(), 5*scanPrice
+	c.flushTo, c.credit = alice.news.End(), 5*scanPrice
 	alice.serve(t.Context(), c)
 	if n := c.heard - before; n != 5 || len(e.sent) != 0 {
 		t.Errorf("it went through %d items, and %d were sent", n, len(e.sent))

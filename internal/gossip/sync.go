@@ -273,7 +273,7 @@ func pair(v []byte, i int) *[2]uint32 {
 // wish is what to ask of a channel; zero: nothing. It is called with mu held.
 func (b *Book) wish(a *asking, id wire.ShortChannelID, timestamps, sums *[2]uint32) (flag byte) {
 	now := b.now()
-	if id.Height()+announceDepth > b.cfg.Height()+1+maxAhead || b.refused.has(id, now) {
+	if id.Height()+announceDepth > b.cfg.Height()+1+maxAhead || b.refused.Has(id, now) {
 		return 0
 	}
 	c, ok := b.graph.ByID(id)

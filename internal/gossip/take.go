@@ -69,10 +69,10 @@ func (b *Book) knows(p Peer, m *wire.ChannelAnnouncement) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.index.channels[m.ShortChannelID] != nil {
-		b.news.heard(announcementKey(m.ShortChannelID), p)
+		b.news.Heard(announcementKey(m.ShortChannelID), p)
 		return true
 	}
-	return b.refused.has(m.ShortChannelID, b.now()) || b.claims.has(claimOf(m), b.now())
+	return b.refused.Has(m.ShortChannelID, b.now()) || b.claims.Has(claimOf(m), b.now())
 }
 
 // update takes a channel_update.
@@ -95,7 +95,7 @@ func (b *Book) unwelcome(m *wire.ChannelUpdate) bool {
 	defer b.mu.RUnlock()
 	c, known := b.graph.ByID(m.ShortChannelID)
 	if !known {
-		return b.refused.has(m.ShortChannelID, b.now())
+		return b.refused.Has(m.ShortChannelID, b.now())
 	}
 	old := &c.Policies[m.ChannelFlags&directionFlag]
 	if c.Capacity > 0 && m.HTLCMaximumMsat > c.Capacity.Msat() {
@@ -113,7 +113,7 @@ func (b *Book) unwelcome(m *wire.ChannelUpdate) bool {
 	if old.Known() && m.Timestamp-old.Timestamp < redundant && e.sums[d] == checksum(wire.Encode(m)) {
 		return true
 	}
-	return !b.rates.allow(updateKey(m), b.now())
+	return !b.rates.Allow(updateKey(m), b.now())
 }
 
 // node takes a node_announcement.
@@ -127,7 +127,7 @@ func (b *Book) node(p Peer, m *wire.NodeAnnouncement) {
 		return
 	}
 	b.mu.RLock()
-	allowed := b.rates.allow(nodeKey(m.NodeID), b.now())
+	allowed := b.rates.Allow(nodeKey(m.NodeID), b.now())
 	b.mu.RUnlock()
 	if allowed {
 		b.take(p, m, func(g *graph.Graph) graph.Verdict { return g.Node(m, b.now()) })
@@ -143,10 +143,10 @@ func (b *Book) take(from Peer, m wire.Message, apply func(g *graph.Graph) graph.
 	case graph.Accepted:
 		b.drafts.add(draft{row: v.Row, tell: b.note(m), from: from})
 		if again {
-			b.rates.spend(keyOf(m), b.now())
+			b.rates.Spend(keyOf(m), b.now())
 		}
 	case graph.Duplicate:
-		b.news.heard(keyOf(m), from)
+		b.news.Heard(keyOf(m), from)
 	case graph.Orphan:
 		b.waiting.add(held{m, from})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/store"
 )
@@ -115,7 +116,7 @@ func TestAChannelMustBeOnTheChain(t *testing.T) {
 	if w.lookups != 2 || known() {
 		t.Fatal("an output that is no channel is looked up again at once")
 	}
-	w.now = w.now.Add(refusedFor * time.Second)
+	w.now = w.now.Add(spread.RefusedFor * time.Second)
 	alice.takes(e, a)
 	if !known() || e.reason != nil {
 		t.Errorf("a day later the channel is not taken: %v", e.reason)
@@ -181,18 +182,6 @@ func TestWhatComesBeforeItsTimeIsBounded(t *testing.T) {
 	if _, ok := alice.waiting.held[updateKey(&forged)]; !ok {
 		t.Error("the last one is not among them")
 	}
-	for i := range uint32(maxRefused + 5) {
-		alice.refused.add(wire.NewShortChannelID(2, i, 0), 1)
-	}
-	if n := len(alice.refused.at); n != maxRefused || len(alice.refused.order) != maxRefused {
-		t.Errorf("%d channels are refused", n)
-	}
-	for i := range maxNews * 2 {
-		alice.news.add(announcementKey(wire.ShortChannelID(i)), nil, w.now)
-	}
-	if n := len(alice.news.items); n > maxNews || len(alice.news.at) > maxNews {
-		t.Errorf("%d news", n)
-	}
 	asker := alice.stranger(90, extended)
 	alice.takes(asker, reply(0, w.height+1, true))
 	for i := range uint32(maxMissing * 2) {
@@ -231,17 +220,17 @@ func TestAnOriginThatSaysTooMuchIsNotHeardForAWhile(t *testing.T) {
 		w.now = w.now.Add(time.Second)
 		alice.takes(e, update(a.ShortChannelID, x, y, w.now, fee(base)))
 	}
-	for i := range uint32(burst + 5) {
+	for i := range uint32(spread.Burst + 5) {
 		say(i + 1)
 	}
-	if got := alice.fees(a.ShortChannelID, x); got != burst+1 {
-		t.Errorf("after %d updates the last one taken is %d, want %d", burst+5, got, burst+1)
+	if got := alice.fees(a.ShortChannelID, x); got != spread.Burst+1 {
+		t.Errorf("after %d updates the last one taken is %d, want %d", spread.Burst+5, got, spread.Burst+1)
 	}
 	alice.takes(e, update(a.ShortChannelID, y, x, w.now, fee(77)))
 	if got := alice.fees(a.ShortChannelID, y); got != 77 {
 		t.Error("the other side pays for it")
 	}
-	w.now = w.now.Add(interval * time.Second)
+	w.now = w.now.Add(spread.Interval * time.Second)
 	say(50)
 	say(51)
 	if got := alice.fees(a.ShortChannelID, x); got != 50 {
@@ -250,8 +239,8 @@ func TestAnOriginThatSaysTooMuchIsNotHeardForAWhile(t *testing.T) {
 	if e.reason != nil {
 		t.Errorf("the peer is blamed: %v", e.reason)
 	}
-	w.now = w.now.Add(burst * interval * time.Second)
-	alice.rates.sweep(alice.now())
+	w.now = w.now.Add(spread.Burst * spread.Interval * time.Second)
+	alice.rates.Sweep(alice.now())
 	if len(alice.rates) != 0 {
 		t.Errorf("%d buckets are kept that are full", len(alice.rates))
 	}
@@ -259,11 +248,11 @@ func TestAnOriginThatSaysTooMuchIsNotHeardForAWhile(t *testing.T) {
 		w.now = w.now.Add(time.Second)
 		alice.takes(e, nodeAnnouncement(x, w.now, alias))
 	}
-	for i := range burst + 5 {
+	for i := range spread.Burst + 5 {
 		node(string(rune('a' + i)))
 	}
 	alice.Tick(t.Context())
-	if got := alice.Node(t.Context(), x.id).Alias[0]; got != 'a'+burst {
+	if got := alice.Node(t.Context(), x.id).Alias[0]; got != 'a'+spread.Burst {
 		t.Errorf("the alias is %c", got)
 	}
 }

@@ -57,6 +57,10 @@ type Row struct {
 	CreatedIndex uint64
 	UpdatedIndex uint64
 	PayIndex     uint64
+
+	// Assigned is where the store puts the CreatedIndex of a new invoice before its Write
+	// returns without an error; nil: nobody asks.
+	Assigned *uint64
 }
 
 // Table implements durable.Row.

@@ -34,14 +34,18 @@ func Content(ctx context.Context, s *store.Store, w *wallet.Wallet, links []*lin
 	for _, g := range w.Given() {
 		b.Branches = append(b.Branches, backup.Branch{Kind: uint32(g.Kind), Branch: g.Branch, Next: g.Next})
 	}
+	known := map[wire.NodeID][]string{} // a peer with many channels is asked for once
 	for _, l := range links {
 		p, status := l.Params(), l.Status()
 		if status.Status == channel.Closed {
 			continue
 		}
-		list, err := addresses(ctx, p.Peer)
-		if err != nil {
-			return b, err
+		list, asked := known[p.Peer]
+		if !asked {
+			if list, err = addresses(ctx, p.Peer); err != nil {
+				return b, err
+			}
+			known[p.Peer] = list
 		}
 		b.Channels = append(b.Channels, backup.Of(&p, &status, list[:min(len(list), mostAddresses)]))
 	}

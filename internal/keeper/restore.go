@@ -73,7 +73,7 @@ func recovered(ring *keys.Ring, b *backup.Backup, known func(id wire.ChannelID) 
 			continue
 		}
 		done[id] = true
-		if c.Format != script.Anchors {
+		if c.Format != script.Anchors && c.Format != script.Tokens {
 			return nil, fmt.Errorf("channel %s has a form of commitments that this version does not know", id)
 		}
 		signer, err := ring.Channel(c.KeyIndex)

@@ -3,10 +3,10 @@ package keys
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
-	"github.com/btcsuite/btcd/btcutil/v2/hdkeychain"
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
 	"github.com/leyden-ln/leyden/bolt/script"
@@ -15,12 +15,10 @@ import (
 
 // Ring derives every key of a node. It is safe for concurrent use.
 type Ring struct {
-	lightning *hdkeychain.ExtendedKey               // m/1017'/c'
-	wallet    map[uint32][2]*hdkeychain.ExtendedKey // m/49'/c'/0', m/84'/c'/0' and m/86'/c'/0', with /0 and /1
-	node      *NodeKey
+	families [families]func() (*extended, error) // m/1017'/c'/family'/0
+	wallet   map[uint32][2]*extended             // m/49'/c'/0', m/84'/c'/0' and m/86'/c'/0', with /0 and /1
+	node     *NodeKey
 }
-
-const hard = hdkeychain.HardenedKeyStart
 
 // The families of keys below m/1017'/c'.
 const (
@@ -32,22 +30,31 @@ const (
 	commitments
 	node
 	backups
+	families // how many they are
 )
 
 // NewRing derives the accounts of a network from the seed.
 func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
-	root, err := hdkeychain.NewMaster(seed.master(), network)
+	root, err := root(seed.master())
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{wallet: map[uint32][2]*hdkeychain.ExtendedKey{49: {}, 84: {}, 86: {}}}
+	r := &Ring{wallet: map[uint32][2]*extended{49: {}, 84: {}, 86: {}}}
 	coin := hard + network.HDCoinType
-	if r.lightning, err = account(root, hard+1017, coin); err != nil {
+	lightning, err := root.below(hard+1017, coin)
+	if err != nil {
 		return nil, err
 	}
+	for f := range r.families {
+		r.families[f] = sync.OnceValues(func() (*extended, error) { return lightning.below(hard+uint32(f), 0) }) //nolint:gosec // few
+	}
 	for purpose, branches := range r.wallet {
+		account, err := root.below(hard+purpose, coin, hard)
+		if err != nil {
+			return nil, err
+		}
 		for b := range branches {
-			if branches[b], err = account(root, hard+purpose, coin, hard, uint32(b)); err != nil { //nolint:gosec // 0 or 1
+			if branches[b], err = account.below(uint32(b)); err != nil { //nolint:gosec // 0 or 1
 				return nil, err
 			}
 		}
@@ -61,36 +68,20 @@ func NewRing(seed Seed, network *chaincfg.Params) (*Ring, error) {
 	return r, nil
 }
 
-func below(k *hdkeychain.ExtendedKey, path ...uint32) (_ *hdkeychain.ExtendedKey, err error) {
-	for _, i := range path {
-		if k, err = k.Derive(i); err != nil {
-			return nil, fmt.Errorf("key derivation: %w", err)
-		}
-	}
-	return k, nil
-}
-
-// account is a key from which others are derived at any time. An extended key
-// computes its public key when it is first needed, without a lock: so here.
-func account(root *hdkeychain.ExtendedKey, path ...uint32) (*hdkeychain.ExtendedKey, error) {
-	k, err := below(root, path...)
-	if err != nil {
-		return nil, err
-	}
-	_, err = k.ECPubKey()
-	return k, err
-}
-
-func private(k *hdkeychain.ExtendedKey, path ...uint32) (*btcec.PrivateKey, error) {
-	k, err := below(k, path...)
-	if err != nil {
-		return nil, err
-	}
-	return k.ECPrivKey()
-}
-
 func (r *Ring) family(family, index uint32) (*btcec.PrivateKey, error) {
-	return private(r.lightning, hard+family, 0, index)
+	parent, err := r.families[family]()
+	if err != nil {
+		return nil, err
+	}
+	return private(parent, index)
+}
+
+func private(parent *extended, index uint32) (*btcec.PrivateKey, error) {
+	e, err := parent.below(index)
+	if err != nil {
+		return nil, err
+	}
+	return e.private(), nil
 }
 
 // BackupKey encrypts the static backup of the node's channels.

@@ -22,14 +22,14 @@ type Executed interface {
 // output and what came of it.
 func Judge(ctx context.Context, from Executed, params *asset.Params, property amount.Property, spends map[btcwire.OutPoint]enforce.Spend) (enforce.Ledger, error) {
 	l := enforce.Ledger{Moved: map[chainhash.Hash]amount.Units{}, Frozen: map[string]bool{}}
-	var err error
-	if l.Height, _, err = from.AssetHeight(ctx); err != nil {
+	height, _, err := from.AssetHeight(ctx)
+	if err != nil {
 		return l, err
 	}
 	seen := map[chainhash.Hash]bool{}
 	for _, s := range spends {
 		txid := s.Tx.TxHash()
-		if seen[txid] || s.Height > l.Height {
+		if seen[txid] || s.Height > height {
 			continue
 		}
 		seen[txid] = true
@@ -37,11 +37,17 @@ func Judge(ctx context.Context, from Executed, params *asset.Params, property am
 		if err != nil {
 			return l, err
 		}
-		if ok && e.Property == property && e.Failure == "" && e.Units > 0 {
+		switch {
+		case !ok || e.Height != s.Height: // not read, or in a branch that is gone
+		case e.Failure == asset.ErrHalted.Error() && e.Property == property:
+			// It may have moved them for all others.
+		case e.Failure != "" || e.Property != property:
+			l.Moved[txid] = 0
+		default:
 			l.Moved[txid] = e.Units
 		}
 		for _, out := range s.Tx.TxOut {
-			address, ok := params.Address(l.Height, out.PkScript)
+			address, ok := params.Address(height, out.PkScript)
 			if !ok {
 				continue
 			}

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"errors"
+
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/internal/chain/present"
 	"github.com/leyden-ln/leyden/internal/channel"
@@ -23,12 +25,20 @@ func (l *Link) decide(in channel.Incoming) {
 		l.desk.Wait(id)
 		return
 	}
-	facts := relay.Facts{Height: l.cfg.Height(), Lost: state == present.Lost, Outgoing: l.links.outgoing}
-	switch d := l.desk.Take(in, facts).(type) {
+	facts := relay.Facts{Height: l.cfg.Height(), Lost: state == present.Lost, Outgoing: l.links.outgoing, Exchange: l.links.exchange}
+	decision := l.desk.Take(in, facts)
+	if _, ended := decision.(relay.FailMalformed); l.Held() != "" && !ended {
+		l.reject(id, onion.TemporaryNodeFailure()) // what it carries may be worth nothing
+		return
+	}
+	switch d := decision.(type) {
 	case relay.Receive:
 		l.cfg.Receiver.Offer(in, d.Payload)
 	case relay.Forward:
-		if !l.links.offer(d.SCID, d.Add) {
+		if d.Over != nil && !l.cfg.Exchange.Begin(in.Ref, *d.Over) {
+			out, _ := l.links.outgoing(d.SCID)
+			l.reject(id, d.Refused(out).Failure)
+		} else if !l.links.offer(d.SCID, d.Add) {
 			l.reject(id, onion.UnknownNextPeer())
 		}
 	case relay.Fail:
@@ -48,6 +58,7 @@ func (l *Link) fail(id uint64, f onion.Failure) {
 func (l *Link) reject(id uint64, f onion.Failure) {
 	l.in.put(func(l *Link) {
 		row := l.desk.Fail(id, f)
+		l.links.exchanged(row.In)
 		l.rows = append(l.rows, l.desk.Refuse(row, f.Code)...)
 		l.waits(id, l.desk.Settle(row))
 	})
@@ -80,6 +91,10 @@ func (l *Link) resume() {
 // offer asks the channel to carry an HTLC; a refusal goes back to its origin.
 func (l *Link) offer(add channel.Add) bool {
 	return l.in.put(func(l *Link) {
+		if why := l.Held(); why != "" {
+			l.after = append(l.after, func() { l.refuse(add.Origin, errors.New(why)) })
+			return
+		}
 		if _, err := l.ch.Offer(add); err != nil {
 			l.log.Debug("HTLC refused", "amount", add.Amount, "why", err)
 			l.after = append(l.after, func() { l.refuse(add.Origin, err) })

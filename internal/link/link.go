@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
@@ -53,6 +54,17 @@ type Above interface {
 	Reestablished(l *Link)
 }
 
+// Exchange is at what bitcoin and tokens are exchanged. Its methods must not wait.
+type Exchange interface {
+	At(property amount.Property) relay.Exchange
+	// Begin notes what an incoming HTLC exchanges before another goes on for it. False:
+	// it must not.
+	Begin(in channel.Ref, over relay.Over) bool
+	// End says that none goes on for it any more. It may come more than once, and for
+	// HTLCs that exchange nothing.
+	End(in channel.Ref)
+}
+
 // Config is what all links of a node share.
 type Config struct {
 	Store    durable.Writer
@@ -66,6 +78,8 @@ type Config struct {
 	// channel_update; nil: none yet.
 	Policy func(l *Link) (terms relay.Policy, older []relay.Policy, update *wire.ChannelUpdate)
 	Height func() uint32
+	// Exchange is at what we exchange bitcoin and tokens; nil: we do not.
+	Exchange Exchange
 	// Present says whether Height is the present one: else no HTLC is decided. When that
 	// changes, [Links.Resume] comes.
 	Present func() present.State
@@ -84,6 +98,7 @@ type Link struct {
 	params channel.ParamsRow
 	log    *slog.Logger
 	done   chan struct{}
+	held   atomic.Pointer[string] // why nothing goes over the channel; nil: it works
 
 	mu sync.Mutex // held while the machine is used, never while the disk is
 	ch *channel.Channel
@@ -137,11 +152,29 @@ func (l *Link) Capacity() (spendable amount.MilliSatoshi, usable bool) {
 func (l *Link) Tokens() (units amount.Units, carrier amount.MilliSatoshi, usable bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ch.Online() {
+	if !l.ch.Online() || l.Held() != "" {
 		return 0, 0, false
 	}
 	units = l.ch.TokensSpendable()
 	return units, l.ch.Carrier(), units > 0
+}
+
+// Hold says why no HTLC is offered or taken on the channel any more, until it is said that
+// there is no reason (""); before is the reason until now. What is on its way goes on to
+// its end.
+func (l *Link) Hold(why string) (before string) {
+	if old := l.held.Swap(&why); old != nil {
+		return *old
+	}
+	return ""
+}
+
+// Held is why no HTLC is offered or taken; empty: they are.
+func (l *Link) Held() string {
+	if why := l.held.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // View is the channel as lists show it. What it shows may be on its way to the
@@ -326,6 +359,7 @@ func (l *Link) raise(e channel.Event) {
 	case channel.Unsent:
 		l.refuse(e.Add.Origin, channel.ErrOffline)
 	case channel.Settled:
+		l.links.exchanged(e.Ref)
 		l.desk.Settled(e.Ref.ID)
 	case channel.Ready:
 		l.links.name(l, e.SCID, l.params.LocalAlias)

@@ -169,6 +169,7 @@ func (ls *Links) Fail(in channel.Ref, f onion.Failure) {
 // resolved takes the end of an outgoing HTLC to the link of the incoming one. It
 // is on disk with the end itself.
 func (ls *Links) resolved(r channel.Resolved) {
+	ls.exchanged(*r.Origin.In)
 	if l, ok := ls.Get(r.Origin.In.Channel); ok {
 		l.in.put(func(l *Link) { l.waits(r.Origin.In.ID, l.desk.Settle(l.desk.Answer(r))) })
 	}
@@ -192,4 +193,19 @@ func (ls *Links) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
 		Policy: policy, Older: older, Usable: usable, Update: update, Property: property, Carrier: carrier,
 		Gone: status.Status != channel.Open || status.LocalShutdown != nil || status.RemoteShutdown != nil,
 	}, true
+}
+
+// exchange is at what bitcoin and tokens of a property are exchanged.
+func (ls *Links) exchange(property amount.Property) relay.Exchange {
+	if ls.cfg.Exchange == nil {
+		return relay.Exchange{}
+	}
+	return ls.cfg.Exchange.At(property)
+}
+
+// exchanged says that nothing goes on any more for an incoming HTLC.
+func (ls *Links) exchanged(in channel.Ref) {
+	if ls.cfg.Exchange != nil {
+		ls.cfg.Exchange.End(in)
+	}
 }

@@ -113,7 +113,7 @@ type Ask struct {
 
 // String writes the amount with its unit.
 func (a Ask) String() string {
-	if a.Property == 0 {
+	if a.Units == 0 {
 		return a.Amount.String()
 	}
 	return fmt.Sprintf("%d units of property %d", a.Units, a.Property)

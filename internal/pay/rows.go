@@ -26,7 +26,7 @@ type PaymentRow struct {
 	Destination wire.NodeID         // zero when unknown
 	Amount      amount.MilliSatoshi // 0 of a payment in an asset: the bitcoin that carries it is not what is paid
 	Property    amount.Property     // the asset; 0: bitcoin
-	Units       amount.Units        // of Property
+	Units       amount.Units        // of Property that arrive; 0 of a manual one: they are sent, and Amount arrives
 	Bolt11      string              // empty: none; with Manual false, it is a keysend
 	Label       string              // empty: none
 	Description string              // of an invoice that has only its hash; empty: none

@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/bolt/wire"
 )
 
 func inTokens(asked amount.Units) Request {
@@ -114,5 +115,61 @@ func TestWhatAChannelDidNotCarryIsToldInItsTokens(t *testing.T) {
 	f := b.take(t).Find
 	if len(f.Avoid) != 1 || f.Avoid[0].Below != 1000 {
 		t.Errorf("%+v", f.Avoid)
+	}
+}
+
+func TestARouteByHandMayExchangeOnce(t *testing.T) {
+	bitcoin := func(msat amount.MilliSatoshi) Hop { return Hop{NodeID: wire.NodeID{9}, SCID: 1, Amount: msat} }
+	tokens := func(msat amount.MilliSatoshi, units amount.Units) Hop {
+		return Hop{NodeID: wire.NodeID{9}, SCID: 1, Amount: msat, Units: units}
+	}
+	for name, c := range map[string]struct {
+		m    Manual
+		good bool
+	}{
+		"bitcoin for tokens":    {Manual{Route: Route{bitcoin(9000), bitcoin(8000), tokens(1000, 7), tokens(900, 6)}, Property: 3, TotalUnits: 6}, true},
+		"tokens for bitcoin":    {Manual{Route: Route{tokens(1000, 7), bitcoin(8000), bitcoin(7000)}, Property: 3, Total: 7000}, true},
+		"tokens all the way":    {Manual{Route: Route{tokens(1000, 7), tokens(900, 7)}, Property: 3, TotalUnits: 7}, true},
+		"tokens of nothing":     {Manual{Route: Route{bitcoin(9000), tokens(1000, 7)}, TotalUnits: 7}, false},
+		"a property of nothing": {Manual{Route: Route{bitcoin(9000)}, Property: 3, Total: 9000}, false},
+		"there and back":        {Manual{Route: Route{bitcoin(9000), tokens(1000, 7), bitcoin(900)}, Property: 3, Total: 900}, false},
+		"more tokens on":        {Manual{Route: Route{tokens(1000, 7), tokens(1000, 8)}, Property: 3, TotalUnits: 8}, false},
+		"more carrier on":       {Manual{Route: Route{tokens(1000, 7), tokens(1001, 7)}, Property: 3, TotalUnits: 7}, false},
+		"more bitcoin on":       {Manual{Route: Route{bitcoin(9000), bitcoin(9001), tokens(1000, 7)}, Property: 3, TotalUnits: 7}, false},
+		"more than there is":    {Manual{Route: Route{tokens(1000, amount.MaxUnits+1)}, Property: 3, TotalUnits: 7}, false},
+		"a part of more":        {Manual{Route: Route{bitcoin(9000), tokens(1000, 7)}, Property: 3, TotalUnits: 8}, false},
+		"tokens not asked for":  {Manual{Route: Route{bitcoin(9000), tokens(1000, 7)}, Property: 3, Total: 1000}, false},
+		"bitcoin not asked for": {Manual{Route: Route{tokens(1000, 7), bitcoin(9000)}, Property: 3, TotalUnits: 7}, false},
+		"no carrier":            {Manual{Route: Route{bitcoin(9000), tokens(0, 7)}, Property: 3, TotalUnits: 7}, false},
+	} {
+		if err := c.m.Check(); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAPaymentByHandInTokensIsForWhatArrives(t *testing.T) {
+	secret := [32]byte{1}
+	part := func(id uint64, units amount.Units) Manual {
+		return Manual{
+			PaymentHash: wire.PaymentHash{7}, Property: 3, TotalUnits: 10, Part: id, Group: 1, Secret: &secret,
+			Route: Route{{NodeID: wire.NodeID{8}, SCID: 1, Amount: 9000}, {NodeID: wire.NodeID{9}, SCID: 2, Amount: 1000, Units: units}},
+		}
+	}
+	mint := func() Minted { return Minted{ID: 1} }
+	p, err := NewManual(part(1, 6), us, start, mint)
+	if err != nil || p.Row().Ask() != (Ask{Property: 3, Units: 10}) {
+		t.Fatalf("%+v, %v", p.Row(), err)
+	}
+	if err := p.Attempt(start, part(2, 4), mint); err != nil {
+		t.Error(err)
+	}
+	if err := p.Attempt(start, part(3, 1), mint); !errors.Is(err, &Error{Code: CodeInProgress}) {
+		t.Errorf("more than all: %v", err)
+	}
+	other := part(4, 1)
+	other.TotalUnits = 11
+	if err := p.Attempt(start, other, mint); !errors.Is(err, &Error{Code: CodeAlreadyPaid}) {
+		t.Errorf("another amount: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func create(t *testing.T, d *disk, i invoice.Row) (*Receiver, func() error) {
 	t.Helper()
 	r, stop := run(t, d)
-	if err := r.Create(t.Context(), i); err != nil {
+	if _, err := r.Create(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
@@ -99,7 +99,7 @@ func TestAFaultOfTheDiskIsNotTakenForSomethingElse(t *testing.T) {
 		d.mu.Lock()
 		d.broken = errors.New("disk full")
 		d.mu.Unlock()
-		if err := r.Create(t.Context(), row("b", 2)); !errors.Is(err, d.broken) {
+		if _, err := r.Create(t.Context(), row("b", 2)); !errors.Is(err, d.broken) {
 			t.Error("created:", err)
 		}
 		fault := errors.New("cannot read")

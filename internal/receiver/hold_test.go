@@ -20,7 +20,7 @@ func held(t *testing.T, r *Receiver, label string, n byte) (invoice.Row, wire.Pr
 	i := row(label, n)
 	preimage := i.Preimage
 	i.Hold, i.Preimage = true, wire.Preimage{}
-	if err := r.Create(t.Context(), i); err != nil {
+	if _, err := r.Create(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
 	return i, preimage
@@ -108,7 +108,7 @@ func TestAHeldInvoiceThatIsCancelledPaysNobody(t *testing.T) {
 			}
 		}
 		common := row("c", 3)
-		if err := r.Create(t.Context(), common); err != nil {
+		if _, err := r.Create(t.Context(), common); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.Cancel(t.Context(), common.PaymentHash); !errors.Is(err, ErrNotFound) {
@@ -185,7 +185,7 @@ func TestADescriptionIsTakenOffOnce(t *testing.T) {
 		defer stop() //nolint:errcheck // the end of ctx
 		i := row("a", 1)
 		i.Description = "long"
-		if err := r.Create(t.Context(), i); err != nil {
+		if _, err := r.Create(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.Bare(t.Context(), "a", invoice.Paid); !errors.Is(err, ErrStatus) {

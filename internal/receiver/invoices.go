@@ -19,19 +19,23 @@ var (
 	ErrStopped  = errors.New("the node is stopping")
 )
 
-// Create writes a new invoice. Errors: [invoice.ErrLabelExists],
-// [invoice.ErrPreimageUsed], and the disk's.
-func (r *Receiver) Create(ctx context.Context, row invoice.Row) error {
+// Create writes a new invoice, and gives it with its place in the order of creation. Errors:
+// [invoice.ErrLabelExists], [invoice.ErrPreimageUsed], and the disk's.
+func (r *Receiver) Create(ctx context.Context, row invoice.Row) (invoice.Row, error) {
+	index := new(uint64)
+	row.Assigned = index
 	r.creating.RLock()
 	_, err := durable.Hold(struct{}{}, row.Creation()...).Commit(ctx, r.Writer)
 	r.creating.RUnlock()
+	row.Assigned = nil
 	if err != nil {
-		return r.explain(ctx, row, err)
+		return row, r.explain(ctx, row, err)
 	}
+	row.CreatedIndex = *index
 	if r.expiresAt(row.ExpiresAt) {
 		r.signal()
 	}
-	return nil
+	return row, nil
 }
 
 // explain finds which unique key was taken.

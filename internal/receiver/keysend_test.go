@@ -69,7 +69,7 @@ func TestAPaymentWhoseLabelIsTakenIsRefused(t *testing.T) {
 		r, stop := run(t, d)
 		preimage := wire.Preimage{5}
 		taken := row(invoice.KeysendLabel(sha256.Sum256(preimage[:])), 9)
-		if err := r.Create(t.Context(), taken); err != nil {
+		if _, err := r.Create(t.Context(), taken); err != nil {
 			t.Fatal(err)
 		}
 		ref, _ := give(r, 1, preimage)
@@ -113,7 +113,7 @@ func TestAnInvoiceCannotTakeThePlaceOfAPaymentOnItsWayToTheDisk(t *testing.T) {
 		t.Error("an invoice can be created meanwhile")
 	}
 	created := make(chan error, 1)
-	go func() { created <- r.Create(t.Context(), row("mine", 5)) }()
+	go func() { _, err := r.Create(t.Context(), row("mine", 5)); created <- err }()
 	close(s.goOn)
 	if err := <-created; !errors.Is(err, invoice.ErrPreimageUsed) {
 		t.Errorf("an invoice of the same preimage: %v", err)

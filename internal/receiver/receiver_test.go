@@ -254,7 +254,7 @@ func TestAnInvoiceIsPaidAndItsWaitersHearOfIt(t *testing.T) {
 		d := newDisk()
 		r, stop := run(t, d)
 		i := row("a", 1)
-		if err := r.Create(t.Context(), i); err != nil {
+		if _, err := r.Create(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
 		var one, any invoice.Row
@@ -296,7 +296,7 @@ func TestPartsThatWaitTooLongAreFailed(t *testing.T) {
 		r, stop := run(t, d)
 		defer stop() //nolint:errcheck // the end of ctx
 		i := row("a", 1)
-		if err := r.Create(t.Context(), i); err != nil {
+		if _, err := r.Create(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
 		ref := offer(r, i, 1, 400)
@@ -337,7 +337,7 @@ func TestInvoicesExpireByThemselves(t *testing.T) {
 		late, soon := row("late", 1), row("soon", 2)
 		soon.ExpiresAt = late.CreatedAt + 10
 		for _, i := range []invoice.Row{late, soon} {
-			if err := r.Create(t.Context(), i); err != nil {
+			if _, err := r.Create(t.Context(), i); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -379,13 +379,13 @@ func TestTakenLabelsAndPreimagesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		r := New(Config{Writer: d, Invoices: d})
-		if err := r.Create(t.Context(), row("a", 1)); err != nil {
+		if _, err := r.Create(t.Context(), row("a", 1)); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Create(t.Context(), row("a", 2)); !errors.Is(err, invoice.ErrLabelExists) {
+		if _, err := r.Create(t.Context(), row("a", 2)); !errors.Is(err, invoice.ErrLabelExists) {
 			t.Error(err)
 		}
-		if err := r.Create(t.Context(), row("b", 1)); !errors.Is(err, invoice.ErrPreimageUsed) {
+		if _, err := r.Create(t.Context(), row("b", 1)); !errors.Is(err, invoice.ErrPreimageUsed) {
 			t.Error(err)
 		}
 	})
@@ -396,7 +396,7 @@ func TestAWriteErrorEndsTheLoopAndTellsNobody(t *testing.T) {
 		d := newDisk()
 		r, _ := run(t, d)
 		i := row("a", 1)
-		if err := r.Create(t.Context(), i); err != nil {
+		if _, err := r.Create(t.Context(), i); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -423,7 +423,7 @@ func TestAWaiterThatLeavesLeavesNothing(t *testing.T) {
 		d := newDisk()
 		r, stop := run(t, d)
 		defer stop() //nolint:errcheck // the end of ctx
-		if err := r.Create(t.Context(), row("a", 1)); err != nil {
+		if _, err := r.Create(t.Context(), row("a", 1)); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -449,7 +449,7 @@ func TestADeletionThatIsNotWrittenEndsTheReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		r, stop := run(t, d)
-		if err := r.Create(t.Context(), row("a", 1)); err != nil {
+		if _, err := r.Create(t.Context(), row("a", 1)); err != nil {
 			t.Fatal(err)
 		}
 		d.mu.Lock()

@@ -22,6 +22,8 @@ type Facts struct {
 	Height   uint32                                         // of the best block
 	Lost     bool                                           // nobody knows the present height, nor will soon
 	Outgoing func(scid wire.ShortChannelID) (Channel, bool) // false: no channel has this id or alias
+	// Exchange is at what we exchange bitcoin and tokens of a property; nil: we do not.
+	Exchange func(amount.Property) Exchange
 }
 
 // Decision is what becomes of an incoming HTLC: one of [Receive], [Forward],
@@ -35,6 +37,7 @@ type Receive struct{ Payload onion.Payload }
 type Forward struct {
 	SCID wire.ShortChannelID
 	Add  channel.Add
+	Over *Over // what it exchanges; nil: nothing
 }
 
 // Fail is a failure for the sender of the payment.
@@ -69,8 +72,8 @@ func Decide(in channel.Incoming, peeled onion.Peeled, peelErr error, f Facts) De
 		}
 		return Fail{onion.InvalidOnionPayload(0, 0)}
 	}
-	// Whoever carries tokens is told which, and nobody else is.
-	if t := peeled.Payload.Tokens; (t != nil) != (in.Property != 0) || t != nil && t.Units == 0 {
+	// Whoever carries tokens is told which, and nobody else is, but where they are exchanged.
+	if t := peeled.Payload.Tokens; (t != nil) != (in.Property != 0) && peeled.Next == nil || t != nil && t.Units == 0 {
 		return Fail{onion.InvalidOnionPayload(onion.TypeTokens, 0)}
 	}
 	// Whether there is time to claim it on-chain cannot be said.
@@ -128,10 +131,21 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 	out, known := f.Outgoing(scid)
 	// BOLT 2: "MUST NOT allow incoming HTLCs to this channel using the real `short_channel_id`"
 	known = known && (out.Policy.Hidden == 0 || scid != out.Policy.Hidden)
-	// Tokens go on over a channel of the same property, and bitcoin over one of bitcoin.
 	var units amount.Units
-	if known = known && out.Property == in.Property; p.Tokens != nil {
-		known, units = known && p.Tokens.Property == in.Property, p.Tokens.Units
+	if p.Tokens != nil {
+		units = p.Tokens.Units
+	}
+	// Tokens go on over a channel of the same property, and bitcoin over one of bitcoin, or
+	// else they are exchanged.
+	var x *crossing
+	switch told := p.Tokens != nil; {
+	case told != (in.Property != 0) && known && out.Property == in.Property:
+		return Fail{onion.InvalidOnionPayload(onion.TypeTokens, 0)}
+	case known && out.Property != in.Property:
+		x = f.cross(&in, p.Tokens, out.Property)
+		known = x != nil
+	case told:
+		known = known && p.Tokens.Property == in.Property
 	}
 	update := out.enclosed(scid)
 	switch {
@@ -155,9 +169,16 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 		return Fail{onion.AmountBelowMinimum(p.AmtToForward, update)}
 	// BOLT 4: "if the HTLC does NOT pay a sufficient fee:"
 	// BOLT 4: "return a `fee_insufficient` error."
-	case units == 0 && !out.honours(func(t Policy) bool { return underpaid(in.Amount, p.AmtToForward, t) }),
-		units > 0 && !out.honours(func(t Policy) bool { return underpaidTokens(in, p.AmtToForward, units, t) }):
+	case x == nil && units == 0 && !out.honours(func(t Policy) bool { return underpaid(in.Amount, p.AmtToForward, t) }),
+		x == nil && units > 0 && !out.honours(func(t Policy) bool { return underpaidTokens(in, p.AmtToForward, units, t) }):
 		return Fail{onion.FeeInsufficient(in.Amount, update)}
+	}
+	if x != nil {
+		if why := x.unpaid(&in, p.AmtToForward, &out, update); why != nil {
+			return why
+		}
+	}
+	switch {
 	// BOLT 4: "return an `incorrect_cltv_expiry` error."
 	case !out.honours(func(t Policy) bool {
 		return uint64(in.CLTVExpiry) < uint64(p.OutgoingCLTV)+uint64(t.CLTVExpiryDelta)
@@ -175,9 +196,11 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 	// BOLT 4: "return an `expiry_too_far` error."
 	case tooFar(in.CLTVExpiry, f.Height):
 		return Fail{onion.ExpiryTooFar()}
+	case x != nil && x.long(p.OutgoingCLTV, f.Height):
+		return x.fail(onion.ExpiryTooFar())
 	}
 	ref := in.Ref
-	return Forward{scid, channel.Add{
+	forward := Forward{SCID: scid, Add: channel.Add{
 		Amount:      p.AmtToForward,
 		Tokens:      units,
 		PaymentHash: in.PaymentHash,
@@ -185,6 +208,10 @@ func forward(in channel.Incoming, peeled onion.Peeled, f Facts) Decision {
 		Onion:       *peeled.Next,
 		Origin:      channel.Origin{In: &ref},
 	}}
+	if x != nil {
+		forward.Over = &x.Over
+	}
+	return forward
 }
 
 // underpaid says whether what is left of incoming is less than the fee.

@@ -267,7 +267,7 @@ func HTLC(send pay.Send) (channel.Add, error) {
 
 // tokens is what a hop is told of them; nil: it passes on bitcoin.
 func tokens(property amount.Property, units amount.Units) *onion.Tokens {
-	if property == 0 {
+	if units == 0 {
 		return nil
 	}
 	return &onion.Tokens{Property: property, Units: units}

@@ -22,7 +22,7 @@ func (s *Sender) SendPay(ctx context.Context, m pay.Manual) (pay.AttemptRow, err
 	mint := func() pay.Minted { return minted }
 	destination := m.Route[len(m.Route)-1].NodeID
 	for {
-		d, fresh := s.driver(m.PaymentHash, true, pay.Ask{Amount: m.Total})
+		d, fresh := s.driver(m.PaymentHash, true, m.Ask())
 		if d == nil {
 			return pay.AttemptRow{}, ErrStopped
 		}
@@ -52,7 +52,7 @@ func (s *Sender) SendPay(ctx context.Context, m pay.Manual) (pay.AttemptRow, err
 			return pay.AttemptRow{}, ctx.Err()
 		}
 		if d.err == nil {
-			if err := d.row.Same(m.Total, destination); err != nil {
+			if err := d.row.SameAs(m.Ask(), destination); err != nil {
 				return pay.AttemptRow{}, err
 			}
 			return s.attemptRow(ctx, m.PaymentHash, func(a pay.AttemptRow) bool { return a.Result.Status == pay.Complete })

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/open"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/enforce"
 	"github.com/leyden-ln/leyden/internal/keys"
@@ -36,13 +37,15 @@ type edge struct {
 	push     amount.MilliSatoshi
 	funding  btcwire.OutPoint
 	capacity amount.Satoshi
-	atRisk   int64 // msat of HTLCs that were failed though they could be claimed
+	atRisk   int64        // msat of HTLCs that were failed though they could be claimed
+	units    amount.Units // of the property; zero: bitcoin only
 }
 
 // end is one side of an edge, for the judge.
 type end struct {
 	n      *node
 	start  amount.MilliSatoshi
+	units  amount.Units // at the start
 	kind   enforce.Kind // of what spent the funding output, as the node last saw it
 	number uint64
 	txid   chainhash.Hash
@@ -105,10 +108,11 @@ func (w *world) build() {
 	}
 	bank, tx := miner.NewBank(rng)
 	w.bank, txs = bank, append(txs, tx)
-	for i, p := range pairs {
-		e, tx := w.open(rng, i, w.nodes[p[0]], w.nodes[p[1]])
-		w.edges = append(w.edges, e)
-		txs = append(txs, tx)
+	for _, p := range pairs {
+		txs = append(txs, w.open(rng, len(txs), 0, w.nodes[p[0]], w.nodes[p[1]]))
+	}
+	if w.cfg.Assets {
+		txs = w.enrich(pairs, txs)
 	}
 	w.stats.Nodes, w.stats.Channels = count, len(w.edges)
 	w.chain = miner.New(miner.Env{
@@ -120,6 +124,7 @@ func (w *world) build() {
 	for _, e := range w.edges {
 		w.announce(e, e.scid)
 	}
+	w.appoint()
 	for _, n := range w.nodes {
 		pending, err := n.purse.wallet.Connect(startHeight, txs)
 		if err == nil {
@@ -166,11 +171,12 @@ func (w *world) block() {
 
 // mined lets every node take in the new tip, and those who break the rules act on it.
 func (w *world) mined() {
+	w.consult()
 	for _, n := range w.nodes {
 		n.after(w.jitter(5*time.Second), n.chase)
 	}
 	for _, n := range w.nodes {
-		if n.mute && n.offersExpired(w.chain.Tip.Height) {
+		if n.mute && n.disk.Late(w.chain.Tip.Height) {
 			n.betray(0)
 		}
 		if n.cheating() {
@@ -187,39 +193,50 @@ func (w *world) commit(n *node, p durable.Pending[struct{}]) {
 	}
 }
 
-// open makes a channel's funding transaction.
-func (w *world) open(rng *rand.Rand, i int, a, b *node) (*edge, *btcwire.MsgTx) {
-	e := &edge{w: w, index: i, capacity: amount.Satoshi(200_000 + rng.IntN(1_800_000))} //nolint:gosec // positive
-	to := e.capacity.Msat() * amount.MilliSatoshi(30+rng.IntN(41)) / 100                //nolint:gosec // positive
+// open makes a channel with so many tokens, and its funding transaction, the one at a place
+// of the first block.
+func (w *world) open(rng *rand.Rand, place int, units amount.Units, a, b *node) *btcwire.MsgTx {
+	i := len(w.edges)
+	e := &edge{w: w, index: i, units: units, capacity: amount.Satoshi(200_000 + rng.IntN(1_800_000))} //nolint:gosec // positive
+	to := e.capacity.Msat() * amount.MilliSatoshi(30+rng.IntN(41)) / 100                              //nolint:gosec // positive
 	e.ends = [2]end{{n: a, start: to}, {n: b, start: e.capacity.Msat() - to}}
 	points := [2]wire.Point{}
 	for s, n := range [2]*node{a, b} {
 		points[s] = n.signer(uint32(i+1), false).Basepoints().Funding //nolint:gosec // few
 		n.edges = append(n.edges, e)
 	}
-	_, pkScript := script.FundingScript(points[0], points[1])
+	_, pkScript := e.format().FundingScript(points[0], points[1])
 	tx := btcwire.NewMsgTx(2)
-	tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: chainhash.Hash{1, byte(i)}}})
-	tx.AddTxOut(btcwire.NewTxOut(int64(e.capacity), pkScript)) //nolint:gosec // below MaxMoney
-	e.funding = btcwire.OutPoint{Hash: tx.TxHash()}
+	if units > 0 {
+		tx = w.pledge(rng, e, pkScript)
+	} else {
+		tx.AddTxIn(&btcwire.TxIn{PreviousOutPoint: btcwire.OutPoint{Hash: chainhash.Hash{1, byte(i)}}})
+		tx.AddTxOut(btcwire.NewTxOut(int64(e.capacity), pkScript)) //nolint:gosec // below MaxMoney
+	}
+	e.funding = btcwire.OutPoint{Hash: tx.TxHash(), Index: uint32(len(tx.TxOut) - 1)} //nolint:gosec // few
 	e.id = script.ChannelID(e.funding)
-	e.scid = wire.NewShortChannelID(startHeight, uint32(len(w.nodes)+1+i), 0) //nolint:gosec // few
+	e.scid = wire.NewShortChannelID(startHeight, uint32(place), uint16(e.funding.Index)) //nolint:gosec // few
 	w.funded[e.funding] = true
+	w.edges = append(w.edges, e)
 	for _, c := range a.conns {
 		if c.ends[0] == b || c.ends[1] == b {
 			e.conn = c
-			return e, tx
+			return tx
 		}
 	}
 	e.conn = &conn{w: w, ends: [2]*node{a, b}}
 	a.conns, b.conns = append(a.conns, e.conn), append(b.conns, e.conn)
 	w.conns = append(w.conns, e.conn)
-	return e, tx
+	return tx
 }
 
 // announce puts a channel on the map.
 func (w *world) announce(e *edge, scid wire.ShortChannelID) {
 	a, b := e.ends[0].n, e.ends[1].n
+	if e.units > 0 {
+		e.scid = scid
+		return
+	}
 	fresh, err := w.atlas.Announce(scid, e.capacity, [2]atlas.End{{ID: a.id, Policy: a.policy}, {ID: b.id, Policy: b.policy}}, began)
 	if err != nil {
 		w.fail("graph: %v", err)
@@ -237,19 +254,26 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 	limits := [2]channel.Limits{}
 	for i := range limits {
 		limits[i] = draw.Limits(rng, e.capacity)
+		if e.units > 0 {
+			draw.TokenLimits(rng, &limits[i], e.units, i == 0)
+		}
 		signers[i] = e.ends[i].n.signer(uint32(e.index+1), false) //nolint:gosec // few
 	}
 	perKw := uint32(253 + rng.IntN(3000)) //nolint:gosec // small
+	depth := uint32(1)
+	if e.units > 0 {
+		depth = open.AssetDepth
+	}
 	for i, s := range signers {
 		n, o := e.ends[i].n, e.ends[1-i].n
 		opened[i] = channel.Opened{
 			Params: channel.ParamsRow{
-				Channel: e.id, Peer: o.id, KeyIndex: uint32(e.index + 1), LocalIsOpener: i == 0, Announce: true, //nolint:gosec // few
-				Format: script.Anchors, Funding: e.funding, Capacity: e.capacity, MinimumDepth: 1,
+				Channel: e.id, Peer: o.id, KeyIndex: uint32(e.index + 1), LocalIsOpener: i == 0, Announce: e.units == 0, //nolint:gosec // few
+				Format: e.format(), Funding: e.funding, Capacity: e.capacity, MinimumDepth: depth, Property: e.property(), Tokens: e.units,
 				LocalKeys: s.Basepoints(), RemoteKeys: signers[1-i].Basepoints(), LocalLimits: limits[i], RemoteLimits: limits[1-i],
 				MaxDustExposure: 5_000_000, LocalScript: n.script,
 			},
-			ToLocal: e.ends[i].start, FeePerKw: perKw, RemotePoint: signers[1-i].PerCommitmentPoint(0),
+			ToLocal: e.ends[i].start, Tokens: e.ends[i].units, FeePerKw: perKw, RemotePoint: signers[1-i].PerCommitmentPoint(0),
 		}
 	}
 	for i, s := range signers {
@@ -265,7 +289,7 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 		n := e.ends[i].n
 		ch := channel.New(opened[i], s)
 		ch.Disconnected()
-		ch.FundingDepth(e.scid, 1)
+		ch.FundingDepth(e.scid, depth)
 		pending, err := ch.Take(s)
 		if err != nil {
 			w.fail("%s: %v", e, err)

@@ -96,12 +96,6 @@ func (n *node) betray(back int) {
 	}
 }
 
-// offersExpired tells whether an HTLC that the node offered has expired.
-func (n *node) offersExpired(height uint32) (expired bool) {
-	n.disk.Live(func(h *channel.HTLCRow) { expired = expired || !h.Incoming && h.CLTVExpiry <= height })
-	return expired
-}
-
 // rob takes what can be taken from what was broadcast, at each block.
 func (n *node) rob() {
 	for _, t := range n.cheat.on {
@@ -111,6 +105,10 @@ func (n *node) rob() {
 			if row := n.disk.Invoices[h.PaymentHash]; h.Incoming && row != nil {
 				f.Decided[h.ID] = row.Preimage // whether it was paid or not
 			}
+		}
+		var err error
+		if f.Ledger, err = n.w.oracle.Judge(n.w.ctx, t.edge.property(), f.Spends); err != nil {
+			n.w.fail("%s robs: %v", n, err)
 		}
 		plan, err := enforce.Resolve(t.rows, t.thief, f, onChainPolicy())
 		if err != nil {

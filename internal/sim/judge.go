@@ -35,14 +35,15 @@ func (w *world) settle() {
 		n.fuse = -1
 		n.start()
 	}
+	why := ""
 	for range maxBlocks {
 		w.until(w.time.Now + 20*time.Second)
-		if w.ended() == "" {
+		if why = w.ended(); why == "" {
 			return
 		}
 		w.chain.Mine()
 	}
-	w.fail("it does not end: %s", w.ended())
+	w.fail("it does not end: %s", why)
 }
 
 // probes is how many channels are tried at the end.
@@ -61,12 +62,16 @@ func (w *world) prove() {
 			if l == nil || !n.honest() || !o.honest() {
 				continue
 			}
-			if spendable, usable := l.capacity(); !usable || spendable < 5_000_000 {
+			spendable, usable := l.capacity()
+			if !usable || e.units == 0 && spendable < 5_000_000 {
 				continue
 			}
 			r := invoice.Request{
 				Label: fmt.Sprint("proof", i, s), Preimage: w.bytes32(), Secret: w.bytes32(),
 				Amount: amount.OrAny{Msat: 1_000_000}, Expiry: 3600,
+			}
+			if e.units > 0 {
+				r.Amount, r.Property, r.Units = amount.OrAny{Any: true}, e.property(), 1
 			}
 			x := w.request(n, o, r)
 			w.until(w.time.Now + 60*time.Second)
@@ -101,6 +106,8 @@ func (w *world) ended() string {
 			return fmt.Sprintf("%s is down", n)
 		case n.purse.work != nil:
 			return fmt.Sprintf("%s sweeps", n)
+		case n.scribe != nil && !n.scribe.Current():
+			return fmt.Sprintf("the ledger of %s is at block %d of %d", n, n.scribe.Height(), w.chain.Tip.Height)
 		case n.view != w.chain.Tip || n.chasing || len(n.jobs) > 0:
 			return fmt.Sprintf("%s is busy with block %d of %d, %d writes", n, n.view.Height, w.chain.Tip.Height, len(n.jobs))
 		case len(n.disk.Unfinished()) > 0:
@@ -142,6 +149,7 @@ func (w *world) judge() {
 		w.fail("money is not conserved")
 	}
 	w.judgePayments()
+	w.judgeTokens()
 	for _, n := range w.nodes {
 		if n.honest() {
 			w.judgeBalance(n)
@@ -159,11 +167,17 @@ func (w *world) count() {
 	w.stats.Blocks, w.stats.Reorgs, w.stats.Evicted, w.stats.Spikes = c.Blocks, c.Reorgs, c.Evicted, c.Spikes
 	for _, e := range w.edges {
 		for _, s := range e.ends {
+			tokens := 0
+			if e.units > 0 {
+				tokens = 1
+			}
 			switch s.kind {
 			case enforce.TheirsRevoked:
 				w.stats.Punished++
+				w.stats.TokensPunished += tokens
 			case enforce.Ours:
 				w.stats.Forced++
+				w.stats.TokensForced += tokens
 			}
 		}
 	}
@@ -192,7 +206,7 @@ func (w *world) judgePayments() {
 		case pay.Failed:
 			// What is dust has no output, and what is not worth its claim is left there: a
 			// channel that goes on-chain takes it along.
-			if paid && w.fair(x.row.PaymentHash) && !x.shared && int64(x.row.Amount.Msat) > w.chain.Worth()*1000 { //nolint:gosec // below 2^63
+			if paid && w.fair(x.row.PaymentHash) && !x.shared && (x.row.Property != 0 || int64(x.row.Amount.Msat) > w.chain.Worth()*1000) { //nolint:gosec // below 2^63
 				w.fail("%s: payment %s has failed and %s was paid", x.payer, short(x.row.PaymentHash), x.payee)
 			}
 		}
@@ -259,6 +273,9 @@ func (w *world) judgePenalty(n *node, e *edge, tx *btcwire.MsgTx) (lost int64) {
 		for j := 0; spent && j < len(by.Tx.TxIn); j++ {
 			if by.Tx.TxIn[j].PreviousOutPoint.Hash == txid && w.chain.First[by.Tx.TxHash()] != n {
 				// The cheat took it to the second stage.
+				if e.units > 0 {
+					j = 1 // behind its payload
+				}
 				by, spent = w.chain.Spent[btcwire.OutPoint{Hash: by.Tx.TxHash(), Index: uint32(j)}] //nolint:gosec // an output's index
 				break
 			}
@@ -291,20 +308,25 @@ func (e *edge) gift(n *node) int64 {
 // of a payment; zero: of all.
 func (n *node) hung(of wire.PaymentHash) (msat int64) {
 	for _, e := range n.edges {
-		until := e.stuck + 60
-		if e.stuck == 0 {
-			if until = n.w.chain.Spent[e.funding].Height + 12; n.slow < time.Second {
-				continue
-			}
-		}
-		s := n.disk.Channels[e.id]
-		for _, k := range s.Keys {
-			if h := s.HTLCs[k]; h.CLTVExpiry <= until && (of == h.PaymentHash || of == wire.PaymentHash{}) {
-				msat += int64(h.Amount) //nolint:gosec // below 2^63
-			}
+		if until := n.hangs(e); until > 0 {
+			more, _ := n.disk.Channels[e.id].Late(of, until)
+			msat += more
 		}
 	}
 	return msat
+}
+
+// hangs is the height up to which HTLCs of a channel may be lost in this way; zero: none is.
+func (n *node) hangs(e *edge) uint32 {
+	switch closed := n.w.chain.Spent[e.funding].Height; {
+	case e.stuck > 0:
+		return e.stuck + 60
+	case e.units > 0 && closed > 0 && n.w.chain.Stats.Spikes > 0:
+		return 1 << 31 // no more can be paid for what was signed when blocks were cheap
+	case n.slow >= time.Second:
+		return closed + 12
+	}
+	return 0
 }
 
 // judgeRows checks that nothing is left over.
@@ -329,14 +351,7 @@ func (w *world) judgeRows(n *node) {
 			w.fail("%s: %d HTLCs are left in memory", l, left)
 		}
 	}
-	for ref := range d.Decisions {
-		if h := d.Find(ref, true); h == nil || h.Done {
-			w.fail("%s: a decision about an HTLC that is done is left: %+v", n, ref)
-		}
-	}
-	for _, s := range d.Settlements {
-		if in := s.Origin.In; in == nil || d.Find(*in, true).Done {
-			w.fail("%s: a settlement whose origin has ended is left: %+v", n, s)
-		}
+	if err := d.Left(); err != nil {
+		w.fail("%s: %v", n, err)
 	}
 }

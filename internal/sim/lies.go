@@ -22,7 +22,7 @@ func (n *node) babble() {
 		w.stats.Lies++
 		w.logf("%s babbles", n)
 		k := babble.Known{
-			Channel: l.edge.id, Funding: l.edge.funding.Hash, Point: l.signer.PerCommitmentPoint, Script: n.script, Height: w.chain.Tip.Height,
+			Channel: l.edge.id, Funding: l.edge.funding.Hash, Point: l.signer.PerCommitmentPoint, Script: n.script, Height: w.chain.Tip.Height, Asset: l.edge.property(),
 			Invoice: func() (hash wire.PaymentHash, r wire.Preimage) {
 				if len(n.disk.Hashes) > 0 {
 					hash = n.disk.Hashes[w.rng.IntN(len(n.disk.Hashes))]

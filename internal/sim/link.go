@@ -230,6 +230,9 @@ func (l *link) decide(in channel.Incoming) {
 			l.fail(id, onion.UnknownNextPeer())
 		} else {
 			l.n.w.stats.Forwards++
+			if d.Add.Tokens > 0 {
+				l.n.w.stats.TokensForwarded++
+			}
 			out.offer(d.Add)
 		}
 	case relay.Fail:
@@ -252,7 +255,7 @@ func (n *node) outgoing(scid wire.ShortChannelID) (relay.Channel, bool) {
 	s := l.ch.Status()
 	_, usable := l.capacity()
 	return relay.Channel{
-		Policy: n.policy, Usable: usable,
+		Policy: n.policy, Usable: usable, Property: l.edge.property(), Carrier: l.ch.Carrier(),
 		Gone: s.Status != channel.Open || s.LocalShutdown != nil || s.RemoteShutdown != nil,
 	}, true
 }

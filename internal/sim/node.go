@@ -18,35 +18,35 @@ import (
 	"github.com/leyden-ln/leyden/internal/sim/disk"
 	"github.com/leyden-ln/leyden/internal/sim/lent"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/sim/scribe"
 	"github.com/leyden-ln/leyden/internal/sweep"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 // node is one node. What stands below the line is lost when it dies.
 type node struct {
-	w        *world
-	index    int
-	ring     *keys.Ring
-	id       wire.NodeID
-	script   []byte // of its wallet
-	policy   relay.Policy
-	opening  open.Policy
-	endowed  int64 // what it had on-chain at the beginning
-	disk     *disk.Disk
-	conns    []*conn
-	stale    bool        // it has lost state
-	aired    miner.Aired // what had been broadcast then
-	copied   *disk.Disk  // nil: no snapshot was made
-	mute     bool        // it hears nothing any more, and says nothing
-	edges    []*edge
-	cheat    *cheat        // nil: honest
-	gone     bool          // vanished for ever
-	holds    bool          // sits on HTLCs
-	slow     time.Duration // a write takes so long, at the most
-	lies     bool          // what it sends is not always what it should be
-	full     bool          // its disk is
-	doubtful bool          // it goes bad, or may
-	curt     bool          // it says nothing but that of a channel that has failed (BOLT 2)
+	w       *world
+	index   int
+	ring    *keys.Ring
+	id      wire.NodeID
+	script  []byte // of its wallet
+	policy  relay.Policy
+	opening open.Policy
+	endowed int64 // what it had on-chain at the beginning
+	disk    *disk.Disk
+	conns   []*conn
+	stale   bool        // it has lost state
+	aired   miner.Aired // what had been broadcast then
+	copied  *disk.Disk  // nil: no snapshot was made
+	mute    bool        // it hears nothing any more, and says nothing
+	edges   []*edge
+	cheat   *cheat        // nil: honest
+	gone    bool          // vanished for ever
+	holds   bool          // sits on HTLCs
+	slow    time.Duration // a write takes so long, at the most
+	lies    bool          // what it sends is not always what it should be
+	full    bool          // its disk is
+	curt    bool          // it says nothing but that of a channel that has failed (BOLT 2)
 
 	up   bool
 	life int // which one; what was begun in an earlier life does not go on
@@ -71,6 +71,7 @@ type node struct {
 	chasing  bool         // blocks are being taken in
 	purse    *purse
 	places   map[wire.ChannelID]wire.ShortChannelID // of funding outputs, up to view
+	scribe   *scribe.Scribe                         // nil: it keeps no ledger of tokens
 }
 
 func (n *node) String() string { return fmt.Sprintf("n%d", n.index) }
@@ -184,7 +185,7 @@ func (n *node) forget() {
 	n.till, n.parts, n.ringing = invoice.Till{}, nil, false
 	n.memory, n.hoping = route.Memory{}, nil
 	n.onchain, n.view, n.chasing, n.height = sweep.NewSpends(), nil, false, 0
-	n.purse, n.places = nil, nil
+	n.purse, n.places, n.scribe = nil, nil, nil
 }
 
 // start begins a life from the rows, in the order of package node: payments are
@@ -201,6 +202,7 @@ func (n *node) start() {
 	n.furnish()
 	loaded := n.loadPayments()
 	n.loadChannels()
+	n.expect()
 	n.onchain.Load(n.view.Spends())
 	n.grace()
 	for _, l := range n.order {
@@ -213,6 +215,7 @@ func (n *node) start() {
 	}
 	n.chase()
 	n.expire()
+	n.read()
 	for _, c := range n.conns {
 		c.soon()
 	}
@@ -273,8 +276,12 @@ func (n *node) check(r durable.Row) {
 	case invoice.PaidRow:
 		n.w.stats.Paid++
 		n.w.logf("%s is paid %s of %s", n, r.Received, short(r.PaymentHash))
-		if row := n.disk.Invoices[r.PaymentHash]; r.Received < row.Amount.Msat {
-			n.w.fail("%s is paid %s instead of %s", n, r.Received, row.Amount.Msat)
+		row := n.disk.Invoices[r.PaymentHash]
+		if r.Got > 0 {
+			n.w.stats.TokensPaid++
+		}
+		if r.Received < row.Amount.Msat || r.Got < row.Units || r.Got > 0 && row.Property == 0 {
+			n.w.fail("%s is paid %s and %d units instead of %s and %d", n, r.Received, r.Got, row.Amount.Msat, row.Units)
 		}
 	case pay.PaymentResultRow:
 		n.w.logf("%s: payment %s is %s: %s", n, short(r.PaymentHash), r.Status, r.Message)

@@ -15,7 +15,6 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/sim/disk"
 	"github.com/leyden-ln/leyden/internal/sim/draw"
-	"github.com/leyden-ln/leyden/internal/sim/miner"
 	"github.com/leyden-ln/leyden/internal/sweep"
 )
 
@@ -32,7 +31,8 @@ func (n *node) chase() {
 		return
 	}
 	n.chasing = true
-	next := n.step(n.w.chain.Tip)
+	next := n.w.chain.Next(n.view)
+	n.expect()
 	if next == nil { // the view is not in the best chain
 		if pending, err := n.purse.wallet.Disconnect(n.view.Height); !commit(n.purse, pending, err) {
 			return
@@ -57,17 +57,6 @@ func (n *node) chase() {
 	}
 	n.height = n.view.Height
 	n.tellLinks()
-}
-
-// step is the block after the view in the chain that ends in tip; nil: the view is
-// not in it.
-func (n *node) step(tip *miner.Block) *miner.Block {
-	for b := tip; b != nil && b.Height > n.view.Height; b = b.Parent {
-		if b.Parent == n.view {
-			return b
-		}
-	}
-	return nil
 }
 
 // tellLinks tells every channel of the new height. The tip is written when what
@@ -173,6 +162,7 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 	if rows.Status.Status == channel.Closed {
 		return
 	}
+	var err error
 	if spent {
 		number, revoked, err := enforce.Revoked(rows, spend.Tx)
 		if err != nil {
@@ -181,6 +171,9 @@ func (l *link) enforce(f enforce.Facts, work *sweep.Work) {
 		if revoked {
 			f.Past = s.Past(number)
 		}
+	}
+	if f.Ledger, err = n.scribe.Judge(n.w.ctx, rows.Params.Property, f.Spends); err != nil {
+		n.w.fail("%s: %v", l, err)
 	}
 	f.Unfunded = funding.Awaits(rows.Params, n.places[l.edge.id] != 0)
 	plan, err := enforce.Resolve(rows, l.signer, f, onChainPolicy())
@@ -258,10 +251,16 @@ func (n *node) steal(s enforce.Signer, c enforce.Claim) {
 	if err != nil {
 		n.w.fail("%s: %v", n, err)
 	}
-	if d.In > d.Out {
+	if c.Tokens > 0 && c.Whole == nil {
+		err = d.Carry(n.script)
+	}
+	if err != nil {
+		n.w.fail("%s: %v", n, err)
+	}
+	if d.In > d.Out && c.Whole == nil {
 		d.Tx.AddTxOut(btcwire.NewTxOut(int64(d.In-d.Out), n.script)) //nolint:gosec // below MaxMoney
 	}
-	if !n.w.bank.Lend(n.w.chain, d.Tx) {
+	if c.Whole == nil && !n.w.bank.Lend(n.w.chain, d.Tx) {
 		return
 	}
 	if err := d.Sign(func(wire.ChannelID) (enforce.Signer, error) { return s, nil }); err != nil {

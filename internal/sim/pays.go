@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/route"
@@ -30,12 +31,12 @@ func (n *node) pay(w *wish) {
 	if !n.up || n.paying[w.row.PaymentHash] != nil || n.disk.Payments[w.row.PaymentHash] != nil {
 		return
 	}
-	inv, err := bolt11.Decode(w.row.Bolt11)
+	bill, err := obolt.Read(w.row.Bolt11)
 	if err != nil {
 		n.w.fail("%s: invoice %s: %v", n, w.row.Bolt11, err)
 	}
 	retry := uint64(120)
-	p, err := pay.New(pay.Request{Bolt11: w.row.Bolt11, Invoice: inv, RetryFor: &retry}, pay.Node{ID: n.id, Network: bolt11.Regtest}, 1, n.w.unix())
+	p, err := pay.New(pay.Request{Bolt11: w.row.Bolt11, Invoice: &bill.Invoice, Property: bill.Property, Asked: bill.Units, RetryFor: &retry}, pay.Node{ID: n.id, Network: bolt11.Regtest}, 1, n.w.unix())
 	if err != nil {
 		n.w.logf("%s does not pay: %v", n, err)
 		return
@@ -74,6 +75,9 @@ func (d *driver) act(todo pay.Todo) {
 	if d.wish != nil && !d.wish.begun {
 		d.wish.begun = true
 		n.w.stats.Payments++
+		if d.wish.row.Property != 0 {
+			n.w.stats.TokenPayments++
+		}
 	}
 	for _, l := range todo.Learn {
 		n.memory.Learn(l, n.w.unix())
@@ -132,7 +136,13 @@ func (d *driver) sleep() {
 func (d *driver) find(f *pay.Find) {
 	n, w := d.n, d.n.w
 	height := n.height
-	routes, err := route.Find(w.atlas.Graph, route.Query{Us: n.id, Height: height, Find: f, Own: n.own(), Memory: &n.memory, Now: w.unix()})
+	var routes []pay.Route
+	var err error
+	if q := (route.Query{Us: n.id, Height: height, Find: f, Own: n.own(), Memory: &n.memory, Now: w.unix()}); f.Property != 0 {
+		routes, err = route.FindTokens(q, n.ownTokens())
+	} else {
+		routes, err = route.Find(w.atlas.Graph, q)
+	}
 	if err != nil {
 		var why *pay.Error
 		if !errors.As(err, &why) {
@@ -187,6 +197,9 @@ func (l *link) capacity() (spendable amount.MilliSatoshi, usable bool) {
 	if !l.ch.Online() {
 		return 0, false
 	}
+	if l.edge.units > 0 {
+		return 0, l.ch.TokensSpendable() > 0
+	}
 	spendable = l.ch.Spendable()
 	return spendable, spendable > 0
 }
@@ -194,7 +207,7 @@ func (l *link) capacity() (spendable amount.MilliSatoshi, usable bool) {
 // own are the channels that can carry an HTLC now.
 func (n *node) own() (list []route.Own) {
 	for _, l := range n.order {
-		if spendable, usable := l.capacity(); usable && l.ch.Status().SCID != 0 {
+		if spendable, usable := l.capacity(); usable && spendable > 0 && l.ch.Status().SCID != 0 {
 			p := l.ch.Params()
 			list = append(list, route.Own{
 				SCID: l.ch.Status().SCID, Peer: p.Peer, Spendable: spendable, Minimum: p.RemoteLimits.HTLCMinimum,

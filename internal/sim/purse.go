@@ -40,7 +40,7 @@ type purse struct {
 // furnish makes the rooms of a new life from the rows.
 func (n *node) furnish() {
 	p := &purse{n: n, life: n.life}
-	w, err := wallet.Load(wallet.Config{Network: &chaincfg.RegressionNetParams, Keys: p}, n.disk.Wallet())
+	w, err := wallet.Load(wallet.Config{Network: &chaincfg.RegressionNetParams, Keys: p, Holds: n.holding}, n.disk.Wallet())
 	if err != nil {
 		n.w.fail("%s: %v", n, err)
 	}
@@ -148,6 +148,11 @@ func (p *purse) sweep(w sweep.Work) {
 		w := p.work
 		p.work = nil
 		n.w.stats.Claims += len(w.Claims)
+		for _, c := range w.Claims {
+			if c.Tokens > 0 {
+				n.w.stats.TokenClaims++
+			}
+		}
 		if err := p.sweeper.Do(n.w.ctx, w); err != nil {
 			p.fatal(err)
 		}

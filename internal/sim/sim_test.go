@@ -18,6 +18,9 @@ import (
 // times slower, and has nothing to find in one thread.
 var many = map[bool]int{false: 2000, true: 2}[race.Enabled]
 
+// rich is how many of them have tokens: one in so many.
+const rich = 12
+
 // seeds is how many runs to make: LEYDEN_SIM_SEEDS, or many, or few.
 func seeds(t *testing.T) uint64 {
 	t.Helper()
@@ -50,6 +53,16 @@ func run(t *testing.T, cfg Config) Stats {
 
 func TestWhateverHappensNothingIsLost(t *testing.T) {
 	t.Parallel()
+	live(t, seeds(t), false)
+}
+
+// The same where channels carry tokens.
+func TestWhateverHappensNoTokenIsLost(t *testing.T) {
+	t.Parallel()
+	live(t, (seeds(t)+rich-1)/rich, true)
+}
+
+func live(t *testing.T, seeds uint64, assets bool) {
 	end, limited := t.Deadline()
 	var next, done atomic.Uint64
 	var mu sync.Mutex
@@ -57,11 +70,11 @@ func TestWhateverHappensNothingIsLost(t *testing.T) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for seed := next.Add(1) - 1; seed < seeds(t) && !t.Failed(); seed = next.Add(1) - 1 {
+			for seed := next.Add(1) - 1; seed < seeds && !t.Failed(); seed = next.Add(1) - 1 {
 				if limited && time.Until(end) < time.Minute {
 					return // a busy machine: what was tried has held
 				}
-				r := Run(Config{Seed: seed})
+				r := Run(Config{Seed: seed, Assets: assets})
 				if r.Failure != nil {
 					t.Error(r.Failure.String())
 				}
@@ -77,10 +90,16 @@ func TestWhateverHappensNothingIsLost(t *testing.T) {
 }
 
 // testdata/seeds.txt holds seeds that found something: one a line, and behind it
-// what it was.
+// what it was; testdata/tokens.txt those of runs with tokens.
 func TestWhatWasFoundStaysFixed(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open("testdata/seeds.txt")
+	again(t, "testdata/seeds.txt", false)
+	again(t, "testdata/tokens.txt", true)
+}
+
+func again(t *testing.T, name string, assets bool) {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,12 +114,12 @@ func TestWhatWasFoundStaysFixed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %q: %v", number, err)
 		}
-		if line++; line%race.Step(4) != 0 {
+		if line++; line%race.Step(12) != 0 {
 			continue
 		}
 		t.Run(number, func(t *testing.T) {
 			t.Log(what)
-			run(t, Config{Seed: seed})
+			run(t, Config{Seed: seed, Assets: assets})
 		})
 	}
 }
@@ -108,7 +127,8 @@ func TestWhatWasFoundStaysFixed(t *testing.T) {
 func TestASeedGivesTheSameRunAgain(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(min(3, many)) {
-		a, b := Run(Config{Seed: seed}), Run(Config{Seed: seed})
+		cfg := Config{Seed: seed, Assets: seed == 1}
+		a, b := Run(cfg), Run(cfg)
 		if a.Digest != b.Digest || a.Stats != b.Stats {
 			t.Errorf("seed %d: %x %+v, and then %x %+v", seed, a.Digest, a.Stats, b.Digest, b.Stats)
 		}
@@ -121,10 +141,27 @@ func TestWithoutTroubleNothingFails(t *testing.T) {
 	t.Parallel()
 	var sum Stats
 	for seed := range uint64(min(4, many)) {
-		sum.Add(run(t, Config{Seed: seed, Only: map[string]bool{}}))
+		sum.Add(run(t, Config{Seed: seed, Assets: seed%2 == 1, Only: map[string]bool{}}))
 	}
 	if sum.Forced+sum.Mutual+sum.Claims+sum.Deaths+sum.Cuts > 0 || sum.Paid*4 < sum.Payments*3 {
 		t.Errorf("%+v", sum)
+	}
+}
+
+// One unit that is missing is noticed.
+func TestAMissingTokenIsNoticed(t *testing.T) {
+	t.Parallel()
+	taken := false
+	r := Run(Config{Seed: 1, Assets: true, Only: map[string]bool{}, fault: func(w *world) {
+		if !taken {
+			taken = true
+			w.edges[len(w.edges)-1].ends[0].units++ // that it is said to have had
+		}
+	}})
+	if r.Failure == nil || !strings.Contains(r.Failure.What, "units, ") {
+		t.Errorf("%+v", r.Failure)
+	} else {
+		t.Log(r.Failure.What)
 	}
 }
 

@@ -87,15 +87,8 @@ func (n *node) fulfil(in channel.Ref, r wire.Preimage) {
 
 // expire marks the invoices whose time is over, and comes again.
 func (n *node) expire() {
-	var rows []durable.Row
-	var hashes []wire.PaymentHash
-	for _, hash := range n.disk.Hashes {
-		if row := n.disk.Invoices[hash]; row.Status == invoice.Unpaid && row.ExpiredAt(n.w.unix()) && !n.ringing {
-			rows = append(rows, row.Expiry()...)
-			hashes = append(hashes, hash)
-		}
-	}
-	if len(hashes) == 0 {
+	rows, hashes := n.disk.Expired(n.w.unix())
+	if len(hashes) == 0 || n.ringing {
 		n.after(30*time.Second, n.expire)
 		return
 	}

@@ -14,7 +14,10 @@ import (
 	"github.com/leyden-ln/leyden/internal/sim/clock"
 	"github.com/leyden-ln/leyden/internal/sim/lent"
 	"github.com/leyden-ln/leyden/internal/sim/miner"
+	"github.com/leyden-ln/leyden/internal/sim/mint"
+	"github.com/leyden-ln/leyden/internal/sim/plot"
 	"github.com/leyden-ln/leyden/internal/sim/report"
+	"github.com/leyden-ln/leyden/internal/sim/scribe"
 )
 
 // Config says which run to make.
@@ -23,6 +26,9 @@ type Config struct {
 	Drop map[int]bool // actions of the schedule to leave out
 	// Only the kinds of trouble named happen; nil: all.
 	Only map[string]bool
+	// Assets has some channels carry tokens: other runs, and not those of before with more
+	// in them.
+	Assets bool
 	// Script, when it is not nil, is the schedule of three nodes: each byte an event.
 	Script []byte
 
@@ -41,6 +47,7 @@ const (
 	schedules
 	manners
 	crumbs
+	riches
 )
 
 // What a run has tried, and what was wrong.
@@ -70,7 +77,7 @@ type world struct {
 	conns    []*conn
 	chain    *miner.Chain
 	atlas    *atlas.Atlas
-	schedule []action
+	schedule []plot.Action
 	invoices map[wire.PaymentHash]*node // who made them
 	wishes   []*wish
 	lent     lent.Keys
@@ -78,6 +85,8 @@ type world struct {
 	owners   map[string]*node          // of scripts
 	funded   map[btcwire.OutPoint]bool // funding outputs
 	bank     *miner.Bank
+	mint     *mint.Mint     // nil: there are no tokens
+	oracle   *scribe.Scribe // the ledger at the newest block, for cheats and the judge
 }
 
 // wish is a payment that the schedule asked for.
@@ -118,7 +127,7 @@ func (w *world) fail(format string, args ...any) {
 	f := &Failure{Seed: w.cfg.Seed, Dropped: len(w.cfg.Drop), Step: w.time.Step, At: w.time.Now, What: fmt.Sprintf(format, args...), Kind: format, Last: w.time.Notes()}
 	for i := range w.schedule {
 		if a := &w.schedule[i]; !w.cfg.Drop[i] {
-			f.Actions = append(f.Actions, fmt.Sprintf("%3d %9.3fs %s", i, a.at.Seconds(), a.what))
+			f.Actions = append(f.Actions, fmt.Sprintf("%3d %9.3fs %s", i, a.At.Seconds(), a.What))
 		}
 	}
 	panic(f)

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
 	"github.com/leyden-ln/leyden/internal/channel/tally"
 	"github.com/leyden-ln/leyden/internal/relay"
@@ -61,22 +62,16 @@ func (w *writing) key(id wire.ChannelID) (int64, error) {
 func (w *writing) params(p channel.ParamsRow) error {
 	l, r := p.LocalLimits, p.RemoteLimits
 	err := w.q.InsertChannel(w.ctx, db.InsertChannelParams{
-		KeyIndex: integer(p.KeyIndex), ID: p.Channel[:], Peer: p.Peer[:],
-		LocalIsOpener: boolean(p.LocalIsOpener), Announce: boolean(p.Announce),
-		ChannelType: p.ChannelType, Format: integer(p.Format),
-		FundingTxid: p.Funding.Hash[:], FundingOutput: integer(p.Funding.Index),
+		KeyIndex: integer(p.KeyIndex), ID: p.Channel[:], Peer: p.Peer[:], LocalIsOpener: boolean(p.LocalIsOpener), Announce: boolean(p.Announce),
+		ChannelType: p.ChannelType, Format: integer(p.Format), FundingTxid: p.Funding.Hash[:], FundingOutput: integer(p.Funding.Index),
 		CapacitySat: integer(p.Capacity), Pushed: integer(p.Pushed), MinimumDepth: integer(p.MinimumDepth),
 		LocalKeys: compact.Basepoints(p.LocalKeys), RemoteKeys: compact.Basepoints(p.RemoteKeys),
-		LocalDustSat: integer(l.DustLimit), LocalMaxInFlight: integer(l.MaxHTLCValueInFlight),
-		LocalReserveSat: integer(l.ChannelReserve), LocalHtlcMinimum: integer(l.HTLCMinimum),
+		LocalDustSat: integer(l.DustLimit), LocalMaxInFlight: integer(l.MaxHTLCValueInFlight), LocalReserveSat: integer(l.ChannelReserve), LocalHtlcMinimum: integer(l.HTLCMinimum),
 		LocalToSelfDelay: integer(l.ToSelfDelay), LocalMaxHtlcs: integer(l.MaxAcceptedHTLCs),
-		RemoteDustSat: integer(r.DustLimit), RemoteMaxInFlight: integer(r.MaxHTLCValueInFlight),
-		RemoteReserveSat: integer(r.ChannelReserve), RemoteHtlcMinimum: integer(r.HTLCMinimum),
+		RemoteDustSat: integer(r.DustLimit), RemoteMaxInFlight: integer(r.MaxHTLCValueInFlight), RemoteReserveSat: integer(r.ChannelReserve), RemoteHtlcMinimum: integer(r.HTLCMinimum),
 		RemoteToSelfDelay: integer(r.ToSelfDelay), RemoteMaxHtlcs: integer(r.MaxAcceptedHTLCs),
-		MaxDustExposure: integer(p.MaxDustExposure),
-		LocalScript:     p.LocalScript, LocalUpfront: boolean(p.LocalUpfront), RemoteUpfront: p.RemoteUpfront,
-		AnySegwit: boolean(p.AnySegwit), LocalAlias: integer(p.LocalAlias),
-		Property: integer(p.Property), Tokens: integer(p.Tokens), LocalTokenReserve: integer(l.Tokens.Reserve), LocalTokenMinimum: integer(l.Tokens.HTLCMinimum), LocalTokenInFlight: integer(l.Tokens.MaxInFlight), RemoteTokenReserve: integer(r.Tokens.Reserve), RemoteTokenMinimum: integer(r.Tokens.HTLCMinimum), RemoteTokenInFlight: integer(r.Tokens.MaxInFlight),
+		MaxDustExposure: integer(p.MaxDustExposure), LocalScript: p.LocalScript, LocalUpfront: boolean(p.LocalUpfront), RemoteUpfront: p.RemoteUpfront,
+		AnySegwit: boolean(p.AnySegwit), LocalAlias: integer(p.LocalAlias), Property: integer(p.Property), Tokens: integer(p.Tokens), LocalTokenReserve: integer(l.Tokens.Reserve), LocalTokenMinimum: integer(l.Tokens.HTLCMinimum), LocalTokenInFlight: integer(l.Tokens.MaxInFlight), RemoteTokenReserve: integer(r.Tokens.Reserve), RemoteTokenMinimum: integer(r.Tokens.HTLCMinimum), RemoteTokenInFlight: integer(r.Tokens.MaxInFlight),
 	})
 	if err == nil {
 		w.keys[p.Channel] = integer(p.KeyIndex)
@@ -90,9 +85,8 @@ func (w *writing) status(r channel.StatusRow) error {
 		return err
 	}
 	p := db.UpdateChannelParams{
-		KeyIndex: key, Status: integer(r.Status), Failure: r.Failure,
-		Scid: integer(r.SCID), RemoteAlias: integer(r.RemoteAlias), ReadySent: boolean(r.ReadySent),
-		LocalShutdown: r.LocalShutdown, RemoteShutdown: r.RemoteShutdown, CloseFeePerKw: integer(r.CloseFeePerKw),
+		KeyIndex: key, Status: integer(r.Status), Failure: r.Failure, Scid: integer(r.SCID), RemoteAlias: integer(r.RemoteAlias), ReadySent: boolean(r.ReadySent),
+		LocalShutdown: r.LocalShutdown, RemoteShutdown: r.RemoteShutdown, CloseFeePerKw: integer(r.CloseFees.Aim), CloseLeastPerKw: integer(r.CloseFees.Least), CloseMostPerKw: integer(r.CloseFees.Most),
 	}
 	if a := r.Closing; a != nil {
 		p.ClosingTx, p.ClosingSignature = a.Tx, a.Signature[:]
@@ -107,11 +101,9 @@ func (w *writing) state(r channel.StateRow) error {
 	}
 	return w.q.PutState(w.ctx, db.PutStateParams{
 		Channel: key, Received: integer(r.Received), Signed: integer(r.Signed),
-		SignedAfter: integer(r.SignedAfter), Revoked: integer(r.Revoked),
-		CurrentPoint: r.CurrentPoint[:], NextPoint: r.NextPoint[:], ToLocal: integer(r.ToLocal),
-		FeeCommitted: integer(r.FeeCommitted), FeeRevoked: integer(r.FeeRevoked),
-		FeeAckcommitted: integer(r.FeeAckCommitted), FeeIrrevocable: integer(r.FeeIrrevocable),
-		NextLocalID: integer(r.NextLocalID), NextRemoteID: integer(r.NextRemoteID), TokensToLocal: integer(r.TokensToLocal),
+		SignedAfter: integer(r.SignedAfter), Revoked: integer(r.Revoked), CurrentPoint: r.CurrentPoint[:], NextPoint: r.NextPoint[:], ToLocal: integer(r.ToLocal),
+		FeeCommitted: integer(r.FeeCommitted), FeeRevoked: integer(r.FeeRevoked), FeeAckcommitted: integer(r.FeeAckCommitted), FeeIrrevocable: integer(r.FeeIrrevocable),
+		NextLocalID: integer(r.NextLocalID), NextRemoteID: integer(r.NextRemoteID), TokensToLocal: integer(r.TokensToLocal), ToLocalLeast: integer(r.ToLocal), ToLocalMost: integer(r.ToLocal),
 	})
 }
 
@@ -177,11 +169,9 @@ func (w *writing) htlcState(r channel.HTLCStateRow) error {
 		}
 	}
 	err = one(w.q.UpdateHTLC(w.ctx, db.UpdateHTLCParams{
-		Channel: key, Incoming: incoming, ID: id,
-		AddedLocal: integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
+		Channel: key, Incoming: incoming, ID: id, AddedLocal: integer(r.Added[dance.Local]), AddedRemote: integer(r.Added[dance.Remote]),
 		RemovedLocal: integer(r.Removed[dance.Local]), RemovedRemote: integer(r.Removed[dance.Remote]),
-		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason,
-		Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done),
+		Removal: integer(r.Removal), Preimage: preimage(r.Preimage), Reason: r.Reason, Malformed: compact.Malformed(r.Malformed), Done: boolean(r.Done),
 	}))
 	if err != nil || !r.Done {
 		return err
@@ -315,8 +305,7 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 	var c columns
 	id := wire.ChannelID(r.ID)
 	out.Params = channel.ParamsRow{
-		Channel: id, KeyIndex: unsigned[uint32](r.KeyIndex),
-		LocalIsOpener: r.LocalIsOpener != 0, Announce: r.Announce != 0, ChannelType: r.ChannelType,
+		Channel: id, KeyIndex: unsigned[uint32](r.KeyIndex), LocalIsOpener: r.LocalIsOpener != 0, Announce: r.Announce != 0, ChannelType: r.ChannelType,
 		Format:   script.Format(unsigned[uint8](r.Format)),
 		Funding:  btcwire.OutPoint{Hash: chainhash.Hash(r.FundingTxid), Index: unsigned[uint32](r.FundingOutput)},
 		Capacity: amount.Satoshi(r.CapacitySat), Pushed: amount.MilliSatoshi(r.Pushed), //nolint:gosec // written from unsigned
@@ -334,8 +323,7 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 			ToSelfDelay: unsigned[uint16](r.RemoteToSelfDelay), MaxAcceptedHTLCs: unsigned[uint16](r.RemoteMaxHtlcs),
 			Tokens: tally.TokenLimits{Reserve: unsigned[amount.Units](r.RemoteTokenReserve), HTLCMinimum: unsigned[amount.Units](r.RemoteTokenMinimum), MaxInFlight: unsigned[amount.Units](r.RemoteTokenInFlight)},
 		},
-		MaxDustExposure: unsigned[amount.MilliSatoshi](r.MaxDustExposure),
-		LocalScript:     r.LocalScript, LocalUpfront: r.LocalUpfront != 0, RemoteUpfront: r.RemoteUpfront,
+		MaxDustExposure: unsigned[amount.MilliSatoshi](r.MaxDustExposure), LocalScript: r.LocalScript, LocalUpfront: r.LocalUpfront != 0, RemoteUpfront: r.RemoteUpfront,
 		AnySegwit: r.AnySegwit != 0, LocalAlias: unsigned[wire.ShortChannelID](r.LocalAlias),
 		Property: unsigned[amount.Property](r.Property), Tokens: unsigned[amount.Units](r.Tokens),
 	}
@@ -344,7 +332,7 @@ func readChannel(ctx context.Context, q *db.Queries, r db.Channel, ids map[int64
 		Channel: id, Status: channel.Status(unsigned[uint8](r.Status)), Failure: r.Failure,
 		SCID: unsigned[wire.ShortChannelID](r.Scid), RemoteAlias: unsigned[wire.ShortChannelID](r.RemoteAlias),
 		ReadySent: r.ReadySent != 0, LocalShutdown: r.LocalShutdown, RemoteShutdown: r.RemoteShutdown,
-		CloseFeePerKw: unsigned[uint32](r.CloseFeePerKw),
+		CloseFees: closing.Fees{Aim: unsigned[uint32](r.CloseFeePerKw), Least: unsigned[uint32](r.CloseLeastPerKw), Most: unsigned[uint32](r.CloseMostPerKw)},
 	}
 	if r.ClosingSignature != nil {
 		a := &channel.Agreement{Tx: r.ClosingTx}
@@ -372,10 +360,8 @@ func readState(ctx context.Context, q *db.Queries, c *columns, key int64, out *c
 	}
 	out.State = channel.StateRow{
 		Channel: id, Received: unsigned[uint64](st.Received), Signed: unsigned[uint64](st.Signed),
-		SignedAfter: unsigned[uint64](st.SignedAfter), Revoked: unsigned[uint64](st.Revoked),
-		ToLocal: unsigned[amount.MilliSatoshi](st.ToLocal), TokensToLocal: unsigned[amount.Units](st.TokensToLocal),
-		FeeCommitted: unsigned[uint32](st.FeeCommitted), FeeRevoked: unsigned[uint32](st.FeeRevoked),
-		FeeAckCommitted: unsigned[uint32](st.FeeAckcommitted), FeeIrrevocable: unsigned[uint32](st.FeeIrrevocable),
+		SignedAfter: unsigned[uint64](st.SignedAfter), Revoked: unsigned[uint64](st.Revoked), ToLocal: unsigned[amount.MilliSatoshi](st.ToLocal), TokensToLocal: unsigned[amount.Units](st.TokensToLocal),
+		FeeCommitted: unsigned[uint32](st.FeeCommitted), FeeRevoked: unsigned[uint32](st.FeeRevoked), FeeAckCommitted: unsigned[uint32](st.FeeAckcommitted), FeeIrrevocable: unsigned[uint32](st.FeeIrrevocable),
 		NextLocalID: unsigned[uint64](st.NextLocalID), NextRemoteID: unsigned[uint64](st.NextRemoteID),
 	}
 	c.fixed(out.State.CurrentPoint[:], st.CurrentPoint)

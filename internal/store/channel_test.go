@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
@@ -275,9 +276,10 @@ func TestGossipAndPeersComeBackAsTheyWere(t *testing.T) {
 	write(t, s, a, b)
 	a.Address = "127.0.0.2:9735"
 	write(t, s, a, store.PeerRow{ID: b.ID})
-	peers, err := s.Peers(t.Context())
-	if diff := cmp.Diff([]store.PeerRow{a}, peers); diff != "" || err != nil {
-		t.Error(err, diff)
+	for id, want := range map[wire.NodeID]string{a.ID: a.Address, b.ID: "", {4}: ""} {
+		if got, err := s.PeerAddress(t.Context(), id); got != want || err != nil {
+			t.Errorf("%v was reached at %q, not %q: %v", id, got, want, err)
+		}
 	}
 }
 
@@ -344,5 +346,20 @@ func TestNothingIsForwardedOrAttemptedTwice(t *testing.T) {
 	}
 	if diff := cmp.Diff([]channel.Rows{here}, channels(t, s)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTheLeastAndTheMostOfAChannelAreKept(t *testing.T) {
+	s := open(t, t.TempDir())
+	c := stored(1)
+	c.State.ToLocal = 4000
+	write(t, s, rowsOf(c)...)
+	for _, now := range []amount.MilliSatoshi{7000, 900, 5000, 8000, 8000, 6000} {
+		c.State.ToLocal = now
+		write(t, s, c.State)
+	}
+	all, err := s.Extremes(t.Context())
+	if want := ([2]amount.MilliSatoshi{900, 8000}); err != nil || len(all) != 1 || all[c.Params.Channel] != want {
+		t.Errorf("%+v, %v, want %+v", all, err, want)
 	}
 }

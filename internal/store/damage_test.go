@@ -146,7 +146,6 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 		"UPDATE asset_blocks SET changes = x'00'":                   block,
 		"UPDATE asset_entries SET txid = x'00'":                     func(s *Store) error { _, err := s.AssetHistory(t.Context(), "", 0, 0, 10); return err },
 		"UPDATE nodes SET id = x'00'":                               func(s *Store) error { _, err := s.Gossip(t.Context()); return err },
-		"UPDATE peers SET id = x'00'":                               func(s *Store) error { _, err := s.Peers(t.Context()); return err },
 		"UPDATE signers SET signed_hash = x'00'":                    func(s *Store) error { _, _, err := s.Signer(t.Context(), 1); return err },
 	} {
 		t.Run(damage, func(t *testing.T) {

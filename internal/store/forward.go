@@ -191,7 +191,7 @@ func (w *writing) forwardEvent(in, htlc int64) error {
 		Status: string(f.Status), FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv", Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
 	if f.Status != ForwardRefused {
-		fee := f.InAmount - f.OutAmount
+		fee := f.InAmount.Less0(f.OutAmount)
 		e.OutHTLC, e.OutAmount, e.Fee = &f.OutHTLC, &f.OutAmount, &fee
 	}
 	var id wire.ChannelID

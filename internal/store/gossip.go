@@ -116,20 +116,10 @@ func (s *Store) ChannelGossip(ctx context.Context, scid wire.ShortChannelID) (an
 
 // NodeGossip reads a node's announcement; nil when there is none.
 func (s *Store) NodeGossip(ctx context.Context, id wire.NodeID) ([]byte, error) {
-	raw, err := s.q.NodeGossip(ctx, id[:])
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	return raw, err
+	return orNone(s.q.NodeGossip(ctx, id[:]))
 }
 
-// Peers reads where peers with channels were last reached.
-func (s *Store) Peers(ctx context.Context) ([]PeerRow, error) {
-	r, err := s.q.Peers(ctx)
-	return all(r, err, func(p db.Peer) (PeerRow, error) {
-		var c columns
-		out := PeerRow{Address: p.Address}
-		c.fixed(out.ID[:], p.ID)
-		return out, c.err
-	})
+// PeerAddress reads where a peer with a channel was last reached; empty when nowhere.
+func (s *Store) PeerAddress(ctx context.Context, id wire.NodeID) (string, error) {
+	return orNone(s.q.PeerAddress(ctx, id[:]))
 }

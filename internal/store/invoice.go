@@ -27,13 +27,17 @@ const (
 func (w *writing) invoiceRow(r any) (bool, error) {
 	switch r := r.(type) {
 	case invoice.Row:
-		return true, w.q.InsertInvoice(w.ctx, db.InsertInvoiceParams{
+		index, err := w.q.InsertInvoice(w.ctx, db.InsertInvoiceParams{
 			Label: r.Label, PaymentHash: r.PaymentHash[:], Preimage: r.Preimage[:], PaymentSecret: r.Secret[:],
 			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
 			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: packed(r),
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
 			Hold: boolean(r.Hold), Property: integer(r.Property), Units: integer(r.Units),
 		})
+		if r.Assigned != nil {
+			*r.Assigned = unsigned[uint64](index)
+		}
+		return true, err
 	case invoice.PaidRow:
 		updated, err := w.next(invoiceUpdates)
 		if err != nil {
@@ -115,6 +119,14 @@ func readInvoice(r db.Invoice) (invoice.Row, error) {
 	return out, c.err
 }
 
+// orNone is what a row has, and nothing when it is not there.
+func orNone[T any](v T, err error) (T, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, nil
+	}
+	return v, err
+}
+
 // maybe turns "no such row" into false.
 func maybe[In, Out any](in In, err error, read func(In) (Out, error)) (out Out, ok bool, _ error) {
 	if errors.Is(err, sql.ErrNoRows) {
@@ -146,12 +158,6 @@ func all[In, Out any](in []In, err error, read func(In) (Out, error)) ([]Out, er
 func (s *Store) InvoiceByHash(ctx context.Context, hash wire.PaymentHash) (invoice.Row, bool, error) {
 	r, err := s.q.InvoiceByHash(ctx, hash[:])
 	return maybe(r, err, readInvoice)
-}
-
-// InvoiceNumber is an invoice's created_index, by the index of hashes alone.
-func (s *Store) InvoiceNumber(ctx context.Context, hash wire.PaymentHash) (uint64, bool, error) {
-	n, err := s.q.InvoiceNumber(ctx, hash[:])
-	return maybe(n, err, func(n int64) (uint64, error) { return unsigned[uint64](n), nil })
 }
 
 // InvoiceByLabel finds an invoice by label.

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
@@ -37,10 +35,7 @@ func (s *Store) InvoicesCleaned(ctx context.Context, status invoice.Status) (uin
 }
 
 func (s *Store) counter(ctx context.Context, name string) (uint64, error) {
-	n, err := s.q.Counter(ctx, name)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
+	n, err := orNone(s.q.Counter(ctx, name))
 	return unsigned[uint64](n), err
 }
 

@@ -68,8 +68,7 @@ func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 	}
 	p := db.EndPaymentParams{
 		Status: string(r.Status), SentMsat: integer(r.AmountSent), SentUnits: integer(r.UnitsSent), Parts: integer(r.Parts),
-		CompletedAt: integer(r.CompletedAt), Code: int64(r.Code), Message: r.Message,
-		UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
+		CompletedAt: integer(r.CompletedAt), Code: int64(r.Code), Message: r.Message, UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
 	}
 	if r.Status == pay.Complete {
 		p.Preimage = r.Preimage[:]
@@ -147,8 +146,7 @@ func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 		Property: unsigned[amount.Property](r.Property), Units: unsigned[amount.Units](r.Units), MaxFeeUnits: unsigned[amount.Units](r.MaxFeeUnits),
 		Result: pay.PaymentResultRow{
 			Status: pay.Status(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
-			Parts: unsigned[uint32](r.Parts), CompletedAt: unsigned[uint64](r.CompletedAt),
-			Code: pay.Code(r.Code), Message: r.Message,
+			Parts: unsigned[uint32](r.Parts), CompletedAt: unsigned[uint64](r.CompletedAt), Code: pay.Code(r.Code), Message: r.Message,
 		},
 		CreatedIndex: unsigned[uint64](r.CreatedIndex), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 	}

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 )
@@ -51,6 +54,24 @@ func TestReadersKeepTheirConnections(t *testing.T) {
 		all.Wait()
 		if closed := s.read.Stats().MaxIdleClosed; closed != 0 {
 			t.Fatalf("%d connections were closed", closed)
+		}
+	}
+}
+
+// A statement whose LIMIT is a parameter as such is prepared anew whenever that is bound:
+// SQLite plans for its value.
+func TestNoStatementIsPreparedAgainForItsLimit(t *testing.T) {
+	files, err := filepath.Glob("queries/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range append(files, "search.go") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, limit := range regexp.MustCompile(`\bLIMIT (\?|sqlc)[^;]*`).FindAllString(string(text), -1) {
+			t.Errorf("%s: %s: not CAST(… AS INTEGER)", name, limit)
 		}
 	}
 }

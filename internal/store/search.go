@@ -94,7 +94,7 @@ func (s *Store) searchIndexed(ctx context.Context, f InvoiceSearch, before uint6
 // matching finds invoices by the index of their texts.
 func (s *Store) matching(ctx context.Context, words string, before uint64) (ids []int64, err error) {
 	rows, err := s.read.QueryContext(ctx,
-		"SELECT rowid FROM invoices_text WHERE invoices_text MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?", words, place(before), searchStep)
+		"SELECT rowid FROM invoices_text WHERE invoices_text MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT CAST(? AS INTEGER)", words, place(before), searchStep)
 	if err != nil {
 		return nil, err
 	}

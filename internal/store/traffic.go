@@ -70,3 +70,13 @@ func (s *Store) Traffic(ctx context.Context) (in, out map[wire.ChannelID]Traffic
 	}
 	return in, out, err
 }
+
+// Extremes are the least and the most that each channel ever held for us.
+func (s *Store) Extremes(ctx context.Context) (map[wire.ChannelID][2]amount.MilliSatoshi, error) {
+	rows, err := s.q.Extremes(ctx)
+	out := make(map[wire.ChannelID][2]amount.MilliSatoshi, len(rows))
+	for _, r := range rows {
+		out[wire.ChannelID(r.ID)] = [2]amount.MilliSatoshi{unsigned[amount.MilliSatoshi](r.ToLocalLeast), unsigned[amount.MilliSatoshi](r.ToLocalMost)}
+	}
+	return out, err
+}

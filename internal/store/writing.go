@@ -21,8 +21,14 @@ type writing struct {
 	event   bool                           // an event was written
 }
 
-// row writes one row with the statement of its type.
+// Queries are for rooms beside this one, to read.
+func (s *Store) Queries() *db.Queries { return s.q }
+
+// row writes one row with the statement of its type, or its own, of a room beside this one.
 func (w *writing) row(r durable.Row) error {
+	if own, ok := r.(db.Own); ok {
+		return own.Put(w.ctx, w.q)
+	}
 	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow, w.onchainRow, w.forwardRow, w.dataRow, w.storageRow, w.runeRow, w.requestRow, w.webhookRow, w.ledgerRow} {
 		if mine, err := room(r); mine {
 			return err

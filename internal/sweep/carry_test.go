@@ -38,7 +38,9 @@ func TestEachClaimOfTokensIsATransactionOfItsOwn(t *testing.T) {
 	o := newOffice(t)
 	o.coin(100_000)
 	o.coin(100_000)
-	o.owed(carrying(1, 700, 0), carrying(2, 300, 0), ours(3, 50_000))
+	tea, coffee := carrying(1, 700, 0), carrying(2, 300, 0)
+	tea.Apart, coffee.Apart = false, false // they are so because of their tokens
+	o.owed(tea, coffee, ours(3, 50_000))
 	o.sweep()
 	seen := map[string]bool{}
 	for n, units := range map[byte]amount.Units{1: 700, 2: 300} {

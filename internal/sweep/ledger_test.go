@@ -289,3 +289,12 @@ func (w *town) freeze(pkScript []byte, frozen bool) {
 	payload = binary.BigEndian.AppendUint64(payload, 0)
 	w.rule(append(append(payload, 0xc4), pkScript[2:22]...), nil)
 }
+
+// halt has the issuer do what versions of Omni Core understand differently: the ledger
+// halts the property, and others go on.
+func (w *town) halt() {
+	w.Helper()
+	payload := binary.BigEndian.AppendUint32(omni.Header(186), uint32(token))
+	payload = binary.BigEndian.AppendUint64(payload, 0)
+	w.rule(append(payload, append([]byte{0xc4}, make([]byte, 21)...)...), nil)
+}

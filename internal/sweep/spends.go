@@ -249,13 +249,14 @@ func (o *Spends) Owed() (sum amount.Satoshi) {
 	return sum
 }
 
-// Executed has the plans made again when the ledger of tokens has read a block and a
-// channel that carries some is on the chain: what became of them is for it to say.
+// Executed has the channels looked at again when the ledger of tokens has read a block and
+// one of them carries some: whether they can be moved, and what became of those on the chain,
+// is for it to say.
 func (o *Spends) Executed() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for id, level := range o.levels {
-		if level == deepestOfTokens && len(o.spends[id]) > 0 {
+	for _, level := range o.levels {
+		if level == deepestOfTokens {
 			o.Poke()
 			return
 		}

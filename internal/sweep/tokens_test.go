@@ -317,3 +317,52 @@ func TestAnHTLCIsNotFailedWhileItsTokensAreFrozen(t *testing.T) {
 	}
 	p.ends(600, 300) // the rest came home
 }
+
+// Who has one unit of a property, or issues it, can have the ledger halt it: what becomes of
+// the tokens then is not known here, and for others they may move as ever. So nothing is
+// given up, and no output that has some is spent without them.
+func TestTokensOfAHaltedPropertyAreNotGivenUp(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		t.Run(fmt.Sprintf("before the commitment %v", early), func(t *testing.T) {
+			p := busy(t)
+			if early {
+				p.halt()
+			}
+			p.fail(p.alice)
+			p.turn()
+			if !early {
+				p.halt()
+			}
+			for until := p.alice.height + 200; p.alice.height < until; {
+				p.pass(p.idle())
+			}
+			p.turns(2)
+			for _, s := range p.sides() {
+				if s.plan.Done {
+					t.Errorf("%s is done", s.name)
+				}
+				for _, v := range s.plan.Upstream {
+					if v.Kind == enforce.Fail {
+						t.Errorf("%s fails HTLC %d and does not know what became of it", s.name, v.HTLC.ID)
+					}
+				}
+			}
+			books := walk(t, p.chain)
+			waits, all := amount.Units(0), amount.Units(0)
+			for _, o := range p.alice.plan.Outputs {
+				if o.Tokens > 0 && o.State == enforce.Lost {
+					t.Errorf("alice gives up %d tokens of %v", o.Tokens, o.OutPoint)
+				}
+				if out := books.scripts[o.OutPoint]; o.By == nil && out != "" {
+					waits += o.Tokens
+				}
+			}
+			for _, s := range p.sides() {
+				all += s.tokens()
+			}
+			if waits+all != p.units {
+				t.Errorf("%d tokens are at home and %d wait at coins of theirs, of %d", all, waits, p.units)
+			}
+		})
+	}
+}

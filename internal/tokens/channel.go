@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/asset"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/ledger"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -20,7 +22,8 @@ var ErrCarry = errors.New("channels do not carry it")
 func (s *Service) Carries() bool { return s.cfg.On && s.cfg.Network == bolt11.Regtest }
 
 // MayCarry says whether a channel may carry a property: it exists, the ledger can be
-// relied on for it, and nobody can freeze it, which would keep a channel from being closed.
+// relied on for it, and nobody can freeze it, which would keep a channel from being closed,
+// unless the operator trusts who could.
 // Errors: [ErrOff], [ErrBehind], [ErrUnknown], [ErrCarry].
 func (s *Service) MayCarry(ctx context.Context, id amount.Property) error {
 	if !s.Carries() {
@@ -37,13 +40,26 @@ func (s *Service) MayCarry(ctx context.Context, id amount.Property) error {
 			return fmt.Errorf("%w: it is halted: %s", ErrCarry, p.Halted)
 		case p.Unique:
 			return fmt.Errorf("%w: no unit of it is like another", ErrCarry)
-		case p.Managed:
-			return fmt.Errorf("%w: it is managed, and its issuer may freeze the channel's address: then nobody could close it", ErrCarry)
+		case p.Managed && !slices.Contains(s.cfg.Freezable, id):
+			return fmt.Errorf("%w: it is managed, and its issuer may freeze the channel's address: then nobody could close it. Who trusts the issuer starts the node with --assets-freezable %d", ErrCarry, id)
 		case !s.params.SendToMany(id, l.Seen().Height+1):
 			return fmt.Errorf("%w: it cannot be sent to many", ErrCarry)
 		}
 		return nil
 	})
+}
+
+// Risk says what the issuer of a property can do to a channel that carries it; empty:
+// nothing. Errors: [ErrOff], [ErrBehind].
+func (s *Service) Risk(ctx context.Context, id amount.Property) (why string, err error) {
+	err = s.ask(ctx, func(l *ledger.Ledger) error {
+		if p, ok := l.Property(id); ok && p.Managed {
+			why = fmt.Sprintf("the issuer of property %d can freeze addresses: once it freezes this channel's, no transaction moves the tokens in it, neither yours nor "+
+				"the peer's nor a penalty, until the issuer lets them go; and it can make as many new ones as it likes", id)
+		}
+		return nil
+	})
+	return why, err
 }
 
 // Funding asks for the transaction that funds a channel with tokens.
@@ -91,7 +107,9 @@ func (s *Service) FundingAddress(ctx context.Context, p channel.ParamsRow) (stri
 }
 
 // Backed waits until the ledger has come to a height, and says then whether the funding
-// address of a channel has its tokens and can send them.
+// transaction of a channel brought its tokens to the funding address, which has them and
+// can send them. What came there by another transaction does not count: it may be in the
+// newest block, and the next one that replaces it would take it away.
 func (s *Service) Backed(ctx context.Context, p channel.ParamsRow, height uint32) (bool, error) {
 	_, pkScript := p.Format.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
 	for {
@@ -102,8 +120,12 @@ func (s *Service) Backed(ctx context.Context, p channel.ParamsRow, height uint32
 				return nil
 			}
 			address, ok := s.params.Address(height, pkScript)
-			backed = ok && l.Balance(address, p.Property) >= p.Tokens && !l.Frozen(address, p.Property)
-			return nil
+			if !ok || l.Balance(address, p.Property) < p.Tokens || l.Frozen(address, p.Property) {
+				return nil
+			}
+			e, _, err := s.cfg.Store.AssetEntry(ctx, p.Funding.Hash)
+			backed = brought(e, asset.Key{Address: address, Property: p.Property}) >= p.Tokens
+			return err
 		})
 		if err != nil && !errors.Is(err, ErrBehind) || there {
 			return backed, err
@@ -114,6 +136,47 @@ func (s *Service) Backed(ctx context.Context, p channel.ParamsRow, height uint32
 			return false, ctx.Err()
 		}
 	}
+}
+
+// brought is how many units a transaction gave an address.
+func brought(e ledger.Entry, to asset.Key) (units amount.Units) {
+	for _, m := range e.Moves {
+		if m.Key == to && m.After > m.Before {
+			units += m.After - m.Before
+		}
+	}
+	return units
+}
+
+// Standing says why the tokens of a channel that is in use cannot be moved now; empty:
+// they can. Known says whether the ledger could be asked.
+func (s *Service) Standing(ctx context.Context, p channel.ParamsRow) (why string, known bool) {
+	_, pkScript := p.Format.FundingScript(p.LocalKeys.Funding, p.RemoteKeys.Funding)
+	err := s.ask(ctx, func(l *ledger.Ledger) error {
+		property, there := l.Property(p.Property)
+		address, ok := s.params.Address(l.Seen().Height, pkScript)
+		has := amount.Units(0)
+		if ok {
+			has = l.Balance(address, p.Property)
+		}
+		switch {
+		case !there:
+			why = "its token does not exist any more"
+		case property.Tainted != "":
+			why = "the balances of its token cannot be relied on: " + property.Tainted
+		case property.Halted != "":
+			why = "its token is halted: " + property.Halted
+		case l.Frozen(address, p.Property):
+			why = "the issuer of its token has frozen the channel's address"
+		case has < p.Tokens:
+			why = fmt.Sprintf("its address has %d units of %d", has, p.Tokens)
+		}
+		return nil
+	})
+	if errors.Is(err, ErrOff) {
+		return err.Error(), true
+	}
+	return why, err == nil
 }
 
 // tell wakes who waits for the ledger.

@@ -39,6 +39,9 @@ type Wish struct {
 	// From is the first block that is read when the ledger is new; nil: where the Omni
 	// Layer begins. A later one gives right balances only where nothing was before it.
 	From *uint32
+	// Freezable are managed properties that channels may carry all the same, at the
+	// operator's risk: their issuers can freeze a channel's address.
+	Freezable []amount.Property
 	// Server is asked for what is shown, where no ledger is kept; nil: the rows of a
 	// ledger that was.
 	Server ledger.View

@@ -18,6 +18,18 @@ type Uptime struct {
 // Part is the part of the time in which it was, in millionths, to a tenth of a percent.
 func (u *Uptime) Part() uint64 { return min(u.Up, u.Counted) * 1000 / max(u.Counted, 1) * 1000 }
 
+// Asset is what a channel has of the token that it carries.
+type Asset struct {
+	Property     amount.Property     `json:"property_id"`
+	Total        amount.Units        `json:"total_units"`
+	ToUs         amount.Units        `json:"to_us_units"`
+	Spendable    amount.Units        `json:"spendable_units"`
+	Receivable   amount.Units        `json:"receivable_units"`
+	OurReserve   amount.Units        `json:"our_reserve_units"`
+	TheirReserve amount.Units        `json:"their_reserve_units"`
+	Carrier      amount.MilliSatoshi `json:"carrier_msat"`
+}
+
 // Row is a channel, as listpeerchannels gives it.
 type Row struct {
 	PeerID       string              `json:"peer_id"`
@@ -51,7 +63,9 @@ type Row struct {
 	HTLCs  []struct {
 		Direction string              `json:"direction"`
 		Amount    amount.MilliSatoshi `json:"amount_msat"`
+		Units     amount.Units        `json:"asset_units"`
 	} `json:"htlcs"`
+	Asset   *Asset `json:"asset"` // nil: it has bitcoin only
 	OnChain []struct {
 		Amount amount.MilliSatoshi `json:"amount_msat"`
 		State  string              `json:"state"`
@@ -62,7 +76,6 @@ type Row struct {
 	Uptime `json:"-"`          // the peer's
 	Age    string              `json:"-"` // in words; empty: it is in no block yet
 	Earned amount.MilliSatoshi `json:"-"` // by the newest forwards
-	Wrong  string              `json:"-"` // why it could not be closed
 }
 
 // CanClose says whether a close by agreement can be asked for, or has been already.
@@ -87,6 +100,26 @@ func (c *Row) InFlight() (sum amount.MilliSatoshi) {
 // Theirs is what is neither ours nor in flight from us.
 func (c *Row) Theirs() amount.MilliSatoshi { return c.Total.Less0(c.ToUs).Less0(c.InFlight()) }
 
+// UnitsInFlight is what the channel's HTLCs carry of its token.
+func (c *Row) UnitsInFlight() (sum amount.Units) {
+	for _, h := range c.HTLCs {
+		sum += h.Units // no more than the channel has
+	}
+	return sum
+}
+
+// UnitsOursAndInFlight are all but the peer's.
+func (c *Row) UnitsOursAndInFlight() amount.Units { return c.Asset.ToUs + c.UnitsInFlight() }
+
+// UnitsTheirs is what is neither ours nor in flight.
+func (c *Row) UnitsTheirs() amount.Units {
+	rest, ok := c.Asset.Total.Sub(c.UnitsOursAndInFlight())
+	if !ok {
+		return 0
+	}
+	return rest
+}
+
 // Kind is the state in a word: open, away, opening, onchain, closing, or other.
 func (c *Row) Kind() string {
 	switch {
@@ -108,14 +141,18 @@ func (c *Row) Kind() string {
 func (c *Row) Well() bool { return c.Normal() && c.Connected }
 
 // Funds are sums over channels.
-type Funds struct{ Spendable, Receivable, Ours amount.MilliSatoshi }
+type Funds struct {
+	Spendable, Receivable, Ours amount.MilliSatoshi
+	Bitcoin                     int // the channels that carry bitcoin now
+}
 
 // Sums adds what can be used.
 func Sums(rows []Row) (f Funds) {
 	for i := range rows {
 		if c := &rows[i]; c.Normal() {
 			f.Ours += c.ToUs // no more than there are bitcoins
-			if c.Connected {
+			if c.Connected && c.Asset == nil {
+				f.Bitcoin++
 				f.Spendable += c.Spendable
 				f.Receivable += c.Receivable
 			}

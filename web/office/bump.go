@@ -18,7 +18,7 @@ var transactionsList = newest.List[transactionRow]{Command: "listtransactions", 
 type pageBump struct {
 	Coin Coin
 	child.Plan
-	Wrong string
+	Wrong *Fault
 }
 
 // Bump makes a child of a transaction that waits, which pays for both: a coin of it is

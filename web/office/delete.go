@@ -20,8 +20,9 @@ type blank struct{ Name, Value string }
 
 // pageDelete asks whether something should be deleted.
 type pageDelete struct {
-	What, Back, Command, Wrong string
-	Fields                     []blank
+	What, Back, Command string
+	Wrong               *Fault
+	Fields              []blank
 }
 
 // Delete asks, and deletes what the form of that question names.

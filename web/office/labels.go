@@ -41,9 +41,10 @@ func ReadLabels(v Visit, of ...string) map[string]string {
 
 // pageLabel asks for the name of an address or a transaction.
 type pageLabel struct {
-	Of, Name, Wrong string
-	Transaction     bool
-	Most            int
+	Of, Name    string
+	Wrong       *Fault
+	Transaction bool
+	Most        int
 }
 
 // Label asks for a name, and keeps it; an empty one takes away what there is.
@@ -61,7 +62,7 @@ func Label(v Visit) error {
 	var err error
 	switch page.Name = v.Field("name"); {
 	case len(page.Name) > mostOfLabel:
-		page.Wrong = v.Text("name.long")
+		page.Wrong = Say(v.Text("name.long"))
 		return v.Show(422, "label", page)
 	case page.Name != "":
 		err = v.Run(nil, "datastore", "key", labelKey(page.Of), "string", page.Name, "mode", "create-or-replace")

@@ -10,9 +10,11 @@ package office
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/newest"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -31,6 +33,7 @@ type Visit interface {
 	Show(status int, page string, data any) error // answers with a page
 	See(path string) error                        // sends the browser to another page
 	File(name string, content []byte) error       // answers with a file of JSON
+	Held() (tokens.Held, error)                   // of the Omni Layer's tokens
 	Self() (id string)                            // the node's
 	Dir() string                                  // the node's data folder
 }
@@ -38,10 +41,24 @@ type Visit interface {
 // ErrNotFound says that there is no such page.
 var ErrNotFound = errors.New("web: there is no such page")
 
-// Reason is a refusal in words.
-func Reason(err error) string {
-	if e, ok := errors.AsType[*command.Error](err); ok {
-		return e.Message
-	}
-	return err.Error()
+// Fault is why something was not done. Of a refusal with a code the catalogue has a text
+// for it, and the command's own, which is English, stands beside.
+type Fault struct {
+	Code command.Code // 0: the page says it itself
+	Text string
 }
+
+// Number is the code as the catalogue's keys have it.
+func (f *Fault) Number() string { return strconv.Itoa(int(f.Code)) }
+
+// Own says whether the text is the page's, in its language.
+func (f *Fault) Own() bool { return f.Code == 0 }
+
+// Reason is a command's refusal.
+func Reason(err error) *Fault {
+	e := command.AsError(err)
+	return &Fault{e.Code, e.Message}
+}
+
+// Say is a fault in the page's own words.
+func Say(text string) *Fault { return &Fault{Text: text} }

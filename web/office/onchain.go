@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -55,7 +56,13 @@ type pageOnChain struct {
 	Transactions       []transactionRow
 	Older              string            // the address of the older ones
 	Names              map[string]string // of addresses and transactions, by the owner
-	Wrong, Sent        string
+	Sent               string
+	Wrong              *Fault
+
+	Held              tokens.Held
+	Token             string // the number of one that somebody wants to send
+	TokenTo, TokenSum string
+	TokenAsked        *tokens.Asset // when it only has to be confirmed
 }
 
 // mostCoins is how many coins one page shows, the largest first.
@@ -71,6 +78,9 @@ func OnChain(v Visit) error {
 
 func showOnChain(v Visit, status int, page pageOnChain) (err error) {
 	if page.Coins, err = ReadCoins(v); err != nil {
+		return err
+	}
+	if page.Held, err = v.Held(); err != nil {
 		return err
 	}
 	slices.SortStableFunc(page.Outputs, func(a, b Coin) int { return cmp.Compare(b.Amount, a.Amount) })
@@ -95,15 +105,16 @@ func NewAddress(v Visit) error {
 	var made struct {
 		Bech32 string `json:"bech32"`
 		P2TR   string `json:"p2tr"`
+		P2SH   string `json:"p2sh-segwit"`
 	}
-	kind := "bech32"
-	if v.Field("kind") == "p2tr" {
-		kind = "p2tr"
+	kind := v.Field("kind")
+	if kind != "p2tr" && kind != "p2sh-segwit" {
+		kind = "bech32"
 	}
 	if err := v.Run(&made, "newaddr", "addresstype", kind); err != nil {
 		return err
 	}
-	return showOnChain(v, 200, pageOnChain{Unit: "sat", Fee: Rates[0], Address: cmp.Or(made.Bech32, made.P2TR)})
+	return showOnChain(v, 200, pageOnChain{Unit: "sat", Fee: Rates[0], Address: cmp.Or(made.Bech32, made.P2TR, made.P2SH)})
 }
 
 // SendCoins asks once more before it pays: what is on-chain does not come back.
@@ -114,7 +125,7 @@ func SendCoins(v Visit) error {
 		asked = v.Words().Amount(page.Sum, page.Unit)
 	}
 	if _, err := amount.Parse(asked); err != nil && asked != "all" || page.To == "" {
-		page.Wrong = v.Text("onchain.wrong")
+		page.Wrong = Say(v.Text("onchain.wrong"))
 		return showOnChain(v, 422, page)
 	}
 	args := []string{"destination", page.To, "satoshi", asked, "feerate", cmp.Or(page.Fee, Rates[0])}
@@ -125,6 +136,33 @@ func SendCoins(v Visit) error {
 	}
 	var sent struct{ Txid string }
 	if err := v.Run(&sent, "withdraw", args...); err != nil {
+		page.Wrong = Reason(err)
+		return showOnChain(v, 422, page)
+	}
+	return v.See("/onchain?sent=" + sent.Txid)
+}
+
+// SendTokens asks once more, as [SendCoins] does.
+func SendTokens(v Visit) error {
+	page := pageOnChain{Unit: "sat", Fee: Rates[0], Token: v.Field("token"), TokenTo: v.Field("to"), TokenSum: v.Field("sum")}
+	held, err := v.Held()
+	if err != nil {
+		return err
+	}
+	asset := held.Of(tokens.OfUnit(page.Token)).Asset
+	asked := v.Words().Amount(page.TokenSum, "")
+	if _, err := amount.ParseTokens(asked, asset.Divisible); err != nil || !asset.Known || page.TokenTo == "" {
+		page.Wrong = Say(v.Text("onchain.wrong"))
+		return showOnChain(v, 422, page)
+	}
+	args := []string{"property_id", tokens.Unit(asset.ID), "amount", asked, "destination", page.TokenTo}
+	if v.Field("sure") != "yes" {
+		page.TokenAsked = &asset
+		v.Would("assetsend", args...)
+		return showOnChain(v, 200, page)
+	}
+	var sent struct{ Txid string }
+	if err := v.Run(&sent, "assetsend", args...); err != nil {
 		page.Wrong = Reason(err)
 		return showOnChain(v, 422, page)
 	}

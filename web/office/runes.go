@@ -29,7 +29,7 @@ type pageRunes struct {
 	Runes        []runeRow // the newest first
 	Left         int       // how many are not shown
 	Made, MadeID string    // shown once
-	Wrong        string
+	Wrong        *Fault
 }
 
 // mostRunes is how many one page shows.
@@ -59,7 +59,7 @@ func MakeRune(v Visit) error {
 	if page.For != "" {
 		seconds, ok := v.Words().ReadTime(page.For)
 		if !ok {
-			page.Wrong = v.Text("receive.expiry.wrong")
+			page.Wrong = Say(v.Text("receive.expiry.wrong"))
 			return showRunes(v, 422, page)
 		}
 		page.Until = uint64(time.Now().Unix()) + seconds //nolint:gosec // not negative
@@ -70,13 +70,13 @@ func MakeRune(v Visit) error {
 		grants.ErrRate: v.Text("runes.wrong.rate"),
 	} {
 		if errors.Is(err, why) {
-			page.Wrong = said
+			page.Wrong = Say(said)
 		}
 	}
-	if page.What == grants.Some && page.Wrong == "" {
+	if page.What == grants.Some && page.Wrong == nil {
 		for _, name := range grants.Names(page.Commands) {
 			if _, known := api.Find(name); !known {
-				page.Wrong = v.Text("runes.wrong.command", name)
+				page.Wrong = Say(v.Text("runes.wrong.command", name))
 			}
 		}
 	}
@@ -84,12 +84,12 @@ func MakeRune(v Visit) error {
 		Rune string
 		ID   string `json:"unique_id"`
 	}
-	if page.Wrong == "" {
+	if page.Wrong == nil {
 		if err = v.Run(&made, "createrune", "restrictions", restrictions); err != nil {
 			page.Wrong = Reason(err)
 		}
 	}
-	if page.Wrong != "" {
+	if page.Wrong != nil {
 		return showRunes(v, 422, page)
 	}
 	return showRunes(v, 200, pageRunes{Grant: grants.Grant{What: grants.Whats[0]}, Made: made.Rune, MadeID: made.ID})

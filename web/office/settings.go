@@ -20,7 +20,7 @@ type pageSettings struct {
 	Bytes                uint64 // of the copy that was made
 	Backups
 	Missing int // channels that the static backup lacks
-	Wrong   string
+	Wrong   *Fault
 	Level   string
 	Levels  []string
 	Log     []logRow // the newest first

@@ -22,7 +22,7 @@ type pageWebhooks struct {
 	Kinds    []string
 	Chosen   []string
 	Secret   string // of the one that was made; shown once
-	Wrong    string
+	Wrong    *Fault
 }
 
 // Has says whether a kind of events was chosen.
@@ -52,7 +52,7 @@ func showWebhooks(v Visit, status int, page pageWebhooks) (err error) {
 func MakeWebhook(v Visit) error {
 	page := pageWebhooks{URL: v.Field("url"), Chosen: v.Request().PostForm["events"]}
 	if len(page.Chosen) == 0 {
-		page.Wrong = v.Text("webhooks.none")
+		page.Wrong = Say(v.Text("webhooks.none"))
 		return showWebhooks(v, 422, page)
 	}
 	var made struct{ Secret string }
@@ -79,7 +79,7 @@ type pageWebhook struct {
 	Deliveries []deliveryRow // the newest first
 	All        int
 	Sure       bool // whether it is asked if it should be deleted
-	Wrong      string
+	Wrong      *Fault
 }
 
 // mostDeliveries is how many one page shows.

@@ -21,7 +21,7 @@
   const ways = box.dataset.ways.split(";").map((way) => way.split(" ").map(find).filter((i) => i !== undefined)).filter((way) => way.length);
   const chosen = find(box.dataset.to);
   let view = { x: 0, y: 0, zoom: 1 }, wide = 0, high = 0, waiting = false, pointed = -1, shown = [];
-  const unit = () => (Math.min(wide, high) / 2 - 20) / size * view.zoom;
+  const unit = () => Math.max(1, Math.min(wide, high) / 2 - 20) / size * view.zoom; // before the page has its shape there is no room
   const toX = (i) => wide / 2 + (g.x[i] - view.x) * unit();
   const toY = (i) => high / 2 + (g.y[i] - view.y) * unit();
 

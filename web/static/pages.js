@@ -42,6 +42,23 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = before; }, 1500);
 });
 
+// A click needs its button from press to release: what would be drawn anew meanwhile
+// waits for it.
+let pressed = false;
+const waiting = [];
+function release() {
+  pressed = false;
+  setTimeout(() => { while (!pressed && waiting.length) htmx.swap(waiting.shift()); }); // the click comes first
+}
+for (const down of ["pointerdown", "keydown"]) addEventListener(down, () => { pressed = true; }, true);
+for (const up of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(up, release, true);
+addEventListener("pointermove", (event) => { if (pressed && event.pointerType === "mouse" && !event.buttons) release(); }, true); // released outside
+document.addEventListener("htmx:before:swap", (event) => {
+  if (!pressed || !event.target.matches?.("[hx-sse\\:connect]")) return;
+  event.preventDefault();
+  waiting.push(event.detail.ctx);
+});
+
 new MutationObserver(show).observe(document.getElementById("main"), { childList: true, subtree: true });
 setInterval(tick, 1000);
 show();

@@ -28,6 +28,19 @@ func (w *Words) Satoshi(m amount.MilliSatoshi) string {
 	return out + "\u00a0" + w.Text("unit.sat")
 }
 
+// Tokens shows an amount of a token for people.
+func (w *Words) Tokens(units amount.Units, divisible bool) string {
+	whole, rest, fraction := strings.Cut(units.Tokens(divisible), ".")
+	n, err := strconv.ParseUint(whole, 10, 64)
+	if err != nil {
+		return whole
+	}
+	if !fraction {
+		return Group(n)
+	}
+	return Group(n) + w.Text("number.point") + rest
+}
+
 // Decimal is a number as programs write it, as people do.
 func (w *Words) Decimal(s string) string { return strings.Replace(s, ".", w.Text("number.point"), 1) }
 
@@ -37,7 +50,7 @@ func (w *Words) Chance(millionths uint64) string {
 }
 
 // Percent is a part of a whole for an SVG's width.
-func Percent(part, of amount.MilliSatoshi) string {
+func Percent[A ~uint64](part, of A) string {
 	if of == 0 {
 		return "0%"
 	}

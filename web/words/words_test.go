@@ -34,7 +34,7 @@ func TestEachLanguageHasEachTextWithItsBlanks(t *testing.T) {
 }
 
 // What is the same in English and in German: names, codes, and words that German took over.
-var same = regexp.MustCompile(`^(lang\.dir|unit\.sat|inside\.(htlc|commitments)|nav\.onchain|home\.onchain|onchain\.transaction|delete\.field\.in_htlc_id|settings\.version|webhooks\.(title|one|url)|rate\.normal)$`)
+var same = regexp.MustCompile(`^(lang\.dir|unit\.sat|inside\.(htlc|commitments)|nav\.onchain|home\.onchain|onchain\.transaction|delete\.field\.in_htlc_id|settings\.version|token\.(bitcoin|tokens|token)|webhooks\.(title|one|url)|rate\.normal)$`)
 
 func TestNoTextWasLeftInTheFirstLanguage(t *testing.T) {
 	en, de := For("en", ""), For("de", "")
@@ -168,7 +168,7 @@ func TestNumbersAreShownForPeople(t *testing.T) {
 		}
 	}
 	en, de := For("en", ""), For("de", "")
-	if Percent(1, 3) != "33.33%" || Percent(1, 0) != "0%" || en.Chance(975_000) != "97.5%" || en.Chance(1_000_000) != "100%" || de.Chance(975_000) != "97,5\u00a0%" {
+	if Percent[uint64](1, 3) != "33.33%" || Percent[uint64](1, 0) != "0%" || en.Chance(975_000) != "97.5%" || en.Chance(1_000_000) != "100%" || de.Chance(975_000) != "97,5\u00a0%" {
 		t.Error("a part is shown wrong")
 	}
 	if en.Satoshi(12_345_678_901) != "12\u202f345\u202f678.901\u00a0sat" || de.Satoshi(12_345_678_901) != "12\u202f345\u202f678,901\u00a0sat" || de.Satoshi(1000) != "1\u00a0sat" {

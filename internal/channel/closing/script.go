@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/omni"
 )
 
 // Forms says which kinds of shutdown script the two nodes negotiated beyond
@@ -28,6 +29,10 @@ var ErrTokenScript = fmt.Errorf("%w; where there are tokens use P2SH, such as ne
 // Initiation: `shutdown`"). Error: [ErrScript].
 func CheckOurs(script []byte, f Forms) error {
 	switch {
+	// The transaction would give no tokens to anybody: all of them would stay where only
+	// both sides together can move them.
+	case f.Tokens && omni.Exodus(script):
+		return ErrTokenScript
 	case f.Tokens && (txscript.IsPayToPubKeyHash(script) || txscript.IsPayToScriptHash(script)):
 		return nil
 	case f.Tokens:
@@ -50,7 +55,7 @@ func CheckOurs(script []byte, f Forms) error {
 // backwards-compatibility (with a caveat to force-close if this output doesn't
 // meet dust relay requirements)."
 func CheckTheirs(script []byte, f Forms) error {
-	if txscript.IsPayToPubKeyHash(script) || txscript.IsPayToScriptHash(script) {
+	if !f.Tokens && (txscript.IsPayToPubKeyHash(script) || txscript.IsPayToScriptHash(script)) {
 		return nil
 	}
 	return CheckOurs(script, f)

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/btcsuite/btcd/address/v2"
+	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/asset"
 )
 
 func bytesOf(head []byte, fill int, tail ...byte) []byte {
@@ -20,6 +23,35 @@ var (
 	p2pkh  = bytesOf([]byte{txscript.OP_DUP, txscript.OP_HASH160, 20}, 20, txscript.OP_EQUALVERIFY, txscript.OP_CHECKSIG)
 	p2sh   = bytesOf([]byte{txscript.OP_HASH160, 20}, 20, txscript.OP_EQUAL)
 )
+
+// A send-to-many that names an Exodus address gives nothing to anybody: whoever closes to
+// it would keep the other side's tokens where nobody can move them alone.
+func TestTokensAreNotClosedToAnExodusAddress(t *testing.T) {
+	for name, at := range map[string]struct {
+		*asset.Params
+		chain *chaincfg.Params
+	}{
+		"mainnet": {asset.Mainnet(), &chaincfg.MainNetParams}, "testnet": {asset.Testnet(), &chaincfg.TestNet3Params},
+		"regtest": {asset.Regtest(), &chaincfg.RegressionNetParams},
+	} {
+		a, err := address.DecodeAddress(at.Exodus, at.chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exodus, err := txscript.PayToAddrScript(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if CheckTheirs(exodus, Forms{}) != nil {
+			t.Errorf("%s: refused without tokens", name)
+		}
+		for _, f := range []Forms{{Tokens: true}, {AnySegwit: true, SimpleClose: true, Tokens: true}} {
+			if CheckOurs(exodus, f) == nil || CheckTheirs(exodus, f) == nil {
+				t.Errorf("%s: closed to with %+v", name, f)
+			}
+		}
+	}
+}
 
 func TestShutdownScriptHasOneOfTheAllowedForms(t *testing.T) {
 	const (

@@ -3,9 +3,12 @@
 package atlas
 
 import (
+	"slices"
+
 	"github.com/btcsuite/btcd/chaincfg/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/graph"
@@ -54,4 +57,48 @@ func (a *Atlas) Announce(scid wire.ShortChannelID, capacity amount.Satoshi, ends
 		}
 	}
 	return true, nil
+}
+
+// Carrier is a channel with tokens, which nobody announces.
+type Carrier struct {
+	SCID wire.ShortChannelID
+	Ends [2]End
+}
+
+// Hints are ways to a payee over such channels, the shortest first: what its invoice names.
+// None goes over the payer, to whom its own channels are known.
+func Hints(carriers []Carrier, payer, payee wire.NodeID) (ways [][]bolt11.HopHint) {
+	const most, longest = 8, 3
+	level := [][]bolt11.HopHint{nil}
+	for range longest {
+		var next [][]bolt11.HopHint
+		for _, way := range level {
+			at := payee
+			if len(way) > 0 {
+				at = way[0].NodeID
+			}
+			for _, c := range carriers {
+				for i, e := range c.Ends {
+					if on := c.Ends[1-i].ID; on != at || e.ID == payer || e.ID == payee || passes(way, e.ID) {
+						continue
+					}
+					p := e.Policy
+					hop := bolt11.HopHint{
+						NodeID: e.ID, SCID: c.SCID, FeeBaseMsat: p.FeeBaseMsat,
+						FeeProportionalMillionths: p.FeeProportionalMillionths, CLTVExpiryDelta: p.CLTVExpiryDelta,
+					}
+					next = append(next, append([]bolt11.HopHint{hop}, way...))
+				}
+			}
+		}
+		level = next
+		if ways = append(ways, next...); len(ways) >= most {
+			return ways[:most]
+		}
+	}
+	return ways
+}
+
+func passes(way []bolt11.HopHint, id wire.NodeID) bool {
+	return slices.ContainsFunc(way, func(h bolt11.HopHint) bool { return h.NodeID == id })
 }

@@ -21,6 +21,7 @@ type Known struct {
 	Invoice func() (wire.PaymentHash, wire.Preimage) // one that somebody may be paying
 	Script  []byte
 	Height  uint32
+	Asset   amount.Property // of the channel; zero: bitcoin only
 }
 
 // Anything is some message about a channel.
@@ -34,7 +35,11 @@ func Anything(rng *rand.Rand, k Known) wire.Message {
 	hash, preimage := k.Invoice()
 	switch rng.IntN(19) {
 	case 0:
-		return &wire.UpdateAddHTLC{ChannelID: id, ID: few, AmountMsat: amount.MilliSatoshi(rng.Int64N(1 << 32)), PaymentHash: hash, CLTVExpiry: k.Height + uint32(few)*20} //nolint:gosec // positive, small
+		add := &wire.UpdateAddHTLC{ChannelID: id, ID: few, AmountMsat: amount.MilliSatoshi(rng.Int64N(1 << 32)), PaymentHash: hash, CLTVExpiry: k.Height + uint32(few)*20} //nolint:gosec // positive, small
+		if k.Asset != 0 {                                                                                                                                                  // or another property, or none of it
+			add.Asset = &wire.HTLCAsset{Property: k.Asset + amount.Property(rng.IntN(5)/4), Tokens: amount.Units(rng.Uint64() >> rng.IntN(65))} //nolint:gosec // small
+		}
+		return add
 	case 1, 2:
 		return &wire.UpdateFulfillHTLC{ChannelID: id, ID: few, PaymentPreimage: preimage}
 	case 3, 4:
@@ -42,7 +47,11 @@ func Anything(rng *rand.Rand, k Known) wire.Message {
 	case 5:
 		return &wire.UpdateFailMalformedHTLC{ChannelID: id, ID: few, FailureCode: 0x8000 | uint16(few)} //nolint:gosec // small
 	case 6:
-		return &wire.CommitmentSigned{ChannelID: id, Signature: sig}
+		signed := &wire.CommitmentSigned{ChannelID: id, Signature: sig}
+		if k.Asset != 0 {
+			signed.DelaySignatures = append(signed.DelaySignatures, sig)
+		}
+		return signed
 	case 7:
 		return &wire.RevokeAndAck{ChannelID: id, PerCommitmentSecret: bytes32(rng), NextPerCommitmentPoint: point}
 	case 8:

@@ -27,6 +27,7 @@ func main() {
 	workers := flag.Int("workers", runtime.NumCPU(), "how many runs at a time")
 	failures := flag.Int("failures", 3, "stop after so many seeds that fail")
 	shrink := flag.Int("shrink", 200, "runs to make a failing seed smaller; 0: show it as it is")
+	assets := flag.Bool("assets", false, "runs in which channels carry tokens, too")
 	limit := flag.Duration("for", 0, "begin no run after so long; 0: no limit")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -61,7 +62,7 @@ func main() {
 				next++
 				mu.Unlock()
 
-				cfg := sim.Config{Seed: seed}
+				cfg := sim.Config{Seed: seed, Assets: *assets}
 				r := sim.Run(cfg)
 				if r.Failure != nil && *shrink > 0 {
 					r.Failure = sim.Shrink(cfg, *shrink)

@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
@@ -54,6 +55,8 @@ type Disk struct {
 	txs       map[chainhash.Hash]wallet.TxRow
 	height    wallet.TipRow
 
+	Ledger Ledger // of tokens
+
 	Audit Audit
 	Hook  func(durable.Row) // called for each row that is written; nil: nothing is
 }
@@ -64,6 +67,7 @@ type Audit struct {
 	failed  map[channel.Ref]bool                  // incoming HTLCs with a failure signed
 	risked  map[channel.Ref]bool                  // outgoing HTLCs whose incoming one may be failed: see Risk
 	Earned  int64                                 // by forwards, in millisatoshi
+	Units   amount.Units                          // likewise, of tokens
 }
 
 // Channel is a channel's rows.
@@ -88,7 +92,8 @@ func New() *Disk {
 		Invoices: map[wire.PaymentHash]*invoice.Row{}, Payments: map[wire.PaymentHash]*pay.PaymentRow{},
 		Attempts: map[uint64]*pay.AttemptRow{},
 		coins:    map[btcwire.OutPoint]wallet.CoinRow{}, txs: map[chainhash.Hash]wallet.TxRow{},
-		Audit: Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}, risked: map[channel.Ref]bool{}},
+		Ledger: newLedger(),
+		Audit:  Audit{settled: map[channel.Ref]channel.SettlementRow{}, failed: map[channel.Ref]bool{}, risked: map[channel.Ref]bool{}},
 	}
 }
 
@@ -187,7 +192,7 @@ func (d *Disk) htlc(r channel.HTLCRow) error {
 			return fmt.Errorf("HTLC %d of %s is forwarded as %d and as %d", in.ID, in.Channel, other.ID, r.ID)
 		}
 		d.forwards[*in] = channel.Ref{Channel: r.Channel, ID: r.ID}
-		if up := d.Find(*in, true); up == nil || up.Done || up.Removal != channel.NotRemoved || up.Amount < r.Amount || up.PaymentHash != r.PaymentHash {
+		if up := d.Find(*in, true); up == nil || up.Done || up.Removal != channel.NotRemoved || up.Amount < r.Amount || up.Tokens < r.Tokens || up.PaymentHash != r.PaymentHash {
 			return fmt.Errorf("HTLC %d forwards what is not there: %+v", r.ID, up)
 		}
 	}
@@ -254,6 +259,9 @@ func (d *Disk) settlement(r channel.SettlementRow) error {
 		}
 		if up := d.Find(*in, true); up != nil {
 			d.Audit.Earned += int64(up.Amount) - int64(r.Amount) //nolint:gosec // below 2^63
+			if out := d.Find(r.HTLC, false); out != nil {
+				d.Audit.Units += up.Tokens - out.Tokens
+			}
 		}
 	}
 	return nil
@@ -310,7 +318,7 @@ func (d *Disk) wallet(r durable.Row) error {
 	case wallet.TipRow:
 		d.height = r
 	default:
-		return fmt.Errorf("no statement for a %T", r)
+		return d.Ledger.write(r)
 	}
 	return nil
 }
@@ -562,6 +570,7 @@ func (d *Disk) Clone() *Disk {
 	for id, s := range d.Channels {
 		c.Channels[id] = &Channel{Rows: s.Rows, secrets: maps.Clone(s.secrets), HTLCs: deep(s.HTLCs), Keys: slices.Clone(s.Keys)}
 	}
+	c.Ledger = d.Ledger.clone()
 	c.Invoices, c.Payments, c.Attempts = deep(d.Invoices), deep(d.Payments), deep(d.Attempts)
 	return &c
 }

@@ -2,11 +2,14 @@
 package draw
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
+	"github.com/leyden-ln/leyden/internal/channel/tally"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/relay"
 )
@@ -73,4 +76,30 @@ func Opening(rng *rand.Rand) open.Policy {
 	p := open.DefaultPolicy()
 	p.MinDelay, p.MaxDelay, p.MinimumDepth = 14, 40, uint32(1+rng.IntN(3)) //nolint:gosec // small
 	return p
+}
+
+// TokenLimits draws those of a channel with tokens: so many HTLCs fit into a commitment.
+func TokenLimits(rng *rand.Rand, l *channel.Limits, units amount.Units, opener bool) {
+	l.DustLimit = script.ScriptHashDust
+	l.ChannelReserve = max(l.ChannelReserve, l.DustLimit)
+	if l.MaxAcceptedHTLCs = 3; opener { // of the other side
+		l.MaxAcceptedHTLCs = 2
+	}
+	l.Tokens = tally.TokenLimits{Reserve: units / 100 * amount.Units(rng.IntN(2)), HTLCMinimum: 1, MaxInFlight: units} //nolint:gosec // not negative
+}
+
+// Tokens draws a payment of a property, of a share of what channels have.
+func Tokens(rng *rand.Rand, label string, property amount.Property, most amount.Units) invoice.Request {
+	r := request(rng, label, 1)
+	r.Amount, r.Property = amount.OrAny{Any: true}, property
+	r.Units = 1 + amount.Units(rng.Uint64N(max(1, uint64(most)/[]uint64{1, 2, 10, 1000}[rng.IntN(4)])))
+	return r
+}
+
+// Asks says what an invoice asks for.
+func Asks(r invoice.Request) string {
+	if r.Property != 0 {
+		return fmt.Sprintf("%d units", r.Units)
+	}
+	return r.Amount.Msat.String()
 }

@@ -56,9 +56,11 @@ type Chain struct {
 	// read of that, and its transaction waits again, the next blocks are there.
 	Undone map[btcwire.OutPoint]bool
 
-	mined  map[chainhash.Hash]bool // transactions of the best chain
-	valid  map[chainhash.Hash]bool // by witness hash: scripts were run
-	minted int64                   // what there was at the start
+	mined  map[chainhash.Hash]bool           // transactions of the best chain
+	had    map[chainhash.Hash]*btcwire.MsgTx // by any block that ever was
+	blks   []*Block                          // that ever were
+	valid  map[chainhash.Hash]bool           // by witness hash: scripts were run
+	minted int64                             // what there was at the start
 	fees   int64
 	pool   pool
 }
@@ -67,6 +69,7 @@ type Chain struct {
 type Block struct {
 	Parent *Block
 	Height uint32
+	Number int // of all blocks that ever were; the first is 1
 	Txs    []*btcwire.MsgTx
 }
 
@@ -78,15 +81,31 @@ type Coin struct {
 
 // New makes a chain whose first block has transactions out of nothing.
 func New(env Env, height uint32, txs []*btcwire.MsgTx) *Chain {
-	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: Aired{}, Undone: map[btcwire.OutPoint]bool{}, pool: newPool()}
-	c.Tip = &Block{Height: height, Txs: txs}
-	for _, tx := range txs {
-		for _, out := range tx.TxOut {
-			c.minted += out.Value
-		}
-	}
+	c := &Chain{env: env, valid: map[chainhash.Hash]bool{}, First: Aired{}, Undone: map[btcwire.OutPoint]bool{}, had: map[chainhash.Hash]*btcwire.MsgTx{}, pool: newPool()}
+	c.Tip = c.number(&Block{Height: height, Txs: txs})
 	c.rebuild()
+	for _, coin := range c.UTXO {
+		c.minted += coin.Out.Value
+	}
 	return c
+}
+
+// number notes a block.
+func (c *Chain) number(b *Block) *Block {
+	c.blks = append(c.blks, b)
+	b.Number = len(c.blks)
+	return b
+}
+
+// Numbered finds a block again.
+func (c *Chain) Numbered(n int) *Block { return c.blks[n-1] }
+
+// Pays is the output of a transaction of any block.
+func (c *Chain) Pays(at btcwire.OutPoint) *btcwire.TxOut {
+	if tx := c.had[at.Hash]; tx != nil {
+		return tx.TxOut[at.Index]
+	}
+	return nil
 }
 
 func (c *Chain) chance(n int) bool { return c.env.Rand.IntN(n) == 0 }
@@ -125,7 +144,7 @@ func (c *Chain) apply(tx *btcwire.MsgTx, b *Block) {
 		}
 	}
 	txid := tx.TxHash()
-	c.mined[txid] = true
+	c.mined[txid], c.had[txid] = true, tx
 	for i, out := range tx.TxOut {
 		c.UTXO[btcwire.OutPoint{Hash: txid, Index: uint32(i)}] = Coin{out, b.Height} //nolint:gosec // an output's index
 		fee -= out.Value
@@ -212,7 +231,7 @@ func (c *Chain) run(tx *btcwire.MsgTx, spends []*btcwire.TxOut) error {
 // Mine makes a block of what waits.
 func (c *Chain) Mine() {
 	c.Stats.Blocks++
-	b := &Block{Parent: c.Tip, Height: c.Tip.Height + 1}
+	b := c.number(&Block{Parent: c.Tip, Height: c.Tip.Height + 1})
 	for _, m := range c.pick() {
 		b.Txs = append(b.Txs, m.tx)
 		c.apply(m.tx, b)
@@ -270,4 +289,15 @@ func (c *Chain) Conserved() bool {
 		sum += coin.Out.Value
 	}
 	return sum == c.minted
+}
+
+// Next is the block after one in the best chain; nil: it is the newest, or not in that
+// chain.
+func (c *Chain) Next(after *Block) *Block {
+	for b := c.Tip; b != nil && b.Height > after.Height; b = b.Parent {
+		if b.Parent == after {
+			return b
+		}
+	}
+	return nil
 }

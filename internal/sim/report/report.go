@@ -16,6 +16,8 @@ type Stats struct {
 	Cuts, Deaths, Blocks, Reorgs                                      int
 	Mutual, Forced, Claims, Cheats, Punished, AtRisk, Holds, Restored int
 	Opens, Opened, Spikes, Evicted, Stuck, Full, Lies, Thefts         int
+	// Of these, with tokens; and what strangers sent to channels' addresses.
+	TokenChannels, TokenPayments, TokensPaid, TokensForwarded, TokensForced, TokensPunished, TokenClaims, TokenMoves, Gifts int
 }
 
 // Add adds up.
@@ -28,6 +30,8 @@ func (s *Stats) Add(o Stats) {
 		{&s.Opens, &o.Opens}, {&s.Opened, &o.Opened}, {&s.Spikes, &o.Spikes}, {&s.Evicted, &o.Evicted},
 		{&s.Stuck, &o.Stuck}, {&s.Full, &o.Full}, {&s.Lies, &o.Lies}, {&s.Thefts, &o.Thefts},
 		{&s.Punished, &o.Punished}, {&s.AtRisk, &o.AtRisk}, {&s.Holds, &o.Holds}, {&s.Restored, &o.Restored},
+		{&s.TokenChannels, &o.TokenChannels}, {&s.TokenPayments, &o.TokenPayments}, {&s.TokensPaid, &o.TokensPaid}, {&s.TokensForwarded, &o.TokensForwarded},
+		{&s.TokensForced, &o.TokensForced}, {&s.TokensPunished, &o.TokensPunished}, {&s.TokenClaims, &o.TokenClaims}, {&s.TokenMoves, &o.TokenMoves}, {&s.Gifts, &o.Gifts},
 	} {
 		*f.to += *f.from
 	}

@@ -3,18 +3,20 @@ package compact
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/pay"
 )
 
 // Units is the form of what each HTLC of a route carries of an asset, as varints; nil:
-// they carry none.
+// none of them carries any.
 func Units(hops []pay.Hop) (b []byte) {
+	if !slices.ContainsFunc(hops, func(h pay.Hop) bool { return h.Units != 0 }) {
+		return nil
+	}
 	for _, h := range hops {
-		if h.Units != 0 {
-			b = binary.AppendUvarint(b, uint64(h.Units))
-		}
+		b = binary.AppendUvarint(b, uint64(h.Units))
 	}
 	return b
 }

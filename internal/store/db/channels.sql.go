@@ -80,7 +80,7 @@ func (q *Queries) ChannelKeys(ctx context.Context) ([]ChannelKeysRow, error) {
 }
 
 const channels = `-- name: Channels :many
-SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_signature, closing_tx, property, tokens, local_token_reserve, local_token_minimum, local_token_in_flight, remote_token_reserve, remote_token_minimum, remote_token_in_flight FROM channels ORDER BY key_index
+SELECT key_index, id, peer, local_is_opener, announce, channel_type, format, funding_txid, funding_output, capacity_sat, pushed, minimum_depth, local_keys, remote_keys, local_dust_sat, local_max_in_flight, local_reserve_sat, local_htlc_minimum, local_to_self_delay, local_max_htlcs, remote_dust_sat, remote_max_in_flight, remote_reserve_sat, remote_htlc_minimum, remote_to_self_delay, remote_max_htlcs, max_dust_exposure, local_script, local_upfront, remote_upfront, any_segwit, local_alias, status, failure, scid, remote_alias, ready_sent, local_shutdown, remote_shutdown, close_fee_per_kw, closing_signature, closing_tx, property, tokens, local_token_reserve, local_token_minimum, local_token_in_flight, remote_token_reserve, remote_token_minimum, remote_token_in_flight, close_least_per_kw, close_most_per_kw FROM channels ORDER BY key_index
 `
 
 func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
@@ -143,6 +143,8 @@ func (q *Queries) Channels(ctx context.Context) ([]Channel, error) {
 			&i.RemoteTokenReserve,
 			&i.RemoteTokenMinimum,
 			&i.RemoteTokenInFlight,
+			&i.CloseLeastPerKw,
+			&i.CloseMostPerKw,
 		); err != nil {
 			return nil, err
 		}
@@ -281,6 +283,40 @@ type DeleteOnionParams struct {
 func (q *Queries) DeleteOnion(ctx context.Context, arg DeleteOnionParams) error {
 	_, err := q.db.ExecContext(ctx, deleteOnion, arg.Channel, arg.Incoming, arg.ID)
 	return err
+}
+
+const extremes = `-- name: Extremes :many
+SELECT channels.id, states.to_local_least, states.to_local_most FROM states
+JOIN channels ON channels.key_index = states.channel
+`
+
+type ExtremesRow struct {
+	ID           []byte
+	ToLocalLeast int64
+	ToLocalMost  int64
+}
+
+func (q *Queries) Extremes(ctx context.Context) ([]ExtremesRow, error) {
+	rows, err := q.db.QueryContext(ctx, extremes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExtremesRow{}
+	for rows.Next() {
+		var i ExtremesRow
+		if err := rows.Scan(&i.ID, &i.ToLocalLeast, &i.ToLocalMost); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const feesCollected = `-- name: FeesCollected :one
@@ -864,9 +900,9 @@ const putState = `-- name: PutState :exec
 INSERT INTO states (
     channel, received, signed, signed_after, revoked, current_point, next_point, to_local,
     fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id,
-    tokens_to_local
+    tokens_to_local, to_local_least, to_local_most
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     received = excluded.received, signed = excluded.signed, signed_after = excluded.signed_after,
@@ -874,7 +910,9 @@ ON CONFLICT (channel) DO UPDATE SET
     excluded.next_point, to_local = excluded.to_local, fee_committed = excluded.fee_committed,
     fee_revoked = excluded.fee_revoked, fee_ackcommitted = excluded.fee_ackcommitted,
     fee_irrevocable = excluded.fee_irrevocable, next_local_id = excluded.next_local_id,
-    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local
+    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local,
+    to_local_least = CASE WHEN excluded.to_local < states.to_local_least THEN excluded.to_local ELSE states.to_local_least END,
+    to_local_most = CASE WHEN excluded.to_local > states.to_local_most THEN excluded.to_local ELSE states.to_local_most END
 `
 
 type PutStateParams struct {
@@ -893,6 +931,8 @@ type PutStateParams struct {
 	NextLocalID     int64
 	NextRemoteID    int64
 	TokensToLocal   int64
+	ToLocalLeast    int64
+	ToLocalMost     int64
 }
 
 func (q *Queries) PutState(ctx context.Context, arg PutStateParams) error {
@@ -912,6 +952,8 @@ func (q *Queries) PutState(ctx context.Context, arg PutStateParams) error {
 		arg.NextLocalID,
 		arg.NextRemoteID,
 		arg.TokensToLocal,
+		arg.ToLocalLeast,
+		arg.ToLocalMost,
 	)
 	return err
 }
@@ -987,7 +1029,7 @@ func (q *Queries) Settlements(ctx context.Context) ([]Settlement, error) {
 }
 
 const state = `-- name: State :one
-SELECT channel, received, signed, signed_after, revoked, current_point, next_point, to_local, fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id, tokens_to_local FROM states WHERE channel = ?
+SELECT channel, received, signed, signed_after, revoked, current_point, next_point, to_local, fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id, tokens_to_local, to_local_least, to_local_most FROM states WHERE channel = ?
 `
 
 func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
@@ -1009,6 +1051,8 @@ func (q *Queries) State(ctx context.Context, channel int64) (State, error) {
 		&i.NextLocalID,
 		&i.NextRemoteID,
 		&i.TokensToLocal,
+		&i.ToLocalLeast,
+		&i.ToLocalMost,
 	)
 	return i, err
 }
@@ -1059,7 +1103,8 @@ func (q *Queries) Traffic(ctx context.Context) ([]TrafficRow, error) {
 const updateChannel = `-- name: UpdateChannel :execrows
 UPDATE channels SET
     status = ?, failure = ?, scid = ?, remote_alias = ?, ready_sent = ?, local_shutdown = ?,
-    remote_shutdown = ?, close_fee_per_kw = ?, closing_tx = ?, closing_signature = ?
+    remote_shutdown = ?, close_fee_per_kw = ?, close_least_per_kw = ?, close_most_per_kw = ?,
+    closing_tx = ?, closing_signature = ?
 WHERE key_index = ?
 `
 
@@ -1072,6 +1117,8 @@ type UpdateChannelParams struct {
 	LocalShutdown    []byte
 	RemoteShutdown   []byte
 	CloseFeePerKw    int64
+	CloseLeastPerKw  int64
+	CloseMostPerKw   int64
 	ClosingTx        []byte
 	ClosingSignature []byte
 	KeyIndex         int64
@@ -1087,6 +1134,8 @@ func (q *Queries) UpdateChannel(ctx context.Context, arg UpdateChannelParams) (i
 		arg.LocalShutdown,
 		arg.RemoteShutdown,
 		arg.CloseFeePerKw,
+		arg.CloseLeastPerKw,
+		arg.CloseMostPerKw,
 		arg.ClosingTx,
 		arg.ClosingSignature,
 		arg.KeyIndex,

@@ -36,7 +36,7 @@ func (q *Queries) Counter(ctx context.Context, name string) (int64, error) {
 }
 
 const eventsAfter = `-- name: EventsAfter :many
-SELECT id, time, kind, "key", state, data FROM events WHERE id > ? ORDER BY id LIMIT ?
+SELECT id, time, kind, "key", state, data FROM events WHERE id > ? ORDER BY id LIMIT CAST(?2 AS INTEGER)
 `
 
 type EventsAfterParams struct {

@@ -12,7 +12,7 @@ import (
 
 const cleanForwards = `-- name: CleanForwards :execrows
 DELETE FROM forwards WHERE created_index IN (
-    SELECT f.created_index FROM forwards f WHERE f.status = ? AND f.resolved_at <= ? ORDER BY f.created_index LIMIT ?)
+    SELECT f.created_index FROM forwards f WHERE f.status = ? AND f.resolved_at <= ? ORDER BY f.created_index LIMIT CAST(?3 AS INTEGER))
 `
 
 type CleanForwardsParams struct {
@@ -148,7 +148,7 @@ const forwardsByCreated = `-- name: ForwardsByCreated :many
 SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.created_index >= ? ORDER BY f.created_index LIMIT ?
+WHERE f.created_index >= ? ORDER BY f.created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type ForwardsByCreatedParams struct {
@@ -209,7 +209,7 @@ const forwardsByStatus = `-- name: ForwardsByStatus :many
 SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT ?
+WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT CAST(?3 AS INTEGER)
 `
 
 type ForwardsByStatusParams struct {
@@ -271,7 +271,7 @@ const forwardsByUpdated = `-- name: ForwardsByUpdated :many
 SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT ?
+WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type ForwardsByUpdatedParams struct {

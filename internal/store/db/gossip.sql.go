@@ -144,31 +144,15 @@ func (q *Queries) Nodes(ctx context.Context) ([]Node, error) {
 	return items, nil
 }
 
-const peers = `-- name: Peers :many
-SELECT id, address FROM peers
+const peerAddress = `-- name: PeerAddress :one
+SELECT address FROM peers WHERE id = ?
 `
 
-func (q *Queries) Peers(ctx context.Context) ([]Peer, error) {
-	rows, err := q.db.QueryContext(ctx, peers)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Peer{}
-	for rows.Next() {
-		var i Peer
-		if err := rows.Scan(&i.ID, &i.Address); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) PeerAddress(ctx context.Context, id []byte) (string, error) {
+	row := q.db.QueryRowContext(ctx, peerAddress, id)
+	var address string
+	err := row.Scan(&address)
+	return address, err
 }
 
 const putAnnouncement = `-- name: PutAnnouncement :exec

@@ -137,7 +137,7 @@ func (q *Queries) ExpireInvoice(ctx context.Context, arg ExpireInvoiceParams) (i
 }
 
 const expiredInvoicesBefore = `-- name: ExpiredInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type ExpiredInvoicesBeforeParams struct {
@@ -194,7 +194,7 @@ func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoices
 }
 
 const heldInvoices = `-- name: HeldInvoices :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type HeldInvoicesParams struct {
@@ -320,7 +320,7 @@ func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) 
 	return err
 }
 
-const insertInvoice = `-- name: InsertInvoice :exec
+const insertInvoice = `-- name: InsertInvoice :execlastid
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
     bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?)
@@ -343,8 +343,8 @@ type InsertInvoiceParams struct {
 	Units         int64
 }
 
-func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) error {
-	_, err := q.db.ExecContext(ctx, insertInvoice,
+func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertInvoice,
 		arg.Label,
 		arg.PaymentHash,
 		arg.Preimage,
@@ -360,7 +360,10 @@ func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) er
 		arg.Property,
 		arg.Units,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 const invoiceByHash = `-- name: InvoiceByHash :one
@@ -471,19 +474,8 @@ func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64)
 	return i, err
 }
 
-const invoiceNumber = `-- name: InvoiceNumber :one
-SELECT created_index FROM invoices WHERE payment_hash = ?
-`
-
-func (q *Queries) InvoiceNumber(ctx context.Context, paymentHash []byte) (int64, error) {
-	row := q.db.QueryRowContext(ctx, invoiceNumber, paymentHash)
-	var created_index int64
-	err := row.Scan(&created_index)
-	return created_index, err
-}
-
 const invoicesByCreated = `-- name: InvoicesByCreated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesByCreatedParams struct {
@@ -540,7 +532,7 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 }
 
 const invoicesByUpdated = `-- name: InvoicesByUpdated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesByUpdatedParams struct {
@@ -597,7 +589,7 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 }
 
 const invoicesOfStatus = `-- name: InvoicesOfStatus :many
-SELECT created_index FROM invoices WHERE status = ?1 AND created_index < ?2 ORDER BY created_index DESC LIMIT ?3
+SELECT created_index FROM invoices WHERE status = ?1 AND created_index < ?2 ORDER BY created_index DESC LIMIT CAST(?3 AS INTEGER)
 `
 
 type InvoicesOfStatusParams struct {
@@ -630,7 +622,7 @@ func (q *Queries) InvoicesOfStatus(ctx context.Context, arg InvoicesOfStatusPara
 }
 
 const invoicesToExpire = `-- name: InvoicesToExpire :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesToExpireParams struct {
@@ -698,7 +690,7 @@ func (q *Queries) NextInvoiceExpiry(ctx context.Context) (int64, error) {
 }
 
 const paidInvoicesBefore = `-- name: PaidInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaidInvoicesBeforeParams struct {
@@ -793,7 +785,7 @@ WHERE created_index < ?1 AND created_index >= ?2
     AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(?6 AS INTEGER)
     AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(?7 AS INTEGER)
     AND created_at >= CAST(?8 AS INTEGER) AND created_at <= CAST(?9 AS INTEGER)
-ORDER BY created_index DESC LIMIT ?10
+ORDER BY created_index DESC LIMIT CAST(?10 AS INTEGER)
 `
 
 type SearchInvoicesParams struct {
@@ -878,7 +870,7 @@ WHERE created_index IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))
     AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 0 END) >= CAST(?5 AS INTEGER)
     AND (CASE WHEN property = 0 THEN coalesce(amount_msat, received_msat) ELSE 9223372036854775807 END) <= CAST(?6 AS INTEGER)
     AND created_at >= CAST(?7 AS INTEGER) AND created_at <= CAST(?8 AS INTEGER)
-ORDER BY created_index DESC LIMIT ?9
+ORDER BY created_index DESC LIMIT CAST(?9 AS INTEGER)
 `
 
 type SearchInvoicesAmongParams struct {

@@ -72,7 +72,7 @@ func (q *Queries) AssetEntry(ctx context.Context, txid []byte) (AssetEntry, erro
 const assetHistory = `-- name: AssetHistory :many
 SELECT e.height, e.idx, e.txid, e.type, e.sender, e.reference, e.property, e.units, e.failure, e.alarm FROM asset_moves AS m JOIN asset_entries AS e ON e.height = m.height AND e.idx = m.idx
 WHERE m.address = ?1 AND (m.height > ?2 OR m.height = ?2 AND m.idx >= ?3)
-GROUP BY m.height, m.idx ORDER BY m.height, m.idx LIMIT ?4
+GROUP BY m.height, m.idx ORDER BY m.height, m.idx LIMIT CAST(?4 AS INTEGER)
 `
 
 type AssetHistoryParams struct {
@@ -197,7 +197,7 @@ func (q *Queries) AssetMoves(ctx context.Context, arg AssetMovesParams) ([]Asset
 }
 
 const assetProperties = `-- name: AssetProperties :many
-SELECT property FROM asset_properties WHERE id >= ? ORDER BY id LIMIT ?
+SELECT property FROM asset_properties WHERE id >= ? ORDER BY id LIMIT CAST(?2 AS INTEGER)
 `
 
 type AssetPropertiesParams struct {

@@ -59,6 +59,19 @@ type AssetProperty struct {
 	Property []byte
 }
 
+type AssetRate struct {
+	Property     int64
+	SellMsat     int64
+	SellUnits    int64
+	BuyMsat      int64
+	BuyUnits     int64
+	Least        int64
+	Most         int64
+	Blocks       int64
+	MostInFlight int64
+	ChangedAt    int64
+}
+
 type AssetSale struct {
 	Issuer string
 	Sale   []byte
@@ -140,6 +153,8 @@ type Channel struct {
 	RemoteTokenReserve  int64
 	RemoteTokenMinimum  int64
 	RemoteTokenInFlight int64
+	CloseLeastPerKw     int64
+	CloseMostPerKw      int64
 }
 
 type Commitment struct {
@@ -404,6 +419,8 @@ type State struct {
 	NextLocalID     int64
 	NextRemoteID    int64
 	TokensToLocal   int64
+	ToLocalLeast    int64
+	ToLocalMost     int64
 }
 
 type Term struct {

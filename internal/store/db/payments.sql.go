@@ -11,7 +11,7 @@ import (
 
 const attemptsByID = `-- name: AttemptsByID :many
 SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, attempts.units, attempts.sent_units, attempts.hop_units, payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
-WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?
+WHERE attempts.id >= ? ORDER BY attempts.id LIMIT CAST(?2 AS INTEGER)
 `
 
 type AttemptsByIDParams struct {
@@ -71,7 +71,7 @@ func (q *Queries) AttemptsByID(ctx context.Context, arg AttemptsByIDParams) ([]A
 
 const attemptsByUpdated = `-- name: AttemptsByUpdated :many
 SELECT attempts.id, attempts.payment, attempts.groupid, attempts.partid, attempts.amount_msat, attempts.sent_msat, attempts.hops, attempts.session, attempts.created_at, attempts.status, attempts.failure, attempts.completed_at, attempts.updated_index, attempts.units, attempts.sent_units, attempts.hop_units, payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
-WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?
+WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type AttemptsByUpdatedParams struct {
@@ -352,7 +352,7 @@ func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
 }
 
 const latestPayments = `-- name: LatestPayments :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments ORDER BY created_index DESC LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments ORDER BY created_index DESC LIMIT CAST(?1 AS INTEGER)
 `
 
 func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, error) {
@@ -466,7 +466,7 @@ func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Paymen
 }
 
 const paymentsBefore = `-- name: PaymentsBefore :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(?4 AS INTEGER)
 `
 
 type PaymentsBeforeParams struct {
@@ -532,7 +532,7 @@ func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) 
 }
 
 const paymentsByCreated = `-- name: PaymentsByCreated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaymentsByCreatedParams struct {
@@ -591,7 +591,7 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 }
 
 const paymentsByUpdated = `-- name: PaymentsByUpdated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaymentsByUpdatedParams struct {

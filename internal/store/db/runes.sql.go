@@ -153,7 +153,7 @@ func (q *Queries) RuneUses(ctx context.Context) ([]RuneUse, error) {
 }
 
 const runes = `-- name: Runes :many
-SELECT id, rune FROM runes WHERE id >= ? ORDER BY id LIMIT ?
+SELECT id, rune FROM runes WHERE id >= ? ORDER BY id LIMIT CAST(?2 AS INTEGER)
 `
 
 type RunesParams struct {

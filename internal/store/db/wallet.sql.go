@@ -291,7 +291,7 @@ func (q *Queries) Txs(ctx context.Context, settled int64) ([]WalletTx, error) {
 }
 
 const txsFrom = `-- name: TxsFrom :many
-SELECT txid, number, raw, label, height, "conflict", abandoned, place FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?
+SELECT txid, number, raw, label, height, "conflict", abandoned, place FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT CAST(?2 AS INTEGER)
 `
 
 type TxsFromParams struct {

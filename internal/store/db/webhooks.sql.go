@@ -39,7 +39,7 @@ func (q *Queries) DeleteWebhook(ctx context.Context, id int64) error {
 }
 
 const deliveries = `-- name: Deliveries :many
-SELECT webhook, event, state, since, tries, tried_at, next_try, outcome FROM deliveries WHERE webhook = ? AND event >= ? ORDER BY event LIMIT ?
+SELECT webhook, event, state, since, tries, tried_at, next_try, outcome FROM deliveries WHERE webhook = ? AND event >= ? ORDER BY event LIMIT CAST(?3 AS INTEGER)
 `
 
 type DeliveriesParams struct {
@@ -137,7 +137,7 @@ func (q *Queries) MoveWebhook(ctx context.Context, arg MoveWebhookParams) error 
 }
 
 const pendingDeliveries = `-- name: PendingDeliveries :many
-SELECT webhook, event, state, since, tries, tried_at, next_try, outcome FROM deliveries WHERE webhook = ? AND state = 'pending' ORDER BY next_try, event LIMIT ?
+SELECT webhook, event, state, since, tries, tried_at, next_try, outcome FROM deliveries WHERE webhook = ? AND state = 'pending' ORDER BY next_try, event LIMIT CAST(?2 AS INTEGER)
 `
 
 type PendingDeliveriesParams struct {

@@ -16,7 +16,8 @@ INSERT INTO channels (
 -- name: UpdateChannel :execrows
 UPDATE channels SET
     status = ?, failure = ?, scid = ?, remote_alias = ?, ready_sent = ?, local_shutdown = ?,
-    remote_shutdown = ?, close_fee_per_kw = ?, closing_tx = ?, closing_signature = ?
+    remote_shutdown = ?, close_fee_per_kw = ?, close_least_per_kw = ?, close_most_per_kw = ?,
+    closing_tx = ?, closing_signature = ?
 WHERE key_index = ?;
 
 -- name: Channels :many
@@ -34,9 +35,9 @@ SELECT CAST(COALESCE(MAX(used.key_index), 0) + 1 AS INTEGER) FROM (
 INSERT INTO states (
     channel, received, signed, signed_after, revoked, current_point, next_point, to_local,
     fee_committed, fee_revoked, fee_ackcommitted, fee_irrevocable, next_local_id, next_remote_id,
-    tokens_to_local
+    tokens_to_local, to_local_least, to_local_most
 ) VALUES (
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (channel) DO UPDATE SET
     received = excluded.received, signed = excluded.signed, signed_after = excluded.signed_after,
@@ -44,7 +45,13 @@ ON CONFLICT (channel) DO UPDATE SET
     excluded.next_point, to_local = excluded.to_local, fee_committed = excluded.fee_committed,
     fee_revoked = excluded.fee_revoked, fee_ackcommitted = excluded.fee_ackcommitted,
     fee_irrevocable = excluded.fee_irrevocable, next_local_id = excluded.next_local_id,
-    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local;
+    next_remote_id = excluded.next_remote_id, tokens_to_local = excluded.tokens_to_local,
+    to_local_least = CASE WHEN excluded.to_local < states.to_local_least THEN excluded.to_local ELSE states.to_local_least END,
+    to_local_most = CASE WHEN excluded.to_local > states.to_local_most THEN excluded.to_local ELSE states.to_local_most END;
+
+-- name: Extremes :many
+SELECT channels.id, states.to_local_least, states.to_local_most FROM states
+JOIN channels ON channels.key_index = states.channel;
 
 -- name: State :one
 SELECT * FROM states WHERE channel = ?;

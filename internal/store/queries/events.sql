@@ -2,7 +2,7 @@
 INSERT INTO events (time, kind, key, state, data) VALUES (?, ?, ?, ?, ?);
 
 -- name: EventsAfter :many
-SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?;
+SELECT * FROM events WHERE id > ? ORDER BY id LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: NextCounter :one
 INSERT INTO counters (name, value) VALUES (?, 1)

@@ -32,26 +32,26 @@ WHERE f.in_channel = ? AND f.in_htlc = ?;
 SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.created_index >= ? ORDER BY f.created_index LIMIT ?;
+WHERE f.created_index >= ? ORDER BY f.created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: ForwardsByUpdated :many
 SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT ?;
+WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: ForwardsByStatus :many
 SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
     CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
 JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT ?;
+WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: DeleteForward :execrows
 DELETE FROM forwards WHERE in_channel = ? AND in_htlc = ? AND status = ?;
 
 -- name: CleanForwards :execrows
 DELETE FROM forwards WHERE created_index IN (
-    SELECT f.created_index FROM forwards f WHERE f.status = ? AND f.resolved_at <= ? ORDER BY f.created_index LIMIT ?);
+    SELECT f.created_index FROM forwards f WHERE f.status = ? AND f.resolved_at <= ? ORDER BY f.created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER));
 
 -- name: CountForwardsAfter :one
 SELECT COUNT(*) FROM forwards WHERE status = ? AND resolved_at > ?;

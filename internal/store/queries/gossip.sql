@@ -41,5 +41,5 @@ INSERT INTO peers (id, address) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET add
 -- name: DeletePeer :exec
 DELETE FROM peers WHERE id = ?;
 
--- name: Peers :many
-SELECT * FROM peers;
+-- name: PeerAddress :one
+SELECT address FROM peers WHERE id = ?;

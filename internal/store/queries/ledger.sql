@@ -30,7 +30,7 @@ SELECT * FROM asset_moves WHERE height = ? AND idx = ? ORDER BY n;
 -- name: AssetHistory :many
 SELECT e.* FROM asset_moves AS m JOIN asset_entries AS e ON e.height = m.height AND e.idx = m.idx
 WHERE m.address = sqlc.arg(address) AND (m.height > sqlc.arg(height) OR m.height = sqlc.arg(height) AND m.idx >= sqlc.arg(idx))
-GROUP BY m.height, m.idx ORDER BY m.height, m.idx LIMIT sqlc.arg(most);
+GROUP BY m.height, m.idx ORDER BY m.height, m.idx LIMIT CAST(sqlc.arg(most) AS INTEGER);
 
 -- name: PutAssetProperty :exec
 INSERT INTO asset_properties (id, property) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET property = excluded.property;
@@ -42,7 +42,7 @@ DELETE FROM asset_properties WHERE id = ?;
 SELECT property FROM asset_properties WHERE id = ?;
 
 -- name: AssetProperties :many
-SELECT property FROM asset_properties WHERE id >= ? ORDER BY id LIMIT ?;
+SELECT property FROM asset_properties WHERE id >= ? ORDER BY id LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: AssetTotal :one
 SELECT CAST(coalesce(sum(units), 0) AS INTEGER) AS total FROM asset_balances WHERE property = ?;

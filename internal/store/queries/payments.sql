@@ -20,10 +20,10 @@ WHERE payment_hash = ? AND status <> 'complete';
 SELECT * FROM payments WHERE payment_hash = ?;
 
 -- name: PaymentsByCreated :many
-SELECT * FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT ?;
+SELECT * FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: PaymentsByUpdated :many
-SELECT * FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT ?;
+SELECT * FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: KeepPreimage :exec
 UPDATE payments SET preimage = ? WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL;
@@ -50,14 +50,14 @@ WHERE payments.payment_hash = ? ORDER BY attempts.id;
 
 -- name: AttemptsByID :many
 SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
-WHERE attempts.id >= ? ORDER BY attempts.id LIMIT ?;
+WHERE attempts.id >= ? ORDER BY attempts.id LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: LastAttempt :one
 SELECT CAST(MAX(COALESCE((SELECT MAX(id) FROM attempts), 0), COALESCE((SELECT MAX(attempt) FROM htlcs WHERE attempt IS NOT NULL), 0)) AS INTEGER);
 
 -- name: AttemptsByUpdated :many
 SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
-WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT ?;
+WHERE attempts.updated_index >= ? AND attempts.updated_index > 0 ORDER BY attempts.updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: DeleteAttempt :exec
 DELETE FROM attempts WHERE id = ?;
@@ -72,10 +72,10 @@ SELECT * FROM payments WHERE created_index IN (
 ) ORDER BY created_index;
 
 -- name: LatestPayments :many
-SELECT * FROM payments ORDER BY created_index DESC LIMIT ?;
+SELECT * FROM payments ORDER BY created_index DESC LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: PaymentsBefore :many
-SELECT * FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT ?;
+SELECT * FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: CountPaymentsAfter :one
 SELECT COUNT(*) FROM payments WHERE status = ? AND completed_at > ?;

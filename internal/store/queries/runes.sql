@@ -5,7 +5,7 @@ INSERT INTO runes (id, rune) VALUES (?, ?);
 SELECT * FROM runes WHERE id = ?;
 
 -- name: Runes :many
-SELECT * FROM runes WHERE id >= ? ORDER BY id LIMIT ?;
+SELECT * FROM runes WHERE id >= ? ORDER BY id LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: LastRune :many
 SELECT id FROM runes ORDER BY id DESC LIMIT 1;

@@ -33,7 +33,7 @@ ON CONFLICT (txid) DO UPDATE SET
 SELECT * FROM wallet_txs WHERE height = 0 OR height > sqlc.arg(settled) ORDER BY number;
 
 -- name: TxsFrom :many
-SELECT * FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT ?;
+SELECT * FROM wallet_txs WHERE number >= ? AND (height > 0 OR abandoned = 0) ORDER BY number LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: LastTx :one
 SELECT CAST(coalesce(max(number), 0) AS INTEGER) AS number FROM wallet_txs;

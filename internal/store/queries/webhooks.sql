@@ -25,10 +25,10 @@ DELETE FROM deliveries WHERE deliveries.webhook = sqlc.arg(webhook) AND deliveri
 );
 
 -- name: PendingDeliveries :many
-SELECT * FROM deliveries WHERE webhook = ? AND state = 'pending' ORDER BY next_try, event LIMIT ?;
+SELECT * FROM deliveries WHERE webhook = ? AND state = 'pending' ORDER BY next_try, event LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: CountPendingDeliveries :one
 SELECT count(*) FROM deliveries WHERE webhook = ? AND state = 'pending';
 
 -- name: Deliveries :many
-SELECT * FROM deliveries WHERE webhook = ? AND event >= ? ORDER BY event LIMIT ?;
+SELECT * FROM deliveries WHERE webhook = ? AND event >= ? ORDER BY event LIMIT CAST(sqlc.arg('limit') AS INTEGER);
