@@ -149,6 +149,19 @@ func TestEveryColumnOfTheSchemasCanBeAskedFor(t *testing.T) {
 	refused(t, w.alice, command.InvalidParams, "listsqlschemas", "signers")
 }
 
+// Who leaves before the query has begun is answered too.
+func TestAQueryOfAClientThatHasLeftIsRefused(t *testing.T) {
+	n := newNetwork(t).alice
+	params, _ := json.Marshal([]string{"SELECT * FROM invoices"})
+	for wait := time.Duration(0); wait < 4*time.Millisecond; wait += 100 * time.Microsecond {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		if _, err := api.Call(ctx, n, "sql", params); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+}
+
 // The driver ends a query by its context until the first row only.
 func TestAQueryThatNeverEndsIsEndedWithItsClient(t *testing.T) {
 	n := newNetwork(t).alice

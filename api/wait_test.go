@@ -93,6 +93,17 @@ func TestWaitTellsOfEachChange(t *testing.T) {
 	}
 }
 
+// balances are what a commitment_signed changes, as traces shows it.
+type balances struct {
+	Commitment    string
+	Before, After balance
+}
+
+type balance struct {
+	ToUs   int64 `json:"to_us_msat"`
+	ToPeer int64 `json:"to_peer_msat"`
+}
+
 func TestAPaymentShowsItsInside(t *testing.T) {
 	w := line(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 5000, "tea", "one tea")
@@ -105,6 +116,8 @@ func TestAPaymentShowsItsInside(t *testing.T) {
 		Traces []struct {
 			Step, Message, Direction string
 			PaymentHash              string `json:"payment_hash"`
+			Channel                  string `json:"channel_id"`
+			Balances                 *balances
 		}
 		Next uint64
 	}
@@ -123,7 +136,43 @@ func TestAPaymentShowsItsInside(t *testing.T) {
 			}
 		}
 	}
+	// Each commitment goes on from where the one before it was, and at the end Carol has
+	// her fees more.
 	all := ask[result](t, w.carol, "traces", nil, nil, 1000)
+	begin, now := map[string]balance{}, map[[2]string]balance{}
+	for _, s := range all.Traces {
+		if (s.Balances != nil) != (s.Message == "commitment_signed") {
+			t.Fatalf("balances of a %s: %+v", s.Message, s.Balances)
+		}
+		if s.Balances == nil {
+			continue
+		}
+		at := [2]string{s.Channel, s.Balances.Commitment}
+		if last, ok := now[at]; ok && last != s.Balances.Before && last != s.Balances.After {
+			t.Errorf("%v: %+v after %+v", at, s.Balances, last)
+		}
+		if _, ok := begin[s.Channel]; !ok {
+			begin[s.Channel] = s.Balances.Before
+		}
+		now[at] = s.Balances.After
+	}
+	var more int64
+	for channel, was := range begin {
+		ours, theirs := now[[2]string{channel, "ours"}], now[[2]string{channel, "the peer's"}]
+		if ours != theirs || ours.ToUs+ours.ToPeer != was.ToUs+was.ToPeer || ours == was {
+			t.Errorf("channel %s ends with %+v and %+v, and began with %+v", channel, ours, theirs, was)
+		}
+		more += ours.ToUs - was.ToUs
+	}
+	var fees int64
+	for _, f := range ask[struct {
+		Forwards []struct {
+			Fee int64 `json:"fee_msat"`
+		}
+	}](t, w.carol, "listforwards").Forwards {
+		fees += f.Fee
+	}
+	equal(t, "what Carol has more", more, fees)
 	var pages int
 	for start, seen := uint64(0), 0; ; pages++ {
 		p := ask[result](t, w.carol, "traces", nil, start, 7)

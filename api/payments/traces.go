@@ -32,10 +32,24 @@ type traceRow struct {
 	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"that it carries"`
 	Local       uint64              `json:"local_commitment" doc:"the number of our commitment after the message"`
 	Remote      uint64              `json:"remote_commitment" doc:"the number of the peer's"`
+	Balances    *traceBalances      `json:"balances,omitempty" doc:"of a commitment_signed: what it leaves to each side, without what is in HTLCs and before fees"`
 	Note        string              `json:"note,omitempty" doc:"more in words"`
 	command.Asset
 	Units  amount.Units `json:"amount_units,omitempty" doc:"of a payment in an asset: what the HTLC carries, in its smallest units"`
 	Tokens string       `json:"amount,omitempty" doc:"the same in tokens"`
+}
+
+type traceBalances struct {
+	Commitment string       `json:"commitment" doc:"ours or the peer's"`
+	Before     traceBalance `json:"before" doc:"in the commitment before"`
+	After      traceBalance `json:"after" doc:"in the one that is signed"`
+}
+
+type traceBalance struct {
+	Ours       amount.MilliSatoshi `json:"to_us_msat" doc:"ours"`
+	Peers      amount.MilliSatoshi `json:"to_peer_msat" doc:"the peer's"`
+	OursUnits  amount.Units        `json:"to_us_units,omitempty" doc:"ours of the channel's tokens, in smallest units"`
+	PeersUnits amount.Units        `json:"to_peer_units,omitempty" doc:"the peer's"`
 }
 
 type tracesResponse struct {
@@ -97,6 +111,12 @@ func showTrace(all *command.Assets, t *events.Trace) traceRow {
 		Asset: all.Show(t.Property), Units: t.Units, Tokens: all.Tokens(t.Property, t.Units),
 		Time: t.Time.UTC().Format(time.RFC3339Nano), Step: string(t.Step), Direction: string(t.Direction), Message: t.Message,
 		HTLC: t.HTLC, Offered: t.Offered, Amount: t.Amount, Local: t.Local, Remote: t.Remote, Note: t.Note,
+	}
+	if b := t.Balances; b != nil {
+		row.Balances = &traceBalances{Commitment: "ours", Before: traceBalance(b.Before), After: traceBalance(b.After)}
+		if b.Remote {
+			row.Balances.Commitment = "the peer's"
+		}
 	}
 	if t.PaymentHash != (wire.PaymentHash{}) {
 		row.PaymentHash = &t.PaymentHash

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,40 +76,41 @@ func interrupt(ctx context.Context, c *sql.Conn) (stop func(), err error) {
 func connect(ctx context.Context, s *session) (c *sql.Conn, done func(), err error) {
 	db := sql.OpenDB(connector{})
 	id := s.open()
-	stop := func() {}
-	done = func() {
-		stop()
-		if c != nil {
-			c.Close()
+	ends := []func(){func() { sessions.Delete(id) }, func() { db.Close() }}
+	end := func() {
+		for _, f := range slices.Backward(ends) {
+			f()
 		}
-		db.Close()
-		sessions.Delete(id)
 	}
 	defer func() {
 		if err != nil {
-			done()
+			end()
 		}
 	}()
-	if c, err = db.Conn(ctx); err != nil {
+	conn, err := db.Conn(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
+	ends = append(ends, func() { conn.Close() })
 	for name := range s.tables {
-		if _, err = c.ExecContext(ctx, fmt.Sprintf("CREATE VIRTUAL TABLE temp.%s USING %s(%s)", name, moduleName, id)); err != nil {
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("CREATE VIRTUAL TABLE temp.%s USING %s(%s)", name, moduleName, id)); err != nil {
 			return nil, nil, err
 		}
 	}
-	if _, err = c.ExecContext(ctx, "PRAGMA query_only = ON"); err != nil {
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = ON"); err != nil {
 		return nil, nil, err
 	}
 	for id, most := range limits {
-		if _, err = sqlite.Limit(c, id, most); err != nil {
+		if _, err := sqlite.Limit(conn, id, most); err != nil {
 			return nil, nil, err
 		}
 	}
-	if stop, err = interrupt(ctx, c); err != nil {
+	stop, err := interrupt(ctx, conn)
+	if err != nil {
 		return nil, nil, err
 	}
-	return c, done, nil
+	ends = append(ends, stop)
+	return conn, end, nil
 }
 
 type sqlRequest struct {

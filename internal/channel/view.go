@@ -68,6 +68,7 @@ type HTLCView struct {
 	Added        dance.Stage
 	Removing     bool
 	Removed      dance.Stage // when Removing
+	Fulfilled    bool        // by its preimage, when Removing
 	LocalTrimmed bool        // has no output in our commitment
 }
 
@@ -92,6 +93,7 @@ func (c *Channel) View() View {
 		v.HTLCs = append(v.HTLCs, HTLCView{
 			Incoming: h.Incoming, ID: h.ID, Amount: h.Amount, Tokens: h.Tokens, PaymentHash: h.PaymentHash, CLTVExpiry: h.CLTVExpiry,
 			Added: c.steps.Stage(h.by(), h.Added), Removing: h.removing(), Removed: c.steps.Stage(h.by().Other(), h.Removed),
+			Fulfilled:    h.fulfilled(),
 			LocalTrimmed: c.rules.Trimmed(dance.Local, h.by(), h.Amount, fee),
 		})
 	})

@@ -51,7 +51,22 @@ type Trace struct {
 	Units       amount.Units        // of Property
 	Local       uint64              // our commitment number after the message
 	Remote      uint64              // the peer's commitment number after the message
+	Balances    *Balances           // of a commitment_signed
 	Note        string              // more in words; empty for most
+}
+
+// Balance is what each side of a channel has in a commitment without what is in HTLCs,
+// before fees.
+type Balance struct {
+	Ours, Peers           amount.MilliSatoshi
+	OursUnits, PeersUnits amount.Units // of the channel's tokens
+}
+
+// Balances are those of the commitment that a commitment_signed replaces, and of the one
+// that it makes.
+type Balances struct {
+	Remote        bool // it is the peer's commitment
+	Before, After Balance
 }
 
 // keep is how many traces stay in memory.

@@ -479,7 +479,7 @@ func (p *pair) agree(t *testing.T, sides ...*side) {
 	for i, v := range []channel.View{a, b} {
 		tr := p.links[i].trace
 		if tr.local != v.NumberOfCommitments[dance.Local] || tr.remote != v.NumberOfCommitments[dance.Remote] ||
-			len(tr.moving)+len(tr.htlcs) != 0 {
+			len(tr.moving)+len(tr.htlcs) != 0 || tr.all.Ours != v.ToLocal || tr.all.Peers != v.ToRemote {
 			t.Errorf("the tracer has lost its way: %+v, the commitments are %v", tr, v.NumberOfCommitments)
 		}
 	}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"time"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -19,6 +20,7 @@ type tracer struct {
 	peer     wire.NodeID
 	htlcs    map[htlcKey]tracked
 	moving   []motion
+	all      events.Balance // with every update, also what is in no commitment yet
 	property amount.Property
 	local    uint64 // our commitment number
 	remote   uint64 // theirs
@@ -38,10 +40,19 @@ type tracked struct {
 
 // motion is an add or a removal on its way to being irrevocable.
 type motion struct {
-	htlc    htlcKey
-	removal bool
-	ours    bool // proposed by us
-	stage   uint8
+	htlc      htlcKey
+	removal   bool
+	fulfilled bool // the removal is by preimage
+	ours      bool // proposed by us
+	stage     uint8
+}
+
+// isIn says whether a side's newest commitment has the update.
+func (u motion) isIn(remote bool) bool {
+	if u.ours == remote {
+		return u.stage >= 1
+	}
+	return u.stage >= 3
 }
 
 // newTracer begins where the channel stands.
@@ -61,6 +72,7 @@ func (t *tracer) load(ch *channel.Channel) {
 	theirs, _ := ch.TheirCommitments() // one, or two while a revocation is awaited
 	t.awaiting = len(theirs) > 1
 	t.htlcs, t.moving = make(map[htlcKey]tracked, len(v.HTLCs)), nil
+	t.all = events.Balance{Ours: v.ToLocal, Peers: v.ToRemote, OursUnits: v.TokensToLocal, PeersUnits: v.TokensToRemote}
 	for _, h := range v.HTLCs {
 		key := htlcKey{!h.Incoming, h.ID}
 		t.htlcs[key] = tracked{h.PaymentHash, h.Amount, h.Tokens}
@@ -68,7 +80,7 @@ func (t *tracer) load(ch *channel.Channel) {
 			t.moving = append(t.moving, motion{htlc: key, ours: !h.Incoming, stage: uint8(h.Added)})
 		}
 		if h.Removing {
-			t.moving = append(t.moving, motion{htlc: key, removal: true, ours: h.Incoming, stage: uint8(h.Removed)})
+			t.moving = append(t.moving, motion{htlc: key, removal: true, fulfilled: h.Fulfilled, ours: h.Incoming, stage: uint8(h.Removed)})
 		}
 	}
 }
@@ -83,13 +95,13 @@ func (t *tracer) observe(now time.Time, m wire.Message, sent bool) []events.Trac
 			add.units = m.Asset.Tokens
 		}
 		t.htlcs[key] = add
-		return t.propose(now, m, key, false, sent, events.AddHTLC)
+		return t.propose(now, m, motion{htlc: key, ours: sent}, events.AddHTLC)
 	case *wire.UpdateFulfillHTLC:
-		return t.propose(now, m, htlcKey{!sent, m.ID}, true, sent, events.ForwardR)
+		return t.propose(now, m, motion{htlc: htlcKey{!sent, m.ID}, removal: true, fulfilled: true, ours: sent}, events.ForwardR)
 	case *wire.UpdateFailHTLC:
-		return t.propose(now, m, htlcKey{!sent, m.ID}, true, sent, events.FailHTLC)
+		return t.propose(now, m, motion{htlc: htlcKey{!sent, m.ID}, removal: true, ours: sent}, events.FailHTLC)
 	case *wire.UpdateFailMalformedHTLC:
-		return t.propose(now, m, htlcKey{!sent, m.ID}, true, sent, events.FailHTLC)
+		return t.propose(now, m, motion{htlc: htlcKey{!sent, m.ID}, removal: true, ours: sent}, events.FailHTLC)
 	case *wire.CommitmentSigned:
 		if sent && t.awaiting {
 			return nil // the last one, sent again after a reconnect
@@ -110,14 +122,40 @@ func (t *tracer) observe(now time.Time, m wire.Message, sent bool) []events.Trac
 	return nil
 }
 
-func (t *tracer) propose(now time.Time, m wire.Message, key htlcKey, removal, ours bool, step events.Step) []events.Trace {
-	for _, other := range t.moving {
-		if other.htlc == key && other.removal == removal {
-			return []events.Trace{t.trace(now, m, key, ours, step)} // sent again after a reconnect
+func (t *tracer) propose(now time.Time, m wire.Message, u motion, step events.Step) []events.Trace {
+	again := slices.ContainsFunc(t.moving, func(o motion) bool { return o.htlc == u.htlc && o.removal == u.removal })
+	if !again { // after a reconnect
+		t.moving = append(t.moving, u)
+		t.all = t.count(t.all, u, false)
+	}
+	return []events.Trace{t.trace(now, m, u.htlc, u.ours, step)}
+}
+
+// count is a balance after an update, or before it. Who offers an HTLC pays for it,
+// and gets it back when it fails; the other one gets it by its preimage.
+func (t *tracer) count(b events.Balance, u motion, before bool) events.Balance {
+	h := t.htlcs[u.htlc]
+	msat, units := &b.Peers, &b.PeersUnits
+	if u.htlc.offered != u.fulfilled {
+		msat, units = &b.Ours, &b.OursUnits
+	}
+	if u.removal != before {
+		*msat, *units = *msat+h.amount, *units+h.units
+	} else {
+		*msat, *units = *msat-h.amount, *units-h.units
+	}
+	return b
+}
+
+// balance is that of a side's newest commitment.
+func (t *tracer) balance(remote bool) events.Balance {
+	b := t.all
+	for _, u := range t.moving {
+		if !u.isIn(remote) {
+			b = t.count(b, u, true)
 		}
 	}
-	t.moving = append(t.moving, motion{htlc: key, removal: removal, ours: ours})
-	return []events.Trace{t.trace(now, m, key, ours, step)}
+	return b
 }
 
 // move takes every update on by one stage: the signer's (or revoker's) own from
@@ -130,6 +168,10 @@ func (t *tracer) propose(now time.Time, m wire.Message, key htlcKey, removal, ou
 //	we send    revoke_and_ack             3 → 4        1 → 2
 func (t *tracer) move(now time.Time, m wire.Message, sent bool, early, late uint8) []events.Trace {
 	_, signed := m.(*wire.CommitmentSigned)
+	var balances *events.Balances
+	if signed {
+		balances = &events.Balances{Remote: sent, Before: t.balance(sent)}
+	}
 	var traces []events.Trace
 	kept := t.moving[:0]
 	for _, u := range t.moving {
@@ -150,6 +192,12 @@ func (t *tracer) move(now time.Time, m wire.Message, sent bool, early, late uint
 		}
 	}
 	t.moving = kept
+	if signed {
+		balances.After = t.balance(sent)
+	}
+	for i := range traces {
+		traces[i].Balances = balances
+	}
 	return traces
 }
 
