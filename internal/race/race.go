@@ -4,7 +4,10 @@
 // goroutines.
 package race
 
-import "flag"
+import (
+	"flag"
+	"strings"
+)
 
 // Step is by how much a sweep goes on: so much under the detector, else 1.
 func Step(under int) int {
@@ -27,4 +30,21 @@ func Main(m interface{ Run() int }) int {
 		}
 	}
 	return m.Run()
+}
+
+// Aside leaves tests out under the detector, unless -run or -skip says which ones to run:
+// long stories whose goroutines other tests of the room meet too. It is for TestMain,
+// after [flag.Parse].
+func Aside(tests ...string) {
+	if !Enabled {
+		return
+	}
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.run" || f.Name == "test.skip" })
+	if chosen {
+		return
+	}
+	if err := flag.Set("test.skip", "^("+strings.Join(tests, "|")+")$"); err != nil {
+		panic(err)
+	}
 }

@@ -1,0 +1,15 @@
+package api_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	race.Aside("TestTokensOfAChannelThatIsClosedByForceComeHome") // hundreds of blocks, and node's goroutines
+	os.Exit(m.Run())
+}
