@@ -242,6 +242,7 @@ type paymentRow struct {
 	Preimage    string              `json:"preimage"`
 	Created     uint64              `json:"created_index"`
 	Error       string              `json:"error"`
+	ErrorCode   command.Code        `json:"error_code"`
 	tokens.Row
 }
 
@@ -253,6 +254,11 @@ func (r *paymentRow) Fee() tokens.Sum {
 		return r.TokenFee()
 	}
 	return tokens.Bitcoin(r.Sent.Less0(r.Amount))
+}
+
+// Reason is why it failed.
+func (r *paymentRow) Reason() *office.Fault {
+	return &office.Fault{Code: cmp.Or(r.ErrorCode, command.PayUnspecifiedError), Text: r.Error}
 }
 
 // Arrives is what the payee gets.
@@ -267,7 +273,23 @@ type attemptRow struct {
 	Sent      amount.MilliSatoshi `json:"amount_sent_msat"`
 	CreatedAt uint64              `json:"created_at"`
 	Error     string              `json:"error"`
+	At        int                 `json:"erring_index"`
+	By        string              `json:"erring_node"`
+	Failure   string              `json:"failcodename"`
+	Name      string              // of the node that failed it, when it is not ours
 	tokens.Row
+}
+
+// Why is the failure's name as the catalogue has it.
+func (r *attemptRow) Why() string {
+	switch name := strings.ToLower(strings.TrimPrefix(r.Failure, "WIRE_")); {
+	case r.At == 0:
+		return "ours"
+	case r.At < 0:
+		return "unreadable"
+	default:
+		return cmp.Or(name, "unknown")
+	}
 }
 
 // Arrives is what the part brings to the payee.
@@ -332,10 +354,26 @@ func (v *visit) readPagePayment() (page pagePayment, err error) {
 		return page, err
 	}
 	page.Attempts = attempts.Payments
+	v.blame(page.Attempts)
 	if page.Status == "complete" && page.Bolt11 != "" {
 		page.Check = "leyden checkreceipt " + page.Bolt11 + " " + page.Preimage
 	}
 	return page, nil
+}
+
+// blame names the nodes that failed parts of a payment.
+func (v *visit) blame(attempts []attemptRow) {
+	known := map[string]string{}
+	for i := range attempts {
+		r := &attempts[i]
+		if r.At <= 0 || r.By == "" {
+			continue
+		}
+		if known[r.By] == "" {
+			known[r.By] = cmp.Or(v.alias(v.ctx(), r.By), words.Short(r.By))
+		}
+		r.Name = known[r.By]
+	}
 }
 
 func (v *visit) payment() error {

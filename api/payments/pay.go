@@ -269,6 +269,7 @@ type paymentRow struct {
 	Created     uint64              `json:"created_index" doc:"place in the order of creation"`
 	Updated     uint64              `json:"updated_index,omitempty" doc:"place in the order of changes"`
 	Error       string              `json:"error,omitempty" doc:"why it failed"`
+	ErrorCode   command.Code        `json:"error_code,omitempty" doc:"the code with which pay refused"`
 	paidTokens
 }
 
@@ -308,6 +309,7 @@ func listPays(ctx context.Context, n *node.Node, r listPaysRequest) (listPaysRes
 			PaymentHash: p.PaymentHash, Status: string(p.Result.Status), Destination: p.Destination, CreatedAt: p.CreatedAt,
 			CompletedAt: p.Result.CompletedAt, Label: p.Label, Bolt11: p.Bolt11, Description: p.Description, Amount: p.Amount,
 			Sent: p.Result.AmountSent, Parts: p.Result.Parts, Created: p.CreatedIndex, Updated: p.UpdatedIndex, Error: p.Result.Message,
+			ErrorCode: command.Code(p.Result.Code),
 		}
 		if p.Result.Status == pay.Complete {
 			row.Preimage = p.Result.Preimage.String()

@@ -31,6 +31,10 @@ type attemptRow struct {
 	Destination  *wire.NodeID        `json:"destination,omitempty" doc:"the payee"`
 	Preimage     string              `json:"payment_preimage,omitempty" doc:"the proof of payment"`
 	Error        string              `json:"error,omitempty" doc:"why it failed"`
+	ErringIndex  *int                `json:"erring_index,omitempty" doc:"whose failure it is: 0 is this node, 1 the first hop's, and so on; -1: nobody can tell"`
+	ErringNode   *wire.NodeID        `json:"erring_node,omitempty" doc:"that node, where it is known"`
+	FailCode     onion.Code          `json:"failcode,omitempty" doc:"BOLT 4's number of the failure"`
+	FailCodeName string              `json:"failcodename,omitempty" doc:"its name, where it is known"`
 	ErrorOnion   string              `json:"erroronion,omitempty" doc:"what came back, in hexadecimal, when nobody can read it"`
 	Label        string              `json:"label,omitempty" doc:"your own name of the payment"`
 	Bolt11       string              `json:"bolt11,omitempty" doc:"the invoice"`
@@ -69,7 +73,11 @@ func showAttempt(all *command.Assets, a pay.AttemptRow) attemptRow {
 		out.Preimage = a.Result.Preimage.String()
 	}
 	if f := a.Result.Failure; f != nil {
-		out.Error = f.Text
+		out.Error, out.ErringIndex, out.FailCode = f.Text, &f.ErringIndex, onion.Code(f.FailCode)
+		out.FailCodeName = out.FailCode.WireName()
+		if f.ErringNode != (wire.NodeID{}) {
+			out.ErringNode = &f.ErringNode
+		}
 		if f.FailCode == 0 {
 			out.ErrorOnion = hex.EncodeToString(f.Message)
 		}

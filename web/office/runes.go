@@ -12,10 +12,10 @@ import (
 
 // runeRow is what the pages show of a rune: not the rune itself.
 type runeRow struct {
-	ID       string  `json:"unique_id"`
-	English  string  `json:"restrictions_as_english"`
-	LastUsed float64 `json:"last_used"`
-	Revoked  bool    `json:"blacklisted"`
+	ID       string   `json:"unique_id"`
+	Limits   []limits `json:"restrictions"`
+	LastUsed float64  `json:"last_used"`
+	Revoked  bool     `json:"blacklisted"`
 }
 
 // At is when it was last used, in unix seconds; 0: never.

@@ -39,14 +39,11 @@ func (a Asset) Title(w *words.Words) string {
 	case len(name) == 0:
 		return number
 	case len(name) > longestName:
-		return isolated(string(name[:longestName-1])+"…") + "\u00a0" + number
+		return words.Apart(string(name[:longestName-1])+"…") + "\u00a0" + number
 	default:
-		return isolated(string(name)) + "\u00a0" + number
+		return words.Apart(string(name)) + "\u00a0" + number
 	}
 }
-
-// isolated is a text whose direction does not change that of its neighbours.
-func isolated(s string) string { return "\u2068" + s + "\u2069" }
 
 // Sum is an amount of one asset: units of a token, or millisatoshi.
 type Sum struct {

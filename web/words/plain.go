@@ -24,6 +24,10 @@ func Plain(s string) string {
 	return b.String()
 }
 
+// Apart is somebody's text within one of ours: its direction does not change that of its
+// neighbours.
+func Apart(s string) string { return "\u2068" + Plain(s) + "\u2069" }
+
 // Short is the beginning and the end of an id.
 func Short(s string) string {
 	if len(s) <= 20 {
