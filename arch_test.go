@@ -134,6 +134,7 @@ var floors = map[string]int{
 	"web/tokens":               9,
 	"web/errand":               9,
 	"web/office":               9,
+	"web/sequence":             9,
 	"web/sse":                  9,
 	"web":                      9,
 	"internal/sim/cmd":         10,

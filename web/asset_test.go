@@ -13,7 +13,7 @@ import (
 )
 
 // What the pages say of 1 token of the teashop, whose number is 3.
-const tea = "\u00a0\u2068Tea\u2069\u00a0#3"
+const tea = " \u2068Tea\u2069\u00a0#3"
 
 // teashop is Alice, who has issued 1000 Tea and has 500 of it in a channel to Bob, and
 // Cups that cannot be divided on-chain. 5 Tea of the channel are each side's reserve.
@@ -109,7 +109,7 @@ func TestTokensAreInvoicedAndPaidFromPageToPage(t *testing.T) {
 	}
 	for who, in := range map[string]*browser{"payer": a, "payee": b} {
 		until(t, "the last step was seen by the "+who, func() bool { return strings.Contains(in.get("/inside/"+hash).body, ">close HTLC signed</text>") })
-		has(t, "the picture of the "+who, in.get("/inside/"+hash).body, "<dd>12.5"+tea, "sat go along")
+		has(t, "the picture of the "+who, in.get("/inside/"+hash).body, "<dd>12.5"+tea, "sat go along", "before 500"+tea+", after 487.5"+tea, "before 0"+tea+", after 12.5"+tea, ">→ 487.5</text>", "The amounts are in \u2068Tea\u2069\u00a0#3.", "<small>before 200\u202f000\u00a0sat, after 19")
 	}
 
 	has(t, "Alice's home", a.get("/").body, "−12.5"+tea, `<td data-name="Can be spent" class="num">482.5`+tea,

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/web/sequence"
 )
 
 // onLedger is how many units of Tea the ledger says that the channels' addresses have.
@@ -152,7 +153,7 @@ func TestEveryPageFitsEachWindowWithTokens(t *testing.T) {
 	alice.ask(t, nil, "pay", made["order-7"])
 	bob.ask(t, nil, "invoice", "21000sat", "espresso-1", "One espresso")
 	until(t, "the last step is there", func() bool {
-		var seen struct{ Traces []trace }
+		var seen struct{ Traces []sequence.Trace }
 		alice.ask(t, &seen, "traces", hash["order-7"])
 		return len(seen.Traces) > 0 && seen.Traces[len(seen.Traces)-1].Step == "close HTLC signed"
 	})

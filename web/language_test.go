@@ -44,7 +44,7 @@ func templateFiles(t *testing.T) map[string]string {
 // sources are the files of the code that answers browsers.
 func sources(t *testing.T) (files []string) {
 	t.Helper()
-	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "both/*.go", "tokens/*.go"} {
+	for _, in := range []string{"*.go", "office/*.go", "words/*.go", "channels/*.go", "grants/*.go", "child/*.go", "door/*.go", "both/*.go", "tokens/*.go", "sequence/*.go"} {
 		found, err := filepath.Glob(in)
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/leyden-ln/leyden/web/door"
+	"github.com/leyden-ln/leyden/web/sequence"
 )
 
 // looks are the ways in which each page is shown: in which language, how wide the window
@@ -118,7 +119,7 @@ func TestEveryPageFitsEachWindow(t *testing.T) {
 	})
 	a, b, c := alice.windowIn(t), bob.windowIn(t), carol.windowIn(t)
 	until(t, "the last step is there", func() bool {
-		var seen struct{ Traces []trace }
+		var seen struct{ Traces []sequence.Trace }
 		alice.ask(t, &seen, "traces", hash["shirt-1"])
 		return len(seen.Traces) > 0 && seen.Traces[len(seen.Traces)-1].Step == "close HTLC signed"
 	})

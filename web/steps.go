@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/web/door"
+	"github.com/leyden-ln/leyden/web/sequence"
 )
 
 // stepMode is whether payments are taken step by step, and what is held.
@@ -21,7 +22,7 @@ type heldStep struct {
 	ID   uint64
 	More int
 	Name string // of the peer
-	trace
+	sequence.Trace
 }
 
 // readSteps asks for what is held: of one payment, or of all when hash is empty.
@@ -77,6 +78,3 @@ func either(ctx context.Context, waits ...func(context.Context) error) error {
 	}
 	return err
 }
-
-// Kind is the class of a step's colour.
-func (h *heldStep) Kind() string { return kinds[h.Step] }

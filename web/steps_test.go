@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/leyden-ln/leyden/web/both"
+	"github.com/leyden-ln/leyden/web/sequence"
 )
 
 // letters makes an invoice of Bob's, and gives its text and hash.
@@ -120,8 +121,8 @@ func TestInTwoWindowsAPaymentGoesStepByStepFromTheFirstClickToTheLast(t *testing
 			t.Fatalf("it never ends: %q", clicked)
 		}
 	}
-	if !slices.Equal(clicked, names) {
-		t.Errorf("clicked %q, not %q", clicked, names)
+	if !slices.Equal(clicked, sequence.Names) {
+		t.Errorf("clicked %q, not %q", clicked, sequence.Names)
 	}
 	if !js[bool](a, `window.notReloaded === true`) || !js[bool](b, `window.notReloaded === true`) {
 		t.Error("a page was loaded again")

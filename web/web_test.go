@@ -26,6 +26,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 	"github.com/leyden-ln/leyden/web/door"
+	"github.com/leyden-ln/leyden/web/sequence"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -357,7 +358,7 @@ func TestAnInvoiceOfOnePageIsPaidFromAnother(t *testing.T) {
 			return strings.Contains(body, ">close HTLC signed</text>")
 		})
 
-		for _, name := range names {
+		for _, name := range sequence.Names {
 			if name == "find path" && who == "payee" {
 				continue
 			}

@@ -11,6 +11,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	cdpnet "github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+
+	"github.com/leyden-ln/leyden/web/sequence"
 )
 
 func TestInTwoWindowsAnInvoiceIsMadeScannedAndPaid(t *testing.T) {
@@ -70,7 +72,7 @@ func (w *window) looksInside(payer bool) {
 		}
 	}
 	last := -1
-	for _, name := range names {
+	for _, name := range sequence.Names {
 		at, ok := first[name]
 		if !ok && name == "find path" && !payer { // the payer finds it
 			continue

@@ -66,7 +66,7 @@ func (s Sum) Text(w *words.Words) string {
 	case !s.Known:
 		return w.Text("token.units", words.Group(uint64(s.Units)), s.ID)
 	}
-	return w.Tokens(s.Units, s.Divisible) + "\u00a0" + s.Title(w)
+	return w.Tokens(s.Units, s.Divisible) + " " + s.Title(w) // a line may end between the two
 }
 
 // Smallest is the amount of a token in its smallest units.
