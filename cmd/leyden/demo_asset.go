@@ -223,7 +223,7 @@ func (d *demo) payAsset(ctx context.Context, property amount.Property) error {
 	d.out.row("for what", *inv.Description, "")
 	d.out.row("hash", inv.PaymentHash.String(), "")
 
-	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: &inv.Invoice, Property: inv.Property, Asked: inv.Units})
+	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: &inv.Invoice, Description: *inv.Description, Property: inv.Property, Asked: inv.Units})
 	if err != nil {
 		return err
 	}

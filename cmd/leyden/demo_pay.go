@@ -48,7 +48,7 @@ func (d *demo) pay(ctx context.Context) error {
 	d.out.row("until when", time.Unix(int64(inv.ExpiresAt()), 0).Format(time.RFC3339), "") //nolint:gosec // a time of ours
 	d.out.row("hash", inv.PaymentHash.String(), "")
 
-	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: inv})
+	paid, took, err := d.watch(ctx, pay.Request{Bolt11: row.Bolt11, Invoice: inv, Description: *inv.Description})
 	if err != nil {
 		return err
 	}
