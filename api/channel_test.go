@@ -107,6 +107,8 @@ func TestAChannelFromItsPeerToItsClose(t *testing.T) {
 		if len(pending) != 1 || pending[0].State != "CHANNELD_AWAITING_LOCKIN" || pending[0].ID != opened.ID || pending[0].FundingTxid != opened.Txid {
 			t.Errorf("listpeerchannels gives %+v, fundchannel gave %+v", pending, opened)
 		}
+		equal(t, "channels of its id", channels(t, alice, named{"channel_id": opened.ID}), pending)
+		equal(t, "channels of another id", len(channels(t, alice, named{"channel_id": hashOf(1)})), 0)
 		equal(t, "pending", ask[info](t, alice, "getinfo").Pending, 1)
 		w.mine(t, 6)
 		until(t, "both see the channel announced", func() bool {

@@ -75,50 +75,89 @@ func maskText(text []byte) []byte {
 	return text
 }
 
-// fitting are values of the types of parameters, for those before one that is wrong.
+// fitting are values of the types of parameters.
 var fitting = map[string]any{
-	"a string": "x", "an integer": 1, "true or false": true, "64 hexadecimal digits": strings.Repeat("00", 32),
-	"a node id (66 hexadecimal digits)": "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619",
-	"an array":                          []any{}, "an object": named{}, "hexadecimal digits": "00",
+	"a string": "x", "an integer": 1, "a number": 1, "true or false": true, "64 hexadecimal digits": hashOf(1),
+	"a node id (66 hexadecimal digits)": nowhere,
+	"an array":                          []any{}, "an object": named{}, "an array or an object": []any{}, "hexadecimal digits": "00",
 	"an amount (msat, or with the suffix msat, sat or btc)": 1000, "an amount (msat, or with the suffix msat, sat or btc) or \"any\"": 1000,
-	"a short_channel_id (BLOCKxTXxOUTPUT)": "1x1x1",
+	"a short_channel_id (BLOCKxTXxOUTPUT)": "1x1x1", "a short_channel_id with / and the direction": "1x1x1/0",
+	"true or false, a short_channel_id, or an array of them": "1x1x1",
+	"a string, or an array of strings":                       []string{"x"}, "a PSBT in base64": "cHNidP8BADMCAAAAAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAAAAAAD/////AAAAAAAAAA==",
+	"an array of two feerates, the least and the most":                                              []string{"slow", "urgent"},
+	"slow, normal, urgent, minimum, a number with blocks, perkw or perkb, or a name of feerates":    "slow",
+	"readonly, or an array of restrictions, each an array of alternatives":                          "readonly",
+	"kinds with commas between them: invoice, payment, forward, channel":                            "invoice",
 	"expiredinvoices, paidinvoices, succeededforwards, failedforwards, succeededpays or failedpays": "paidinvoices",
+}
+
+// with gives a command a value for a parameter, and what fits for those that it needs
+// before that one.
+func with(c *command.Command, i int, value any) named {
+	params := named{}
+	for _, p := range c.Params[:i] {
+		if !p.Optional {
+			params[p.Name] = fitting[p.Type]
+		}
+	}
+	params[c.Params[i].Name] = value
+	return params
+}
+
+func plain(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestEachParameterTakesWhatItSaysThatItTakes(t *testing.T) {
+	table := api.Table()
+	for i := range table {
+		c := &table[i]
+		for i, p := range c.Params {
+			value, known := fitting[p.Type]
+			if p.Refused || !known {
+				if !p.Refused {
+					t.Errorf("%s: nothing is known that is %s", p.Name, p.Type)
+				}
+				continue
+			}
+			var e *command.Error
+			if err := c.Check(plain(t, with(c, i, value))); errors.As(err, &e) && !strings.HasPrefix(e.Message, "missing required parameter") {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+	}
 }
 
 // wrongCalls are what no command may take. They are checked, not given, so that one that
 // passes does nothing.
-func wrongCalls(c *command.Command) (out []call) {
-	try := func(what string, params any) {
-		raw, isRaw := params.(json.RawMessage)
-		if !isRaw {
-			raw = masked(params)
-		}
+func wrongCalls(t *testing.T, c *command.Command) (out []call) {
+	t.Helper()
+	try := func(what string, raw json.RawMessage) (refusal string) {
 		var e *command.Error
 		if err := c.Check(raw); errors.As(err, &e) {
 			out = append(out, call{What: what, Params: masked(raw), Error: &command.Error{Code: e.Code, Message: string(maskText([]byte(e.Message)))}})
+			return e.Message
 		}
+		return ""
 	}
 	if len(c.Params) > 0 && !c.Params[0].Optional {
-		try("too few", []any{})
+		try("too few", json.RawMessage("[]"))
 	}
-	var many []any
-	for range len(c.Params) + 1 {
-		many = append(many, nil)
-	}
-	try("too many", many)
-	try("unknown names", named{"no_such_parameter": 1})
+	try("too many", plain(t, make([]any, len(c.Params)+1)))
+	try("unknown names", json.RawMessage(`{"no_such_parameter":1}`))
 	try("neither array nor object", json.RawMessage(`"x"`))
 	for i, p := range c.Params {
 		for what, wrong := range map[string]any{
 			"an object for ": named{"a": 1}, "a negative number for ": -1, "a word for ": "~", "a number beyond all for ": json.Number("99999999999999999999999"),
 		} {
-			params := named{p.Name: wrong}
-			for _, before := range c.Params[:i] {
-				if v, ok := fitting[before.Type]; ok && !before.Optional {
-					params[before.Name] = v
-				}
+			if got := try(what+p.Name, plain(t, with(c, i, wrong))); got != "" && !strings.HasPrefix(got, p.Name) && !strings.HasPrefix(got, "missing required parameter") {
+				t.Errorf("%s: %s%s is refused for something else: %s", c.Name, what, p.Name, got)
 			}
-			try(what+p.Name, params)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b call) int { return strings.Compare(a.What, b.What) })
@@ -141,7 +180,7 @@ func TestEachCommandAnswersAsItsGoldenFileSays(t *testing.T) {
 			t.Errorf("%s has no right call in the scene", c.Name)
 		}
 		var b bytes.Buffer
-		for _, line := range append(s.files[c.Name], wrongCalls(c)...) {
+		for _, line := range append(s.files[c.Name], wrongCalls(t, c)...) {
 			b.Write(masked(line))
 			b.WriteByte('\n')
 		}

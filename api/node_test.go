@@ -332,9 +332,9 @@ type (
 	}
 )
 
-func channels(t *testing.T, n *node.Node) []channelResult {
+func channels(t *testing.T, n *node.Node, params ...any) []channelResult {
 	t.Helper()
-	return ask[struct{ Channels []channelResult }](t, n, "listpeerchannels").Channels
+	return ask[struct{ Channels []channelResult }](t, n, "listpeerchannels", params...).Channels
 }
 
 func invoices(t *testing.T, n *node.Node, params ...any) []invoiceResult {

@@ -50,7 +50,7 @@ func Find(name string) (*command.Command, bool) {
 func Call(ctx context.Context, n *node.Node, method string, params json.RawMessage) (any, error) {
 	c, ok := Find(method)
 	if !ok {
-		return nil, command.Refuse(command.UnknownMethod, "unknown command %q: see help", method)
+		return nil, command.Refuse(command.UnknownMethod, "unknown command %q: see help", command.Clip([]byte(method)))
 	}
 	if !utf8.Valid(params) { // two labels that differ in broken bytes would be one
 		return nil, command.Refuse(command.InvalidParams, "params are not UTF-8")

@@ -155,7 +155,7 @@ func closer(s *channel.StatusRow) string {
 type listPeerChannelsRequest struct {
 	ID      *wire.NodeID         `json:"id" doc:"only of this peer"`
 	SCID    *wire.ShortChannelID `json:"short_channel_id" doc:"only this channel, by its place or by our alias; without id"`
-	Channel *wire.ChannelID      `json:"channel_id" doc:"only this channel; without id and short_channel_id"`
+	Channel *channelID           `json:"channel_id" doc:"only this channel; without id and short_channel_id"`
 }
 
 // wants says whether a channel is asked for.
@@ -166,7 +166,7 @@ func (r *listPeerChannelsRequest) wants(c *channel.Rows) bool {
 	case r.SCID != nil:
 		return *r.SCID != 0 && (*r.SCID == c.Status.SCID || *r.SCID == c.Params.LocalAlias)
 	case r.Channel != nil:
-		return *r.Channel == c.Params.Channel
+		return wire.ChannelID(*r.Channel) == c.Params.Channel
 	}
 	return true
 }

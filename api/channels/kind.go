@@ -1,6 +1,9 @@
 package channels
 
 import (
+	"encoding/hex"
+	"errors"
+
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 )
@@ -42,6 +45,21 @@ func featuresOf(f wire.Features) []featureName {
 		}
 	}
 	return out
+}
+
+// channelID is BOLT 2's id, as a parameter.
+type channelID wire.ChannelID
+
+// Words implements [command.Worded].
+func (channelID) Words() string { return "64 hexadecimal digits" }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *channelID) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(c) {
+		return errors.New("should be 64 hexadecimal digits")
+	}
+	_, err := hex.Decode(c[:], b)
+	return err
 }
 
 // updates are the terms at which each side forwards.

@@ -37,7 +37,7 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 		for name, value := range given {
 			i := position(params, name)
 			if i < 0 {
-				return Refuse(InvalidParams, "unknown parameter: %s", name)
+				return Refuse(InvalidParams, "unknown parameter: %s", Clip([]byte(name)))
 			}
 			if values[i] != nil {
 				return Refuse(InvalidParams, "%s is given twice", params[i].Name)
@@ -64,7 +64,7 @@ func bind(params []Param, raw json.RawMessage, v reflect.Value) error {
 			field = field.Elem()
 		}
 		if err := decode(value, field); err != nil {
-			return Refuse(InvalidParams, "%s: should be %s: invalid token '%s'%s", p.Name, p.Type, Clip(value), because(err))
+			return Refuse(InvalidParams, "%s: should be %s: invalid token '%s'%s", p.Name, p.Type, Clip(value), because(value, err))
 		}
 	}
 	return nil
@@ -90,16 +90,31 @@ func position(params []Param, name string) int {
 	return -1
 }
 
-func because(err error) string {
-	if _, isSyntax := errors.AsType[*strconv.NumError](err); isSyntax {
+// because is what of an error says more than the parameter's type does. How the code calls
+// its types says nothing to who gave the value.
+func because(value json.RawMessage, err error) string {
+	if _, isNumber := errors.AsType[*strconv.NumError](err); isNumber {
 		return ""
 	}
-	return " (" + err.Error() + ")"
+	if wrong, isType := errors.AsType[*json.UnmarshalTypeError](err); isType {
+		kind, _, _ := strings.Cut(wrong.Value, " ") // without the number
+		switch {
+		case wrong.Field != "":
+			return " (" + clip([]byte(wrong.Field), longestReason) + " cannot be: " + kind + ")"
+		case value[0] == '[':
+			return " (no element can be: " + kind + ")"
+		}
+		return ""
+	}
+	return " (" + clip([]byte(err.Error()), longestReason) + ")"
 }
 
+const longestReason = 200 // bytes
+
 // Clip keeps an error's text short however long the value was.
-func Clip(b []byte) string {
-	const most = 60
+func Clip(b []byte) string { return clip(b, 60) }
+
+func clip(b []byte, most int) string {
 	if len(b) > most {
 		return strings.ToValidUTF8(string(b[:most]), "") + "…"
 	}
@@ -204,9 +219,13 @@ type HexBytes []byte
 func (HexBytes) Words() string { return "hexadecimal digits" }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (h *HexBytes) UnmarshalText(b []byte) (err error) {
-	*h, err = hex.DecodeString(string(b))
-	return err
+func (h *HexBytes) UnmarshalText(b []byte) error {
+	out, err := hex.DecodeString(string(b))
+	if err != nil {
+		return errors.New("not pairs of hexadecimal digits")
+	}
+	*h = out
+	return nil
 }
 
 // LongestList is how many rows a list has at the most.

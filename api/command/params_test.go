@@ -78,9 +78,44 @@ func TestWrongParametersAreRefused(t *testing.T) {
 }
 
 func TestALongValueIsNotRepeatedInItsRefusal(t *testing.T) {
-	_, err := bound(`[1, "a", "b", "` + strings.Repeat("x", 100_000) + `"]`)
-	if err == nil || len(err.Error()) > 300 {
-		t.Errorf("the refusal has %d bytes", len(err.Error()))
+	long := strings.Repeat("x", 100_000)
+	for _, raw := range []string{
+		`[1, "a", "b", "` + long + `"]`,
+		`["` + long + `", "a", "b"]`, // of which the type's own error has it too
+		`{"` + long + `": 1}`,
+		`[1, "a", "b", 1, "` + long + `"]`,
+		`[1, "a", "b", 1, [1` + strings.Repeat("0", 100_000) + `]]`,
+	} {
+		if _, err := bound(raw); err == nil || len(err.Error()) > 500 {
+			t.Errorf("%.40s: the refusal has %d bytes", raw, len(err.Error()))
+		}
+	}
+}
+
+func TestARefusalSaysWhatIsWrongInAnArrayAndNotHowTheCodeCallsIt(t *testing.T) {
+	type hop struct {
+		ID     string `json:"id"`
+		Amount uint32 `json:"amount_msat"`
+	}
+	type request struct {
+		Route *[]hop    `json:"route"`
+		Words *[]string `json:"words"`
+		Bytes *HexBytes `json:"bytes"`
+	}
+	for raw, want := range map[string]string{
+		`{"route": 7}`:                     `route: should be an array: invalid token '7'`,
+		`{"route": [7]}`:                   `route: should be an array: invalid token '[7]' (no element can be: number)`,
+		`{"route": [{"id": 7}]}`:           `route: should be an array: invalid token '[{"id": 7}]' (id cannot be: number)`,
+		`{"route": [{"amount_msat": -1}]}`: `route: should be an array: invalid token '[{"amount_msat": -1}]' (amount_msat cannot be: number)`,
+		`{"words": ["a", {}]}`:             `words: should be an array: invalid token '["a", {}]' (no element can be: object)`,
+		`{"words": {}}`:                    `words: should be an array: invalid token '{}'`,
+		`{"bytes": "0"}`:                   `bytes: should be hexadecimal digits: invalid token '"0"' (not pairs of hexadecimal digits)`,
+	} {
+		var r request
+		err := bind(paramsOf(reflect.TypeFor[request]()), json.RawMessage(raw), reflect.ValueOf(&r).Elem())
+		if e, ok := err.(*Error); !ok || e.Message != want {
+			t.Errorf("%s: %v, want %s", raw, err, want)
+		}
 	}
 }
 

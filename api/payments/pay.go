@@ -115,7 +115,7 @@ func perMillion(percent string) (*uint32, error) {
 	whole, fraction, _ := strings.Cut(percent, ".")
 	v, err := strconv.ParseUint(whole+(fraction + "0000")[:4], 10, 32)
 	if err != nil || percent == "" || len(fraction) > 4 || v > 100*10_000 {
-		return nil, command.Refuse(command.InvalidParams, "maxfeepercent: should be from 0 to 100 with at most four decimals, not %q", percent)
+		return nil, command.Refuse(command.InvalidParams, "maxfeepercent: should be from 0 to 100 with at most four decimals, not %q", command.Clip([]byte(percent)))
 	}
 	ppm := uint32(v) //nolint:gosec // at most a million
 	return &ppm, nil
