@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is a numeric error code, as Core Lightning gives it.
@@ -151,6 +152,16 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Message, e.Code) }
+
+// Logged is what a log may say of it: not what was given for a parameter, which may be a
+// preimage or a rune with a slip of the pen.
+func (e *Error) Logged() string {
+	if e.Code != InvalidParams {
+		return e.Message
+	}
+	what, _, _ := strings.Cut(e.Message, ":")
+	return Clip([]byte(what))
+}
 
 // Refuse makes a refusal.
 func Refuse(code Code, format string, args ...any) *Error {

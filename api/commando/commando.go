@@ -226,7 +226,7 @@ func (s *Server) answer(ctx context.Context, p *peer.Peer, text []byte) response
 	res, err := api.CallFiltered(ctx, s.node, *r.Method, r.Params, r.Filter)
 	if err != nil {
 		e := command.AsError(err)
-		s.log.Debug("command refused", "method", command.Clip([]byte(*r.Method)), "peer", id, "code", e.Code, "reason", e.Message)
+		s.log.Debug("command refused", "method", command.Clip([]byte(*r.Method)), "peer", id, "code", e.Code, "reason", e.Logged())
 		return response{ID: r.ID, Error: e}
 	}
 	return response{ID: r.ID, Result: res}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,25 @@ type host struct {
 	node   *node.Node
 	server *Server
 	rune   string
+	logged logged
+}
+
+// logged is what the node has logged, in full.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func newHost(t *testing.T) *host {
@@ -43,7 +63,8 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	log := slog.New(slog.DiscardHandler)
+	h := &host{T: t}
+	log := slog.New(slog.NewTextHandler(&h.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	n, err := node.Open(context.Background(), node.Config{
 		Dir: ready.Dir(t, t.TempDir()), Network: c.Params(), Source: c, Listen: "127.0.0.1:0", Log: log, Fatal: func(err error) { panic(err) },
 	})
@@ -52,7 +73,7 @@ func newHost(t *testing.T) *host {
 	}
 	t.Cleanup(func() { n.Close() })
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &host{T: t, node: n, server: New(ctx, n, log)}
+	h.node, h.server = n, New(ctx, n, log)
 	t.Cleanup(h.server.Wait)
 	t.Cleanup(cancel)
 	n.SetCustom(h.server)
@@ -282,6 +303,7 @@ func TestWhatAsksForNothingOrMayNotIsRefused(t *testing.T) {
 	others := a.make(fmt.Sprintf(`{"restrictions": [["id=%s"]]}`, a.node.ID()))
 	mine := a.make(fmt.Sprintf(`{"restrictions": [["id=%s"]]}`, a.id))
 	revoked := a.make(`{}`)
+	slow := a.make(`{"restrictions": [["rate=1"]]}`)
 	if r := a.ask(1, a.rune, "blacklistrune", "[4]"); r.Error != nil {
 		t.Fatal(r.Error)
 	}
@@ -311,6 +333,21 @@ func TestWhatAsksForNothingOrMayNotIsRefused(t *testing.T) {
 	a.refused(a.ask(5, a.rune, "dance", "{}"), command.UnknownMethod, "dance")
 	a.refused(a.ask(6, a.rune, "invoice", "[1]"), command.InvalidParams, "label")
 	a.refused(a.ask(7, a.rune, "notifications", "[true]"), command.Failed, "socket")
+	if r := a.ask(8, slow, "getinfo", "{}"); r.Error != nil {
+		t.Errorf("once: %v", r.Error)
+	}
+	a.refused(a.ask(9, slow, "getinfo", "{}"), codeRune, "")
+	slip := strings.Repeat("5e", 31) + "5" // of a preimage
+	a.refused(a.ask(10, a.rune, "settleholdinvoice", `["`+slip+`"]`), command.InvalidParams, "preimage")
+	text := a.logged.text()
+	for _, secret := range []string{a.rune, invoices, others, mine, revoked, slow, slip} {
+		if strings.Contains(text, secret[:20]) {
+			t.Errorf("a rune or preimage is in the log: %s", text)
+		}
+	}
+	if !strings.Contains(text, "method=settleholdinvoice") {
+		t.Errorf("a refusal is not in the log: %s", text)
+	}
 }
 
 // Two peers use the same number at once, in turns.

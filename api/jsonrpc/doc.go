@@ -6,7 +6,7 @@
 //
 // Requests follow each other with or without something between them; several may
 // be on their way on one connection. An answer is one compact line and an empty
-// one, with the id as it came. What is not JSON ends the connection, with an error;
+// one, with the id as it came. JSON that is no request is refused; what is not JSON ends the connection, with an error;
 // a request of more than 4 MiB too. A connection that is in the middle of 256
 // requests is read on when one of them is answered.
 //

@@ -149,15 +149,16 @@ func (s *Server) ServeConn(ctx context.Context, c net.Conn) {
 	d := json.NewDecoder(in)
 	for {
 		in.left = maxRequest
-		var r request
-		if err := d.Decode(&r); err != nil {
+		var text json.RawMessage
+		if err := d.Decode(&text); err != nil {
 			if text := complaint(err); text != "" {
 				out.send(response{Error: &command.Error{Code: command.ParseError, Message: text}})
 			}
 			return
 		}
-		if r.Method == "" || len(r.ID) == 0 {
-			out.send(response{ID: r.ID, Error: &command.Error{Code: command.InvalidRequest, Message: "a request needs an id and a method"}})
+		var r request
+		if err := json.Unmarshal(text, &r); err != nil || r.Method == "" || len(r.ID) == 0 {
+			out.send(response{ID: r.ID, Error: &command.Error{Code: command.InvalidRequest, Message: "a request is an object with an id and a method"}})
 			continue
 		}
 		slots <- struct{}{}
@@ -172,7 +173,7 @@ func (s *Server) answer(ctx context.Context, r request) response {
 	res, err := api.CallFiltered(ctx, s.Node, r.Method, r.Params, r.Filter)
 	if err != nil {
 		e := command.AsError(err)
-		s.Log.Debug("command refused", "method", r.Method, "code", e.Code, "reason", e.Message)
+		s.Log.Debug("command refused", "method", command.Clip([]byte(r.Method)), "code", e.Code, "reason", e.Logged())
 		return response{ID: r.ID, Error: e}
 	}
 	return response{ID: r.ID, Result: res}
@@ -181,9 +182,7 @@ func (s *Server) answer(ctx context.Context, r request) response {
 // complaint says what was wrong with the stream; nothing when it just ended.
 func complaint(err error) string {
 	var syntax *json.SyntaxError
-	var wrongType *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, errTooLong), errors.As(err, &syntax), errors.As(err, &wrongType):
+	if errors.Is(err, errTooLong) || errors.As(err, &syntax) {
 		return err.Error()
 	}
 	return ""

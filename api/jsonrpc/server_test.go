@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -85,16 +86,59 @@ func TestBadRequestsAreAnsweredWithTheirCode(t *testing.T) {
 		`{"id":1,"method":"help","params":["help", 1]}`:       command.InvalidParams,
 		`{"id":1,"method":"help","params":["nothing"]}`:       command.UnknownMethod,
 		`{"id":1,"method":"decode","params":["lnbc1notone"]}`: command.InvalidParams,
-		`{"id":1,"method":7}`:                                 command.ParseError,
+		`{"id":1,"method":7}`:                                 command.InvalidRequest,
+		`{"id":1,"method":null}`:                              command.InvalidRequest,
+		`[]`:                                                  command.InvalidRequest,
+		`[{"id":1,"method":"help"}]`:                          command.InvalidRequest,
+		`"help"`:                                              command.InvalidRequest,
+		`null`:                                                command.InvalidRequest,
 		`garbage`:                                             command.ParseError,
-		`[]`:                                                  command.ParseError,
-		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1): command.ParseError,
+		`{"id":1,"method":"help","params":["pay",]}`:          command.ParseError,
+		strings.Repeat("[", 20_000):                           command.ParseError,
+		`{"id":1,"method":"help","params":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + "}": command.InvalidParams,
+		"{\"id\":1,\"method\":\"help\",\"params\":[\"\xff\"]}":                                              command.InvalidParams,
+		`{"id":1,"method":"help","params":"pay"}`:                                                           command.InvalidParams,
+		`{"id":1,"method":"help","params":{"` + strings.Repeat("x", maxRequest/2) + `":1}}`:                 command.InvalidParams,
+		`{"id":1,"method":"` + strings.Repeat("x", maxRequest+1):                                            command.ParseError,
 	} {
 		c, r := dialog(t)
-		go io.WriteString(c, request)
-		if a := read(t, r); a.Error == nil || a.Error.Code != want || a.Result != nil {
+		go io.WriteString(c, request+"\n")
+		if a := read(t, r); a.Error == nil || a.Error.Code != want || a.Result != nil || len(a.Error.Message) > 500 {
 			t.Errorf("%.60s: %+v, want code %d", request, a.Error, want)
 		}
+	}
+}
+
+// What is JSON, but not a request, is refused with its id, and the next is heard.
+func TestAConnectionGoesOnAfterWhatIsNoRequest(t *testing.T) {
+	c, r := dialog(t)
+	for text, id := range map[string]string{`[]`: "null", `7`: "null", `{"method":7,"id":"a"}`: `"a"`, `{"id":8}`: "8"} {
+		go io.WriteString(c, text+"\n")
+		if a := read(t, r); a.Error == nil || a.Error.Code != command.InvalidRequest || string(a.ID) != id {
+			t.Errorf("%s: %+v with id %s", text, a.Error, a.ID)
+		}
+		go io.WriteString(c, `{"id":1,"method":"help","params":["pay"]}`)
+		if a := read(t, r); a.Error != nil {
+			t.Errorf("after %s: %v", text, a.Error)
+		}
+	}
+}
+
+// A preimage with a slip of the pen is answered with what is wrong with it, and not logged.
+func TestWhatWasGivenIsInNoLog(t *testing.T) {
+	secret := strings.Repeat("5e", 31) + "5"
+	var log bytes.Buffer
+	s := &Server{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for method, params := range map[string]string{
+		"settleholdinvoice": `["` + secret + `"]`, "invoice": `["any","a","b",null,null,"` + secret + `"]`, "notifications": `["` + secret + `"]`,
+		"checkrune": `{"` + secret + `":1}`,
+	} {
+		if a := s.answer(t.Context(), request{ID: json.RawMessage("1"), Method: method, Params: json.RawMessage(params)}); a.Error == nil || a.Error.Code != command.InvalidParams {
+			t.Errorf("%s: %+v", method, a)
+		}
+	}
+	if text := log.String(); strings.Contains(text, secret[:20]) || !strings.Contains(text, "method=settleholdinvoice code=-32602 reason=preimage") {
+		t.Errorf("the log is %s", text)
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Server) permit(w http.ResponseWriter, r *http.Request, method string, p
 // refuse answers with a refusal. A rune is in no log.
 func (s *Server) refuse(w http.ResponseWriter, method string, err error) {
 	e := command.AsError(err)
-	s.Log.Debug("command refused", "method", command.Clip([]byte(method)), "code", e.Code, "reason", e.Message)
+	s.Log.Debug("command refused", "method", command.Clip([]byte(method)), "code", e.Code, "reason", e.Logged())
 	status := http.StatusInternalServerError
 	switch e.Code {
 	case command.RuneNotAuthorized, command.RuneNotPermitted, command.RuneBlacklisted:

@@ -207,6 +207,7 @@ func TestACommandIsAnsweredAsByCLNRest(t *testing.T) {
 	revoked := c.make(n, `{}`)
 	c.must("blacklistrune", `{"start": 2}`)
 	slow := c.make(n, `{"restrictions": [["rate=1"]]}`)
+	slip := strings.Repeat("5e", 31) + "5"
 	for _, x := range []struct {
 		name, method, path, body string
 		headers                  []string
@@ -229,6 +230,10 @@ func TestACommandIsAnsweredAsByCLNRest(t *testing.T) {
 		{"too long", "POST", "/v1/getinfo", `{"a": "` + strings.Repeat("x", maxBody) + `"}`, nil, 413, -32700},
 		{"deep", "POST", "/v1/getinfo", strings.Repeat("[", 100_000), nil, 400, -32700},
 		{"not UTF-8", "POST", "/v1/invoice", "[1, \"\xff\", \"d\"]", nil, 500, -32602},
+		{"a preimage with a slip of the pen", "POST", "/v1/settleholdinvoice", `{"preimage": "` + slip + `"}`, nil, 500, -32602},
+		{"a long name", "POST", "/v1/getinfo", `{"` + strings.Repeat("x", maxBody/2) + `": 1}`, nil, 500, -32602},
+		{"a long command", "POST", "/v1/" + strings.Repeat("x", maxHeader/2), `{}`, nil, 404, -32601},
+		{"deep and whole", "POST", "/v1/getinfo", strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000), nil, 500, -32602},
 		{"reading", "POST", "/v1/listinvoices", `{}`, []string{"rune", reads}, 201, 0},
 		{"not reading", "POST", "/v1/invoice", `["any", "d", "d"]`, []string{"rune", reads}, 401, 1502},
 		{"of a command that is not there", "POST", "/v1/listdreams", `{}`, []string{"rune", reads}, 404, -32601},
@@ -245,7 +250,7 @@ func TestACommandIsAnsweredAsByCLNRest(t *testing.T) {
 			t.Errorf("%s: %d %.200s", x.name, status, text)
 		}
 		if x.code != 0 {
-			if code, message := refusalOf(t, text); code != x.code {
+			if code, message := refusalOf(t, text); code != x.code || len(message) > 500 {
 				t.Errorf("%s: code %d (%s), want %d", x.name, code, message, x.code)
 			}
 		}
@@ -260,9 +265,9 @@ func TestACommandIsAnsweredAsByCLNRest(t *testing.T) {
 	if !slices.Equal(labels, []string{"a", "b", "c"}) {
 		t.Errorf("invoices %q", labels)
 	}
-	for _, secret := range []string{c.rune, reads, revoked, slow} {
+	for _, secret := range []string{c.rune, reads, revoked, slow, slip} {
 		if text := logged.text(); strings.Contains(text, secret) || strings.Contains(text, secret[:20]) {
-			t.Errorf("a rune is in the log: %s", text)
+			t.Errorf("a rune or preimage is in the log: %s", text)
 		}
 	}
 	if !strings.Contains(logged.text(), "code=900") {
