@@ -168,10 +168,17 @@ func Refuse(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// longestMessage is the most of a refusal's message, in bytes: it may repeat what was given.
+const longestMessage = 2000
+
 // AsError gives any error its code: what carries none is a plain failure.
 func AsError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Code: Failed, Message: err.Error()}
 	}
-	return &Error{Code: Failed, Message: err.Error()}
+	if len(e.Message) > longestMessage {
+		return &Error{Code: e.Code, Message: clip([]byte(e.Message), longestMessage), Data: e.Data}
+	}
+	return e
 }
