@@ -6,22 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
 // readable prints results for the eye: names and values in columns, amounts with their
 // units, times in words.
 type readable struct {
-	w   io.Writer
-	now time.Time
-	err error
+	w     io.Writer
+	now   time.Time
+	width int // of the terminal: the rows of a table that needs more are shown as blocks
+	err   error
 }
-
-// widest is how wide a table may be; rows that need more are shown as blocks.
-const widest = 110
 
 // field is a member of an object, in its order.
 type field struct {
@@ -67,8 +67,9 @@ func ordered(d *json.Decoder) (any, error) {
 	return token, nil
 }
 
-// showReadable prints a result for the eye.
-func showReadable(w io.Writer, result json.RawMessage, now time.Time) error {
+// showReadable prints a result for the eye, on a terminal of so many columns. A long value is
+// left whole, so that it can be copied.
+func showReadable(w io.Writer, result json.RawMessage, now time.Time, width int) error {
 	if !json.Valid(result) { // or deeper than any result
 		return errors.New("the node's answer is not JSON")
 	}
@@ -78,7 +79,7 @@ func showReadable(w io.Writer, result json.RawMessage, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	r := &readable{w: w, now: now}
+	r := &readable{w: w, now: now, width: width}
 	switch v := v.(type) {
 	case []field:
 		if len(v) == 0 {
@@ -169,7 +170,7 @@ func (r *readable) table(list []any, indent string) bool {
 		if !ok || len(fields) == 0 {
 			return false
 		}
-		row := make([]string, len(names), len(fields))
+		row := make([]string, len(names))
 		for _, f := range fields {
 			if nested(f.value) {
 				return false
@@ -197,7 +198,7 @@ func (r *readable) table(list []any, indent string) bool {
 		}
 		total += widths[i] + 2
 	}
-	if total > widest {
+	if total-2 > r.width {
 		return false
 	}
 	line := func(cell func(i int) string) {
@@ -230,12 +231,14 @@ func label(name string) string {
 // times are the names of what is in unix seconds, beside those that end in _at.
 var times = map[string]bool{
 	"time": true, "timestamp": true, "last_timestamp": true, "last_update": true, "received_time": true, "resolved_time": true, "next_try": true,
+	"expiry_time": true,
 }
 
-// clean keeps what others wrote from moving the cursor.
+// clean keeps what others wrote from moving the cursor, and from turning around what stands
+// beside it.
 func clean(text string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' && c != '\t' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+		if c < ' ' && c != '\t' || c == 0x7f || c >= 0x80 && c < 0xa0 || unicode.Is(unicode.Bidi_Control, c) {
 			return '?'
 		}
 		return c
@@ -264,6 +267,8 @@ func (r *readable) scalar(name string, v any) string {
 			return grouped(n) + " sat"
 		case (times[name] || strings.HasSuffix(name, "_at")) && n > 1_000_000_000:
 			return r.when(n)
+		case strings.HasSuffix(name, "_seconds") && n >= 120:
+			return v.String() + " (" + span(time.Duration(min(n, math.MaxInt64/int64(time.Second)))*time.Second) + ")"
 		}
 		return v.String()
 	case []any:
@@ -305,23 +310,29 @@ func grouped(n int64) string {
 func (r *readable) when(unix int64) string {
 	t := time.Unix(unix, 0)
 	away := t.Sub(r.now)
-	words := "now"
-	switch d := away.Abs(); {
-	case d >= 48*time.Hour:
-		words = fmt.Sprintf("%d days", d/(24*time.Hour))
-	case d >= 2*time.Hour:
-		words = fmt.Sprintf("%d hours", d/time.Hour)
-	case d >= 2*time.Minute:
-		words = fmt.Sprintf("%d minutes", d/time.Minute)
-	case d >= 2*time.Second:
-		words = fmt.Sprintf("%d seconds", d/time.Second)
-	}
+	words := span(away.Abs())
 	switch {
-	case words == "now":
+	case words == "":
+		words = "now"
 	case away < 0:
 		words += " ago"
 	default:
 		words = "in " + words
 	}
 	return t.Local().Format("2006-01-02 15:04:05") + " (" + words + ")"
+}
+
+// span is a time in words; empty: no more than a moment.
+func span(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	case d >= 2*time.Second:
+		return fmt.Sprintf("%d seconds", d/time.Second)
+	}
+	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/leyden-ln/leyden/api"
 )
@@ -20,16 +21,25 @@ func TestAResultIsShownForTheEye(t *testing.T) {
 			"label    tea\namount   1 234 567.890 sat\npaid     yes\nnothing  -\nlist     none\nnames    a, b\n",
 		`{"invoices":[{"label":"tea","amount_msat":1000},{"label":"coffee","amount_msat":2000000,"paid_at":1799999940}]}`: "" +
 			"invoices (2)\n  label   amount     paid at\n  tea     1 sat\n  coffee  2 000 sat  " + at(1_799_999_940) + " (60 seconds ago)\n",
+		// Rows need not have the same fields, the first of them fewer or more than the others.
+		`{"invoices":[{"label":"tea","paid_at":1799999940,"a":1,"b":2},{"label":"coffee"},{"c":3}]}`: "" +
+			"invoices (3)\n  label   paid at                               a  b  c\n  tea     " + at(1_799_999_940) + " (60 seconds ago)  1  2\n  coffee\n" +
+			"                                                      3\n",
+		`{"rows":[{"a":"` + strings.Repeat("x", 76) + `","b":1}]}`: "" +
+			"rows (1)\n  a  " + strings.Repeat("x", 76) + "\n  b  1\n", // one column more than there are
+		`{"rows":[{"a":"` + strings.Repeat("x", 75) + `"}]}`: "rows (1)\n  a\n  " + strings.Repeat("x", 75) + "\n",
+		`{"connected_seconds":7300,"age_in_seconds":60,"expiry_time":1800086400}`: "" +
+			"connected seconds  7300 (2 hours)\nage in seconds     60\nexpiry time        " + at(1_800_086_400) + " (in 24 hours)\n",
 		`{"pays":[{"a":"` + strings.Repeat("x", 120) + `","b":1},{"a":"y","b":2}]}`: "" +
 			"pays (2)\n  a  " + strings.Repeat("x", 120) + "\n  b  1\n\n  a  y\n  b  2\n",
 		`{"in":{"deep":{"time":1800000000,"expires_at":1800086400,"created_at":1799740800}},"opening_channel_satoshis":1000}`: "" +
 			"in\n  deep\n    time        " + at(1_800_000_000) + " (now)\n    expires at  " + at(1_800_086_400) + " (in 24 hours)\n" +
 			"    created at  " + at(1_799_740_800) + " (3 days ago)\nopening channel  1 000 sat\n",
 		// What others wrote does not move the cursor.
-		`{"alias":"\u001b[2Jevil\u0085\u007f","fee_msat":-1500}`: "alias  ?[2Jevil??\nfee    -1.500 sat\n",
+		`{"alias":"\u001b[2Jevil\u0085\u007f\u202e\u2066","fee_msat":-1500}`: "alias  ?[2Jevil????\nfee    -1.500 sat\n",
 	} {
 		var b bytes.Buffer
-		if err := showReadable(&b, json.RawMessage(result), now); err != nil || b.String() != want {
+		if err := showReadable(&b, json.RawMessage(result), now, 80); err != nil || b.String() != want {
 			t.Errorf("%s gives, with %v,\n%s\nwant\n%s", result, err, b.String(), want)
 		}
 	}
@@ -37,15 +47,57 @@ func TestAResultIsShownForTheEye(t *testing.T) {
 
 func FuzzReadable(f *testing.F) {
 	f.Add(`{"invoices":[{"label":"tea","amount_msat":1000,"paid_at":1799999940}],"in":{"a":[1,[2,{}]]}}`)
+	f.Add(`[{"a":1,"b":2,"c":3},{"a":1}]`)
 	f.Fuzz(func(t *testing.T, result string) {
 		var b bytes.Buffer
-		if err := showReadable(&b, json.RawMessage(result), time.Unix(1_800_000_000, 0)); json.Valid([]byte(result)) != (err == nil) {
+		if err := showReadable(&b, json.RawMessage(result), time.Unix(1_800_000_000, 0), 80); json.Valid([]byte(result)) != (err == nil) {
 			t.Errorf("%q: %v", result, err)
 		}
 		if strings.ContainsFunc(b.String(), func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' }) {
 			t.Errorf("%q gives %q", result, b.String())
 		}
 	})
+}
+
+func TestHelpFitsTheTerminal(t *testing.T) {
+	long := func(line string, width int) bool {
+		return utf8.RuneCountInString(line) > width && len(strings.Fields(line)) > 1
+	}
+	table := api.Table()
+	for i := range table {
+		c := &table[i]
+		for _, width := range []int{narrowest, 80, 200} {
+			text := manual(c.Page(), width)
+			for _, line := range strings.Split(text, "\n") {
+				if long(line, width) || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "#") {
+					t.Errorf("%s, %d columns: %q", c.Name, width, line)
+				}
+			}
+			words := strings.Join(strings.Fields(text), " ")
+			for _, p := range c.Params {
+				if !strings.Contains(words, strings.Join(strings.Fields(p.Doc), " ")) {
+					t.Errorf("%s, %d columns: what %s is has been lost", c.Name, width, p.Name)
+				}
+			}
+		}
+	}
+	const page = "# pay\n\npay it\n\n    leyden pay bolt11 [label]\n\n## Parameters\n\n| name | takes | needed | what it is |\n|---|---|---|---|\n" +
+		"| bolt11 | a string | yes | the invoice, as it came from the payee |\n| label | a string | no | yours |\n\n" +
+		"## Errors\n\n| code | what it means |\n|---|---|\n| -32602 | a parameter is missing, unknown, or not of its type |\n"
+	want := "pay\n\npay it\n\n    leyden pay bolt11 [label]\n\nParameters\n\n  bolt11: a string\n      the invoice, as it came from the\n      payee\n" +
+		"  label: optional, a string\n      yours\n\nErrors\n\n  -32602 a parameter is missing,\n         unknown, or not of its type\n"
+	if got := manual(page, 40); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	var b bytes.Buffer
+	if err := explain(&b, json.RawMessage("[]"), 80); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(b.String(), "\n") {
+		if long(line, 80) {
+			t.Errorf("help: %q", line)
+		}
+	}
 }
 
 func TestNotificationsAreShownUntilTheAnswer(t *testing.T) {

@@ -49,7 +49,7 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 				return err
 			}
 			if c.Name == "help" {
-				return explain(cmd.OutOrStdout(), params)
+				return explain(cmd.OutOrStdout(), params, columns(cmd.OutOrStdout()))
 			}
 			path, err := at.socket()
 			if err != nil {
@@ -63,8 +63,8 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if out, ok := cmd.OutOrStdout().(*os.File); ok && !asJSON && term.IsTerminal(int(out.Fd())) {
-				return showReadable(out, result, time.Now())
+			if out := cmd.OutOrStdout(); !asJSON && columns(out) > 0 {
+				return showReadable(out, result, time.Now(), columns(out))
 			}
 			return show(cmd.OutOrStdout(), result)
 		},
@@ -81,6 +81,18 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// columns is how wide a terminal is; 0: it is none.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width >= narrowest {
+		return width
+	}
+	return narrowest
 }
 
 // parameters are the arguments as JSON: an array when all are by position, an
@@ -201,17 +213,20 @@ type reply struct {
 }
 
 // listen waits for the answer. Each notification takes the place of the one before it on
-// the terminal, and the answer that of the last.
+// the terminal, and the answer that of the last. It stays on one line.
 func listen(in *json.Decoder, progress io.Writer) (reply, error) {
 	const wipe = "\r\x1b[K"
-	shown := false
+	shown, room := false, 100
+	if width := columns(progress); width > 0 {
+		room = min(room, width-1)
+	}
 	for {
 		var r reply
 		err := in.Decode(&r)
 		if err == nil && r.Method != "" {
 			if progress != nil {
 				shown = true
-				_, _ = fmt.Fprintf(progress, wipe+"%.100s", clean(r.Params.Message))
+				_, _ = fmt.Fprintf(progress, wipe+"%.*s", room, clean(r.Params.Message))
 			}
 			continue
 		}
@@ -233,9 +248,9 @@ func show(w io.Writer, result json.RawMessage) error {
 	return err
 }
 
-// explain prints what there is to say of one command, or a line of each. It needs
-// no node: the table is in the program.
-func explain(w io.Writer, params json.RawMessage) error {
+// explain prints what there is to say of one command, or a line of each: as Markdown, or for
+// a terminal of so many columns. It needs no node: the table is in the program.
+func explain(w io.Writer, params json.RawMessage, width int) error {
 	var asked struct {
 		Command *string `json:"command"`
 	}
@@ -252,7 +267,11 @@ func explain(w io.Writer, params json.RawMessage) error {
 		if !ok {
 			return &command.Error{Code: command.UnknownMethod, Message: fmt.Sprintf("unknown command %q: see leyden help", *asked.Command)}
 		}
-		_, err := io.WriteString(w, c.Page())
+		page := c.Page()
+		if width > 0 {
+			page = manual(page, width)
+		}
+		_, err := io.WriteString(w, page)
 		return err
 	}
 	var b strings.Builder
@@ -262,7 +281,13 @@ func explain(w io.Writer, params json.RawMessage) error {
 			group = c.Group
 			fmt.Fprintf(&b, "=== %s ===\n\n", group)
 		}
-		fmt.Fprintf(&b, "%s\n    %s\n\n", c.Usage(), c.Short)
+		usage := c.Usage() + "\n"
+		if width > 0 {
+			var lines strings.Builder
+			wrap(&lines, c.Usage(), "  ", width)
+			usage = lines.String()
+		}
+		fmt.Fprintf(&b, "%s    %s\n\n", usage, c.Short)
 	}
 	b.WriteString("leyden help COMMAND says all about one; leyden --help lists the flags.\n")
 	_, err := io.WriteString(w, b.String())
