@@ -145,6 +145,14 @@ func TestTheCommandLineExplainsAndCompletesItself(t *testing.T) {
 	if got := leyden(t, "__complete", "listin"); !strings.Contains(got, "listinvoices\t") {
 		t.Errorf("listin is completed to %s", got)
 	}
+	for _, about := range []string{"help", "check"} {
+		if got := leyden(t, "__complete", about, "inv"); !strings.HasPrefix(got, "invoice\tmake an invoice\n:4") {
+			t.Errorf("%s inv is completed to %s", about, got)
+		}
+	}
+	if got := leyden(t, "__complete", "pay", ""); !strings.HasPrefix(got, ":4") { // no files of the folder
+		t.Errorf("pay is completed to %s", got)
+	}
 	if got := leyden(t, "__complete", "invoice", "--desc"); !strings.Contains(got, "--description") || !strings.Contains(got, "--deschashonly") {
 		t.Errorf("invoice --desc is completed to %s", got)
 	}

@@ -69,6 +69,9 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 			return show(cmd.OutOrStdout(), result)
 		},
 	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return complete(c.Name, args, begun)
+	}
 	cmd.Flags().BoolVarP(&keywords, "keywords", "k", false, "the arguments are name=value")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON on a terminal too, as elsewhere")
 	for _, p := range c.Params {
@@ -81,6 +84,22 @@ func rpcCommand(c command.Command, at *place) *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// complete is what an argument of a command may be that has begun so: commands for those
+// that are about one, files for the one that writes one.
+func complete(name string, args []string, begun string) (out []string, _ cobra.ShellCompDirective) {
+	if name == "backup" {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	if len(args) == 0 && (name == "help" || name == "check") {
+		for _, c := range api.Table() {
+			if strings.HasPrefix(c.Name, begun) {
+				out = append(out, c.Name+"\t"+c.Short)
+			}
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 // columns is how wide a terminal is; 0: it is none.
