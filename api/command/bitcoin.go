@@ -147,7 +147,9 @@ func (f *FeeRate) UnmarshalText(b []byte) error {
 		return err
 	}
 	if !perKw {
-		v = (v + 3) / 4
+		if v = (v + 3) / 4; v >= 250 { // 1 satoshi for a virtual byte is meant to be the least
+			v = max(v, LeastFeeRate)
+		}
 	}
 	if v < LeastFeeRate {
 		return fmt.Errorf("the least is %dperkw", LeastFeeRate)

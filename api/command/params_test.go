@@ -132,7 +132,7 @@ func FuzzBind(f *testing.F) {
 func TestAFeeRateIsANameATargetOrANumber(t *testing.T) {
 	for text, want := range map[string]FeeRate{
 		"slow": {blocks: 100}, "normal": {blocks: 6}, "urgent": {blocks: 2}, "minimum": {perKw: 253}, "12blocks": {blocks: 12}, "0blocks": {blocks: 1},
-		"253perkw": {perKw: 253}, "1012perkb": {perKw: 253}, "1012": {perKw: 253}, "opening": {blocks: 6}, "mutual_close": {blocks: 6},
+		"253perkw": {perKw: 253}, "1012perkb": {perKw: 253}, "1012": {perKw: 253}, "1000perkb": {perKw: 253}, "1000": {perKw: 253}, "opening": {blocks: 6}, "mutual_close": {blocks: 6},
 		"unilateral_close": {commitment: true}, "penalty": {blocks: 2},
 	} {
 		var got FeeRate
@@ -140,7 +140,7 @@ func TestAFeeRateIsANameATargetOrANumber(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "fast", "blocks", "-1blocks", "65536blocks", "252perkw", "1.5perkb", "-1", "99999999999"} {
+	for _, text := range []string{"", "fast", "blocks", "-1blocks", "65536blocks", "252perkw", "996perkb", "1.5perkb", "-1", "99999999999"} {
 		if err := new(FeeRate).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken", text)
 		}

@@ -519,12 +519,39 @@ func TestTheCallsOfClients(t *testing.T) {
 		{"signmessage", `{"message": "zeus"}`}, {"listclosedchannels", `{}`}, {"autoclean-once", `["expiredinvoices", 1]`},
 		{"decode", fmt.Sprintf(`{"string": "%s"}`, bolt11)}, {"checkmessage", fmt.Sprintf(`{"message": "m", "zbase": "d9tibmnic9t5y41hg7hkakdcra94akas9ku3rmmj4ag9mritc8ok4p5qzefs78c9pqfhpuftqqzhydbdwfg7u6w6wdxcqpqn4sj4e73e", "pubkey": "%s"}`, id)},
 		{"getroute", fmt.Sprintf(`{"id": "%s", "amount_msat": 1000, "riskfactor": 0}`, id)}, {"setchannel", `{"id": "all", "feebase": 1, "feeppm": 10}`},
+		{"keysend", fmt.Sprintf(`{"destination": "%s", "amount_msat": 2000}`, id)}, {"xkeysend", fmt.Sprintf(`{"destination": "%s", "amount_msat": 2000, "maxfee": null}`, id)},
+		{"sql", `{"query": "SELECT payment_hash, status FROM sendpays ORDER BY created_index DESC LIMIT 3"}`}, {"listsqlschemas", `{}`},
+		{"getroutes", fmt.Sprintf(`{"source": "%s", "destination": "%s", "amount_msat": 1000, "layers": ["auto.localchans", "auto.sourcefree"], "maxfee_msat": 1000, "final_cltv": 40}`,
+			field(alice.must("getinfo", ""), "id"), id)},
+		{"listforwards", `{}`}, {"showrunes", `{}`}, {"withdraw", fmt.Sprintf(`{"destination": "%s", "satoshi": "10000", "feerate": "1000perkb"}`, field(bob.must("newaddr", ""), "bech32"))},
 		{"disconnect", fmt.Sprintf(`{"id": "%s", "force": true}`, id)}, {"connect", fmt.Sprintf(`{"id": "%s"}`, id)},
 	} {
 		if status, text := alice.post(call[0], call[1]); status != 201 {
 			t.Errorf("%s %s: %d %s", call[0], call[1], status, text)
 		}
 	}
+	// A route by hand, and its end.
+	until(t, "the channel is used again", func() bool {
+		status, _ := alice.post("getroute", fmt.Sprintf(`{"id": "%s", "amount_msat": 6000, "riskfactor": 0, "cltv": 43}`, id))
+		return status == 201
+	})
+	made = bob.must("invoice", `{"label": "zeus.3", "amount_msat": 6000, "description": "a rebalance"}`)
+	route, err := json.Marshal(field(alice.must("getroute", fmt.Sprintf(`{"id": "%s", "amount_msat": 6000, "riskfactor": 0, "cltv": 43}`, id)), "route"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.must("sendpay", fmt.Sprintf(`{"route": %s, "payment_hash": "%s", "payment_secret": "%s"}`, route, field(made, "payment_hash"), field(made, "payment_secret")))
+	if sent := alice.must("waitsendpay", fmt.Sprintf(`{"payment_hash": "%s", "timeout": 60}`, field(made, "payment_hash"))); field(sent, "status") != "complete" {
+		t.Errorf("sent %v", sent)
+	}
+	// What their pages ask for and this node has not.
+	for _, name := range []string{"offer", "listoffers", "disableoffer", "fetchinvoice", "funderupdate", "bkpr-listbalances", "askrene-create-layer"} {
+		status, text := alice.post(name, `{}`)
+		if code, _ := refusalOf(t, text); status != 404 || code != -32601 {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+	alice.must("close", fmt.Sprintf(`{"id": "%s"}`, id))
 }
 
 func FuzzBody(f *testing.F) {
