@@ -62,7 +62,7 @@ func (v *visit) findRoutes(to string, sum amount.MilliSatoshi, delta uint64) (fo
 		delta = finalDelta
 	}
 	err = v.run(v.ctx(), &found, "getroutes", arg{"source", v.s.self.ID}, arg{"destination", to}, arg{"amount_msat", fmt.Sprintf("%dmsat", sum)},
-		arg{"layers", "[]"}, arg{"maxfee_msat", fmt.Sprintf("%dmsat", max(sum/200, 5000))}, arg{"final_cltv", fmt.Sprint(delta)})
+		arg{"layers", `["auto.localchans","auto.sourcefree"]`}, arg{"maxfee_msat", fmt.Sprintf("%dmsat", max(sum/200, 5000))}, arg{"final_cltv", fmt.Sprint(delta)})
 	for i := range found.Routes {
 		path := found.Routes[i].Path
 		if len(path) == 0 {
