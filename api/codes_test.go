@@ -184,7 +184,7 @@ func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
 func TestGetroutesSaysAtWhichEndTheCapacityIsMissing(t *testing.T) {
 	w := line(t)
 	routes := func(from, to *node.Node, amt any) []any {
-		return []any{from.ID(), to.ID(), amt, []any{}, "100000sat", 18}
+		return []any{from.ID(), to.ID(), amt, []any{}, "100000sat", 18} // without layers: as others see it
 	}
 	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", routes(w.alice, w.bob, "5000000sat")...)
 	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", routes(w.carol, w.bob, "5000000sat")...)

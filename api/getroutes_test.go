@@ -28,11 +28,69 @@ type routesResult struct {
 	}
 }
 
+// Without its layers a node is looked at as others see it, and takes what it takes of others.
+func TestRoutesBeginAsTheLayersSay(t *testing.T) {
+	w := line(t)
+	alice, carol, bob := w.alice.ID().String(), w.carol.ID().String(), w.bob.ID().String()
+	const sat = 1000
+	for _, x := range []struct {
+		source string
+		msat   int
+		layers []string
+		fee    int // of the first channel, at 1 sat and 10 millionths
+		delta  uint32
+		chance uint64
+	}{
+		{alice, 100_000 * sat, []string{"auto.localchans", "auto.sourcefree"}, 0, 0, 900_000},
+		{alice, 100_000 * sat, []string{"auto.localchans"}, 2000, 80, 900_000}, // of 100,002 sat, which Carol gets
+		{alice, 100_000 * sat, []string{"auto.sourcefree"}, 0, 0, 809_998},
+		{alice, 100_000 * sat, []string{}, 2000, 80, 809_998},
+		{alice, 990_000 * sat, []string{"auto.sourcefree"}, 0, 0, 100}, // more than she has
+		{carol, 100_000 * sat, []string{"auto.localchans", "auto.sourcefree"}, 0, 0, 900_000},
+		{carol, 100_000 * sat, []string{"auto.localchans"}, 2000, 80, 900_000},
+	} {
+		got := ask[routesResult](t, w.alice, "getroutes", x.source, bob, x.msat, x.layers, 100*sat, 40)
+		if len(got.Routes) != 1 || got.Routes[0].Path[0].NodeIn != x.source {
+			t.Fatalf("%+v: %+v", x, got)
+		}
+		first := got.Routes[0].Path[0]
+		if fee := int(first.AmountIn - first.AmountOut); fee != x.fee || first.CLTVIn-first.CLTVOut != x.delta || first.Delay != first.CLTVIn { //nolint:gosec // small
+			t.Errorf("%+v: fee %d, blocks %d to %d", x, fee, first.CLTVIn, first.CLTVOut)
+		}
+		if got.Probability != x.chance {
+			t.Errorf("%+v: probability %d", x, got.Probability)
+		}
+	}
+	local := []string{"auto.localchans"}
+	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", alice, bob, 990_000*sat, local, 100*sat, 40)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000*sat, local, 3999, 40)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000*sat, []string{}, 3999, 40)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000*sat, local, 100*sat, 40, 199)
+	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000*sat, []string{}, 100*sat, 40, 199)
+	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, alice, 1000, []string{}, 1000, 40)
+
+	// A channel that is not announced is there with auto.localchans alone.
+	ask[struct{}](t, w.alice, "connect", at(w.bob))
+	ask[struct{}](t, w.alice, "fundchannel", named{"id": bob, "amount": 300_000, "announce": false})
+	w.mine(t, 6)
+	until(t, "it is used", func() bool {
+		return ask[struct {
+			Active int `json:"num_active_channels"`
+		}](t, w.alice, "getinfo").Active == 2
+	})
+	for layer, hops := range map[string]int{"auto.localchans": 1, "auto.sourcefree": 2} {
+		got := ask[routesResult](t, w.alice, "getroutes", alice, bob, 1000*sat, []string{layer}, 100*sat, 40)
+		if len(got.Routes) != 1 || len(got.Routes[0].Path) != hops {
+			t.Errorf("%s: %+v", layer, got)
+		}
+	}
+}
+
 func TestRoutesAreFoundFromAnyNodeToAnyOther(t *testing.T) {
 	w := line(t)
 	alice, carol, bob := w.alice.ID().String(), w.carol.ID().String(), w.bob.ID().String()
 	from := func(n string) routesResult {
-		return ask[routesResult](t, w.alice, "getroutes", n, bob, 100_000_000, []string{}, 1_000_000, 40)
+		return ask[routesResult](t, w.alice, "getroutes", n, bob, 100_000_000, []string{"auto.localchans", "auto.sourcefree"}, 1_000_000, 40)
 	}
 	ours := from(alice)
 	if len(ours.Routes) != 1 || len(ours.Routes[0].Path) != 2 {
@@ -66,7 +124,7 @@ func TestRoutesAreFoundFromAnyNodeToAnyOther(t *testing.T) {
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 0, 40)
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 100_000_000, []string{}, 1_000_000, 40, 41)
 	refused(t, w.alice, command.PayRouteTooExpensive, "getroutes", alice, bob, 1000, []string{}, 1_000_000, 3000)
-	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", alice, bob, "2000000sat", []string{}, 1_000_000, 40)
+	refused(t, w.alice, command.PayInsufficientFunds, "getroutes", alice, bob, "2000000sat", []string{"auto.localchans"}, 1_000_000, 40)
 	stranger := "02" + fmt.Sprintf("%064x", 1)
 	refused(t, w.alice, command.PayRouteNotFound, "getroutes", alice, stranger, 1000, []string{}, 1_000_000, 40)
 	refused(t, w.alice, command.PayRouteNotFound, "getroutes", stranger, bob, 1000, []string{}, 1_000_000, 40)

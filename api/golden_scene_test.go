@@ -223,10 +223,11 @@ func (s *scene) playRoutes() {
 	inv := ask[invoiceResult](s.T, bob, "invoice", 7000, "route", "by hand", nil, nil, secret(6))
 	found := result[struct{ Route []map[string]any }](s, s.right(alice, "getroute", bob.ID(), 7000, 1, 50))
 	s.wrong(alice, command.PayRouteNotFound, "getroute", bob.ID(), "2000000sat", 1)
-	s.right(alice, "getroutes", alice.ID(), bob.ID(), 1000, []any{}, 2000, 18)
+	s.right(alice, "getroutes", alice.ID(), bob.ID(), 1000, []any{}, 3000, 18)
+	s.right(alice, "getroutes", alice.ID(), bob.ID(), 1000, []any{"auto.localchans", "auto.sourcefree"}, 2000, 18)
 	s.wrong(alice, command.PayRouteNotFound, "getroutes", alice.ID(), nowhere, 1000, []any{}, 2000, 18)
 	s.wrong(alice, command.PayRouteTooExpensive, "getroutes", alice.ID(), bob.ID(), 1000, []any{}, 0, 18)
-	s.wrong(alice, command.PayInsufficientFunds, "getroutes", alice.ID(), bob.ID(), "2000000sat", []any{}, 2000, 18)
+	s.wrong(alice, command.PayInsufficientFunds, "getroutes", alice.ID(), bob.ID(), "2000000sat", []any{"auto.localchans"}, 2000, 18)
 
 	s.right(alice, "sendpay", named{"route": found.Route, "payment_hash": inv.PaymentHash, "payment_secret": inv.PaymentSecret, "bolt11": inv.Bolt11})
 	s.wrong(alice, command.PayInvoiceRequestWrong, "sendpay", named{"route": found.Route, "payment_hash": hashOf(9), "localinvreqid": hashOf(9)})

@@ -6,20 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/route"
 	"github.com/leyden-ln/leyden/node"
 )
 
 type getRoutesRequest struct {
-	Source      wire.NodeID         `json:"source" doc:"where from; its own channels cost no fee"`
+	Source      wire.NodeID         `json:"source" doc:"where from"`
 	Destination wire.NodeID         `json:"destination" doc:"where to"`
 	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"that arrives, over all routes together"`
-	Layers      []string            `json:"layers" doc:"what counts beside the graph: auto.localchans and auto.sourcefree, which always count, and auto.no_mpp_support: one route only"`
+	Layers      []string            `json:"layers" doc:"what counts beside the graph: auto.localchans: this node's own channels as they are, with their balances, announced or not; auto.sourcefree: the channels of source cost no fee and no blocks; auto.no_mpp_support: one route only"`
 	MaxFee      amount.MilliSatoshi `json:"maxfee_msat" doc:"of all routes together"`
 	FinalCLTV   uint32              `json:"final_cltv" doc:"blocks that the last HTLC of each route must have left"`
 	MaxDelay    *uint32             `json:"maxdelay" doc:"blocks from now to the expiry of the first HTLC; 2016, which is the most, when not given"`
@@ -60,9 +63,13 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 		Destination: r.Destination, Amount: r.Amount, MaxFee: r.MaxFee, FinalDelta: r.FinalCLTV,
 		MaxDelay: command.Or(r.MaxDelay, pay.DefaultMaxDelay), MaxParts: int(min(command.Or(r.MaxParts, mostParts), 1000)),
 	}
+	var start beginning
 	for _, l := range r.Layers {
 		switch l {
-		case "auto.localchans", "auto.sourcefree":
+		case "auto.localchans":
+			start.local = true
+		case "auto.sourcefree":
+			start.free = true
 		case "auto.no_mpp_support":
 			f.MaxParts = 1
 		default:
@@ -79,7 +86,7 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 	case r.FinalCLTV > f.MaxDelay:
 		return out, command.Refuse(command.PayRouteTooExpensive, "final_cltv alone is more than %d blocks", f.MaxDelay)
 	}
-	routes, err := n.RoutesFrom(r.Source, f)
+	routes, err := start.find(n, r.Source, f)
 	if err != nil {
 		if why, ok := errors.AsType[*pay.Error](err); ok && why.Short != 0 {
 			return out, command.Refuse(command.Code(why.Short), "%s", why.Message)
@@ -89,7 +96,7 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 	height, all := n.Height(), 1.0
 	n.Graph(func(g *graph.Graph) {
 		for _, route := range routes {
-			row, chance := showRoute(g, n.ID(), r.Source, height, route)
+			row, chance := showRoute(g, start.local && r.Source == n.ID(), r.Source, height, route)
 			row.FinalCLTV = r.FinalCLTV
 			all *= chance
 			out.Routes = append(out.Routes, row)
@@ -102,31 +109,132 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 
 func millionths(p float64) uint64 { return uint64(p*1e6 + 0.5) }
 
-// showRoute is a route with its chance.
-func showRoute(g *graph.Graph, us, from wire.NodeID, height uint32, route pay.Route) (row routeRow, chance float64) {
+// beginning is how the channels of the node at the start are looked at.
+type beginning struct {
+	local bool // this node's own as they are, not as the graph has them
+	free  bool // they cost nothing
+}
+
+// begun is a route with the HTLC that would have to arrive at its start.
+type begun struct {
+	pay.Route
+	amount amount.MilliSatoshi
+	expiry uint32
+}
+
+// find finds routes. From this node, with its balances and not for nothing, the way is the
+// one that is best for nothing.
+func (b beginning) find(n *node.Node, source wire.NodeID, f *pay.Find) (out []begun, err error) {
+	if source == f.Destination {
+		return nil, &pay.Error{Code: pay.CodeRouteNotFound, Message: "the destination is where the route begins"}
+	}
+	ours := b.local && source == n.ID()
+	if ours || b.free && source != n.ID() {
+		routes, err := n.RoutesFrom(source, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range routes {
+			out = append(out, begun{r, r.Sent(), r[0].CLTVExpiry})
+		}
+		if ours && !b.free {
+			err = charge(n, out, f)
+		}
+		return out, err
+	}
+	n.Graph(func(g *graph.Graph) {
+		index, known := g.NodeIndex(source)
+		if !known {
+			err = &pay.Error{Code: pay.CodeRouteNotFound, Message: "no channel of the node at the start is known"}
+			return
+		}
+		if source == n.ID() {
+			for _, i := range g.Nodes()[index].Channels {
+				if c := &g.Channels()[i]; !c.Public() {
+					f.Exclude = append(f.Exclude, pay.Exclusion{SCID: c.SCID}, pay.Exclusion{SCID: c.SCID, Direction: 1})
+				}
+			}
+		}
+		q := route.Query{Us: source, Height: n.Height(), Find: f, Own: route.Announced(g, source), Now: uint64(time.Now().Unix())} //nolint:gosec // after 1970
+		if !b.free {
+			// Somebody before the node at the start pays it for passing on.
+			sum := amount.MilliSatoshi(0)
+			for _, o := range q.Own {
+				sum += min(o.Spendable, amount.Max-sum)
+			}
+			if sum < f.Amount {
+				err = &pay.Error{
+					Code: pay.CodeRouteNotFound, Short: pay.CodeSourceShort,
+					Message: fmt.Sprintf("the channels at the start carry %s, %s are asked for", sum, f.Amount),
+				}
+				return
+			}
+			q.Us = wire.NodeID{}
+			q.Own = []route.Own{{SCID: 1, Peer: source, Spendable: amount.Max, Maximum: amount.Max}}
+		}
+		var routes []pay.Route
+		routes, err = route.Find(g, q)
+		for _, r := range routes {
+			one := begun{r, r.Sent(), r[0].CLTVExpiry}
+			if !b.free {
+				one.Route = r[1:]
+			}
+			out = append(out, one)
+		}
+	})
+	return out, err
+}
+
+// charge adds what this node takes for its own channels, as far as they are in the graph.
+func charge(n *node.Node, routes []begun, f *pay.Find) error {
+	var fee amount.MilliSatoshi
+	var delay uint32
+	n.Graph(func(g *graph.Graph) {
+		for i := range routes {
+			r := &routes[i]
+			if c, known := g.ByID(r.Route[0].SCID); known {
+				p := &c.Policies[command.Direction(n.ID(), r.Route[0].NodeID)]
+				r.amount += relay.Policy{FeeBaseMsat: p.FeeBaseMsat, FeeProportionalMillionths: p.FeeProportionalMillionths}.Fee(r.amount)
+				r.expiry += uint32(p.CLTVExpiryDelta)
+			}
+			fee += r.amount - r.Delivered()
+			delay = max(delay, r.expiry-n.Height())
+		}
+	})
+	if fee > f.MaxFee || delay > f.MaxDelay {
+		return &pay.Error{
+			Code: pay.CodeRouteTooCostly, Message: fmt.Sprintf("the way costs a fee of %s and takes %d blocks, the limits are %s and %d", fee, delay, f.MaxFee, f.MaxDelay),
+			Cost: &pay.Cost{Amount: f.Amount, Fee: fee, Delay: delay},
+		}
+	}
+	return nil
+}
+
+// showRoute is a route with its chance. What the first channel can carry may be known.
+func showRoute(g *graph.Graph, known bool, from wire.NodeID, height uint32, r begun) (row routeRow, chance float64) {
 	chance = 1
-	in, cltv := route[0].Amount, route[0].CLTVExpiry-height
-	for _, h := range route {
+	in, cltv := r.amount, r.expiry-height
+	for i, h := range r.Route {
 		out := h.CLTVExpiry - height
 		row.Path = append(row.Path, routeStep{
 			SCIDDir: fmt.Sprintf("%s/%d", h.SCID, command.Direction(from, h.NodeID)), AmountIn: in, AmountOut: h.Amount, NodeIn: from, NodeOut: h.NodeID,
 			CLTVIn: cltv, CLTVOut: out, Amount: in, Next: h.NodeID, Delay: cltv,
 		})
-		if c, known := g.ByID(h.SCID); known && from != us && c.Capacity > 0 {
+		if c, there := g.ByID(h.SCID); there && (i > 0 || !known) && c.Capacity > 0 {
 			capacity := c.Capacity.Msat()
 			chance *= float64(capacity.Less0(h.Amount)) / float64(capacity)
 		}
 		in, cltv, from = h.Amount, out, h.NodeID
 	}
-	row.Amount, row.Probability = route.Delivered(), millionths(chance)
+	row.Amount, row.Probability = r.Delivered(), millionths(chance)
 	return row, chance
 }
 
 var routeCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "getroutes", Group: "payments", Short: "find routes for an amount in parts",
-		Long: "Finds the routes by which an amount gets from one node to another, within a fee and a delay. From this node, the " +
-			"balances of its channels and what earlier payments have learnt count too; from another node, what is announced.",
+		Long: "Finds the routes by which an amount gets from one node to another, within a fee and a delay. From this node, with the " +
+			"layer auto.localchans, the balances of its channels and what earlier payments have learnt count too; else what is announced.",
 		Errors: []command.Code{
 			command.PayRouteNotFound, command.PayRouteTooExpensive, command.PayInsufficientFunds, command.PayDestinationFull, command.Failed,
 		},
