@@ -7,4 +7,4 @@ import (
 	"github.com/leyden-ln/leyden/internal/race"
 )
 
-func TestMain(m *testing.M) { os.Exit(race.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(race.Pure(m)) }
