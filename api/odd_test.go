@@ -14,7 +14,6 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
-	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // oddCalls is how many odd calls are given to each command, and oddTime after how long one
@@ -43,7 +42,7 @@ func TestOddCallsAreAnsweredOrRefusedWithACode(t *testing.T) {
 		if slices.Contains([]string{"stop", "backup", "stepmode", "log"}, c.Name) {
 			continue // they would change what this test stands on
 		}
-		for range oddCalls / race.Step(5) {
+		for range oddCalls {
 			params := named{}
 			for _, p := range c.Params {
 				if !p.Refused && (!p.Optional || r.IntN(4) == 0) {
