@@ -124,7 +124,7 @@ func (t *tracer) observe(now time.Time, m wire.Message, sent bool) []events.Trac
 
 func (t *tracer) propose(now time.Time, m wire.Message, u motion, step events.Step) []events.Trace {
 	again := slices.ContainsFunc(t.moving, func(o motion) bool { return o.htlc == u.htlc && o.removal == u.removal })
-	if !again { // after a reconnect
+	if !again { // as it is after a reconnect
 		t.moving = append(t.moving, u)
 		t.all = t.count(t.all, u, false)
 	}

@@ -6,6 +6,7 @@ package race
 
 import (
 	"flag"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,7 @@ func Step(under int) int {
 // unless -rapid.checks says how often.
 func Main(m interface{ Run() int }) int {
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if Enabled && !given {
+	if Enabled && !given("rapid.checks") {
 		if err := flag.Set("rapid.checks", "5"); err != nil {
 			panic(err)
 		}
@@ -43,15 +42,16 @@ func Pure(m interface{ Run() int }) int {
 // long stories whose goroutines other tests of the room meet too. It is for TestMain,
 // after [flag.Parse].
 func Aside(tests ...string) {
-	if !Enabled {
-		return
-	}
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.run" || f.Name == "test.skip" })
-	if chosen {
+	if !Enabled || given("test.run", "test.skip") {
 		return
 	}
 	if err := flag.Set("test.skip", "^("+strings.Join(tests, "|")+")$"); err != nil {
 		panic(err)
 	}
+}
+
+// given says whether one of some flags stands on the command line.
+func given(names ...string) (found bool) {
+	flag.Visit(func(f *flag.Flag) { found = found || slices.Contains(names, f.Name) })
+	return found
 }
