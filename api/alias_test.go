@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // hop is what the tests read of a route hint.
@@ -57,6 +58,7 @@ func isHinted(t *testing.T, w *network) {
 }
 
 func TestAPrivateChannelIsPaidThroughByItsAlias(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := reachable(t)
 	ask[struct{}](t, w.carol, "fundchannel", named{"id": w.bob.ID(), "amount": 500_000, "announce": false})
 	w.mine(t, 3)
@@ -79,6 +81,7 @@ func TestAPrivateChannelIsPaidThroughByItsAlias(t *testing.T) {
 }
 
 func TestFundChannelWithMindepthZeroIsUsedAtOnce(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
 	w := reachable(t)
 	opened := ask[struct {
 		MinDepth uint32
@@ -112,6 +115,7 @@ func TestFundChannelWithMindepthZeroIsUsedAtOnce(t *testing.T) {
 }
 
 func TestALargeChannelIsOpenedAndUsed(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 40_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
 func TestForwardsAndPaymentsThatEndedAreCleanedAndNoOthers(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := line(t)
 	pay := func(label string) (hash string) {
 		t.Helper()

@@ -21,6 +21,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/noise"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -39,6 +40,7 @@ func (d *deaf) Broadcast(ctx context.Context, tx *btcwire.MsgTx) error {
 }
 
 func TestATransactionThatTheNetworkDoesNotTakeHasItsCode(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	source := &deaf{Chain: w.chain}
 	dora, err := node.Open(context.Background(), node.Config{
@@ -96,6 +98,7 @@ func TestEachRefusalOfAChannelHasItsCode(t *testing.T) {
 }
 
 func TestWhatMustStayInTheWalletHasACodeOfItsOwn(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := line(t)
 	to := ask[struct{ Bech32 string }](t, w.bob, "newaddr").Bech32
 	b := w.carol.Wallet().Balance()
@@ -154,6 +157,7 @@ func (m mute) ECDH(p *btcec.PublicKey) [32]byte {
 
 // TestAPaymentThatCostsTooMuchSaysWhatItWouldCost has a route of two hops.
 func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := line(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 1_000_000, "dear", "dear")
 	cost := func(params named, method string) (fee amount.MilliSatoshi, percent float64, delay uint32) {
@@ -182,6 +186,7 @@ func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
 }
 
 func TestGetroutesSaysAtWhichEndTheCapacityIsMissing(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := line(t)
 	routes := func(from, to *node.Node, amt any) []any {
 		return []any{from.ID(), to.ID(), amt, []any{}, "100000sat", 18} // without layers: as others see it
@@ -210,6 +215,7 @@ func TestAnInvoiceRequestIsNotKnown(t *testing.T) {
 }
 
 func TestAPaidInvoiceIsNotPaidWithAnotherAmount(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := line(t)
 	open := ask[invoiceResult](t, w.bob, "invoice", "any", "alms", "thank you")
 	first := ask[xpayResult](t, w.alice, "xpay", open.Bolt11, 7000)
@@ -219,6 +225,7 @@ func TestAPaidInvoiceIsNotPaidWithAnotherAmount(t *testing.T) {
 }
 
 func TestARouteThatDoesNotBeginWithAPeerOfOursIsRefusedAtOnce(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := line(t)
 	route := ask[struct{ Route []map[string]any }](t, w.alice, "getroute", w.bob.ID(), 50_000, nil, 50).Route
 	right := route[0]["channel"]

@@ -8,9 +8,11 @@ import (
 
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestInvoicesThatWereMadeElsewhere(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := line(t)
 	bob := w.bob
 	// What another program makes is signed by whoever it likes.
@@ -67,6 +69,7 @@ func TestInvoicesThatWereMadeElsewhere(t *testing.T) {
 }
 
 func TestAnInvoiceSaysWhichChannelsLeadToUs(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 3_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
@@ -145,6 +148,7 @@ func TestAnInvoiceSaysWhichChannelsLeadToUs(t *testing.T) {
 }
 
 func TestOldInvoicesAreSearchedAndCleaned(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := newNetwork(t)
 	bob := w.bob
 	for i := range 30 {

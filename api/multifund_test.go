@@ -6,11 +6,13 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // TestSeveralChannelsAreOpenedByOneTransactionOrNone has a node that nobody can reach
 // among the destinations, and one whose channel is too small.
 func TestSeveralChannelsAreOpenedByOneTransactionOrNone(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 3_000_000)
 	nobody := "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"

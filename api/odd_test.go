@@ -14,6 +14,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // oddCalls is how many odd calls are given to each command, and oddTime after how long one
@@ -26,6 +27,7 @@ const (
 // Whatever the parameters, a command answers, or refuses with one of its codes and a text
 // that is short, and one that refuses them has made and changed nothing.
 func TestOddCallsAreAnsweredOrRefusedWithACode(t *testing.T) {
+	race.Leave(t, "thousands of calls, one after the other")
 	w := line(t)
 	values := oddValues(t, w)
 	r := rand.New(rand.NewPCG(9, 3)) //nolint:gosec // the same calls each time

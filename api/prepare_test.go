@@ -10,9 +10,11 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestATransactionIsPreparedAndSentOrDiscarded(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	to := func(n int) (out []any) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -92,6 +93,7 @@ func misled(t *testing.T, text string, change func(of *btcwire.MsgTx)) string {
 }
 
 func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)
@@ -193,6 +195,7 @@ func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
 }
 
 func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 100_000)
@@ -211,6 +214,7 @@ func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
 }
 
 func TestWhatWasPreparedIsThereAfterARestart(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)

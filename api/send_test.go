@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestWithdrawing(t *testing.T) {
@@ -74,6 +75,7 @@ func TestWithdrawing(t *testing.T) {
 }
 
 func TestFeeratesHaveAStyle(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := newNetwork(t)
 	type rates struct {
 		Min       uint32 `json:"min_acceptable"`
@@ -109,6 +111,7 @@ func TestAPeerIsDisconnectedOnlyByForceWhenThereIsAChannel(t *testing.T) {
 }
 
 func TestAReceiptProvesThePayment(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestPaying")
 	w := line(t)
 	type proof struct {
 		Bolt11, Payee, Role, Check string

@@ -12,6 +12,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -34,6 +35,7 @@ func query(t *testing.T, n *node.Node, text string, values ...any) string {
 }
 
 func TestTheListsAreAskedBySQL(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := line(t)
 	for i := range 3 {
 		inv := ask[invoiceResult](t, w.bob, "invoice", 1000*(i+1), fmt.Sprint("tea ", i), "it's tea")
@@ -110,6 +112,7 @@ func TestTheListsAreAskedBySQL(t *testing.T) {
 }
 
 func TestEveryColumnOfTheSchemasCanBeAskedFor(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := newNetwork(t)
 	type schemas struct {
 		Schemas []struct {

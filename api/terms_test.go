@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 type forwardResult struct {
@@ -20,6 +21,7 @@ type forwardResult struct {
 }
 
 func TestTheTermsOfAChannelAreSetAndItsForwardsListed(t *testing.T) {
+	race.Leave(t, "a command after the other, which the store's tests run at once")
 	w := line(t)
 	carol := w.carol
 	toBob := ""

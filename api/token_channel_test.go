@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -33,6 +34,7 @@ func (w *network) stands(t *testing.T, n *node.Node, state string) (c tokenChann
 }
 
 func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)
@@ -116,6 +118,7 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 
 // A peer that is gone takes no tokens with it: they come home when the delay is over.
 func TestTokensOfAChannelThatIsClosedByForceComeHome(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, and node's goroutines")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.alice, 100_000)

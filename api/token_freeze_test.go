@@ -8,6 +8,7 @@ import (
 	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -32,6 +33,7 @@ func stopped(t *testing.T, n *node.Node) string {
 
 // Alice takes the risk of tokens 5 and 6, Bob of 6 alone.
 func TestATokenThatItsIssuerCanFreezeIsCarriedByWhoTakesTheRisk(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)

@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/tokens"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -100,6 +101,7 @@ func (w *network) block(t *testing.T) {
 }
 
 func TestTokensAreIssuedAndSentToTheUnit(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)
@@ -153,6 +155,7 @@ func TestTokensAreIssuedAndSentToTheUnit(t *testing.T) {
 }
 
 func TestAManagedTokenIsGrantedByItsIssuer(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.read(t)
@@ -176,6 +179,7 @@ func TestAManagedTokenIsGrantedByItsIssuer(t *testing.T) {
 
 // A payment in bitcoin never takes the coin that tokens are moved with.
 func TestPaymentsLeaveTokensWhereTheyCanMove(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)
@@ -222,6 +226,7 @@ func TestPaymentsLeaveTokensWhereTheyCanMove(t *testing.T) {
 }
 
 func TestASendThatAReorgUndidIsThereAgainWithItsBlock(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithdrawing")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)

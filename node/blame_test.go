@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -50,6 +51,7 @@ func (m *mortal) curt(as *mortal, id wire.ChannelID) {
 // A peer whose channel has failed need not say more than that (BOLT 2). To a node with
 // an old database it must not be a reason to broadcast what it has revoked.
 func TestAnErrorIsNoReasonToBroadcastFromAnOldDatabase(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome")
 	t.Parallel()
 	c := aboutToClose(t, 0)
 	old := filepath.Join(t.TempDir(), "old")

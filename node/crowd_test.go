@@ -15,6 +15,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -121,6 +122,7 @@ func (l *liar) open(chain chainhash.Hash, to wire.NodeID) (refused string) {
 // What costs its sender nothing fills neither the disk nor the memory, and keeps no
 // friend out.
 func TestChannelsThatStrangersMakeUpAreFew(t *testing.T) {
+	race.Leave(t, "gossip's own tests take in what strangers make up")
 	t.Parallel()
 	s := newSiege(t)
 	chain := *s.chain.Params().GenesisHash

@@ -6,12 +6,14 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // Bob falls silent with an HTLC that is dust in every commitment. No channel is closed
 // for it: Carol fails it back before it would cost her the channel with Alice, and
 // takes what Bob says of it when he is back.
 func TestDustOfASilentPeerCostsNoChannel(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
 	t.Parallel()
 	const dust = 200_000
 	w := newWorld(t, 1)

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -20,6 +21,7 @@ type mute struct{ chain.Source }
 func (mute) Broadcast(context.Context, *btcwire.MsgTx) error { return nil }
 
 func TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, one like the other")
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {

@@ -95,6 +95,7 @@ func (s *shop) whole() {
 }
 
 func TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, one like the other")
 	t.Parallel()
 	s := newShop(t)
 	s.whole()
@@ -135,6 +136,7 @@ func TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack(t *testing.T) 
 // each has, wallet alone, in TestEveryCoinComesBackFromTheSeedWhileNoGapIsTooWide. Under
 // the race detector few have: to derive the keys of a life takes seconds there.
 func TestADeathWhileBlocksAreLookedThroughCostsNoCoin(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, one like the other")
 	t.Parallel()
 	s := newShop(t)
 	s.stop()

@@ -6,11 +6,13 @@ import (
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // What expired while a node was away is no reason to close, as long as the peer may
 // come back.
 func TestAfterALongTimeAwayTheNodeWaitsForItsPeer(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, one like the other")
 	t.Parallel()
 	for _, comes := range []bool{true, false} {
 		w := newWorld(t, 1)

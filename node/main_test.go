@@ -21,23 +21,5 @@ func TestMain(m *testing.M) {
 	if race.Enabled { // who closes asks for them at each block: a sixth of the time
 		recall.Keys()
 	}
-	race.Aside(
-		// The deaths and closes of these are those of TestAForcedCloseSurvivesDeathsAtItsWrites
-		// and of TestClosingAChannelWithTokensSurvivesADeathAtEachWrite.
-		"TestAForcedCloseWithTokensSurvivesDeathsAtItsWrites",
-		"TestAHeldInvoiceInTwoPartsSurvivesTheDeathOfItsOwner",
-		// Erin's house burns down in TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome.
-		"TestWithSeedAndBackupAloneTheCoinsOfEveryChannelComeHome",
-		"TestWithSeedAndBackupAloneTheTokensOfEveryChannelComeHome",
-		"TestAChannelIsRecoveredFromItsOwnBackup",
-		"TestAnEmergencyRecoveryBringsTheChannelsOfTheFileBack",
-		"TestAPeerThatStoresANewerBackupProvesThatTheDatabaseIsOld",
-		"TestAnOldDatabaseWithTokensNeverBroadcastsAndGetsThem",
-		// A thousand goroutines, or blocks, one like the other.
-		"TestAThousandConnectionsKeepNoFriendOut",
-		"TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee",
-		"TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack",
-		"TestADeathWhileBlocksAreLookedThroughCostsNoCoin",
-	)
 	os.Exit(m.Run())
 }

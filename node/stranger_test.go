@@ -391,6 +391,7 @@ func TestWhatAStrangerMaySayIsHeardWithoutEnd(t *testing.T) {
 }
 
 func TestAThousandConnectionsKeepNoFriendOut(t *testing.T) {
+	race.Leave(t, "a thousand goroutines, one like the other")
 	s := newSiege(t)
 	// Most say nothing, some begin with an act and never end it.
 	crowd := make([]net.Conn, 1000)

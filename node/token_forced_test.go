@@ -8,6 +8,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // holding has one pay the other in tea by an invoice that is held, and waits until it is.
@@ -32,6 +33,7 @@ func (w *world) holding(from, to *mortal, units amount.Units) (preimage wire.Pre
 // Carol's channel with Bob is closed by force with HTLCs in both directions: one that Bob
 // takes by its preimage, one that Carol takes by hers, and one that runs out.
 func TestAForcedCloseWithTokensSurvivesDeathsAtItsWrites(t *testing.T) {
+	race.Leave(t, "the deaths are those of TestAForcedCloseSurvivesDeathsAtItsWrites and of TestClosingAChannelWithTokensSurvivesADeathAtEachWrite")
 	t.Parallel()
 	w := newTeaWorld(t)
 	first, paid := w.holding(w.alice, w.bob, 30)

@@ -14,6 +14,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -118,6 +119,7 @@ func (w *teaHouse) judge() {
 }
 
 func TestWithSeedAndBackupAloneTheTokensOfEveryChannelComeHome(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome")
 	t.Parallel()
 	w := newTeaHouse(t)
 	w.burn()
@@ -139,6 +141,7 @@ func TestWithSeedAndBackupAloneTheTokensOfEveryChannelComeHome(t *testing.T) {
 }
 
 func TestAnOldDatabaseWithTokensNeverBroadcastsAndGetsThem(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome")
 	t.Parallel()
 	w := newTeaHouse(t)
 	old := w.copyOfErin()

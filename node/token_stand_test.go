@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // stands says of each end of each channel whether nothing goes over it.
@@ -29,6 +30,7 @@ func each(list []bool, want bool) bool {
 }
 
 func TestAChannelWhoseTokensAReorganizationTookStopsUntilTheyAreBack(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestOpeningAChannelWithTokensSurvivesADeathAtEachWrite")
 	t.Parallel()
 	w := newTeaWorld(t)
 	if !each(w.stands(), false) {

@@ -7,7 +7,6 @@ package race
 import (
 	"flag"
 	"slices"
-	"strings"
 )
 
 // Step is by how much a sweep goes on: so much under the detector, else 1.
@@ -34,21 +33,27 @@ func Main(m interface{ Run() int }) int {
 // it: there the detector has nothing to find, and other rooms' tests run its code under it.
 func Pure(m interface{ Run() int }) int {
 	flag.Parse()
-	Aside(".*")
+	if Enabled && !chosen() {
+		if err := flag.Set("test.skip", ".*"); err != nil {
+			panic(err)
+		}
+	}
 	return m.Run()
 }
 
-// Aside leaves tests out under the detector, unless -run or -skip says which ones to run:
-// long stories whose goroutines other tests of the room meet too. It is for TestMain,
-// after [flag.Parse].
-func Aside(tests ...string) {
-	if !Enabled || given("test.run", "test.skip") {
-		return
-	}
-	if err := flag.Set("test.skip", "^("+strings.Join(tests, "|")+")$"); err != nil {
-		panic(err)
+// Leave leaves a test out under the detector, for the reason given, unless -run or -skip
+// says which ones to run: a long story whose goroutines other tests of the room meet too.
+func Leave(t interface {
+	Helper()
+	Skip(args ...any)
+}, why string) {
+	t.Helper()
+	if Enabled && !chosen() {
+		t.Skip("left out under the race detector: " + why)
 	}
 }
+
+func chosen() bool { return given("test.run", "test.skip") }
 
 // given says whether one of some flags stands on the command line.
 func given(names ...string) (found bool) {
