@@ -11,7 +11,7 @@ import (
 )
 
 func TestInvoicesOfOmniBOLTsFormAreReadAndNotPaid(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	var examples struct {
 		Valid []struct {
 			Name        string `json:"name"`

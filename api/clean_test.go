@@ -11,7 +11,7 @@ import (
 )
 
 func TestForwardsAndPaymentsThatEndedAreCleanedAndNoOthers(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	pay := func(label string) (hash string) {
 		t.Helper()

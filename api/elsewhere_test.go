@@ -12,7 +12,7 @@ import (
 )
 
 func TestInvoicesThatWereMadeElsewhere(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	bob := w.bob
 	// What another program makes is signed by whoever it likes.
@@ -69,7 +69,7 @@ func TestInvoicesThatWereMadeElsewhere(t *testing.T) {
 }
 
 func TestAnInvoiceSaysWhichChannelsLeadToUs(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 3_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
@@ -148,7 +148,7 @@ func TestAnInvoiceSaysWhichChannelsLeadToUs(t *testing.T) {
 }
 
 func TestOldInvoicesAreSearchedAndCleaned(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	bob := w.bob
 	for i := range 30 {

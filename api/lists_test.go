@@ -12,7 +12,7 @@ import (
 
 // Whoever follows next sees each row once, in order, and no more than was asked for.
 func TestEveryListSaysWhereItGoesOn(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	for i := range 5 {
 		inv := ask[invoiceResult](t, w.bob, "invoice", 1000, fmt.Sprint("tea ", i), "tea")
@@ -89,7 +89,7 @@ func TestEveryListSaysWhereItGoesOn(t *testing.T) {
 }
 
 func TestTheNetworkIsListedInPages(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	for method, first := range map[string]string{"listchannels": "channels", "listnodes": "nodes"} {
 		list := func(params named) (rows []string, next json.RawMessage) {
@@ -131,7 +131,7 @@ func TestTheNetworkIsListedInPages(t *testing.T) {
 }
 
 func TestAPaymentThatChangesMovesToTheEndOfTheChanges(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestPaying")
+	race.Leave(t, asPaying)
 	w := line(t)
 	first := ask[invoiceResult](t, w.bob, "invoice", 1000, "first", "first")
 	second := ask[invoiceResult](t, w.bob, "invoice", 1000, "second", "second")
@@ -158,7 +158,7 @@ func TestAPaymentThatChangesMovesToTheEndOfTheChanges(t *testing.T) {
 }
 
 func TestAChannelCountsWhatItHasCarried(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	for i := range 3 {
 		ask[payResult](t, w.alice, "pay", ask[invoiceResult](t, w.bob, "invoice", 5000, fmt.Sprint("tea ", i), "tea").Bolt11)

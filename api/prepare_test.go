@@ -14,7 +14,7 @@ import (
 )
 
 func TestATransactionIsPreparedAndSentOrDiscarded(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestWithdrawing")
+	race.Leave(t, asWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	to := func(n int) (out []any) {

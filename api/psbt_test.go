@@ -93,7 +93,7 @@ func misled(t *testing.T, text string, change func(of *btcwire.MsgTx)) string {
 }
 
 func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestWithdrawing")
+	race.Leave(t, asWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)
@@ -195,7 +195,7 @@ func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
 }
 
 func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAChannelFromItsPeerToItsClose")
+	race.Leave(t, asAChannel)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 100_000)
@@ -214,7 +214,7 @@ func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
 }
 
 func TestWhatWasPreparedIsThereAfterARestart(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestWithdrawing")
+	race.Leave(t, asWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)

@@ -75,7 +75,7 @@ func TestWithdrawing(t *testing.T) {
 }
 
 func TestFeeratesHaveAStyle(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	type rates struct {
 		Min       uint32 `json:"min_acceptable"`
@@ -111,7 +111,7 @@ func TestAPeerIsDisconnectedOnlyByForceWhenThereIsAChannel(t *testing.T) {
 }
 
 func TestAReceiptProvesThePayment(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestPaying")
+	race.Leave(t, asPaying)
 	w := line(t)
 	type proof struct {
 		Bolt11, Payee, Role, Check string

@@ -35,7 +35,7 @@ func query(t *testing.T, n *node.Node, text string, values ...any) string {
 }
 
 func TestTheListsAreAskedBySQL(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	for i := range 3 {
 		inv := ask[invoiceResult](t, w.bob, "invoice", 1000*(i+1), fmt.Sprint("tea ", i), "it's tea")
@@ -112,7 +112,7 @@ func TestTheListsAreAskedBySQL(t *testing.T) {
 }
 
 func TestEveryColumnOfTheSchemasCanBeAskedFor(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	type schemas struct {
 		Schemas []struct {

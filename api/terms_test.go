@@ -21,7 +21,7 @@ type forwardResult struct {
 }
 
 func TestTheTermsOfAChannelAreSetAndItsForwardsListed(t *testing.T) {
-	race.Leave(t, "a command after the other, which the store's tests run at once")
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	carol := w.carol
 	toBob := ""

@@ -92,7 +92,7 @@ func (m *mortal) stop() {
 }
 
 func TestAForcedCloseSurvivesReorganizationsAtEachStage(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAForcedCloseSurvivesDeathsAtItsWrites")
+	race.Leave(t, asDeathsOfAForcedClose)
 	t.Parallel()
 	c := aboutToClose(t, 50_000)
 	all := []*mortal{c.alice, c.carol, c.bob}
@@ -125,7 +125,7 @@ func TestAForcedCloseSurvivesReorganizationsAtEachStage(t *testing.T) {
 }
 
 func TestAForcedCloseSurvivesARestartAtEachStage(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAForcedCloseSurvivesDeathsAtItsWrites")
+	race.Leave(t, asDeathsOfAForcedClose)
 	t.Parallel()
 	c := aboutToClose(t, 50_000)
 	all := []*mortal{c.alice, c.carol, c.bob}
@@ -154,7 +154,7 @@ func TestAForcedCloseSurvivesARestartAtEachStage(t *testing.T) {
 }
 
 func TestAChildPaysForACommitmentOnADayOfHighFees(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	c := aboutToClose(t, 100_000)
 	c.bob.stop() // else he broadcasts his own
@@ -202,7 +202,7 @@ func TestAChildPaysForACommitmentOnADayOfHighFees(t *testing.T) {
 
 // When the peer's commitment confirms instead, the child's coins are free again.
 func TestTheCoinsOfAChildThatIsInVainAreFree(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	c := aboutToClose(t, 100_000)
 	theirs := onlyLink(t, c.bob.Node, c.carol.ID())
@@ -235,7 +235,7 @@ func copyDir(t *testing.T, to, from string) {
 }
 
 func TestANodeWithAnOldDatabaseNeverBroadcastsAndGetsItsMoney(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome")
+	race.Leave(t, asSeedAndPeers)
 	t.Parallel()
 	c := aboutToClose(t, 0)
 	old := filepath.Join(t.TempDir(), "old")
@@ -406,7 +406,7 @@ func TestAForcedCloseSurvivesDeathsAtItsWrites(t *testing.T) {
 
 // Bob is gone for ever with an HTLC that Carol forwards.
 func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAForcedCloseSurvivesDeathsAtItsWrites")
+	race.Leave(t, asDeathsOfAForcedClose)
 	t.Parallel()
 	w := newWorld(t, 1)
 	fund(t, w.chain, w.carol.Node, 50_000)
@@ -447,7 +447,7 @@ func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 
 // Bob has to show a preimage on-chain and has no coin to pay for it.
 func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	w := newWorld(t, 1)
 	l := onlyLink(t, w.bob.Node, w.carol.ID())

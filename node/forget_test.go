@@ -21,7 +21,7 @@ type mute struct{ chain.Source }
 func (mute) Broadcast(context.Context, *btcwire.MsgTx) error { return nil }
 
 func TestAChannelWhoseFundingNeverConfirmsIsForgottenByItsFundee(t *testing.T) {
-	race.Leave(t, "hundreds of blocks, one like the other")
+	race.Leave(t, manyBlocks)
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {

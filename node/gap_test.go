@@ -95,7 +95,7 @@ func (s *shop) whole() {
 }
 
 func TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack(t *testing.T) {
-	race.Leave(t, "hundreds of blocks, one like the other")
+	race.Leave(t, manyBlocks)
 	t.Parallel()
 	s := newShop(t)
 	s.whole()
@@ -136,7 +136,7 @@ func TestFromTheWordsAloneCoinsFarBeyondTheFirstAddressesComeBack(t *testing.T) 
 // each has, wallet alone, in TestEveryCoinComesBackFromTheSeedWhileNoGapIsTooWide. Under
 // the race detector few have: to derive the keys of a life takes seconds there.
 func TestADeathWhileBlocksAreLookedThroughCostsNoCoin(t *testing.T) {
-	race.Leave(t, "hundreds of blocks, one like the other")
+	race.Leave(t, manyBlocks)
 	t.Parallel()
 	s := newShop(t)
 	s.stop()

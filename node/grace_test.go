@@ -12,7 +12,7 @@ import (
 // What expired while a node was away is no reason to close, as long as the peer may
 // come back.
 func TestAfterALongTimeAwayTheNodeWaitsForItsPeer(t *testing.T) {
-	race.Leave(t, "hundreds of blocks, one like the other")
+	race.Leave(t, manyBlocks)
 	t.Parallel()
 	for _, comes := range []bool{true, false} {
 		w := newWorld(t, 1)

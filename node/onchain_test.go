@@ -162,7 +162,7 @@ func everything(m *mortal) (sum amount.MilliSatoshi) {
 // The coins that one channel paid out fund the next, while the first is not yet closed for
 // good: what becomes of them concerns both.
 func TestACoinOfAClosedChannelFundsAnotherOne(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	w := newWorld(t, 1)
 	first := onlyLink(t, w.carol.Node, w.bob.ID()).ID()
@@ -193,7 +193,7 @@ func TestACoinOfAClosedChannelFundsAnotherOne(t *testing.T) {
 }
 
 func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	for k := uint64(1); ; k += uint64(race.Step(12)) { //nolint:gosec // positive
 		w := newWorld(t, 1)
@@ -231,7 +231,7 @@ func TestAPayeeThatIsGoneForEverCostsNobodyAnything(t *testing.T) {
 }
 
 func TestAForwarderThatComesBackInTimeLosesNothing(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestACheatLosesAll")
+	race.Leave(t, asACheat)
 	t.Parallel()
 	for k := uint64(1); ; k += uint64(race.Step(12)) { //nolint:gosec // positive
 		w := newWorld(t, 1)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // texts are what the groups of each match of an expression say, without tags.
@@ -22,6 +23,7 @@ func texts(body, expression string) (all []string) {
 // Both sides' pages of a payment of 25000 sat over a channel of a million: who pays signs
 // first, and who is paid signs the end of the HTLC first.
 func TestTheInsideOfAPaymentShowsWhatEachCommitmentLeaves(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	alice, bob := couple(t)
 	var made struct {
 		Hash string `json:"payment_hash"`

@@ -7,9 +7,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestChannelsAreOpenedPricedAndClosedFromThePages(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	alice, bob := couple(t)
 	a := alice.in(t)
 	channels := func() []channelRow {
@@ -76,6 +79,7 @@ func TestChannelsAreOpenedPricedAndClosedFromThePages(t *testing.T) {
 }
 
 func TestCoinsAreSentAfterASecondQuestion(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	alice, bob := couple(t)
 	a, b := alice.in(t), bob.in(t)
 	made := b.post("/onchain/address", "kind", "p2tr")
@@ -107,6 +111,7 @@ func TestCoinsAreSentAfterASecondQuestion(t *testing.T) {
 }
 
 func TestWhoForwardsSeesWhatItEarned(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	row := inARow(t, "alice", "carol", "bob")
 	var made struct {
 		Text string `json:"bolt11"`
@@ -125,6 +130,7 @@ func TestWhoForwardsSeesWhatItEarned(t *testing.T) {
 }
 
 func TestTheSettingsMakeBackups(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	h := newHouse(t, newChain(t), "alice")
 	b := h.in(t)
 	has(t, "the settings", b.get("/settings?level=debug").body, h.node.ID().String(), "leyden getlog debug", "leyden getinfo")

@@ -11,10 +11,12 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/web/rings"
 )
 
 func TestTheNetworkIsSearchedAndARouteFound(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	row := inARow(t, "alice", "carol", "bob")
 	a, carol, bob := row[0].in(t), row[1].node.ID().String(), row[2].node.ID().String()
 	page := a.get("/network").body
@@ -82,6 +84,7 @@ func (h *house) settle(nodes, channels int) {
 }
 
 func TestThePageOfALargeNetworkIsSmall(t *testing.T) {
+	race.Leave(t, asAnInvoicePaid)
 	h := newHouse(t, newChain(t), "alice")
 	h.settle(17_000, 50_000)
 	b := h.in(t)

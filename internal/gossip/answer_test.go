@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestRepliesFitTheWireAndCoverTheRangeOnce(t *testing.T) {
@@ -232,6 +233,7 @@ func TestAnotherChainHasNoInformation(t *testing.T) {
 }
 
 func TestAPeerThatAsksMuchIsAnsweredSlowlyAndOneThingAtATime(t *testing.T) {
+	race.Leave(t, manyMessages)
 	w := newWorld(t)
 	alice := w.book("alice", 1)
 	all := w.network(20)

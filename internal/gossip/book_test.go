@@ -9,9 +9,11 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestANewBookLearnsTheWholeGraphOfItsPeer(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestTwoBooksEndWithEachOthersGraph")
 	w := newWorld(t)
 	alice, bob := w.book("alice", 1), w.book("bob", 2)
 	alice.learns(w.network(250)...)
@@ -51,6 +53,7 @@ func TestTwoBooksEndWithEachOthersGraph(t *testing.T) {
 }
 
 func TestThreeBooksInALineEndWithOneGraph(t *testing.T) {
+	race.Leave(t, "its goroutines are those of TestTwoBooksEndWithEachOthersGraph")
 	w := newWorld(t)
 	alice, bob, carol := w.book("alice", 1), w.book("bob", 2), w.book("carol", 3)
 	all := w.network(45)

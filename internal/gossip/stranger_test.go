@@ -6,6 +6,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // stored gives a book so many channels, each with an update, as if they were stored.
@@ -106,6 +107,7 @@ func TestManyPeersThatDoNotReadAreSentLittleTogether(t *testing.T) {
 }
 
 func TestStrangersHaveTheirTurns(t *testing.T) {
+	race.Leave(t, manyMessages)
 	w := newWorld(t)
 	alice := w.book("alice", 1)
 	ids := alice.stored(1500)

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 )
 
@@ -148,6 +149,7 @@ func TestAnAnnouncementThatComesSomeBlocksEarlyIsTakenInTime(t *testing.T) {
 }
 
 func TestWhatComesBeforeItsTimeIsBounded(t *testing.T) {
+	race.Leave(t, manyMessages)
 	w := newWorld(t)
 	alice := w.book("alice", 1)
 	x, y := identityOf(5), identityOf(6)

@@ -12,11 +12,13 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 )
 
 // What the index finds is what looking at each invoice finds, page after page.
 func TestASearchFindsWhatLookingAtEachInvoiceFinds(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	s := open(t, t.TempDir())
 	letters := []rune("abAB%_\"'*- éÉß本√")
 	text := rapid.Custom(func(r *rapid.T) string {

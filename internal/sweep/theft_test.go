@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // Tokens belong to an address, and whoever can spend any output there moves them. So a
@@ -95,6 +96,7 @@ func bolt3(t *testing.T, f *fraud) []byte {
 }
 
 func TestOldDustStealsTokensFromAScriptWithADelay(t *testing.T) {
+	race.Leave(t, noGoroutine)
 	f := commitFraud(t, func(f *fraud) []byte { return bolt3(t, f) })
 	_, thief := key("thief")
 
@@ -132,6 +134,7 @@ func (f *fraud) delay() (tx *btcwire.MsgTx, victim []byte) {
 }
 
 func TestOldDustStealsNothingFromAPresignedDelay(t *testing.T) {
+	race.Leave(t, noGoroutine)
 	f := commitFraud(t, cosigned)
 	_, thief := key("thief")
 	tx, victim := f.delay()
@@ -162,6 +165,7 @@ func TestOldDustStealsNothingFromAPresignedDelay(t *testing.T) {
 
 // Who does not cheat gets what is his by the same transaction, when it is time.
 func TestAPresignedDelayEndsWithTheTokensAtTheirOwner(t *testing.T) {
+	race.Leave(t, noGoroutine)
 	f := commitFraud(t, cosigned)
 	tx, victim := f.delay()
 	open(tx, 0, f.toLocal, nil, sign(f.delayed, tx, out(f.commitment, 1), f.toLocal), victim, nil)

@@ -1,0 +1,6 @@
+package gossip
+
+// Why tests are left out under the race detector.
+const (
+	manyMessages = "thousands of messages, one like the other"
+)

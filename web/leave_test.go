@@ -1,0 +1,6 @@
+package web
+
+// Why tests are left out under the race detector.
+const (
+	asAnInvoicePaid = "its goroutines are those of TestAnInvoiceOfOnePageIsPaidFromAnother"
+)
