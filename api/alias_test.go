@@ -58,7 +58,7 @@ func isHinted(t *testing.T, w *network) {
 }
 
 func TestAPrivateChannelIsPaidThroughByItsAlias(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := reachable(t)
 	ask[struct{}](t, w.carol, "fundchannel", named{"id": w.bob.ID(), "amount": 500_000, "announce": false})
 	w.mine(t, 3)
@@ -81,7 +81,7 @@ func TestAPrivateChannelIsPaidThroughByItsAlias(t *testing.T) {
 }
 
 func TestFundChannelWithMindepthZeroIsUsedAtOnce(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := reachable(t)
 	opened := ask[struct {
 		MinDepth uint32
@@ -115,7 +115,7 @@ func TestFundChannelWithMindepthZeroIsUsedAtOnce(t *testing.T) {
 }
 
 func TestALargeChannelIsOpenedAndUsed(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 40_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))

@@ -40,7 +40,7 @@ func (d *deaf) Broadcast(ctx context.Context, tx *btcwire.MsgTx) error {
 }
 
 func TestATransactionThatTheNetworkDoesNotTakeHasItsCode(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	source := &deaf{Chain: w.chain}
 	dora, err := node.Open(context.Background(), node.Config{
@@ -98,7 +98,7 @@ func TestEachRefusalOfAChannelHasItsCode(t *testing.T) {
 }
 
 func TestWhatMustStayInTheWalletHasACodeOfItsOwn(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := line(t)
 	to := ask[struct{ Bech32 string }](t, w.bob, "newaddr").Bech32
 	b := w.carol.Wallet().Balance()
@@ -157,7 +157,7 @@ func (m mute) ECDH(p *btcec.PublicKey) [32]byte {
 
 // TestAPaymentThatCostsTooMuchSaysWhatItWouldCost has a route of two hops.
 func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 1_000_000, "dear", "dear")
 	cost := func(params named, method string) (fee amount.MilliSatoshi, percent float64, delay uint32) {
@@ -186,7 +186,7 @@ func TestAPaymentThatCostsTooMuchSaysWhatItWouldCost(t *testing.T) {
 }
 
 func TestGetroutesSaysAtWhichEndTheCapacityIsMissing(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	routes := func(from, to *node.Node, amt any) []any {
 		return []any{from.ID(), to.ID(), amt, []any{}, "100000sat", 18} // without layers: as others see it
@@ -215,7 +215,7 @@ func TestAnInvoiceRequestIsNotKnown(t *testing.T) {
 }
 
 func TestAPaidInvoiceIsNotPaidWithAnotherAmount(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	open := ask[invoiceResult](t, w.bob, "invoice", "any", "alms", "thank you")
 	first := ask[xpayResult](t, w.alice, "xpay", open.Bolt11, 7000)
@@ -225,7 +225,7 @@ func TestAPaidInvoiceIsNotPaidWithAnotherAmount(t *testing.T) {
 }
 
 func TestARouteThatDoesNotBeginWithAPeerOfOursIsRefusedAtOnce(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	route := ask[struct{ Route []map[string]any }](t, w.alice, "getroute", w.bob.ID(), 50_000, nil, 50).Route
 	right := route[0]["channel"]

@@ -34,7 +34,7 @@ func coinOf(t *testing.T, w *network, sat amount.Satoshi) string {
 }
 
 func TestAChannelIsFundedWithTheCoinsThatAreNamed(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	for _, sat := range []amount.Satoshi{500_000, 700_000, 900_000} {
 		w.fund(t, w.alice, sat)
@@ -80,7 +80,7 @@ func TestAChannelIsFundedWithTheCoinsThatAreNamed(t *testing.T) {
 }
 
 func TestAChannelHasTheReserveAndTheTypeThatWereAskedFor(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 3_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
@@ -124,7 +124,7 @@ func TestAChannelHasTheReserveAndTheTypeThatWereAskedFor(t *testing.T) {
 }
 
 func TestAChannelClosesToTheAddressThatItWasOpenedWith(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	ask[struct{}](t, w.alice, "connect", at(w.bob))

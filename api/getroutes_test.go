@@ -31,7 +31,7 @@ type routesResult struct {
 
 // Without its layers a node is looked at as others see it, and takes what it takes of others.
 func TestRoutesBeginAsTheLayersSay(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	alice, carol, bob := w.alice.ID().String(), w.carol.ID().String(), w.bob.ID().String()
 	const sat = 1000
@@ -89,7 +89,7 @@ func TestRoutesBeginAsTheLayersSay(t *testing.T) {
 }
 
 func TestRoutesAreFoundFromAnyNodeToAnyOther(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	alice, carol, bob := w.alice.ID().String(), w.carol.ID().String(), w.bob.ID().String()
 	from := func(n string) routesResult {

@@ -12,7 +12,7 @@ import (
 )
 
 func TestAKeysendThatCannotBeIsRefused(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := reachable(t)
 	bob, self := w.bob.ID(), w.alice.ID()
 	long := map[string]string{"65537": strings.Repeat("00", 1000)}
@@ -43,7 +43,7 @@ func TestAKeysendThatCannotBeIsRefused(t *testing.T) {
 }
 
 func TestAKeysendIsAPaidInvoiceOfThePayee(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	sent := ask[payResult](t, w.alice, "keysend", named{
 		"destination": w.bob.ID(), "amount_msat": 10_000, "label": "a gift", "extratlvs": map[string]string{"7629171": "68656c6c6f"},
@@ -82,7 +82,7 @@ func features(t *testing.T, text string) wire.Features {
 }
 
 func TestAKeysendFindsItsWayByAHint(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := reachable(t)
 	ask[struct{}](t, w.carol, "fundchannel", named{"id": w.bob.ID(), "amount": 500_000, "announce": false})
 	w.mine(t, 3)

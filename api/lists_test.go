@@ -131,7 +131,7 @@ func TestTheNetworkIsListedInPages(t *testing.T) {
 }
 
 func TestAPaymentThatChangesMovesToTheEndOfTheChanges(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	first := ask[invoiceResult](t, w.bob, "invoice", 1000, "first", "first")
 	second := ask[invoiceResult](t, w.bob, "invoice", 1000, "second", "second")

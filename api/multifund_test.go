@@ -12,7 +12,7 @@ import (
 // TestSeveralChannelsAreOpenedByOneTransactionOrNone has a node that nobody can reach
 // among the destinations, and one whose channel is too small.
 func TestSeveralChannelsAreOpenedByOneTransactionOrNone(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 3_000_000)
 	nobody := "02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619"

@@ -14,7 +14,7 @@ import (
 )
 
 func TestATransactionIsPreparedAndSentOrDiscarded(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	to := func(n int) (out []any) {

@@ -93,7 +93,7 @@ func misled(t *testing.T, text string, change func(of *btcwire.MsgTx)) string {
 }
 
 func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)
@@ -195,7 +195,7 @@ func TestATransactionIsMadeByHandFromCoinsThatAreKept(t *testing.T) {
 }
 
 func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 100_000)
@@ -214,7 +214,7 @@ func TestCoinsForChannelsComeBackAsChange(t *testing.T) {
 }
 
 func TestWhatWasPreparedIsThereAfterARestart(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.fund(t, w.alice, 200_000)

@@ -111,7 +111,7 @@ func TestAPeerIsDisconnectedOnlyByForceWhenThereIsAChannel(t *testing.T) {
 }
 
 func TestAReceiptProvesThePayment(t *testing.T) {
-	race.Leave(t, asPaying)
+	race.Like(t, TestPaying)
 	w := line(t)
 	type proof struct {
 		Bolt11, Payee, Role, Check string

@@ -34,7 +34,7 @@ func (w *network) stands(t *testing.T, n *node.Node, state string) (c tokenChann
 }
 
 func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)

@@ -33,7 +33,7 @@ func stopped(t *testing.T, n *node.Node) string {
 
 // Alice takes the risk of tokens 5 and 6, Bob of 6 alone.
 func TestATokenThatItsIssuerCanFreezeIsCarriedByWhoTakesTheRisk(t *testing.T) {
-	race.Leave(t, asAChannel)
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)

@@ -101,7 +101,7 @@ func (w *network) block(t *testing.T) {
 }
 
 func TestTokensAreIssuedAndSentToTheUnit(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.bob, 100_000)
@@ -155,7 +155,7 @@ func TestTokensAreIssuedAndSentToTheUnit(t *testing.T) {
 }
 
 func TestAManagedTokenIsGrantedByItsIssuer(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.read(t)
@@ -179,7 +179,7 @@ func TestAManagedTokenIsGrantedByItsIssuer(t *testing.T) {
 
 // A payment in bitcoin never takes the coin that tokens are moved with.
 func TestPaymentsLeaveTokensWhereTheyCanMove(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)
@@ -226,7 +226,7 @@ func TestPaymentsLeaveTokensWhereTheyCanMove(t *testing.T) {
 }
 
 func TestASendThatAReorgUndidIsThereAgainWithItsBlock(t *testing.T) {
-	race.Leave(t, asWithdrawing)
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)

@@ -51,7 +51,7 @@ func (m *mortal) curt(as *mortal, id wire.ChannelID) {
 // A peer whose channel has failed need not say more than that (BOLT 2). To a node with
 // an old database it must not be a reason to broadcast what it has revoked.
 func TestAnErrorIsNoReasonToBroadcastFromAnOldDatabase(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	c := aboutToClose(t, 0)
 	old := filepath.Join(t.TempDir(), "old")

@@ -428,7 +428,7 @@ func TestAPaymentOfTwoHopsSurvivesADeathAtEachWrite(t *testing.T) {
 }
 
 func TestAPaymentInTwoPartsSurvivesADeathAtEachWrite(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAHeldInvoiceSurvivesADeathAtEachWrite")
+	race.Like(t, TestAHeldInvoiceSurvivesADeathAtEachWrite)
 	t.Parallel()
 	sweepAll(t, 2, 1_200_000_000)
 }

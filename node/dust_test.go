@@ -13,7 +13,7 @@ import (
 // for it: Carol fails it back before it would cost her the channel with Alice, and
 // takes what Bob says of it when he is back.
 func TestDustOfASilentPeerCostsNoChannel(t *testing.T) {
-	race.Leave(t, asACheat)
+	race.Like(t, TestACheatLosesAll)
 	t.Parallel()
 	const dust = 200_000
 	w := newWorld(t, 1)

@@ -92,14 +92,14 @@ func (m *mortal) stop() {
 }
 
 func TestAForcedCloseSurvivesReorganizationsAtEachStage(t *testing.T) {
-	race.Leave(t, asDeathsOfAForcedClose)
+	race.Like(t, TestAForcedCloseSurvivesDeathsAtItsWrites)
 	t.Parallel()
 	c := aboutToClose(t, 50_000)
 	all := []*mortal{c.alice, c.carol, c.bob}
 	forceClose(t, c.carol, c.link)
 	until(t, "our commitment is in the mempool", func() bool { return c.chain.Waiting() > 0 })
 	shake := func() {
-		for depth := 1; depth <= 6; depth += race.Step(5) {
+		for depth := 1; depth <= 6; depth++ {
 			mine(t, c.chain, depth, c.nodes()...)
 			c.swept(all...)
 			if err := c.chain.Reorg(depth); err != nil {
@@ -125,7 +125,7 @@ func TestAForcedCloseSurvivesReorganizationsAtEachStage(t *testing.T) {
 }
 
 func TestAForcedCloseSurvivesARestartAtEachStage(t *testing.T) {
-	race.Leave(t, asDeathsOfAForcedClose)
+	race.Like(t, TestAForcedCloseSurvivesDeathsAtItsWrites)
 	t.Parallel()
 	c := aboutToClose(t, 50_000)
 	all := []*mortal{c.alice, c.carol, c.bob}
@@ -134,10 +134,8 @@ func TestAForcedCloseSurvivesARestartAtEachStage(t *testing.T) {
 	stage := 0
 	for there := true; there; _, there = c.carol.Links().Get(c.id) {
 		for _, m := range []*mortal{c.carol, c.bob} {
-			if stage%race.Step(4) == 0 {
-				m.stop()
-				m.start()
-			}
+			m.stop()
+			m.start()
 		}
 		stage++
 		c.caughtUp(all...)
@@ -154,7 +152,7 @@ func TestAForcedCloseSurvivesARestartAtEachStage(t *testing.T) {
 }
 
 func TestAChildPaysForACommitmentOnADayOfHighFees(t *testing.T) {
-	race.Leave(t, asACheat)
+	race.Like(t, TestACheatLosesAll)
 	t.Parallel()
 	c := aboutToClose(t, 100_000)
 	c.bob.stop() // else he broadcasts his own
@@ -202,7 +200,7 @@ func TestAChildPaysForACommitmentOnADayOfHighFees(t *testing.T) {
 
 // When the peer's commitment confirms instead, the child's coins are free again.
 func TestTheCoinsOfAChildThatIsInVainAreFree(t *testing.T) {
-	race.Leave(t, asACheat)
+	race.Like(t, TestACheatLosesAll)
 	t.Parallel()
 	c := aboutToClose(t, 100_000)
 	theirs := onlyLink(t, c.bob.Node, c.carol.ID())
@@ -235,7 +233,7 @@ func copyDir(t *testing.T, to, from string) {
 }
 
 func TestANodeWithAnOldDatabaseNeverBroadcastsAndGetsItsMoney(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	c := aboutToClose(t, 0)
 	old := filepath.Join(t.TempDir(), "old")
@@ -406,7 +404,7 @@ func TestAForcedCloseSurvivesDeathsAtItsWrites(t *testing.T) {
 
 // Bob is gone for ever with an HTLC that Carol forwards.
 func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
-	race.Leave(t, asDeathsOfAForcedClose)
+	race.Like(t, TestAForcedCloseSurvivesDeathsAtItsWrites)
 	t.Parallel()
 	w := newWorld(t, 1)
 	fund(t, w.chain, w.carol.Node, 50_000)
@@ -447,7 +445,7 @@ func TestAnHTLCThatTimesOutSurvivesDeathsAtItsWrites(t *testing.T) {
 
 // Bob has to show a preimage on-chain and has no coin to pay for it.
 func TestAnHTLCWithoutCoinsForItsFeeWaitsForThem(t *testing.T) {
-	race.Leave(t, asACheat)
+	race.Like(t, TestACheatLosesAll)
 	t.Parallel()
 	w := newWorld(t, 1)
 	l := onlyLink(t, w.bob.Node, w.carol.ID())

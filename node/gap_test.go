@@ -142,8 +142,8 @@ func TestADeathWhileBlocksAreLookedThroughCostsNoCoin(t *testing.T) {
 	s.stop()
 	s.restore()
 	again := s.cfg.Dir
-	for _, after := range []bool{false, true}[race.Step(2)-1:] {
-		for k := uint64(1); ; k += 6 + uint64(race.Step(60)) { //nolint:gosec // positive
+	for _, after := range []bool{false, true} {
+		for k := uint64(1); ; k += 7 {
 			s.cfg.Dir = t.TempDir()
 			copyDir(t, s.cfg.Dir, again)
 			m := s.mortal()

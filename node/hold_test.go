@@ -159,7 +159,7 @@ func TestAHeldInvoiceSurvivesADeathAtEachWrite(t *testing.T) {
 }
 
 func TestAHeldInvoiceInTwoPartsSurvivesTheDeathOfItsOwner(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestAHeldInvoiceSurvivesADeathAtEachWrite")
+	race.Like(t, TestAHeldInvoiceSurvivesADeathAtEachWrite)
 	t.Parallel()
 	w := newWorld(t, 2)
 	for _, after := range []bool{false, true} {

@@ -275,7 +275,7 @@ func (w *lostHouse) statuses() (list []channel.Status) {
 }
 
 func TestWithSeedAndBackupAloneTheCoinsOfEveryChannelComeHome(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newLostHouse(t)
 	w.burn()
@@ -355,7 +355,7 @@ func (w *lostHouse) stores(h *host, channels int) bool {
 // The seed and the backup are put into an empty folder by hand, and the command brings
 // the channels back.
 func TestAnEmergencyRecoveryBringsTheChannelsOfTheFileBack(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newLostHouse(t)
 	w.burn()
@@ -389,7 +389,7 @@ func TestAnEmergencyRecoveryBringsTheChannelsOfTheFileBack(t *testing.T) {
 }
 
 func TestAChannelIsRecoveredFromItsOwnBackup(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newLostHouse(t)
 	list, err := w.erin.Keeper().Static(t.Context())
@@ -499,7 +499,7 @@ func TestAnOldDatabaseIsRefusedAndItsChannelsCanBeGivenUp(t *testing.T) {
 
 // Nothing beside the database is newer, but what peers store is.
 func TestAPeerThatStoresANewerBackupProvesThatTheDatabaseIsOld(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newLostHouse(t)
 	old := w.copyOfErin()

@@ -119,7 +119,7 @@ func (w *teaHouse) judge() {
 }
 
 func TestWithSeedAndBackupAloneTheTokensOfEveryChannelComeHome(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newTeaHouse(t)
 	w.burn()
@@ -141,7 +141,7 @@ func TestWithSeedAndBackupAloneTheTokensOfEveryChannelComeHome(t *testing.T) {
 }
 
 func TestAnOldDatabaseWithTokensNeverBroadcastsAndGetsThem(t *testing.T) {
-	race.Leave(t, asSeedAndPeers)
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := newTeaHouse(t)
 	old := w.copyOfErin()

@@ -30,7 +30,7 @@ func each(list []bool, want bool) bool {
 }
 
 func TestAChannelWhoseTokensAReorganizationTookStopsUntilTheyAreBack(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestOpeningAChannelWithTokensSurvivesADeathAtEachWrite")
+	race.Like(t, TestOpeningAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	w := newTeaWorld(t)
 	if !each(w.stands(), false) {

@@ -23,7 +23,7 @@ func texts(body, expression string) (all []string) {
 // Both sides' pages of a payment of 25000 sat over a channel of a million: who pays signs
 // first, and who is paid signs the end of the HTLC first.
 func TestTheInsideOfAPaymentShowsWhatEachCommitmentLeaves(t *testing.T) {
-	race.Leave(t, asAnInvoicePaid)
+	race.Like(t, TestAnInvoiceOfOnePageIsPaidFromAnother)
 	alice, bob := couple(t)
 	var made struct {
 		Hash string `json:"payment_hash"`

@@ -13,7 +13,7 @@ import (
 )
 
 func TestANewBookLearnsTheWholeGraphOfItsPeer(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestTwoBooksEndWithEachOthersGraph")
+	race.Like(t, TestTwoBooksEndWithEachOthersGraph)
 	w := newWorld(t)
 	alice, bob := w.book("alice", 1), w.book("bob", 2)
 	alice.learns(w.network(250)...)
@@ -53,7 +53,7 @@ func TestTwoBooksEndWithEachOthersGraph(t *testing.T) {
 }
 
 func TestThreeBooksInALineEndWithOneGraph(t *testing.T) {
-	race.Leave(t, "its goroutines are those of TestTwoBooksEndWithEachOthersGraph")
+	race.Like(t, TestTwoBooksEndWithEachOthersGraph)
 	w := newWorld(t)
 	alice, bob, carol := w.book("alice", 1), w.book("bob", 2), w.book("carol", 3)
 	all := w.network(45)

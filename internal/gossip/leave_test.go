@@ -1,6 +1,4 @@
 package gossip
 
-// Why tests are left out under the race detector.
-const (
-	manyMessages = "thousands of messages, one like the other"
-)
+// manyMessages is why tests are left out under the race detector.
+const manyMessages = "thousands of messages, one like the other"

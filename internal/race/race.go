@@ -6,7 +6,10 @@ package race
 
 import (
 	"flag"
+	"reflect"
+	"runtime"
 	"slices"
+	"strings"
 )
 
 // Step is by how much a sweep goes on: so much under the detector, else 1.
@@ -41,16 +44,26 @@ func Pure(m interface{ Run() int }) int {
 	return m.Run()
 }
 
-// Leave leaves a test out under the detector, for the reason given, unless -run or -skip
-// says which ones to run: a long story whose goroutines other tests of the room meet too.
-func Leave(t interface {
+// test is a [*testing.T].
+type test interface {
 	Helper()
 	Skip(args ...any)
-}, why string) {
+}
+
+// Leave leaves a test out under the detector, for the reason given, unless -run or -skip
+// says which ones to run.
+func Leave(t test, why string) {
 	t.Helper()
 	if Enabled && !chosen() {
 		t.Skip("left out under the race detector: " + why)
 	}
+}
+
+// Like is Leave for a long story whose goroutines those of another test are, which is run.
+func Like[T test](t T, other func(T)) {
+	t.Helper()
+	name := runtime.FuncForPC(reflect.ValueOf(other).Pointer()).Name()
+	Leave(t, "its goroutines are those of "+name[strings.LastIndex(name, ".")+1:])
 }
 
 func chosen() bool { return given("test.run", "test.skip") }

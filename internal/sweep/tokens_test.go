@@ -44,7 +44,7 @@ func TestForceCloseByEitherSideGivesEachItsTokens(t *testing.T) {
 // A preimage that was shown on the chain is passed on, and an HTLC that is claimed back
 // fails upstream: not before its tokens are back.
 func TestForceCloseEndsEachHTLCForItsOrigin(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := busy(t)
 	p.fail(p.bob)
 	p.finish()
@@ -60,7 +60,7 @@ func TestForceCloseEndsEachHTLCForItsOrigin(t *testing.T) {
 // Whatever state a cheat goes back to, the other one has all of the channel's tokens in
 // the end: at once, or after the cheat has taken its HTLCs to their second stages.
 func TestARevokedStateOfAnyAgeCostsTheCheatAll(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	for number := uint64(0); number < 5; number++ {
 		for _, late := range []int{0, 4} {
 			t.Run(fmt.Sprintf("commitment %d, %d blocks late", number, late), func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestARevokedStateOfAnyAgeCostsTheCheatAll(t *testing.T) {
 // A side that has forgotten the last states takes what is its own of a commitment that it
 // does not know: how many tokens that is the commitment says.
 func TestASideThatLostItsStateGetsItsBalance(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := agree(t, 700, 300)
 	old := p.alice.copy()
 	p.settle(p.offer(p.alice, 50, 40), true)
@@ -96,7 +96,7 @@ func TestASideThatLostItsStateGetsItsBalance(t *testing.T) {
 }
 
 func TestCooperativeCloseLeavesEachSideItsTokens(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := agree(t, 700, 300)
 	p.settle(p.offer(p.alice, 50, 40), true)
 	p.close()
@@ -135,7 +135,7 @@ func (p *pact) close() {
 // A reorganization takes back the funding transaction and all that came after it. What
 // comes again, comes to the same end.
 func TestAReorganizationAcrossTheFundingChangesNothing(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := busy(t)
 	p.fail(p.alice)
 	p.turns(3)
@@ -153,7 +153,7 @@ func TestAReorganizationAcrossTheFundingChangesNothing(t *testing.T) {
 // and after. Nothing that is the channel's is moved or held up by it; what they sent stays
 // where they sent it.
 func TestAStrangersDustAndTokensChangeNothing(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	for _, revoked := range []bool{false, true} {
 		t.Run(fmt.Sprintf("revoked %v", revoked), func(t *testing.T) {
 			p := busy(t)
@@ -197,7 +197,7 @@ func TestAStrangersDustAndTokensChangeNothing(t *testing.T) {
 // else had at the HTLC's address: the channel's own output stays unspent. Alice learns the
 // preimage all the same, and does not lose what is hers by taking the output back.
 func TestAnHTLCClaimedFromDustShowsItsPreimage(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := agree(t, 700, 300)
 	h := p.offer(p.alice, 100, 20)
 	p.bob.asleep = true
@@ -242,7 +242,7 @@ func TestAnHTLCClaimedFromDustShowsItsPreimage(t *testing.T) {
 // The issuer freezes an address of the channel. What is there waits, and nothing is decided
 // meanwhile; when it is freed again it comes home.
 func TestTokensOfAFrozenAddressWait(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	for what, address := range map[string]func(p *pact) []byte{
 		"to_remote": func(p *pact) []byte { return home(p.alice.rows.Params.LocalKeys.Payment) },
 	} {
@@ -268,7 +268,7 @@ func TestTokensOfAFrozenAddressWait(t *testing.T) {
 // When the funding address is frozen the commitment moves no tokens: they stay where only
 // both sides together can move them, the channel is not done, and its owner is told.
 func TestTokensOfAFrozenFundingAddressStayThere(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	t.Run("force close", func(t *testing.T) {
 		p := busy(t)
 		p.freeze(p.fundingScript(), true)
@@ -307,7 +307,7 @@ func (p *pact) stays(t *testing.T) {
 // An HTLC's address is frozen when it times out: its sender has the bitcoin and not the
 // tokens, so it is not failed upstream.
 func TestAnHTLCIsNotFailedWhileItsTokensAreFrozen(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	p := agree(t, 700, 300)
 	p.offer(p.alice, 100, 20)
 	c, _, _, err := p.alice.machine().OurCommitment(p.alice.keys)
@@ -332,7 +332,7 @@ func TestAnHTLCIsNotFailedWhileItsTokensAreFrozen(t *testing.T) {
 // the tokens then is not known here, and for others they may move as ever. So nothing is
 // given up, and no output that has some is spent without them.
 func TestTokensOfAHaltedPropertyAreNotGivenUp(t *testing.T) {
-	race.Leave(t, asForceClose)
+	race.Like(t, TestForceCloseByEitherSideGivesEachItsTokens)
 	for _, early := range []bool{true, false} {
 		t.Run(fmt.Sprintf("before the commitment %v", early), func(t *testing.T) {
 			p := busy(t)
