@@ -34,21 +34,34 @@ import (
 func main() {
 	invoices := flag.Int("invoices", 20_000, "how many invoices to store")
 	payments := flag.Int("payments", 20_000, "how many payments to store")
+	realOnes := flag.Int("real", 0, "instead: how many payments of 1 sat to make through two channels")
+	tables := flag.Bool("tables", false, "with real: say what each table and index grew by")
 	dir := flag.String("dir", "", "where; a folder that is deleted when not given")
 	flag.Parse()
-	if err := run(*invoices, *payments, *dir); err != nil {
+	err := within(*dir, func(dir string) error {
+		if *realOnes > 0 {
+			return measureReal(dir, *realOnes, *tables)
+		}
+		return run(*invoices, *payments, dir)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(invoices, payments int, dir string) (err error) {
+// within runs f in a folder, one that is deleted when none is given.
+func within(dir string, f func(dir string) error) (err error) {
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "leyden-bench"); err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
 	}
+	return f(dir)
+}
+
+func run(invoices, payments int, dir string) (err error) {
 	b := &bench{ctx: context.Background(), dir: dir}
 	if b.chain, err = regtest.Open(""); err != nil {
 		return err
@@ -86,7 +99,7 @@ type bench struct {
 
 func (b *bench) open() (err error) {
 	b.node, err = node.Open(b.ctx, node.Config{
-		Dir: b.dir, Network: b.chain.Params(), Source: b.chain, Alias: "bench", Log: slog.New(slog.DiscardHandler),
+		Dir: b.dir, Network: b.chain.Params(), Source: b.chain, Alias: "bench", Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
 	})
 	return err
 }

@@ -32,6 +32,7 @@ func (w *writing) paymentRow(r any) (bool, error) {
 			Groupid: integer(r.Group), CreatedAt: integer(r.CreatedAt), MaxFeeMsat: integer(r.MaxFee),
 			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil), Exclude: r.Exclude,
 			Property: integer(r.Property), Units: integer(r.Units), MaxFeeUnits: integer(r.MaxFeeUnits),
+			Room: make([]byte, resultRoom),
 		}))
 	case pay.PaymentResultRow:
 		return true, w.paymentResult(r)
@@ -60,6 +61,10 @@ func (w *writing) paymentRow(r any) (bool, error) {
 	}
 	return false, nil
 }
+
+// resultRoom is how many bytes a payment keeps free for its preimage and what else its end
+// will write: a row that grew would split its page, and leave half of it empty.
+const resultRoom = 48
 
 func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 	updated, err := w.next(paymentUpdates)

@@ -335,6 +335,7 @@ type Payment struct {
 	Units        int64
 	MaxFeeUnits  int64
 	SentUnits    int64
+	Room         []byte
 }
 
 type Peer struct {

@@ -246,7 +246,7 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 }
 
 const endPayment = `-- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, room = NULL, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete'
 `
@@ -327,7 +327,7 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 }
 
 const keepPreimage = `-- name: KeepPreimage :exec
-UPDATE payments SET preimage = ? WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL
+UPDATE payments SET preimage = ?, room = NULL WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL
 `
 
 type KeepPreimageParams struct {
@@ -352,7 +352,7 @@ func (q *Queries) LastAttempt(ctx context.Context) (int64, error) {
 }
 
 const latestPayments = `-- name: LatestPayments :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments ORDER BY created_index DESC LIMIT CAST(?1 AS INTEGER)
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments ORDER BY created_index DESC LIMIT CAST(?1 AS INTEGER)
 `
 
 func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, error) {
@@ -391,6 +391,7 @@ func (q *Queries) LatestPayments(ctx context.Context, limit int64) ([]Payment, e
 			&i.Units,
 			&i.MaxFeeUnits,
 			&i.SentUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -428,7 +429,7 @@ func (q *Queries) PartyNode(ctx context.Context, id int64) ([]byte, error) {
 }
 
 const paymentByHash = `-- name: PaymentByHash :one
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE payment_hash = ?
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE payment_hash = ?
 `
 
 func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Payment, error) {
@@ -461,12 +462,13 @@ func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Paymen
 		&i.Units,
 		&i.MaxFeeUnits,
 		&i.SentUnits,
+		&i.Room,
 	)
 	return i, err
 }
 
 const paymentsBefore = `-- name: PaymentsBefore :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(?4 AS INTEGER)
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(?4 AS INTEGER)
 `
 
 type PaymentsBeforeParams struct {
@@ -517,6 +519,7 @@ func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) 
 			&i.Units,
 			&i.MaxFeeUnits,
 			&i.SentUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -532,7 +535,7 @@ func (q *Queries) PaymentsBefore(ctx context.Context, arg PaymentsBeforeParams) 
 }
 
 const paymentsByCreated = `-- name: PaymentsByCreated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaymentsByCreatedParams struct {
@@ -576,6 +579,7 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 			&i.Units,
 			&i.MaxFeeUnits,
 			&i.SentUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -591,7 +595,7 @@ func (q *Queries) PaymentsByCreated(ctx context.Context, arg PaymentsByCreatedPa
 }
 
 const paymentsByUpdated = `-- name: PaymentsByUpdated :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaymentsByUpdatedParams struct {
@@ -635,6 +639,7 @@ func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedPa
 			&i.Units,
 			&i.MaxFeeUnits,
 			&i.SentUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -650,7 +655,7 @@ func (q *Queries) PaymentsByUpdated(ctx context.Context, arg PaymentsByUpdatedPa
 }
 
 const paymentsUnfinished = `-- name: PaymentsUnfinished :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units FROM payments WHERE created_index IN (
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE created_index IN (
     SELECT pending.created_index FROM payments pending WHERE pending.status = 'pending'
     UNION SELECT attempts.payment FROM attempts WHERE attempts.status = 'pending'
 ) ORDER BY created_index
@@ -692,6 +697,7 @@ func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {
 			&i.Units,
 			&i.MaxFeeUnits,
 			&i.SentUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -708,8 +714,8 @@ func (q *Queries) PaymentsUnfinished(ctx context.Context) ([]Payment, error) {
 
 const putPayment = `-- name: PutPayment :execrows
 INSERT INTO payments (payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid,
-    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units, room)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (payment_hash) DO UPDATE SET
     manual = excluded.manual, destination = excluded.destination, amount_msat = excluded.amount_msat,
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
@@ -737,6 +743,7 @@ type PutPaymentParams struct {
 	Property    int64
 	Units       int64
 	MaxFeeUnits int64
+	Room        []byte
 }
 
 func (q *Queries) PutPayment(ctx context.Context, arg PutPaymentParams) (int64, error) {
@@ -757,6 +764,7 @@ func (q *Queries) PutPayment(ctx context.Context, arg PutPaymentParams) (int64, 
 		arg.Property,
 		arg.Units,
 		arg.MaxFeeUnits,
+		arg.Room,
 	)
 	if err != nil {
 		return 0, err

@@ -1,7 +1,7 @@
 -- name: PutPayment :execrows
 INSERT INTO payments (payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid,
-    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    created_at, max_fee_msat, max_delay, retry_until, exclude, property, units, max_fee_units, room)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (payment_hash) DO UPDATE SET
     manual = excluded.manual, destination = excluded.destination, amount_msat = excluded.amount_msat,
     bolt11 = excluded.bolt11, label = excluded.label, description = excluded.description,
@@ -12,7 +12,7 @@ ON CONFLICT (payment_hash) DO UPDATE SET
 WHERE payments.status = 'failed';
 
 -- name: EndPayment :execrows
-UPDATE payments SET status = ?, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
+UPDATE payments SET status = ?, room = NULL, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
     updated_index = ?
 WHERE payment_hash = ? AND status <> 'complete';
 
@@ -26,7 +26,7 @@ SELECT * FROM payments WHERE created_index >= ? ORDER BY created_index LIMIT CAS
 SELECT * FROM payments WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: KeepPreimage :exec
-UPDATE payments SET preimage = ? WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL;
+UPDATE payments SET preimage = ?, room = NULL WHERE created_index = (SELECT attempts.payment FROM attempts WHERE attempts.id = ?) AND payments.preimage IS NULL;
 
 -- name: Party :one
 INSERT INTO parties (node) VALUES (?) ON CONFLICT (node) DO UPDATE SET node = excluded.node RETURNING id;
