@@ -3,6 +3,11 @@
 // line a figure; docs/performance.md has the figures and the goals.
 //
 //	go run ./bench -invoices 1000000 -payments 1000000
+//
+// With -real it makes payments through three nodes instead, and says by how much the
+// database of each has grown.
+//
+//	go run ./bench -real 3000 -tables
 package main
 
 import (
@@ -310,6 +315,7 @@ func (b *bench) lists(invoices, payments int) error {
 		{"search: what nothing has", "searchinvoices", `{"text":"customer in trouble"}`},
 		{"search: two letters", "searchinvoices", `{"text":"zz"}`},
 		{"search: paid ones, of which there are none", "searchinvoices", `{"status":"paid"}`},
+		{"sql: the newest 100", "sql", `["SELECT label FROM invoices ORDER BY created_index DESC LIMIT 100"]`},
 		{"sql: the newest of a kind by index", "sql", fmt.Sprintf(`["SELECT label FROM invoices WHERE created_index > %d AND status = 'unpaid' LIMIT 100"]`, invoices-1000)},
 	} {
 		if err := b.measure(m.what, 50, func(int) (string, string) { return m.method, m.params }); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"reflect"
 	"strconv"
 	"strings"
@@ -86,43 +88,69 @@ type rows struct {
 	t *table
 }
 
-// Plans of [rows.BestIndex]: all rows, those from an index on, and those that the
-// command finds by a column, whose number is added.
+// Plans of [rows.BestIndex]: all rows when no bit is set; or those from an index on, up to
+// one, or with exactly one, and the newest first; or those that the command finds by a
+// column, whose number is added to planBy.
 const (
-	planAll = iota
-	planFrom
+	planFrom int64 = 1 << iota
+	planTo
+	planExact
+	planDown
 	planBy
 )
 
 // BestIndex implements [vtab.Table].
 func (r *rows) BestIndex(info *vtab.IndexInfo) error {
-	info.IdxNum, info.EstimatedCost, info.EstimatedRows = planAll, 1e6, 1e6
+	info.IdxNum, info.EstimatedCost, info.EstimatedRows = 0, 1e6, 1e6
 	if r.t.sub() {
 		return nil
 	}
-	columns := r.t.columns
-	best := -1
+	by, from, to := -1, -1, -1
+	exact := false
 	for i := range info.Constraints {
 		c := &info.Constraints[i]
-		if !c.Usable || c.Column < 0 || c.Column >= len(columns) {
+		c.ArgIndex = -1
+		if !c.Usable || c.Column < 0 || c.Column >= len(r.t.columns) {
 			continue
 		}
-		name := columns[c.Column].name
-		switch {
+		switch name := r.t.columns[c.Column].name; {
 		case c.Op == vtab.OpEQ && r.t.source.by[name] != "":
-			best, info.IdxNum, info.EstimatedCost, info.EstimatedRows = i, int64(planBy+c.Column), 1, 1
-		case r.t.source.paged && name == "created_index" && best < 0 && (c.Op == vtab.OpEQ || c.Op == vtab.OpGE || c.Op == vtab.OpGT):
-			best, info.IdxNum, info.EstimatedCost, info.EstimatedRows = i, planFrom, 1000, 1000
+			by = i
+		case !r.t.source.paged || name != createdIndex:
+		case c.Op == vtab.OpEQ:
+			from, exact = i, true
+		case (c.Op == vtab.OpGE || c.Op == vtab.OpGT) && !exact:
+			from = i
+		case c.Op == vtab.OpLE || c.Op == vtab.OpLT:
+			to = i
 		}
 	}
-	for i := range info.Constraints {
-		info.Constraints[i].ArgIndex = -1
+	take := func(constraint int, bit int64) {
+		info.IdxNum |= bit
+		info.Constraints[constraint].ArgIndex = bits.OnesCount64(uint64(info.IdxNum)) - 1 //nolint:gosec // not negative
+		info.EstimatedCost, info.EstimatedRows = info.EstimatedCost/1000, info.EstimatedRows/1000
 	}
-	if best >= 0 {
-		info.Constraints[best].ArgIndex = 0
+	switch {
+	case by >= 0:
+		info.IdxNum, info.EstimatedCost, info.EstimatedRows = planBy+int64(info.Constraints[by].Column), 1, 1
+		info.Constraints[by].ArgIndex = 0
+	case exact:
+		take(from, planExact)
+	default:
+		if from >= 0 {
+			take(from, planFrom)
+		}
+		if to >= 0 {
+			take(to, planTo)
+		}
 	}
-	if o := info.OrderBy; r.t.source.paged && len(o) == 1 && !o[0].Desc && o[0].Column >= 0 && columns[o[0].Column].name == "created_index" {
-		info.OrderByConsumed = true
+	if o := info.OrderBy; r.t.source.paged && len(o) == 1 && o[0].Column >= 0 && r.t.columns[o[0].Column].name == createdIndex {
+		switch {
+		case !o[0].Desc:
+			info.OrderByConsumed = true
+		case by < 0 && r.t.source.newest != nil:
+			info.OrderByConsumed, info.IdxNum = true, info.IdxNum|planDown
+		}
 	}
 	return nil
 }
@@ -141,6 +169,8 @@ type cursor struct {
 	s     *session
 	t     *table
 	p     plan
+	below uint64        // rows from this index on are left out
+	down  bool          // from the newest row on
 	page  reflect.Value // rows of the source
 	more  bool          // whether there is another page
 	at    int           // in page
@@ -152,26 +182,25 @@ type cursor struct {
 
 // Filter implements [vtab.Cursor].
 func (c *cursor) Filter(idx int, _ string, vals []vtab.Value) error {
-	*c = cursor{s: c.s, t: c.t}
-	switch {
-	case len(vals) == 0:
-	case idx == planFrom:
-		switch v := vals[0].(type) {
-		case int64:
-			c.p.start = uint64(max(v, 0)) //nolint:gosec // not negative
-		case float64: // SQLite compares the rows itself
-		default:
-			c.done = true
-			return nil
-		}
-	case idx >= planBy:
-		col := &c.t.columns[idx-planBy]
+	*c = cursor{s: c.s, t: c.t, p: plan{limit: firstRows}, below: math.MaxInt64}
+	of := int64(idx)
+	if of >= planBy {
+		col := &c.t.columns[of-planBy]
 		text, possible := argument(col, vals[0])
 		if !possible {
 			c.done = true
 			return nil
 		}
 		c.p = plan{param: c.t.source.by[col.name], value: text}
+	} else if c.bound(of, vals); c.done {
+		return nil
+	}
+	if c.down = of < planBy && of&planDown != 0; c.down {
+		newest, err := c.t.source.newest(c.s.ctx, c.s.node)
+		if err != nil {
+			return err
+		}
+		c.below = min(c.below, newest+1)
 	}
 	if err := c.read(); err != nil {
 		return err
@@ -179,10 +208,39 @@ func (c *cursor) Filter(idx int, _ string, vals []vtab.Value) error {
 	return c.settle()
 }
 
+// bound takes the range of indexes that a plan asks for. Of what is no integer SQLite
+// itself compares the rows.
+func (c *cursor) bound(of int64, vals []vtab.Value) {
+	for _, bit := range []int64{planFrom, planTo, planExact} {
+		if of&bit == 0 {
+			continue
+		}
+		v, whole := vals[0].(int64)
+		_, fraction := vals[0].(float64)
+		vals = vals[1:]
+		if !whole {
+			c.done = c.done || !fraction && bit != planTo
+			continue
+		}
+		if bit != planTo {
+			c.p.start = uint64(max(v, 0)) //nolint:gosec // not negative
+		}
+		if bit != planFrom {
+			c.below = uint64(min(max(v, 0), math.MaxInt64-1)) + 1 //nolint:gosec // not negative
+		}
+		if bit == planExact {
+			c.p.limit = 1
+		}
+	}
+}
+
 // read reads a page.
 func (c *cursor) read() (err error) {
 	if err := c.s.ctx.Err(); err != nil {
 		return err
+	}
+	if c.down {
+		return c.readDown()
 	}
 	keep := !c.t.source.paged && c.p.param == ""
 	if known, ok := c.s.whole[c.t.source]; ok && keep {
@@ -194,7 +252,72 @@ func (c *cursor) read() (err error) {
 	if err == nil && keep {
 		c.s.whole[c.t.source] = c.page
 	}
+	if err == nil && c.t.source.paged && c.p.param == "" {
+		c.cut()
+	}
 	return err
+}
+
+// cut leaves out the rows of a page that are beyond the range, and has the next page be
+// larger.
+func (c *cursor) cut() {
+	n := c.page.Len()
+	for n > 0 && createdOf(c.page.Index(n-1)) >= c.below {
+		n--
+	}
+	c.more = c.more && n == c.page.Len() && c.p.limit > 1
+	c.page = c.page.Slice(0, n)
+	c.p.limit = min(4*c.p.limit, pageRows)
+}
+
+// readDown reads the page that ends below the one before. A list is read upwards: of a
+// range of indexes that is as long as a page the command gives all rows. Where there are
+// none the ranges get longer, and are only asked whether they have any, until they do.
+func (c *cursor) readDown() error {
+	width := uint64(c.p.limit)
+	for {
+		if c.below <= max(c.p.start, 1) {
+			c.more, c.page = false, reflect.Value{}
+			return nil
+		}
+		p := plan{start: c.below - min(width, c.below-max(c.p.start, 1)), limit: c.p.limit}
+		long := width > uint64(pageRows)
+		if long {
+			p.limit = 1
+		}
+		page, _, err := c.t.source.rows(c.s.ctx, c.s.node, p)
+		if err != nil {
+			return err
+		}
+		found := page.Len() > 0 && createdOf(page.Index(0)) < c.below
+		switch {
+		case found && long:
+			width = max(width/2, uint64(pageRows))
+			c.p.limit = pageRows
+		case found:
+			c.page = page
+			c.cut()
+			c.at, c.below, c.more = 0, p.start, true
+			return nil
+		default:
+			c.below, width = p.start, 2*width
+			c.p.limit = int(min(max(width, firstRows), uint64(pageRows))) //nolint:gosec // small
+		}
+		if err := c.s.ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// createdOf is the created_index of a source's row.
+func createdOf(row reflect.Value) uint64 { return row.FieldByName("CreatedIndex").Uint() }
+
+// now is the row of the page at which the cursor is.
+func (c *cursor) now() reflect.Value {
+	if c.down {
+		return c.page.Index(c.page.Len() - 1 - c.at)
+	}
+	return c.page.Index(c.at)
 }
 
 // settle goes to the next row that is there, from at and elem on.
@@ -209,8 +332,9 @@ func (c *cursor) settle() error {
 				c.done = true
 				return nil
 			}
-			last := c.page.Index(c.page.Len() - 1)
-			c.p.start = last.FieldByName("CreatedIndex").Uint() + 1
+			if !c.down {
+				c.p.start = createdOf(c.page.Index(c.page.Len()-1)) + 1
+			}
 			c.count += int64(c.page.Len())
 			if err := c.read(); err != nil {
 				return err
@@ -244,7 +368,7 @@ func (c *cursor) Eof() bool { return c.done }
 // Column implements [vtab.Cursor].
 func (c *cursor) Column(i int) (vtab.Value, error) {
 	if !c.t.sub() {
-		return c.t.columns[i].of(c.page.Index(c.at))
+		return c.t.columns[i].of(c.now())
 	}
 	switch i {
 	case 0:
@@ -258,7 +382,7 @@ func (c *cursor) Column(i int) (vtab.Value, error) {
 // row is the rowid of the source's row: its created_index, or its place.
 func (c *cursor) row() int64 {
 	if c.t.source.paged {
-		return int64(c.page.Index(c.at).FieldByName("CreatedIndex").Uint()) //nolint:gosec // no list is as long
+		return int64(createdOf(c.now())) //nolint:gosec // no list is as long
 	}
 	return c.count + int64(c.at) + 1
 }

@@ -21,6 +21,7 @@ type source struct {
 	by      map[string]string // columns by which the command finds rows itself, all of them in one list, and its parameter for each
 	empty   []string          // "name TYPE": columns of Core Lightning's that are always NULL here
 	find    *command.Command
+	newest  func(ctx context.Context, n *node.Node) (uint64, error) // the highest created_index ever; nil: rows come upwards only
 }
 
 // sources are the tables, in Core Lightning's order. Those of what this node has not
@@ -32,10 +33,10 @@ var sources = []*source{
 	},
 	{table: "closedchannels", command: "listclosedchannels"},
 	{
-		table: "forwards", command: "listforwards", paged: true,
+		table: "forwards", command: "listforwards", paged: true, newest: newestForward,
 	},
 	{
-		table: "invoices", command: "listinvoices", paged: true,
+		table: "invoices", command: "listinvoices", paged: true, newest: newestInvoice,
 		by: map[string]string{"label": "label", "payment_hash": "payment_hash", "bolt11": "invstring"},
 		empty: []string{
 			"bolt12 TEXT", "local_offer_id BLOB", "invreq_payer_note TEXT", "paid_outpoint_txid BLOB", "paid_outpoint_outnum INTEGER",
@@ -50,21 +51,43 @@ var sources = []*source{
 		},
 	},
 	{
-		table: "sendpays", command: "listsendpays", paged: true, by: map[string]string{"payment_hash": "payment_hash", "bolt11": "bolt11"},
+		table: "sendpays", command: "listsendpays", paged: true, newest: newestAttempt, by: map[string]string{"payment_hash": "payment_hash", "bolt11": "bolt11"},
 		empty: []string{"bolt12 TEXT"},
 	},
 	{table: "transactions", command: "listtransactions", paged: true},
 }
 
-// pageRows is how many rows of a paged list are read at once.
-const pageRows = 1000
+// How many rows of a paged list are read at once: at first, as most queries want few, and
+// at the most.
+const (
+	firstRows = 128
+	pageRows  = 1000
+)
 
-// plan is how a cursor reads a source: all of it, from an index on, or what one
+// createdIndex is the column by which lists are paged.
+const createdIndex = "created_index"
+
+func newestForward(ctx context.Context, n *node.Node) (uint64, error) {
+	created, _, _, err := n.Store().ForwardIndexes(ctx)
+	return created, err
+}
+
+func newestInvoice(ctx context.Context, n *node.Node) (uint64, error) {
+	created, _, _, err := n.Store().InvoiceIndexes(ctx)
+	return created, err
+}
+
+func newestAttempt(ctx context.Context, n *node.Node) (uint64, error) {
+	return n.Store().LastAttempt(ctx)
+}
+
+// plan is how a cursor reads a source: so many rows from an index on, or what one
 // parameter finds.
 type plan struct {
 	param string
 	value string
 	start uint64
+	limit int
 }
 
 // rows reads one page of a list; more says whether another one may follow.
@@ -74,7 +97,7 @@ func (s *source) rows(ctx context.Context, n *node.Node, p plan) (rows reflect.V
 	case p.param != "":
 		params[p.param] = p.value
 	case s.paged:
-		params["start"], params["limit"] = p.start, pageRows
+		params["start"], params["limit"] = p.start, p.limit
 	}
 	raw, err := json.Marshal(params)
 	if err != nil {
@@ -88,7 +111,7 @@ func (s *source) rows(ctx context.Context, n *node.Node, p plan) (rows reflect.V
 		return rows, false, err
 	}
 	rows = reflect.ValueOf(res).Field(0)
-	return rows, s.paged && p.param == "" && rows.Len() == pageRows, nil
+	return rows, s.paged && p.param == "" && rows.Len() == p.limit, nil
 }
 
 // argument is a value of SQLite's as the parameter of a column; false: no row can have it.
