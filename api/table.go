@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"unicode/utf8"
 
@@ -46,7 +48,8 @@ func Find(name string) (*command.Command, bool) {
 }
 
 // Call runs a command with parameters as JSON: an array, by position, or an
-// object, by name. Every error is a [*command.Error].
+// object, by name. Every error is a [*command.Error]. A command that panics ends the
+// process, whoever asked for it (docs/decisions/0001-fail-stop.md).
 func Call(ctx context.Context, n *node.Node, method string, params json.RawMessage) (any, error) {
 	c, ok := Find(method)
 	if !ok {
@@ -55,11 +58,20 @@ func Call(ctx context.Context, n *node.Node, method string, params json.RawMessa
 	if !utf8.Valid(params) { // two labels that differ in broken bytes would be one
 		return nil, command.Refuse(command.InvalidParams, "params are not UTF-8")
 	}
+	defer failStop(n, c.Name)
 	res, err := c.Run(ctx, n, params)
 	if err != nil {
 		return nil, command.AsError(err)
 	}
 	return res, nil
+}
+
+// failStop ends the process when a command panics: net/http would go on.
+func failStop(n *node.Node, name string) {
+	if p := recover(); p != nil {
+		n.Fail(fmt.Errorf("the command %s panicked: %v\n%s", name, p, debug.Stack()))
+		panic(p)
+	}
 }
 
 // CallFiltered is Call of which only what a filter says is given: see [command.Filter].

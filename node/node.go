@@ -429,6 +429,9 @@ func (n *Node) fatal(err error) {
 	}
 }
 
+// Fail ends the process as a write that fails does, also while the node is stopping.
+func (n *Node) Fail(err error) { n.cfg.Fatal(err) }
+
 // Close stops the node: connections first, then payments, channels and the disk.
 func (n *Node) Close() (err error) {
 	n.closed.Do(func() {
