@@ -97,6 +97,12 @@ func (l *log) text() string {
 // serve serves a node to a client whose rune may do everything.
 func serve(t *testing.T, n *node.Node) (*client, *log) {
 	t.Helper()
+	return serveBy(t, n, &Server{})
+}
+
+// serveBy serves a node by a server that is given its node here.
+func serveBy(t *testing.T, n *node.Node, s *Server) (*client, *log) {
+	t.Helper()
 	l, err := Listen(t.Context(), n.Dir(), "127.0.0.1", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -104,9 +110,8 @@ func serve(t *testing.T, n *node.Node) (*client, *log) {
 	var logged log
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() {
-		done <- (&Server{Node: n, Log: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))}).Serve(ctx, l)
-	}()
+	s.Node, s.Log = n, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	go func() { done <- s.Serve(ctx, l) }()
 	pem, err := os.ReadFile(filepath.Join(n.Dir(), CertFile))
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ type Server struct {
 	Node *node.Node
 	Log  *slog.Logger
 
+	whole  time.Duration // bounds the time until a request is whole below bodyTime; zero: it does not
 	making sync.Once
 	stream chan struct{}
 }
@@ -63,8 +64,12 @@ func Listen(ctx context.Context, dir, host string, port uint16) (net.Listener, e
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	whole := bodyTime
+	if s.whole > 0 {
+		whole = min(whole, s.whole)
+	}
 	h := &http.Server{
-		Handler: s.routes(), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: s.routes(), ReadHeaderTimeout: min(headerTime, whole), ReadTimeout: whole, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}

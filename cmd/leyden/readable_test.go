@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,20 @@ func leyden(t *testing.T, args ...string) string {
 	return b.String()
 }
 
+// readBy has a shell, where there is one, look whether it can read a script.
+func readBy(t *testing.T, shell, text string) {
+	t.Helper()
+	path, err := exec.LookPath(shell)
+	if err != nil || shell == "powershell" {
+		return
+	}
+	c := exec.CommandContext(t.Context(), path, "-n", "/dev/stdin") //nolint:gosec // a shell of this list
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%s: %v: %s", shell, err, out)
+	}
+}
+
 func TestTheCommandLineExplainsAndCompletesItself(t *testing.T) {
 	if page := leyden(t, "help", "invoice"); !strings.Contains(page, "# invoice") || !strings.Contains(page, "deschashonly") {
 		t.Errorf("help invoice: %s", page)
@@ -137,10 +152,15 @@ func TestTheCommandLineExplainsAndCompletesItself(t *testing.T) {
 			t.Errorf("help does not list %s", c.Name)
 		}
 	}
-	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if text := leyden(t, "completion", shell); !strings.Contains(text, "leyden") {
-			t.Errorf("no completion for %s", shell)
+	for shell, line := range map[string]string{
+		"bash": "complete -o default -F __start_leyden leyden", "zsh": "#compdef leyden", "fish": "complete -k -c leyden",
+		"powershell": "-CommandName 'leyden'",
+	} {
+		text := leyden(t, "completion", shell)
+		if !strings.Contains(text, line) || !strings.Contains(text, "__complete") {
+			t.Errorf("the completion for %s has no %q", shell, line)
 		}
+		readBy(t, shell, text)
 	}
 	if got := leyden(t, "__complete", "listin"); !strings.Contains(got, "listinvoices\t") {
 		t.Errorf("listin is completed to %s", got)
