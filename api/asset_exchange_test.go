@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -88,6 +89,77 @@ func (s *exchangeScene) has(t *testing.T, n *node.Node) (msat, units uint64) {
 	return c.ToUs, units
 }
 
+// scales says how much more Carol has in bitcoin, and Bob in tokens, than the last time.
+func (s *exchangeScene) scales(t *testing.T) (moved func() (msat, units int64)) {
+	t.Helper()
+	weigh := func() (msat, units int64) {
+		t.Helper()
+		a, _ := s.has(t, s.carol)
+		_, b := s.has(t, s.bob)
+		return int64(a), int64(b) //nolint:gosec // far below
+	}
+	carols, bobs := weigh()
+	return func() (int64, int64) {
+		t.Helper()
+		msat, units := weigh()
+		a, b := msat-carols, units-bobs
+		carols, bobs = msat, units
+		return a, b
+	}
+}
+
+// exchangedForward is a forward of Alice's, as it is told everywhere.
+type exchangedForward struct {
+	InMsat      uint64 `json:"in_msat"`
+	InProperty  uint32 `json:"in_property_id"`
+	InAsset     string `json:"in_asset"`
+	InUnits     uint64 `json:"in_units"`
+	InAmount    string `json:"in_amount"`
+	OutMsat     uint64 `json:"out_msat"`
+	OutProperty uint32 `json:"out_property_id"`
+	OutAsset    string `json:"out_asset"`
+	OutUnits    uint64 `json:"out_units"`
+	OutAmount   string `json:"out_amount"`
+
+	Fee      *uint64 `json:"fee_msat"`
+	FeeUnits *uint64 `json:"fee_units"`
+}
+
+// forwarded says whether the newest forward of Alice's that is settled is told as it was.
+func (s *exchangeScene) forwarded(t *testing.T, hash string, want exchangedForward) {
+	t.Helper()
+	list := ask[struct{ Forwards []exchangedForward }](t, s.alice, "listforwards", "settled").Forwards
+	equal(t, "listforwards", list[len(list)-1], want)
+	got := ask[struct{ Rows [][]any }](t, s.alice, "sql", "SELECT in_property_id, in_units, out_property_id, out_units, fee_msat, fee_units FROM forwards "+
+		"WHERE status = 'settled' ORDER BY created_index DESC LIMIT 1").Rows[0]
+	column := func(v uint64) any { // a field that is left out is NULL
+		if v == 0 {
+			return nil
+		}
+		return float64(v)
+	}
+	equal(t, "sql", fmt.Sprint(got), fmt.Sprint([]any{
+		column(uint64(want.InProperty)), column(want.InUnits), column(uint64(want.OutProperty)), column(want.OutUnits), nil, nil,
+	}))
+	want.InAsset, want.InAmount, want.OutAsset, want.OutAmount = "", "", "", "" // events have no names
+	events := ask[struct {
+		Events []struct {
+			State string
+			Data  exchangedForward
+		}
+	}](t, s.alice, "listevents", named{"kinds": "forward"}).Events
+	last := events[len(events)-1]
+	equal(t, "the event", last.Data, want)
+	equal(t, "its state", last.State, "settled")
+	units := map[uint64]bool{}
+	for _, tr := range ask[struct{ Traces []teaPaid }](t, s.alice, "traces", named{"payment_hash": hash, "limit": 1000}).Traces {
+		units[tr.Units] = true
+	}
+	if !units[0] || !units[want.InUnits+want.OutUnits] {
+		t.Errorf("traces of HTLCs with %v units", units)
+	}
+}
+
 type exchangeBill struct {
 	Hash   string `json:"payment_hash"`
 	Secret string `json:"payment_secret"`
@@ -140,8 +212,7 @@ func TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit(t *testing.T) {
 	if !ok {
 		t.Fatal("no price")
 	}
-	carols, _ := s.has(t, s.carol)
-	_, bobs := s.has(t, s.bob)
+	moved := s.scales(t)
 	bill := func(n *node.Node, params named) exchangeBill {
 		params["description"] = "tea"
 		return ask[exchangeBill](t, n, "invoice", params)
@@ -164,11 +235,10 @@ func TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit(t *testing.T) {
 		if inv.Status != "paid" || inv.Got != uint64(units) {
 			t.Errorf("%+v", inv)
 		}
-		msat, _ := s.has(t, s.carol)
-		_, now := s.has(t, s.bob)
-		equal(t, "Carol paid", carols-msat, uint64(price))
-		equal(t, "Bob got", now-bobs, uint64(units))
-		carols, bobs = msat, now
+		msat, tokens := moved()
+		equal(t, "Carol paid", msat, -int64(price))
+		equal(t, "Bob got", tokens, int64(units))
+		s.forwarded(t, b.Hash, exchangedForward{InMsat: uint64(price), OutMsat: uint64(s.carrier), OutProperty: 3, OutUnits: uint64(units), OutAsset: "Tea", OutAmount: "2.50000001"})
 	})
 
 	t.Run("tokens for bitcoin", func(t *testing.T) {
@@ -185,11 +255,12 @@ func TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit(t *testing.T) {
 		if got.Status != "complete" || got.Msat != uint64(amt) || got.Units != 0 || got.SentUnits != uint64(need) || got.Property != 3 {
 			t.Errorf("%+v", got)
 		}
-		msat, _ := s.has(t, s.carol)
-		_, now := s.has(t, s.bob)
-		equal(t, "Carol got", msat-carols, uint64(amt))
-		equal(t, "Bob paid", bobs-now, uint64(need))
-		bobs = now
+		msat, tokens := moved()
+		equal(t, "Carol got", msat, int64(amt))
+		equal(t, "Bob paid", tokens, -int64(need))
+		s.forwarded(t, b.Hash, exchangedForward{
+			InMsat: uint64(s.carrier), InProperty: 3, InUnits: uint64(need), InAsset: "Tea", InAmount: need.Tokens(true), OutMsat: uint64(amt),
+		})
 	})
 
 	t.Run("what is held is under way, and no more than the operator allows", func(t *testing.T) {
@@ -207,8 +278,8 @@ func TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit(t *testing.T) {
 		ask[struct{}](t, s.bob, "settleholdinvoice", secret(9))
 		equal(t, "in the end", ask[teaPaid](t, s.carol, "waitsendpay", b.Hash).Status, "complete")
 		until(t, "nothing is under way", func() bool { return s.underWay(t) == 0 })
-		_, now := s.has(t, s.bob)
-		equal(t, "Bob got", now-bobs, uint64(many))
+		_, tokens := moved()
+		equal(t, "Bob got", tokens, int64(many))
 	})
 
 	t.Run("and nothing without a rate", func(t *testing.T) {

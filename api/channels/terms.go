@@ -11,6 +11,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/node"
@@ -139,7 +140,16 @@ type forwardRow struct {
 	Out          wire.ShortChannelID  `json:"out_channel,omitempty" doc:"where it went, or was to go"`
 	OutHTLC      *uint64              `json:"out_htlc_id,omitempty" doc:"the HTLC's number there"`
 	OutAmount    *amount.MilliSatoshi `json:"out_msat,omitempty" doc:"what it carried"`
-	Fee          *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"what is ours, if it is settled"`
+	Fee          *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"what is ours, if it is settled; absent where bitcoin is exchanged for tokens: they have no difference"`
+	InProperty   amount.Property      `json:"in_property_id,omitempty" doc:"whose tokens came, beside the bitcoin that carried them; absent: none"`
+	InAsset      string               `json:"in_asset,omitempty" doc:"their name, where the ledger of this node knows it"`
+	InUnits      amount.Units         `json:"in_units,omitempty" doc:"how many came, in smallest units"`
+	InTokens     string               `json:"in_amount,omitempty" doc:"the same in tokens"`
+	OutProperty  amount.Property      `json:"out_property_id,omitempty" doc:"whose tokens went on; absent: none"`
+	OutAsset     string               `json:"out_asset,omitempty" doc:"their name, where the ledger of this node knows it"`
+	OutUnits     amount.Units         `json:"out_units,omitempty" doc:"how many went on, in smallest units"`
+	OutTokens    string               `json:"out_amount,omitempty" doc:"the same in tokens"`
+	FeeUnits     *amount.Units        `json:"fee_units,omitempty" doc:"what is ours of the tokens, if it is settled and the same came as went on"`
 	Status       string               `json:"status" doc:"offered: on its way; settled; failed: further on; local_failed: refused by this node"`
 	FailCode     onion.Code           `json:"failcode,omitempty" doc:"BOLT 4's number of the failure with which it was refused"`
 	FailReason   string               `json:"failreason,omitempty" doc:"its name"`
@@ -172,7 +182,7 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 	default:
 		return out, command.Refuse(command.InvalidParams, "index: should be created or updated, not %q", command.Clip([]byte(*r.Index)))
 	}
-	start, limit := command.Or(r.Start, 0), command.Limit(r.Limit)
+	start, limit, all := command.Or(r.Start, 0), command.Limit(r.Limit), command.AssetsOf(ctx, n)
 	for more := true; more && len(out.Forwards) < limit; {
 		read := func() ([]store.ForwardRow, error) { return n.Store().Forwards(ctx, status, start, forwardsAtOnce) }
 		if updated {
@@ -190,7 +200,7 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 				continue
 			}
 			if len(out.Forwards) < limit {
-				out.Forwards = append(out.Forwards, showForward(f))
+				out.Forwards = append(out.Forwards, showForward(all, f))
 			}
 		}
 		more = len(rows) == forwardsAtOnce
@@ -204,15 +214,18 @@ func listForwards(ctx context.Context, n *node.Node, r listForwardsRequest) (lis
 	return out, nil
 }
 
-func showForward(f store.ForwardRow) forwardRow {
+func showForward(all *command.Assets, f store.ForwardRow) forwardRow {
 	row := forwardRow{
 		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, Out: f.Out,
+		InProperty: f.InProperty, InAsset: all.Show(f.InProperty).Name, InUnits: f.InUnits, InTokens: all.Tokens(f.InProperty, f.InUnits),
 		Status: string(f.Status), FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv",
 		Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
 	if f.Status != store.ForwardRefused {
-		fee := f.InAmount.Less0(f.OutAmount)
-		row.OutHTLC, row.OutAmount, row.Fee = &f.OutHTLC, &f.OutAmount, &fee
+		row.OutHTLC, row.OutAmount, row.OutProperty, row.OutUnits = &f.OutHTLC, &f.OutAmount, f.OutProperty, f.OutUnits
+		row.OutAsset, row.OutTokens = all.Show(f.OutProperty).Name, all.Tokens(f.OutProperty, f.OutUnits)
+		told := events.Forward{InProperty: f.InProperty, InUnits: f.InUnits, InAmount: f.InAmount, OutProperty: f.OutProperty, OutUnits: f.OutUnits, OutAmount: &f.OutAmount}
+		row.Fee, row.FeeUnits = told.Fees()
 	}
 	return row
 }

@@ -57,6 +57,10 @@ type ForwardRow struct {
 	OutHTLC      uint64 // of no meaning when it was refused
 	InAmount     amount.MilliSatoshi
 	OutAmount    amount.MilliSatoshi // of no meaning when it was refused
+	InProperty   amount.Property     // whose tokens it carried beside its bitcoin; 0: none
+	InUnits      amount.Units
+	OutProperty  amount.Property // as InProperty, and of no meaning when it was refused
+	OutUnits     amount.Units
 	Status       ForwardStatus
 	FailCode     onion.Code // why it was refused
 	ReceivedAt   uint64     // unix seconds; zero: not known
@@ -185,14 +189,14 @@ func (w *writing) forwardEvent(in, htlc int64) error {
 	if err != nil {
 		return err
 	}
-	f := readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias)
+	f, _ := readForward(r) // which has no error
 	e := events.Forward{
-		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, Out: f.Out,
+		CreatedIndex: f.CreatedIndex, UpdatedIndex: f.UpdatedIndex, In: f.In, InHTLC: f.InHTLC, InAmount: f.InAmount, InProperty: f.InProperty, InUnits: f.InUnits, Out: f.Out,
 		Status: string(f.Status), FailCode: f.FailCode, FailReason: f.FailCode.WireName(), Style: "tlv", Received: f.ReceivedAt, Resolved: f.ResolvedAt,
 	}
 	if f.Status != ForwardRefused {
-		fee := f.InAmount.Less0(f.OutAmount)
-		e.OutHTLC, e.OutAmount, e.Fee = &f.OutHTLC, &f.OutAmount, &fee
+		e.OutHTLC, e.OutAmount, e.OutProperty, e.OutUnits = &f.OutHTLC, &f.OutAmount, f.OutProperty, f.OutUnits
+		e.Fee, e.FeeUnits = e.Fees()
 	}
 	var id wire.ChannelID
 	var c columns
@@ -219,7 +223,7 @@ func (s *Store) Terms(ctx context.Context) ([]TermsRow, error) {
 	})
 }
 
-func readForward(f db.Forward, in, inAlias, out, outAlias int64) ForwardRow {
+func readForward(f db.ForwardsSeen) (ForwardRow, error) {
 	name := func(scid, alias int64) wire.ShortChannelID {
 		if scid == 0 {
 			scid = alias
@@ -227,11 +231,13 @@ func readForward(f db.Forward, in, inAlias, out, outAlias int64) ForwardRow {
 		return unsigned[wire.ShortChannelID](scid)
 	}
 	return ForwardRow{
-		CreatedIndex: unsigned[uint64](f.CreatedIndex), UpdatedIndex: unsigned[uint64](f.UpdatedIndex), In: name(in, inAlias),
-		Out: name(out, outAlias), InHTLC: unsigned[uint64](f.InHtlc), OutHTLC: unsigned[uint64](f.OutHtlc),
+		CreatedIndex: unsigned[uint64](f.CreatedIndex), UpdatedIndex: unsigned[uint64](f.UpdatedIndex), In: name(f.InScid, f.InAlias),
+		Out: name(f.OutName, f.OutAlias), InHTLC: unsigned[uint64](f.InHtlc), OutHTLC: unsigned[uint64](f.OutHtlc),
 		InAmount: unsigned[amount.MilliSatoshi](f.InMsat), OutAmount: unsigned[amount.MilliSatoshi](f.OutMsat),
+		InProperty: unsigned[amount.Property](f.InProperty), InUnits: unsigned[amount.Units](f.InUnits),
+		OutProperty: unsigned[amount.Property](f.OutProperty), OutUnits: unsigned[amount.Units](f.OutUnits),
 		Status: ForwardStatus(f.Status), FailCode: onion.Code(unsigned[uint16](f.Failcode)), ReceivedAt: unsigned[uint64](f.ReceivedAt), ResolvedAt: unsigned[uint64](f.ResolvedAt),
-	}
+	}, nil
 }
 
 // Forwards lists up to limit forwards with a created_index of at least start, in that
@@ -239,23 +245,17 @@ func readForward(f db.Forward, in, inAlias, out, outAlias int64) ForwardRow {
 func (s *Store) Forwards(ctx context.Context, status ForwardStatus, start uint64, limit int) ([]ForwardRow, error) {
 	if status == "" {
 		rows, err := s.q.ForwardsByCreated(ctx, db.ForwardsByCreatedParams{CreatedIndex: place(start), Limit: int64(limit)})
-		return all(rows, err, func(r db.ForwardsByCreatedRow) (ForwardRow, error) {
-			return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
-		})
+		return all(rows, err, readForward)
 	}
 	rows, err := s.q.ForwardsByStatus(ctx, db.ForwardsByStatusParams{Status: string(status), CreatedIndex: place(start), Limit: int64(limit)})
-	return all(rows, err, func(r db.ForwardsByStatusRow) (ForwardRow, error) {
-		return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
-	})
+	return all(rows, err, readForward)
 }
 
 // ForwardsUpdated lists up to limit forwards with an updated_index of at least start, in
 // that order.
 func (s *Store) ForwardsUpdated(ctx context.Context, start uint64, limit int) ([]ForwardRow, error) {
 	rows, err := s.q.ForwardsByUpdated(ctx, db.ForwardsByUpdatedParams{UpdatedIndex: place(start), Limit: int64(limit)})
-	return all(rows, err, func(r db.ForwardsByUpdatedRow) (ForwardRow, error) {
-		return readForward(r.Forward, r.InScid, r.InAlias, r.OutName, r.OutAlias), nil
-	})
+	return all(rows, err, readForward)
 }
 
 // ForwardIndexes are how far the indexes of forwards have come: of creation, of change

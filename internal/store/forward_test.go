@@ -143,3 +143,77 @@ func TestAnEventOfAForwardIsWrittenWithItsRowOrNotAtAll(t *testing.T) {
 		t.Fatalf("told of %v", got)
 	}
 }
+
+// Alice's channels are 1 and 2 in bitcoin, 3 and 4 in tokens.
+func TestAForwardTellsTheTokensOfBothSidesAndNoFeeWhereTheyWereExchanged(t *testing.T) {
+	s := open(t, t.TempDir())
+	for i := range uint32(4) {
+		p := channel.ParamsRow{
+			Channel: wire.ChannelID{byte(i + 1)}, KeyIndex: i + 1, Format: script.Anchors, LocalScript: []byte{1}, ChannelType: wire.Features{},
+			LocalAlias: wire.ShortChannelID(100 + i),
+		}
+		if i >= 2 {
+			p.Format, p.Property, p.Tokens = script.Tokens, 3, 1000
+		}
+		write(t, s, p)
+	}
+	forward := func(id uint64, in, out byte, came, went channel.HTLCRow) {
+		came.Channel, came.Incoming, came.ID, went.Channel, went.ID = wire.ChannelID{in}, true, id, wire.ChannelID{out}, 70+id
+		went.Origin = channel.Origin{In: &channel.Ref{Channel: came.Channel, ID: id}}
+		write(t, s, came)
+		write(t, s, went)
+		write(t, s, channel.SettlementRow{
+			HTLC: channel.Ref{Channel: went.Channel, ID: went.ID}, Origin: went.Origin, Amount: went.Amount, Preimage: &wire.Preimage{9},
+		})
+		for _, h := range []channel.HTLCRow{came, went} {
+			write(t, s, channel.HTLCStateRow{
+				Channel: h.Channel, Incoming: h.Incoming, ID: h.ID, HTLCState: channel.HTLCState{Removal: channel.RemovedByPreimage, Done: true},
+			})
+		}
+	}
+	forward(0, 1, 3, channel.HTLCRow{Amount: 9000}, channel.HTLCRow{Amount: 4000, Tokens: 25})             // sold
+	forward(1, 3, 1, channel.HTLCRow{Amount: 4000, Tokens: 30}, channel.HTLCRow{Amount: 9500})             // bought
+	forward(2, 3, 4, channel.HTLCRow{Amount: 4700, Tokens: 52}, channel.HTLCRow{Amount: 4000, Tokens: 50}) // neither
+	forward(3, 1, 2, channel.HTLCRow{Amount: 5000}, channel.HTLCRow{Amount: 4900})
+	write(t, s, channel.HTLCRow{Channel: wire.ChannelID{4}, Incoming: true, ID: 4, Amount: 4000, Tokens: 7})
+	write(t, s, relay.RefusedRow{In: channel.Ref{Channel: wire.ChannelID{4}, ID: 4}, Out: 77, Code: onion.CodeFeeInsufficient})
+
+	// What each side carried, and the fees: the parts of the data that are about it.
+	want := map[float64]map[string]any{
+		0: {"in_msat": 9000.0, "out_msat": 4000.0, "out_property_id": 3.0, "out_units": 25.0},
+		1: {"in_msat": 4000.0, "in_property_id": 3.0, "in_units": 30.0, "out_msat": 9500.0},
+		2: {"in_msat": 4700.0, "in_property_id": 3.0, "in_units": 52.0, "out_msat": 4000.0, "out_property_id": 3.0, "out_units": 50.0, "fee_msat": 700.0, "fee_units": 2.0},
+		3: {"in_msat": 5000.0, "out_msat": 4900.0, "fee_msat": 100.0},
+		4: {"in_msat": 4000.0, "in_property_id": 3.0, "in_units": 7.0},
+	}
+	seen := 0
+	for _, data := range told(t, s) {
+		got := map[string]any{}
+		for _, name := range []string{
+			"in_msat", "in_property_id", "in_units", "out_msat", "out_property_id", "out_units", "fee_msat", "fee_units",
+		} {
+			if v, ok := data[name]; ok {
+				got[name] = v
+			}
+		}
+		id := data["in_htlc_id"].(float64)
+		if diff := cmp.Diff(want[id], got); diff != "" {
+			t.Errorf("%v, %v: %s", id, data["status"], diff)
+		}
+		seen++
+	}
+	if seen != 9 {
+		t.Errorf("told of %d", seen)
+	}
+	rows, err := s.Forwards(t.Context(), store.ForwardSettled, 0, 10)
+	if err != nil || len(rows) != 4 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	if f := rows[2]; f.InProperty != 3 || f.InUnits != 52 || f.OutProperty != 3 || f.OutUnits != 50 {
+		t.Errorf("%+v", f)
+	}
+	// What getinfo says is earned leaves out what was exchanged.
+	if fees, err := s.FeesCollected(t.Context()); err != nil || fees != 800 {
+		t.Errorf("%d, %v", fees, err)
+	}
+}

@@ -112,12 +112,15 @@ func TestAnEntryOfTheLogIsReadAsItWas(t *testing.T) {
 }
 
 func TestAForwardInTheLogIsReadAsItWas(t *testing.T) {
-	out, amt, fee := uint64(7), amount.MilliSatoshi(900), amount.MilliSatoshi(100)
+	out, amt, fee, units := uint64(7), amount.MilliSatoshi(900), amount.MilliSatoshi(100), amount.Units(2)
 	for _, f := range []events.Forward{
 		{PaymentHash: wire.PaymentHash{1}, CreatedIndex: 2, In: 3, InHTLC: 4, InAmount: 1000, Out: 5, OutHTLC: &out, OutAmount: &amt, Fee: &fee, Status: "offered", Style: "tlv", Received: 9},
 		{PaymentHash: wire.PaymentHash{1}, CreatedIndex: 2, UpdatedIndex: 8, In: 1<<64 - 1, InAmount: 1000, Out: 5, OutHTLC: &out, OutAmount: &amt, Fee: &fee, Status: "settled", Style: "tlv", Received: 9, Resolved: 10},
 		{In: 3, InHTLC: 4, InAmount: 1000, FailCode: 0x1007, FailReason: "WIRE_TEMPORARY_CHANNEL_FAILURE", Status: "local_failed", Style: "tlv", Received: 9},
 		{Status: "odd", Style: "tlv"},
+		{InAmount: 1000, OutHTLC: &out, OutAmount: &amt, OutProperty: 1<<32 - 1, OutUnits: amount.MaxUnits, Status: "settled", Style: "tlv"}, // exchanged: no fee
+		{InAmount: 1000, InProperty: 3, InUnits: 52, OutHTLC: &out, OutAmount: &amt, OutProperty: 3, OutUnits: 50, Fee: &fee, FeeUnits: &units, Status: "settled", Style: "tlv"},
+		{InAmount: 1000, InProperty: 3, InUnits: 52, Status: "local_failed", Style: "tlv"},
 	} {
 		whole, err := json.Marshal(f)
 		if err != nil {

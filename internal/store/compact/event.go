@@ -93,26 +93,43 @@ func longKey(kind, raw string) (string, error) {
 // forwardForm begins the form of a forward; JSON begins with a brace.
 const forwardForm = 1
 
+// What the flags of a forward say.
+const (
+	forwardSent   = 1 << iota // it has gone on: its outgoing HTLC follows, and what is earned
+	forwardTokens             // the tokens on both sides follow
+)
+
 // Forward is the form of what an entry tells of a forward: in varints, but for the hash
 // and the status.
 func Forward(f *events.Forward) []byte {
 	b := append([]byte{forwardForm}, f.PaymentHash[:]...)
 	word := short(f.Status)
-	sent := f.OutHTLC != nil && f.OutAmount != nil && f.Fee != nil
-	flag := uint64(0)
-	if sent {
-		flag = 1
+	flags := uint64(0)
+	if f.OutHTLC != nil && f.OutAmount != nil {
+		flags |= forwardSent
+	}
+	if f.InProperty != 0 || f.OutProperty != 0 {
+		flags |= forwardTokens
 	}
 	for _, v := range []uint64{
 		uint64(len(word)), f.CreatedIndex, f.UpdatedIndex, uint64(f.In), f.InHTLC, uint64(f.InAmount), uint64(f.Out),
-		uint64(f.FailCode), f.Received, f.Resolved, flag,
+		uint64(f.FailCode), f.Received, f.Resolved, flags,
 	} {
 		b = binary.AppendUvarint(b, v)
 	}
-	if sent {
-		for _, v := range []uint64{*f.OutHTLC, uint64(*f.OutAmount), uint64(*f.Fee)} {
-			b = binary.AppendUvarint(b, v)
+	var more []uint64
+	if flags&forwardSent != 0 {
+		fee := amount.MilliSatoshi(0)
+		if f.Fee != nil {
+			fee = *f.Fee
 		}
+		more = append(more, *f.OutHTLC, uint64(*f.OutAmount), uint64(fee))
+	}
+	if flags&forwardTokens != 0 {
+		more = append(more, uint64(f.InProperty), uint64(f.InUnits), uint64(f.OutProperty), uint64(f.OutUnits))
+	}
+	for _, v := range more {
+		b = binary.AppendUvarint(b, v)
 	}
 	return append(b, word...)
 }
@@ -141,9 +158,15 @@ func longForward(b []byte) ([]byte, error) {
 	f.FailCode = onion.Code(r.uvarint()) //nolint:gosec // written from 16 bits
 	f.FailReason, f.Style = f.FailCode.WireName(), "tlv"
 	f.Received, f.Resolved = r.uvarint(), r.uvarint()
-	if r.uvarint() == 1 {
+	flags := r.uvarint()
+	if flags&forwardSent != 0 {
 		out, amt, fee := r.uvarint(), amount.MilliSatoshi(r.uvarint()), amount.MilliSatoshi(r.uvarint())
 		f.OutHTLC, f.OutAmount, f.Fee = &out, &amt, &fee
+	}
+	if flags&forwardTokens != 0 {
+		f.InProperty, f.InUnits = amount.Property(r.uvarint()), amount.Units(r.uvarint())   //nolint:gosec // written from 32 bits
+		f.OutProperty, f.OutUnits = amount.Property(r.uvarint()), amount.Units(r.uvarint()) //nolint:gosec // written from 32 bits
+		f.Fee, f.FeeUnits = f.Fees()
 	}
 	if r.bad || uint64(len(r.b)) != size {
 		return nil, fmt.Errorf("%w: a forward of the log", ErrDamaged)

@@ -322,7 +322,7 @@ func (q *Queries) Extremes(ctx context.Context) ([]ExtremesRow, error) {
 const feesCollected = `-- name: FeesCollected :one
 SELECT CAST(COALESCE(SUM(i.amount - o.amount), 0) AS INTEGER) FROM htlcs o
 JOIN htlcs i ON i.channel = o.in_channel AND i.incoming = 1 AND i.id = o.in_htlc
-WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1
+WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1 AND (i.tokens = 0) = (o.tokens = 0)
 `
 
 func (q *Queries) FeesCollected(ctx context.Context) (int64, error) {

@@ -95,11 +95,7 @@ func (q *Queries) EndForward(ctx context.Context, arg EndForwardParams) (int64, 
 }
 
 const forwardOf = `-- name: ForwardOf :one
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias, i.id AS channel_id, h.payment_hash FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-JOIN htlcs h ON h.channel = f.in_channel AND h.incoming = 1 AND h.id = f.in_htlc
-WHERE f.in_channel = ? AND f.in_htlc = ?
+SELECT created_index, in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status, resolved_at, updated_index, out_scid, failcode, in_scid, in_alias, in_property, in_units, out_name, out_alias, out_property, out_units, channel_id, payment_hash FROM forwards_seen WHERE in_channel = ? AND in_htlc = ?
 `
 
 type ForwardOfParams struct {
@@ -107,37 +103,31 @@ type ForwardOfParams struct {
 	InHtlc    int64
 }
 
-type ForwardOfRow struct {
-	Forward     Forward
-	InScid      int64
-	InAlias     int64
-	OutName     int64
-	OutAlias    int64
-	ChannelID   []byte
-	PaymentHash []byte
-}
-
-func (q *Queries) ForwardOf(ctx context.Context, arg ForwardOfParams) (ForwardOfRow, error) {
+func (q *Queries) ForwardOf(ctx context.Context, arg ForwardOfParams) (ForwardsSeen, error) {
 	row := q.db.QueryRowContext(ctx, forwardOf, arg.InChannel, arg.InHtlc)
-	var i ForwardOfRow
+	var i ForwardsSeen
 	err := row.Scan(
-		&i.Forward.CreatedIndex,
-		&i.Forward.InChannel,
-		&i.Forward.InHtlc,
-		&i.Forward.OutChannel,
-		&i.Forward.OutHtlc,
-		&i.Forward.InMsat,
-		&i.Forward.OutMsat,
-		&i.Forward.ReceivedAt,
-		&i.Forward.Status,
-		&i.Forward.ResolvedAt,
-		&i.Forward.UpdatedIndex,
-		&i.Forward.OutScid,
-		&i.Forward.Failcode,
+		&i.CreatedIndex,
+		&i.InChannel,
+		&i.InHtlc,
+		&i.OutChannel,
+		&i.OutHtlc,
+		&i.InMsat,
+		&i.OutMsat,
+		&i.ReceivedAt,
+		&i.Status,
+		&i.ResolvedAt,
+		&i.UpdatedIndex,
+		&i.OutScid,
+		&i.Failcode,
 		&i.InScid,
 		&i.InAlias,
+		&i.InProperty,
+		&i.InUnits,
 		&i.OutName,
 		&i.OutAlias,
+		&i.OutProperty,
+		&i.OutUnits,
 		&i.ChannelID,
 		&i.PaymentHash,
 	)
@@ -145,10 +135,7 @@ func (q *Queries) ForwardOf(ctx context.Context, arg ForwardOfParams) (ForwardOf
 }
 
 const forwardsByCreated = `-- name: ForwardsByCreated :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.created_index >= ? ORDER BY f.created_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status, resolved_at, updated_index, out_scid, failcode, in_scid, in_alias, in_property, in_units, out_name, out_alias, out_property, out_units, channel_id, payment_hash FROM forwards_seen WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type ForwardsByCreatedParams struct {
@@ -156,41 +143,39 @@ type ForwardsByCreatedParams struct {
 	Limit        int64
 }
 
-type ForwardsByCreatedRow struct {
-	Forward  Forward
-	InScid   int64
-	InAlias  int64
-	OutName  int64
-	OutAlias int64
-}
-
-func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedParams) ([]ForwardsByCreatedRow, error) {
+func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedParams) ([]ForwardsSeen, error) {
 	rows, err := q.db.QueryContext(ctx, forwardsByCreated, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ForwardsByCreatedRow{}
+	items := []ForwardsSeen{}
 	for rows.Next() {
-		var i ForwardsByCreatedRow
+		var i ForwardsSeen
 		if err := rows.Scan(
-			&i.Forward.CreatedIndex,
-			&i.Forward.InChannel,
-			&i.Forward.InHtlc,
-			&i.Forward.OutChannel,
-			&i.Forward.OutHtlc,
-			&i.Forward.InMsat,
-			&i.Forward.OutMsat,
-			&i.Forward.ReceivedAt,
-			&i.Forward.Status,
-			&i.Forward.ResolvedAt,
-			&i.Forward.UpdatedIndex,
-			&i.Forward.OutScid,
-			&i.Forward.Failcode,
+			&i.CreatedIndex,
+			&i.InChannel,
+			&i.InHtlc,
+			&i.OutChannel,
+			&i.OutHtlc,
+			&i.InMsat,
+			&i.OutMsat,
+			&i.ReceivedAt,
+			&i.Status,
+			&i.ResolvedAt,
+			&i.UpdatedIndex,
+			&i.OutScid,
+			&i.Failcode,
 			&i.InScid,
 			&i.InAlias,
+			&i.InProperty,
+			&i.InUnits,
 			&i.OutName,
 			&i.OutAlias,
+			&i.OutProperty,
+			&i.OutUnits,
+			&i.ChannelID,
+			&i.PaymentHash,
 		); err != nil {
 			return nil, err
 		}
@@ -206,10 +191,7 @@ func (q *Queries) ForwardsByCreated(ctx context.Context, arg ForwardsByCreatedPa
 }
 
 const forwardsByStatus = `-- name: ForwardsByStatus :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT CAST(?3 AS INTEGER)
+SELECT created_index, in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status, resolved_at, updated_index, out_scid, failcode, in_scid, in_alias, in_property, in_units, out_name, out_alias, out_property, out_units, channel_id, payment_hash FROM forwards_seen WHERE status = ? AND created_index >= ? ORDER BY created_index LIMIT CAST(?3 AS INTEGER)
 `
 
 type ForwardsByStatusParams struct {
@@ -218,41 +200,39 @@ type ForwardsByStatusParams struct {
 	Limit        int64
 }
 
-type ForwardsByStatusRow struct {
-	Forward  Forward
-	InScid   int64
-	InAlias  int64
-	OutName  int64
-	OutAlias int64
-}
-
-func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusParams) ([]ForwardsByStatusRow, error) {
+func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusParams) ([]ForwardsSeen, error) {
 	rows, err := q.db.QueryContext(ctx, forwardsByStatus, arg.Status, arg.CreatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ForwardsByStatusRow{}
+	items := []ForwardsSeen{}
 	for rows.Next() {
-		var i ForwardsByStatusRow
+		var i ForwardsSeen
 		if err := rows.Scan(
-			&i.Forward.CreatedIndex,
-			&i.Forward.InChannel,
-			&i.Forward.InHtlc,
-			&i.Forward.OutChannel,
-			&i.Forward.OutHtlc,
-			&i.Forward.InMsat,
-			&i.Forward.OutMsat,
-			&i.Forward.ReceivedAt,
-			&i.Forward.Status,
-			&i.Forward.ResolvedAt,
-			&i.Forward.UpdatedIndex,
-			&i.Forward.OutScid,
-			&i.Forward.Failcode,
+			&i.CreatedIndex,
+			&i.InChannel,
+			&i.InHtlc,
+			&i.OutChannel,
+			&i.OutHtlc,
+			&i.InMsat,
+			&i.OutMsat,
+			&i.ReceivedAt,
+			&i.Status,
+			&i.ResolvedAt,
+			&i.UpdatedIndex,
+			&i.OutScid,
+			&i.Failcode,
 			&i.InScid,
 			&i.InAlias,
+			&i.InProperty,
+			&i.InUnits,
 			&i.OutName,
 			&i.OutAlias,
+			&i.OutProperty,
+			&i.OutUnits,
+			&i.ChannelID,
+			&i.PaymentHash,
 		); err != nil {
 			return nil, err
 		}
@@ -268,10 +248,7 @@ func (q *Queries) ForwardsByStatus(ctx context.Context, arg ForwardsByStatusPara
 }
 
 const forwardsByUpdated = `-- name: ForwardsByUpdated :many
-SELECT f.created_index, f.in_channel, f.in_htlc, f.out_channel, f.out_htlc, f.in_msat, f.out_msat, f.received_at, f.status, f.resolved_at, f.updated_index, f.out_scid, f.failcode, i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, in_channel, in_htlc, out_channel, out_htlc, in_msat, out_msat, received_at, status, resolved_at, updated_index, out_scid, failcode, in_scid, in_alias, in_property, in_units, out_name, out_alias, out_property, out_units, channel_id, payment_hash FROM forwards_seen WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type ForwardsByUpdatedParams struct {
@@ -279,41 +256,39 @@ type ForwardsByUpdatedParams struct {
 	Limit        int64
 }
 
-type ForwardsByUpdatedRow struct {
-	Forward  Forward
-	InScid   int64
-	InAlias  int64
-	OutName  int64
-	OutAlias int64
-}
-
-func (q *Queries) ForwardsByUpdated(ctx context.Context, arg ForwardsByUpdatedParams) ([]ForwardsByUpdatedRow, error) {
+func (q *Queries) ForwardsByUpdated(ctx context.Context, arg ForwardsByUpdatedParams) ([]ForwardsSeen, error) {
 	rows, err := q.db.QueryContext(ctx, forwardsByUpdated, arg.UpdatedIndex, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ForwardsByUpdatedRow{}
+	items := []ForwardsSeen{}
 	for rows.Next() {
-		var i ForwardsByUpdatedRow
+		var i ForwardsSeen
 		if err := rows.Scan(
-			&i.Forward.CreatedIndex,
-			&i.Forward.InChannel,
-			&i.Forward.InHtlc,
-			&i.Forward.OutChannel,
-			&i.Forward.OutHtlc,
-			&i.Forward.InMsat,
-			&i.Forward.OutMsat,
-			&i.Forward.ReceivedAt,
-			&i.Forward.Status,
-			&i.Forward.ResolvedAt,
-			&i.Forward.UpdatedIndex,
-			&i.Forward.OutScid,
-			&i.Forward.Failcode,
+			&i.CreatedIndex,
+			&i.InChannel,
+			&i.InHtlc,
+			&i.OutChannel,
+			&i.OutHtlc,
+			&i.InMsat,
+			&i.OutMsat,
+			&i.ReceivedAt,
+			&i.Status,
+			&i.ResolvedAt,
+			&i.UpdatedIndex,
+			&i.OutScid,
+			&i.Failcode,
 			&i.InScid,
 			&i.InAlias,
+			&i.InProperty,
+			&i.InUnits,
 			&i.OutName,
 			&i.OutAlias,
+			&i.OutProperty,
+			&i.OutUnits,
+			&i.ChannelID,
+			&i.PaymentHash,
 		); err != nil {
 			return nil, err
 		}

@@ -226,6 +226,32 @@ type Forward struct {
 	Failcode     int64
 }
 
+type ForwardsSeen struct {
+	CreatedIndex int64
+	InChannel    int64
+	InHtlc       int64
+	OutChannel   int64
+	OutHtlc      int64
+	InMsat       int64
+	OutMsat      int64
+	ReceivedAt   int64
+	Status       string
+	ResolvedAt   int64
+	UpdatedIndex int64
+	OutScid      int64
+	Failcode     int64
+	InScid       int64
+	InAlias      int64
+	InProperty   int64
+	InUnits      int64
+	OutName      int64
+	OutAlias     int64
+	OutProperty  int64
+	OutUnits     int64
+	ChannelID    []byte
+	PaymentHash  []byte
+}
+
 type HeldPart struct {
 	Channel     int64
 	Htlc        int64

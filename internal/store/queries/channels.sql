@@ -169,7 +169,7 @@ SELECT * FROM decisions WHERE channel = (SELECT key_index FROM channels WHERE ch
 -- name: FeesCollected :one
 SELECT CAST(COALESCE(SUM(i.amount - o.amount), 0) AS INTEGER) FROM htlcs o
 JOIN htlcs i ON i.channel = o.in_channel AND i.incoming = 1 AND i.id = o.in_htlc
-WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1;
+WHERE o.in_channel IS NOT NULL AND o.done = 1 AND o.removal = 1 AND (i.tokens = 0) = (o.tokens = 0);
 
 -- name: LiveAmount :one
 SELECT amount FROM htlcs WHERE channel = ? AND incoming = ? AND id = ? AND done = 0;

@@ -22,29 +22,16 @@ UPDATE forwards SET status = ?, resolved_at = ?, updated_index = ?
 WHERE in_channel = ? AND in_htlc = ? AND out_channel = ? AND out_htlc = ? AND status = 'offered';
 
 -- name: ForwardOf :one
-SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias, i.id AS channel_id, h.payment_hash FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-JOIN htlcs h ON h.channel = f.in_channel AND h.incoming = 1 AND h.id = f.in_htlc
-WHERE f.in_channel = ? AND f.in_htlc = ?;
+SELECT * FROM forwards_seen WHERE in_channel = ? AND in_htlc = ?;
 
 -- name: ForwardsByCreated :many
-SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.created_index >= ? ORDER BY f.created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
+SELECT * FROM forwards_seen WHERE created_index >= ? ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: ForwardsByUpdated :many
-SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.updated_index >= ? AND f.updated_index > 0 ORDER BY f.updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
+SELECT * FROM forwards_seen WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: ForwardsByStatus :many
-SELECT sqlc.embed(f), i.scid AS in_scid, i.local_alias AS in_alias, CAST(coalesce(o.scid, f.out_scid) AS INTEGER) AS out_name,
-    CAST(coalesce(o.local_alias, 0) AS INTEGER) AS out_alias FROM forwards f
-JOIN channels i ON i.key_index = f.in_channel LEFT JOIN channels o ON o.key_index = f.out_channel
-WHERE f.status = ? AND f.created_index >= ? ORDER BY f.created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
+SELECT * FROM forwards_seen WHERE status = ? AND created_index >= ? ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: DeleteForward :execrows
 DELETE FROM forwards WHERE in_channel = ? AND in_htlc = ? AND status = ?;
