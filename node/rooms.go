@@ -139,7 +139,16 @@ func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gose
 // Routes implements [sender.Network].
 func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
 	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
-	if f.Property != 0 {
+	if f.Offers != nil {
+		own := w.n.ownTokens()
+		q.Own = w.n.own()
+		w.n.book.Read(func(g *graph.Graph) {
+			w.n.memoryMu.Lock()
+			defer w.n.memoryMu.Unlock()
+			routes, err = route.FindOver(g, q, own)
+		})
+		err = w.n.backing.Explain(f.Property, err)
+	} else if f.Property != 0 {
 		own := w.n.ownTokens()
 		w.n.memoryMu.Lock()
 		routes, err = route.FindTokens(q, own)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -33,6 +34,7 @@ type priceRow struct {
 }
 
 type rateRow struct {
+	ID wire.NodeID `json:"id" doc:"this node, for whoever is told the rate"`
 	command.Asset
 	Sell     *priceRow    `json:"sell,omitempty" doc:"what is taken for tokens that go on; absent: none are sold"`
 	Buy      *priceRow    `json:"buy,omitempty" doc:"what goes on for tokens that come; absent: none are bought"`
@@ -42,6 +44,8 @@ type rateRow struct {
 	Limit    amount.Units `json:"limit_units" doc:"the most that is being exchanged at once"`
 	UnderWay amount.Units `json:"under_way_units" doc:"what is being exchanged now"`
 	Changed  uint64       `json:"changed_at" doc:"unix seconds"`
+
+	Carrier amount.MilliSatoshi `json:"carrier_msat,omitempty" doc:"the least bitcoin that goes on with the tokens, as its channels are now; absent: there is no channel that can carry any"`
 }
 
 // What a rate has when nothing is said.
@@ -70,7 +74,7 @@ func setRate(ctx context.Context, n *node.Node, r setRateRequest) (out rateRow, 
 			return out, err
 		}
 	}
-	return showRate(ctx, n, row), nil
+	return showRate(command.AssetsOf(ctx, n), n, row), nil
 }
 
 // change makes of a rate what is asked for.
@@ -142,15 +146,12 @@ func (r *setRateRequest) limits(row *rate.Row, divisible bool) (err error) {
 	return nil
 }
 
-func showRate(ctx context.Context, n *node.Node, row rate.Row) rateRow {
+func showRate(all *command.Assets, n *node.Node, row rate.Row) rateRow {
 	out := rateRow{
-		Asset: command.AssetsOf(ctx, n).Show(row.Property), Least: row.Least, Most: row.Most, Blocks: row.Blocks, Limit: row.InFlight,
+		ID: n.ID(), Carrier: carrier(n, row.Property), Asset: all.Show(row.Property), Least: row.Least, Most: row.Most, Blocks: row.Blocks, Limit: row.InFlight,
 		UnderWay: n.Exchange().UnderWay(row.Property), Changed: row.ChangedAt,
 	}
-	one := amount.Units(0)
-	if p, err := command.Property(ctx, n, row.Property); err == nil {
-		one, _ = amount.ParseTokens("1", p.Divisible)
-	}
+	one := all.One(row.Property)
 	show := func(p rate.Price, of func(amount.Units) (amount.MilliSatoshi, bool)) *priceRow {
 		if !p.Good() {
 			return nil
@@ -165,6 +166,18 @@ func showRate(ctx context.Context, n *node.Node, row rate.Row) rateRow {
 	return out
 }
 
+// carrier is what must go with tokens of a property over the channels of a node.
+func carrier(n *node.Node, property amount.Property) (most amount.MilliSatoshi) {
+	for _, l := range n.Links().All() {
+		if l.Params().Property == property {
+			if _, carrier, usable := l.Tokens(); usable {
+				most = max(most, carrier)
+			}
+		}
+	}
+	return most
+}
+
 type listRatesRequest struct {
 	Property *amount.Property `json:"property_id" doc:"only of this token"`
 }
@@ -175,11 +188,11 @@ type listRatesResponse struct {
 
 func listRates(ctx context.Context, n *node.Node, r listRatesRequest) (listRatesResponse, error) {
 	out := listRatesResponse{Rates: []rateRow{}}
-	rows := n.Exchange().All()
+	rows, all := n.Exchange().All(), command.AssetsOf(ctx, n)
 	slices.SortFunc(rows, func(a, b rate.Row) int { return cmp.Compare(a.Property, b.Property) })
 	for _, row := range rows {
 		if r.Property == nil || *r.Property == row.Property {
-			out.Rates = append(out.Rates, showRate(ctx, n, row))
+			out.Rates = append(out.Rates, showRate(all, n, row))
 		}
 	}
 	return out, nil

@@ -69,6 +69,16 @@ func (a *Assets) Show(id amount.Property) Asset {
 	return out
 }
 
+// One is how many units a token of a property has; 0: the ledger does not know.
+func (a *Assets) One(id amount.Property) amount.Units {
+	p := a.find(id)
+	if p == nil {
+		return 0
+	}
+	one, _ := amount.ParseTokens("1", p.Divisible) // it can be read
+	return one
+}
+
 // Tokens writes units of a property in tokens; empty: none, or the ledger does not know
 // how many they are.
 func (a *Assets) Tokens(id amount.Property, units amount.Units) string {

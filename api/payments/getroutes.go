@@ -27,6 +27,11 @@ type getRoutesRequest struct {
 	FinalCLTV   uint32              `json:"final_cltv" doc:"blocks that the last HTLC of each route must have left"`
 	MaxDelay    *uint32             `json:"maxdelay" doc:"blocks from now to the expiry of the first HTLC; 2016, which is the most, when not given"`
 	MaxParts    *uint32             `json:"maxparts" doc:"how many routes; 100 when not given"`
+
+	Exchange     *offers       `json:"exchange" doc:"the rate of a node on the way that exchanges bitcoin and tokens, or several, as in pay. The routes begin at this node then, with its channels as they are, and maxfee_msat is the most bitcoin that is sent for tokens"`
+	Units        *amount.Units `json:"amount_units" doc:"with exchange: that arrive in tokens, in smallest units; amount_msat is 0 then"`
+	MaxCostUnits *amount.Units `json:"maxcost_units" doc:"with exchange: the most that is sent in tokens for bitcoin, in smallest units; any when not given"`
+	RouteHints   *[][]hintHop  `json:"routehints" doc:"with exchange: channels that nobody announces, from it to the destination, as in keysend"`
 }
 
 type routeStep struct {
@@ -40,11 +45,14 @@ type routeStep struct {
 	Amount    amount.MilliSatoshi `json:"amount_msat" doc:"the same as amount_in_msat, under its older name"`
 	Next      wire.NodeID         `json:"next_node_id" doc:"the same as node_id_out"`
 	Delay     uint32              `json:"delay" doc:"the same as cltv_in"`
+	UnitsIn   amount.Units        `json:"amount_in_units,omitempty" doc:"the tokens that arrive at its start beside the bitcoin"`
+	UnitsOut  amount.Units        `json:"amount_out_units,omitempty" doc:"the tokens that arrive at its end beside the bitcoin"`
 }
 
 type routeRow struct {
 	Probability uint64              `json:"probability_ppm" doc:"a guess in millionths: as if the balance of each channel were anything up to its capacity, all alike"`
 	Amount      amount.MilliSatoshi `json:"amount_msat" doc:"that arrives over this route"`
+	Units       amount.Units        `json:"amount_units,omitempty" doc:"that arrive over this route in tokens"`
 	FinalCLTV   uint32              `json:"final_cltv" doc:"as asked for"`
 	Path        []routeStep         `json:"path" doc:"the hops"`
 }
@@ -76,8 +84,11 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 			return out, command.Refuse(command.InvalidParams, "layers: there is no %q", command.Clip([]byte(l)))
 		}
 	}
+	if err := r.over(n, f, &start); err != nil {
+		return out, err
+	}
 	switch {
-	case r.Amount == 0:
+	case f.Amount == 0 && f.Units == 0:
 		return out, command.Refuse(command.InvalidParams, "amount_msat: nothing cannot be paid")
 	case f.MaxDelay > pay.DefaultMaxDelay:
 		return out, command.Refuse(command.InvalidParams, "maxdelay: at most %d, not %d", pay.DefaultMaxDelay, f.MaxDelay)
@@ -105,6 +116,32 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 	out.Probability = millionths(all)
 	slices.SortStableFunc(out.Routes, func(a, b routeRow) int { return cmp.Compare(b.Amount, a.Amount) })
 	return out, nil
+}
+
+// over sets by which exchanges the routes go.
+func (r *getRoutesRequest) over(n *node.Node, f *pay.Find, start *beginning) error {
+	if r.Exchange == nil {
+		if r.Units != nil || r.MaxCostUnits != nil || r.RouteHints != nil {
+			return command.Refuse(command.InvalidParams, "exchange: amount_units, maxcost_units and routehints are for routes over one")
+		}
+		return nil
+	}
+	if r.Source != n.ID() {
+		return command.Refuse(command.InvalidParams, "source: routes over an exchange begin at this node")
+	}
+	if f.Units = command.Or(r.Units, 0); (f.Units == 0) == (f.Amount == 0) {
+		return command.Refuse(command.InvalidParams, "amount_units: either that arrives, or amount_msat")
+	}
+	for _, o := range *r.Exchange {
+		if o.Property != (*r.Exchange)[0].Property {
+			return command.Refuse(command.InvalidParams, "exchange: the rates are of different tokens")
+		}
+	}
+	*start = beginning{local: true, free: true}
+	f.Offers, f.Property, f.MaxFeeUnits = *r.Exchange, (*r.Exchange)[0].Property, command.Or(r.MaxCostUnits, amount.MaxUnits)
+	var err error
+	f.Hints, err = hintPaths(r.RouteHints)
+	return err
 }
 
 func millionths(p float64) uint64 { return uint64(p*1e6 + 0.5) }
@@ -213,19 +250,20 @@ func charge(n *node.Node, routes []begun, f *pay.Find) error {
 // showRoute is a route with its chance. What the first channel can carry may be known.
 func showRoute(g *graph.Graph, known bool, from wire.NodeID, height uint32, r begun) (row routeRow, chance float64) {
 	chance = 1
-	in, cltv := r.amount, r.expiry-height
+	in, cltv, units := r.amount, r.expiry-height, r.SentUnits()
 	for i, h := range r.Route {
 		out := h.CLTVExpiry - height
 		row.Path = append(row.Path, routeStep{
 			SCIDDir: fmt.Sprintf("%s/%d", h.SCID, command.Direction(from, h.NodeID)), AmountIn: in, AmountOut: h.Amount, NodeIn: from, NodeOut: h.NodeID,
-			CLTVIn: cltv, CLTVOut: out, Amount: in, Next: h.NodeID, Delay: cltv,
+			CLTVIn: cltv, CLTVOut: out, Amount: in, Next: h.NodeID, Delay: cltv, UnitsIn: units, UnitsOut: h.Units,
 		})
 		if c, there := g.ByID(h.SCID); there && (i > 0 || !known) && c.Capacity > 0 {
 			capacity := c.Capacity.Msat()
 			chance *= float64(capacity.Less0(h.Amount)) / float64(capacity)
 		}
-		in, cltv, from = h.Amount, out, h.NodeID
+		in, units, cltv, from = h.Amount, h.Units, out, h.NodeID
 	}
+	row.Units = r.DeliveredUnits()
 	row.Amount, row.Probability = r.Delivered(), millionths(chance)
 	return row, chance
 }

@@ -59,6 +59,23 @@ func (r *records) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// hintPaths reads ways to a payee.
+func hintPaths(list *[][]hintHop) (paths [][]bolt11.HopHint, err error) {
+	for _, path := range command.Or(list, nil) {
+		var hops []bolt11.HopHint
+		for _, h := range path {
+			if h.ID == (wire.NodeID{}) || h.FeeBase > 1<<32-1 {
+				return nil, command.Refuse(command.InvalidParams, "routehints: a hop needs id, scid, feebase, feeprop and expirydelta")
+			}
+			hops = append(hops, bolt11.HopHint{
+				NodeID: h.ID, SCID: h.SCID, FeeBaseMsat: uint32(h.FeeBase), FeeProportionalMillionths: h.FeePPM, CLTVExpiryDelta: h.CLTVDelta,
+			})
+		}
+		paths = append(paths, hops)
+	}
+	return paths, nil
+}
+
 type keysendRequest struct {
 	Destination   wire.NodeID          `json:"destination" doc:"the payee"`
 	Amount        amount.MilliSatoshi  `json:"amount_msat" alias:"msatoshi" doc:"what to pay"`
@@ -80,26 +97,17 @@ func keysend(ctx context.Context, n *node.Node, r keysendRequest) (payResponse, 
 	if r.MaxFee != nil && (r.MaxFeePercent != nil || r.ExemptFee != nil) {
 		return payResponse{}, command.Refuse(command.InvalidParams, "maxfee: give it, or maxfeepercent and exemptfee, not both")
 	}
+	var err error
+	if k.Hints, err = hintPaths(r.RouteHints); err != nil {
+		return payResponse{}, err
+	}
 	if err := n.NewPreimage(&k.Preimage); err != nil {
 		return payResponse{}, err
 	}
 	if r.MaxFeePercent != nil {
-		var err error
 		if k.MaxFeePPM, err = perMillion(*r.MaxFeePercent); err != nil {
 			return payResponse{}, err
 		}
-	}
-	for _, path := range command.Or(r.RouteHints, nil) {
-		var hops []bolt11.HopHint
-		for _, h := range path {
-			if h.ID == (wire.NodeID{}) || h.FeeBase > 1<<32-1 {
-				return payResponse{}, command.Refuse(command.InvalidParams, "routehints: a hop needs id, scid, feebase, feeprop and expirydelta")
-			}
-			hops = append(hops, bolt11.HopHint{
-				NodeID: h.ID, SCID: h.SCID, FeeBaseMsat: uint32(h.FeeBase), FeeProportionalMillionths: h.FeePPM, CLTVExpiryDelta: h.CLTVDelta,
-			})
-		}
-		k.Hints = append(k.Hints, hops)
 	}
 	defer tell(ctx, n, sha256.Sum256(k.Preimage[:]))()
 	row, err := n.Sender().Keysend(ctx, k)

@@ -95,6 +95,10 @@ type payRequest struct {
 	Partial       *amount.MilliSatoshi `json:"partial_msat" doc:"to pay only so much of the invoice: others pay the rest at the same time, or the payee takes nothing"`
 
 	Units *amount.Units `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
+
+	Exchange     *offers              `json:"exchange" doc:"to pay an invoice in tokens with bitcoin, or one in bitcoin with tokens: the rate of a node on the way that exchanges them, as its listassetrates shows it, or several. Objects with id, property_id, sell or buy (msat and units), and where they are known min_units, max_units, maxdelay and carrier_msat"`
+	MaxCost      *amount.MilliSatoshi `json:"maxcost" doc:"with exchange: the most that may be sent in bitcoin for tokens, with all fees and what carries the tokens"`
+	MaxCostUnits *amount.Units        `json:"maxcost_units" doc:"with exchange: the most that may be sent in tokens for bitcoin, in smallest units, with all fees"`
 }
 
 type payResponse struct {
@@ -145,6 +149,9 @@ func payInvoice(ctx context.Context, n *node.Node, r payRequest) (payResponse, e
 		if req.MaxFeePPM, err = perMillion(*r.MaxFeePercent); err != nil {
 			return payResponse{}, err
 		}
+	}
+	if err := overExchange(&req, r.Exchange, r.MaxCost, r.MaxCostUnits); err != nil {
+		return payResponse{}, err
 	}
 	defer tell(ctx, n, inv.PaymentHash)()
 	row, err := n.Sender().Pay(ctx, req)
@@ -330,8 +337,11 @@ var Commands = slices.Concat([]command.Command{
 	command.Define(command.Spec{
 		Name: "pay", Group: "payments", Short: "pay an invoice",
 		Long: "Finds a way to the payee, splits the amount where it must, and tries again on failure, until it is paid, there " +
-			"is no other way, or the time is over. To pay an invoice again that is paid gives the same receipt.",
-		Errors: append([]command.Code{command.PayInvoiceRequestWrong}, payErrors...), Examples: []string{"pay lnbcrt250u1…"},
+			"is no other way, or the time is over. To pay an invoice again that is paid gives the same receipt. With exchange it " +
+			"is paid in the other currency, for no more than maxcost or maxcost_units: paycost shows the rate and the cost before.",
+		Errors: append([]command.Code{command.PayInvoiceRequestWrong}, payErrors...), Examples: []string{
+			"pay lnbcrt250u1…", `pay -k bolt11=obort3:… maxcost=8000sat exchange='{"id":"02…","property_id":3,"sell":{"msat":1515000,"units":100000000}}'`,
+		},
 	}, payInvoice),
 	command.Define(command.Spec{
 		Name: "keysend", Group: "payments", Short: "pay a node without an invoice",
@@ -368,4 +378,4 @@ var Commands = slices.Concat([]command.Command{
 		Name: "listsendpays", Group: "payments", Short: "list attempts to pay",
 		Long: "Lists every HTLC by which we paid, or tried to.", Errors: []command.Code{command.Failed}, Examples: []string{"listsendpays"},
 	}, listSendPays),
-}, routeCommands, xpayCommands, receiptCommands, traceCommands, stepCommands)
+}, routeCommands, xpayCommands, exchangeCommands, receiptCommands, traceCommands, stepCommands)

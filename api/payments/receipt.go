@@ -26,12 +26,15 @@ type receiptResponse struct {
 	Role        string               `json:"role" doc:"payer or payee: what we were"`
 	Amount      amount.MilliSatoshi  `json:"amount_msat" doc:"that arrived"`
 	Sent        *amount.MilliSatoshi `json:"amount_sent_msat,omitempty" doc:"with fees, when we paid"`
-	Fee         *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"of the nodes on the way, when we paid"`
+	Fee         *amount.MilliSatoshi `json:"fee_msat,omitempty" doc:"of the nodes on the way, when we paid; absent where one of them exchanged bitcoin for tokens"`
 	Time        uint64               `json:"time" doc:"unix seconds at which it was paid"`
 	Check       string               `json:"check" doc:"a line that anyone can run"`
 	command.Asset
 	Units  amount.Units `json:"amount_units,omitempty" doc:"of an invoice in an asset: what arrived in its smallest units; amount_msat came along with it"`
 	Tokens string       `json:"amount,omitempty" doc:"the same in tokens"`
+
+	UnitsSent  amount.Units `json:"amount_sent_units,omitempty" doc:"of the asset, when we paid with it: what was sent"`
+	TokensSent string       `json:"amount_sent,omitempty" doc:"the same in tokens"`
 }
 
 // receipt is the proof that an invoice was paid, by us or to us.
@@ -70,13 +73,18 @@ func receipt(ctx context.Context, n *node.Node, r receiptRequest) (receiptRespon
 	case p.Result.Status != pay.Complete:
 		return receiptResponse{}, command.Refuse(command.PayStatusUnexpected, "the payment is %s", p.Result.Status)
 	}
-	fee, all := p.Result.AmountSent-p.Amount, command.AssetsOf(ctx, n)
-	return receiptResponse{
+	all := command.AssetsOf(ctx, n)
+	out := receiptResponse{
 		Asset: all.Show(p.Property), Units: p.Units, Tokens: all.Tokens(p.Property, p.Units),
+		UnitsSent: p.Result.UnitsSent, TokensSent: all.Tokens(p.Property, p.Result.UnitsSent),
 		Bolt11: p.Bolt11, Preimage: p.Result.Preimage, PaymentHash: p.PaymentHash, Payee: p.Destination, Role: "payer",
-		Amount: p.Amount, Sent: &p.Result.AmountSent, Fee: &fee, Time: p.Result.CompletedAt,
-		Check: checkLine(p.Bolt11, p.Result.Preimage),
-	}, nil
+		Amount: p.Amount, Sent: &p.Result.AmountSent, Time: p.Result.CompletedAt, Check: checkLine(p.Bolt11, p.Result.Preimage),
+	}
+	if (p.Units != 0) == (p.Result.UnitsSent != 0) {
+		fee := p.Result.AmountSent - p.Amount
+		out.Fee = &fee
+	}
+	return out, nil
 }
 
 // checkLine is for whoever is shown a receipt.

@@ -28,6 +28,10 @@ type xpayRequest struct {
 	LocalInvReq *invReqID            `json:"localinvreqid" doc:"the invoice_request that it pays: this node makes none"`
 
 	Units *amount.Units `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
+
+	Exchange     *offers              `json:"exchange" doc:"to pay an invoice in tokens with bitcoin, or one in bitcoin with tokens: the rate of a node on the way that exchanges them, as its listassetrates shows it, or several. Objects with id, property_id, sell or buy (msat and units), and where they are known min_units, max_units, maxdelay and carrier_msat"`
+	MaxCost      *amount.MilliSatoshi `json:"maxcost" doc:"with exchange: the most that may be sent in bitcoin for tokens, with all fees and what carries the tokens"`
+	MaxCostUnits *amount.Units        `json:"maxcost_units" doc:"with exchange: the most that may be sent in tokens for bitcoin, in smallest units, with all fees"`
 }
 
 type xpayResponse struct {
@@ -67,6 +71,9 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 	req := pay.Request{
 		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Asked: bill.Units, Units: r.Units, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
 		MaxDelay: command.Or(r.MaxDelay, 0), Partial: r.Partial,
+	}
+	if err := overExchange(&req, r.Exchange, r.MaxCost, r.MaxCostUnits); err != nil {
+		return xpayResponse{}, err
 	}
 	ask, err := req.Pays()
 	if err != nil {
@@ -287,7 +294,7 @@ var xpayCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "xpay", Group: "payments", Short: "pay an invoice",
 		Long: "Pays an invoice as pay does, with a fee limit of 1 percent. To pay an invoice again that is paid gives the same receipt, and code 219 where " +
-			"another amount is asked for.",
+			"another amount is asked for. With exchange it is paid in the other currency, as by pay.",
 		Errors:   append([]command.Code{command.PayInvoiceRequestWrong, command.PayAlreadyPaid}, payErrors...),
 		Examples: []string{"xpay lnbcrt250u1…", "xpay -k invstring=lnbcrt1… amount_msat=1000sat maxfee=10sat"},
 	}, xpay),

@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/rate"
 )
 
 // maxAttempts bounds the rows that one payment can leave behind.
@@ -23,10 +24,11 @@ type Payment struct {
 	us       wire.NodeID
 	row      PaymentRow
 	terms    terms
-	exclude  []Exclusion // by the user
-	avoid    []Limit     // learnt in this payment
-	renewals []renewal   // terms of channels that came with its failures
-	refusals []Limit     // of our own channels, since something changed there
+	exclude  []Exclusion  // by the user
+	offers   []rate.Offer // of which one is to exchange it on the way; nil: it is not exchanged
+	avoid    []Limit      // learnt in this payment
+	renewals []renewal    // terms of channels that came with its failures
+	refusals []Limit      // of our own channels, since something changed there
 	attempts []AttemptRow
 	nextPart uint64
 	asked    *Find  // the search under way; nil: none
@@ -57,6 +59,7 @@ type Find struct {
 	Property    amount.Property     // the asset that is paid, and not Amount; 0: bitcoin
 	Units       amount.Units        // of Property
 	MaxFeeUnits amount.Units        // of all routes together
+	Offers      []rate.Offer        // one of them exchanges it on the way, and the limits are of all that is sent; nil: none does
 	Raise       uint8               // how often what carries tokens is doubled
 	MaxDelay    uint32              // blocks from now to the first HTLC's expiry
 	FinalDelta  uint32              // blocks that the last HTLC has left, with room for some that come meanwhile
@@ -123,6 +126,9 @@ func (p *Payment) Attempted(id uint64) (AttemptRow, bool) {
 	return AttemptRow{}, false
 }
 
+// Asked is the search under way, which is to be answered; nil: none.
+func (p *Payment) Asked() *Find { return p.asked }
+
 // Take gives the outcome of all inputs since the last Take.
 func (p *Payment) Take() durable.Pending[Todo] {
 	out := durable.Hold(p.todo, p.rows...)
@@ -155,11 +161,15 @@ func Load(row PaymentRow, inv *bolt11.Invoice, attempts []Resume, us wire.NodeID
 		}
 		p.setKeysend(records, hints)
 	} else {
-		list, whole, err := decodeExclusions(row.Exclude)
+		offers, rest, err := decodeOffers(row.Exclude)
 		if err != nil {
 			return nil, err
 		}
-		if p.exclude = list; !row.Manual {
+		list, whole, err := decodeExclusions(rest)
+		if err != nil {
+			return nil, err
+		}
+		if p.exclude, p.offers = list, offers; !row.Manual {
 			p.setTerms(inv)
 			p.terms.whole = whole
 		}
@@ -212,8 +222,8 @@ func (p *Payment) check(asked *Find, height uint32, routes []Route) *Error {
 	var sent, delivered amount.MilliSatoshi
 	var delay uint32
 	for _, r := range routes {
-		if len(r) == 0 || r[len(r)-1].NodeID != p.row.Destination || r.Delivered() == 0 || r.Sent() < r.Delivered() ||
-			r.Sent() > amount.Max {
+		if len(r) == 0 || r[len(r)-1].NodeID != p.row.Destination || r.Delivered() == 0 ||
+			r.Sent() < r.Delivered() && p.offers == nil || r.Sent() > amount.Max {
 			return refuse(CodeRouteNotFound, "the route found does not lead to the destination")
 		}
 		if uint64(r[0].CLTVExpiry) > uint64(height)+uint64(p.row.MaxDelay) {
@@ -227,6 +237,9 @@ func (p *Payment) check(asked *Find, height uint32, routes []Route) *Error {
 	}
 	// BOLT 4: "MUST NOT send another HTLC if the total `amt_to_forward` of the HTLC set is already greater or equal to `total_msat`."
 	// What has failed since the search began is for the next one.
+	if p.offers != nil {
+		return p.checkExchanged(asked, routes)
+	}
 	if p.row.Property != 0 {
 		if err := p.checkUnits(asked, routes); err != nil {
 			return err
@@ -362,14 +375,15 @@ func (p *Payment) remainingUnits() amount.Units {
 func (p *Payment) feeUnitsLeft() amount.Units {
 	left := p.row.MaxFeeUnits
 	for _, i := range p.pending() {
-		left -= min(left, p.attempts[i].UnitsSent-p.attempts[i].Units)
+		_, units := p.toll(&p.attempts[i])
+		left -= min(left, units)
 	}
 	return left
 }
 
 // unpaid says whether something is left that no attempt is delivering.
 func (p *Payment) unpaid() bool {
-	if p.row.Property != 0 {
+	if p.row.Units != 0 {
 		return p.remainingUnits() > 0
 	}
 	return p.remaining() > 0
@@ -378,7 +392,8 @@ func (p *Payment) unpaid() bool {
 func (p *Payment) feeLeft() amount.MilliSatoshi {
 	left := p.row.MaxFee
 	for _, i := range p.pending() {
-		left = left.Less0(p.attempts[i].Sent - p.attempts[i].Amount)
+		fee, _ := p.toll(&p.attempts[i])
+		left = left.Less0(fee)
 	}
 	return left
 }
@@ -403,6 +418,7 @@ func (p *Payment) advance(now uint64) {
 			Property:    p.row.Property,
 			Units:       p.remainingUnits(),
 			MaxFeeUnits: p.feeUnitsLeft(),
+			Offers:      p.offers,
 			Raise:       p.raise,
 			MaxDelay:    p.row.MaxDelay,
 			FinalDelta:  p.terms.finalDelta + blocksMeanwhile,
@@ -418,9 +434,9 @@ func (p *Payment) advance(now uint64) {
 	}
 }
 
-// left is the bitcoin to find a way for: none for a payment in an asset.
+// left is the bitcoin to find a way for: none where tokens arrive.
 func (p *Payment) left() amount.MilliSatoshi {
-	if p.row.Property != 0 {
+	if p.row.Units != 0 {
 		return 0
 	}
 	return p.remaining()

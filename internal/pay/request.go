@@ -3,11 +3,13 @@ package pay
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/tlv"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/rate"
 )
 
 // What a payment does unless it is told otherwise, as CLN's pay does.
@@ -30,6 +32,12 @@ type Request struct {
 	Label       string
 	Description string // whose hash the invoice has; empty: not compared
 	Exclude     []Exclusion
+
+	// Over one of these exchanges it is paid in the other currency, for no more than a limit
+	// of all that is sent, in what is paid with. Nil: over none.
+	Offers       []rate.Offer
+	MaxCost      *amount.MilliSatoshi
+	MaxCostUnits *amount.Units
 
 	MaxFee    *amount.MilliSatoshi // overrides the next two
 	MaxFeePPM *uint32              // of the amount; nil: the default
@@ -79,6 +87,7 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 	if r.Partial != nil {
 		whole, _ = r.asks() // it was asked before
 	}
+	maxFee, maxFeeUnits := r.limits(ask)
 	p := &Payment{us: us.ID, row: PaymentRow{
 		PaymentHash: inv.PaymentHash,
 		Destination: inv.Payee,
@@ -90,16 +99,16 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 		Description: r.Description,
 		Group:       group,
 		CreatedAt:   now,
-		MaxFee:      r.maxFee(ask.Amount),
-		MaxFeeUnits: r.maxFeeUnits(ask.Units),
+		MaxFee:      maxFee,
+		MaxFeeUnits: maxFeeUnits,
 		MaxDelay:    maxDelay,
 		RetryUntil:  retryUntil,
-		Exclude:     appendExclusions(nil, r.Exclude, whole),
+		Exclude:     appendExclusions(appendOffers(nil, r.Offers), r.Exclude, whole),
 		Result:      PaymentResultRow{Status: Pending},
 	}}
 	p.setTerms(inv)
 	p.terms.whole = whole
-	p.exclude = r.Exclude
+	p.exclude, p.offers = r.Exclude, slices.Clone(r.Offers)
 	p.begin(now)
 	return p, nil
 }
@@ -108,7 +117,7 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 type Ask struct {
 	Amount   amount.MilliSatoshi
 	Property amount.Property // 0: bitcoin
-	Units    amount.Units    // of Property
+	Units    amount.Units    // of Property; 0 with a property: its tokens are sent, and Amount arrives
 }
 
 // String writes the amount with its unit.
@@ -125,6 +134,14 @@ func (r PaymentRow) Ask() Ask { return Ask{r.Amount, r.Property, r.Units} }
 // Pays is what the request is for: what the invoice asks, or the part of it. The error is
 // of type [*Error].
 func (r Request) Pays() (Ask, error) {
+	ask, err := r.pays()
+	if err == nil && r.Offers != nil {
+		return r.paysOver(ask)
+	}
+	return ask, err
+}
+
+func (r Request) pays() (Ask, error) {
 	if r.Property != 0 {
 		return r.paysTokens()
 	}

@@ -206,7 +206,9 @@ func (p *Payment) learn(a *AttemptRow, f *Failure, r Result) {
 		// Our own channel: the next search knows what it can carry by then, but
 		// this payment does not ask it for as much again.
 		p.refusals = append(p.refusals, Limit{SCID: f.ErringChannel, Direction: f.ErringDirection, Below: carries(a.Hops[0])})
-	case code == onion.CodeAmountBelowMinimum && a.Property != 0 && (p.raise < maxRaise || a.ID <= p.raised):
+	case insufficient(a, f):
+		p.dear(f)
+	case code == onion.CodeAmountBelowMinimum && a.Hops[f.ErringIndex].Units != 0 && (p.raise < maxRaise || a.ID <= p.raised):
 		// The tokens need more bitcoin with them: its channel carries them at a higher
 		// feerate than ours. Parts on their way did not know it either.
 		if a.ID > p.raised {
@@ -215,7 +217,7 @@ func (p *Payment) learn(a *AttemptRow, f *Failure, r Result) {
 	case code&onion.Node != 0:
 		p.avoid = append(p.avoid, Limit{Node: f.ErringNode})
 		p.todo.Learn = append(p.todo.Learn, Lesson{Kind: NodeFailed, From: f.ErringNode, Permanent: permanent(f.FailCode)})
-	case a.Property == 0 && r.Update != nil && p.renewed(a, f, r.Update):
+	case !a.tokens(f.ErringIndex) && r.Update != nil && p.renewed(a, f, r.Update):
 		// It may be tried again, on its new terms.
 	default:
 		below := carries(a.Hops[f.ErringIndex])

@@ -26,19 +26,20 @@ type PaymentRow struct {
 	Destination wire.NodeID         // zero when unknown
 	Amount      amount.MilliSatoshi // 0 of a payment in an asset: the bitcoin that carries it is not what is paid
 	Property    amount.Property     // the asset; 0: bitcoin
-	Units       amount.Units        // of Property that arrive; 0 of a manual one: they are sent, and Amount arrives
+	Units       amount.Units        // of Property that arrive; 0: they are sent, and Amount arrives
 	Bolt11      string              // empty: none; with Manual false, it is a keysend
 	Label       string              // empty: none
 	Description string              // of an invoice that has only its hash; empty: none
 	Group       uint64              // groupid of the attempts; counts up from 1 with each new start
 	CreatedAt   uint64              // unix seconds
 
-	// Limits, needed to go on after a restart.
+	// Limits, needed to go on after a restart. Those of fees are of all that is sent where an
+	// exchange is on the way.
 	MaxFee      amount.MilliSatoshi
 	MaxFeeUnits amount.Units // of Property
 	MaxDelay    uint32       // blocks
 	RetryUntil  uint64       // unix seconds
-	Exclude     []byte       // the user's exclusions, and of what the payment is a part, in compact form, nil: none; of a keysend its records and hints
+	Exclude     []byte       // the exchanges that the user gave, his exclusions, and of what the payment is a part, in compact form, nil: none; of a keysend its records and hints
 
 	Result PaymentResultRow // its PaymentHash is zero in a row to write
 

@@ -14,6 +14,10 @@ func Describe(routes []pay.Route) string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
+		if (r.SentUnits() != 0) != (r.DeliveredUnits() != 0) {
+			exchanged(&b, r)
+			continue
+		}
 		if r.DeliveredUnits() != 0 {
 			fmt.Fprintf(&b, "%d units, carried by ", r.DeliveredUnits())
 		}
@@ -28,4 +32,26 @@ func Describe(routes []pay.Route) string {
 		fmt.Fprintf(&b, ", %d hops", len(r))
 	}
 	return b.String()
+}
+
+// exchanged says it of a route on which bitcoin and tokens are exchanged: what goes out, and
+// what arrives.
+func exchanged(b *strings.Builder, r pay.Route) {
+	side := func(h pay.Hop) {
+		if h.Units != 0 {
+			fmt.Fprintf(b, "%d units, carried by ", h.Units)
+		}
+		b.WriteString(h.Amount.String())
+	}
+	side(r[0])
+	b.WriteString(" for ")
+	side(r[len(r)-1])
+	b.WriteString(" over")
+	for i, h := range r {
+		if i > 0 && (h.Units != 0) != (r[i-1].Units != 0) {
+			fmt.Fprintf(b, " the exchange %s,", r[i-1].NodeID)
+		}
+		fmt.Fprintf(b, " %s", h.SCID)
+	}
+	fmt.Fprintf(b, ", %d hops", len(r))
 }
