@@ -31,7 +31,7 @@ var (
 	savedPayments = &saved{"pays", strings.Fields("created_index payment_hash status amount_msat amount_sent_msat created_at completed_at " +
 		"destination label description number_of_parts error preimage bolt11 property_id asset amount amount_sent"), rowsAtOnce, listedBy("listpays", "pays")}
 	savedForwards = &saved{"forwards", strings.Fields("created_index status in_channel in_htlc_id in_msat out_channel out_htlc_id out_msat " +
-		"fee_msat received_time resolved_time failreason"), rowsAtOnce, listedBy("listforwards", "forwards")}
+		"fee_msat received_time resolved_time failreason in_property_id in_units out_property_id out_units fee_units"), rowsAtOnce, listedBy("listforwards", "forwards")}
 )
 
 // searched reads the invoices that the search of the page finds.

@@ -367,9 +367,17 @@ type forwardRow struct {
 	Out      string              `json:"out_channel"`
 	OutMsat  amount.MilliSatoshi `json:"out_msat"`
 	Fee      amount.MilliSatoshi `json:"fee_msat"`
+	InToken  amount.Property     `json:"in_property_id"`
+	InUnits  amount.Units        `json:"in_units"`
+	OutToken amount.Property     `json:"out_property_id"`
+	OutUnits amount.Units        `json:"out_units"`
+	FeeUnits amount.Units        `json:"fee_units"`
 	Status   string              `json:"status"`
 	Received float64             `json:"received_time"`
 	Created  uint64              `json:"created_index"`
+
+	Came, Went tokens.Sum  // Went is nothing while nothing went on
+	Earned     tokens.Sums // empty where bitcoin and tokens were exchanged
 }
 
 var forwardsList = newest.List[forwardRow]{Command: "listforwards", Key: "forwards", Index: func(r *forwardRow) uint64 { return r.Created }}
@@ -377,13 +385,28 @@ var forwardsList = newest.List[forwardRow]{Command: "listforwards", Key: "forwar
 // At is when it came, in unix seconds.
 func (r *forwardRow) At() uint64 { return uint64(max(r.Received, 0)) }
 
+// Exchanged says whether bitcoin came and tokens went on, or the other way round.
+func (r *forwardRow) Exchanged() bool { return r.Out != "" && r.InToken != r.OutToken }
+
+// moved is what an HTLC carries: tokens, which bitcoin only goes along with, or bitcoin.
+// It looks each token up once.
+func (v *visit) moved(known map[amount.Property]tokens.Asset, id amount.Property, units amount.Units, m amount.MilliSatoshi) tokens.Sum {
+	if id == 0 {
+		return tokens.Bitcoin(m)
+	}
+	if _, ok := known[id]; !ok {
+		known[id] = v.token(id)
+	}
+	return tokens.Of(known[id], units)
+}
+
 // pageForwards is a page of the forwards, the newest first.
 type pageForwards struct {
 	Status   string
 	Statuses []string
 	Forwards []forwardRow
-	Moved    amount.MilliSatoshi // by those that are shown and settled
-	Fees     amount.MilliSatoshi
+	Moved    tokens.Sums // by those that are shown and settled
+	Fees     tokens.Sums
 	Older    string
 	First    bool
 	Files    files
@@ -397,10 +420,21 @@ func (v *visit) forwards() error {
 	if page.Forwards, next, err = forwardsList.Older(v.Lister(), page.Status, q.Get("before"), rowsOfPage); err != nil {
 		return err
 	}
+	known := map[amount.Property]tokens.Asset{}
 	for i := range page.Forwards {
-		if f := &page.Forwards[i]; f.Status == "settled" {
-			page.Moved += f.OutMsat // no more than there are bitcoins
-			page.Fees += f.Fee
+		f := &page.Forwards[i]
+		f.Came, f.Went = v.moved(known, f.InToken, f.InUnits, f.InMsat), v.moved(known, f.OutToken, f.OutUnits, f.OutMsat)
+		if f.Status != "settled" {
+			continue
+		}
+		page.Moved.Add(f.Went)
+		if !f.Exchanged() {
+			if f.Earned.Add(tokens.Bitcoin(f.Fee)); f.OutToken != 0 { // bitcoin only goes along
+				f.Earned = tokens.Sums{v.moved(known, f.OutToken, f.FeeUnits, 0), f.Earned[0]}
+			}
+			for _, x := range f.Earned {
+				page.Fees.Add(x)
+			}
 		}
 	}
 	if next > 0 {
