@@ -17,5 +17,8 @@
 // written again, so that gossip can be passed on byte for byte. A message of an
 // unknown type becomes an [Unknown].
 //
+// Gossip of channels with tokens, which no BOLT has, is read by [DecodeAsset] once the
+// feature is negotiated; to others its messages are [Unknown].
+//
 // Amounts are those of package amount, numbers are big-endian on the wire.
 package wire

@@ -388,4 +388,6 @@ const (
 )
 
 // Custom says whether somebody may want the message though no BOLT has it.
-func (m *Unknown) Custom() bool { return m.MsgType == CommandoPart || m.MsgType == CommandoLast }
+func (m *Unknown) Custom() bool {
+	return m.MsgType == CommandoPart || m.MsgType == CommandoLast || m.AssetGossip()
+}

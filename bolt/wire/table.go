@@ -106,6 +106,9 @@ func Name(m Message) string {
 	if k, ok := byNumber[m.Type()]; ok {
 		return k.name
 	}
+	if k, ok := assetKinds[m.Type()]; ok {
+		return k.name
+	}
 	return fmt.Sprintf("unknown_%d", m.Type())
 }
 
