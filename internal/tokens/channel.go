@@ -184,3 +184,40 @@ func (s *Service) tell() {
 	next := make(chan struct{})
 	close(*s.moved.Swap(&next))
 }
+
+// Claim is tokens that somebody says are at the address of a script.
+type Claim struct {
+	Property amount.Property
+	Script   []byte
+	Units    amount.Units
+}
+
+// Refute says of each claim why it is not true; empty: it is, as far as the ledger knows,
+// which has come to a height at least. Errors: [ErrOff], [ErrBehind].
+func (s *Service) Refute(ctx context.Context, height uint32, claims ...Claim) ([]string, error) {
+	why := make([]string, len(claims))
+	err := s.ask(ctx, func(l *ledger.Ledger) error {
+		seen := l.Seen().Height
+		if seen < height {
+			return ErrBehind
+		}
+		for i, c := range claims {
+			property, there := l.Property(c.Property)
+			address, ok := s.params.Address(seen, c.Script)
+			has := amount.Units(0)
+			if ok {
+				has = l.Balance(address, c.Property)
+			}
+			switch {
+			case !there:
+				why[i] = fmt.Sprintf("property %d does not exist", c.Property)
+			case property.Tainted != "" || property.Halted != "":
+				why[i] = fmt.Sprintf("the balances of property %d cannot be relied on", c.Property)
+			case has < c.Units:
+				why[i] = fmt.Sprintf("its address has %d units of %d", has, c.Units)
+			}
+		}
+		return nil
+	})
+	return why, err
+}

@@ -44,6 +44,12 @@ type AssetFrozen struct {
 	Property int64
 }
 
+type AssetGossip struct {
+	Kind  int64
+	About []byte
+	Raw   []byte
+}
+
 type AssetMove struct {
 	Address  string
 	Height   int64

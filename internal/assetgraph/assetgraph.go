@@ -1,0 +1,285 @@
+package assetgraph
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"github.com/leyden-ln/leyden/amount"
+	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/graph"
+)
+
+// Errors.
+var (
+	// ErrFalse means that a message breaks a rule, for which whoever sent it is to blame.
+	ErrFalse = errors.New("false")
+	// ErrChain means that a message is of another chain.
+	ErrChain = errors.New("it is of another chain")
+	// ErrKnown means that the same, or something newer, is known.
+	ErrKnown = errors.New("it is known")
+	// ErrUnknown means that a message is about a channel that is not known.
+	ErrUnknown = errors.New("its channel is not known")
+	// ErrTaken means that another announced channel has the same address, whose tokens
+	// count once.
+	ErrTaken = errors.New("another announced channel has its address")
+	// ErrUseless means that an update is too old, of the future, or cannot be used.
+	ErrUseless = errors.New("it is of no use")
+)
+
+// MaxAge is after how many seconds an asset_channel_update no longer counts, as BOLT 7's.
+const MaxAge = 1209600
+
+// maxAhead is how far in the future a timestamp may lie, in seconds.
+const maxAhead = 24 * 3600
+
+// Policy is the terms of one direction.
+type Policy struct {
+	Timestamp                 uint32 // unix seconds; zero: no update is known
+	Flags                     byte
+	CLTVExpiryDelta           uint16
+	HTLCMinimum, HTLCMaximum  amount.Units
+	FeeBaseMsat               uint32 // in bitcoin
+	FeeProportionalMillionths uint32 // in tokens
+	Carrier                   amount.MilliSatoshi
+}
+
+// Known says whether there was an update.
+func (p *Policy) Known() bool { return p.Timestamp != 0 }
+
+// Enabled says whether the direction takes HTLCs, as far as its node says.
+func (p *Policy) Enabled() bool { return p.Known() && p.Flags&wire.AssetDisabled == 0 }
+
+// Channel is an announced channel. Direction 0 goes from Nodes[0], the lesser node id.
+type Channel struct {
+	SCID     wire.ShortChannelID
+	Property amount.Property
+	Capacity amount.Units
+	Nodes    [2]wire.NodeID
+	Policies [2]Policy // by direction
+	Script   []byte    // of its funding output
+	Witness  [32]byte  // SHA256 of the script that a spend shows
+	Checked  bool      // a ledger has said that the tokens are there
+	strange  bool      // it needs features that are not known here
+}
+
+// Usable says whether routes may take a direction.
+func (c *Channel) Usable(direction int) bool { return c.Policies[direction].Enabled() && !c.strange }
+
+// Graph is the channels. The zero value is not ready: see [New].
+type Graph struct {
+	chain    chainhash.Hash
+	channels map[wire.ShortChannelID]*Channel
+	scripts  map[string]wire.ShortChannelID
+}
+
+// New is an empty graph of a chain.
+func New(chain chainhash.Hash) *Graph {
+	return &Graph{chain: chain, channels: map[wire.ShortChannelID]*Channel{}, scripts: map[string]wire.ShortChannelID{}}
+}
+
+// ByID finds a channel.
+func (g *Graph) ByID(scid wire.ShortChannelID) (*Channel, bool) {
+	c, ok := g.channels[scid]
+	return c, ok
+}
+
+// Len is how many channels there are.
+func (g *Graph) Len() int { return len(g.channels) }
+
+// Channels are all, in the order of the chain.
+func (g *Graph) Channels() []*Channel {
+	return slices.SortedFunc(maps.Values(g.channels), func(a, b *Channel) int { return cmp.Compare(a.SCID, b.SCID) })
+}
+
+// Of are those with tokens of a property, in the order of the chain.
+func (g *Graph) Of(property amount.Property) (out []Channel) {
+	for _, c := range g.channels {
+		if c.Property == property {
+			out = append(out, *c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Channel) int { return cmp.Compare(a.SCID, b.SCID) })
+	return out
+}
+
+// Digest is what the four signatures of an announcement sign.
+func Digest(a *wire.AssetChannelAnnouncement) [32]byte { return digest(a.SignedPart()) }
+
+func digest(signed []byte) [32]byte { return chainhash.DoubleHashH(signed) }
+
+func falsely(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrFalse, fmt.Sprintf(format, args...))
+}
+
+// Known says without much work whether an announcement is not worth more. Errors:
+// [ErrChain], [ErrKnown], [ErrFalse].
+func (g *Graph) Known(a *wire.AssetChannelAnnouncement) error {
+	switch {
+	case a.ChainHash != g.chain:
+		return ErrChain
+	case g.channels[a.ShortChannelID] != nil:
+		return ErrKnown
+	case a.ShortChannelID == 0:
+		return falsely("asset_channel_announcement without a short_channel_id")
+	case string(a.NodeID1[:]) >= string(a.NodeID2[:]):
+		return falsely("asset_channel_announcement %s has its nodes out of order", a.ShortChannelID)
+	case a.Property == 0, a.Capacity == 0, a.Capacity > amount.MaxUnits:
+		return falsely("asset_channel_announcement %s of %d units of property %d", a.ShortChannelID, a.Capacity, a.Property)
+	}
+	return nil
+}
+
+// Check tells whether an announcement is well formed, and signed by all four keys. Errors:
+// those of [Graph.Known], [ErrTaken].
+func (g *Graph) Check(a *wire.AssetChannelAnnouncement) error {
+	if err := g.Known(a); err != nil {
+		return err
+	}
+	hash := Digest(a)
+	for _, s := range []struct {
+		name string
+		key  wire.Point
+		sig  wire.Signature
+	}{
+		{"node_signature_1", a.NodeID1, a.NodeSignature1},
+		{"node_signature_2", a.NodeID2, a.NodeSignature2},
+		{"bitcoin_signature_1", a.BitcoinKey1, a.BitcoinSignature1},
+		{"bitcoin_signature_2", a.BitcoinKey2, a.BitcoinSignature2},
+	} {
+		if !script.Verify(s.key, hash, s.sig) {
+			return falsely("asset_channel_announcement %s: %s is wrong", a.ShortChannelID, s.name)
+		}
+	}
+	if _, taken := g.scripts[string(FundingScript(a))]; taken {
+		return ErrTaken
+	}
+	return nil
+}
+
+// FundingScript is what the funding output of an announced channel must pay to.
+func FundingScript(a *wire.AssetChannelAnnouncement) []byte {
+	_, pk := script.Tokens.FundingScript(a.BitcoinKey1, a.BitcoinKey2)
+	return pk
+}
+
+// Add takes an announcement that [Graph.Check] found good, and whose output is there.
+// Errors: [ErrKnown], [ErrTaken].
+func (g *Graph) Add(a *wire.AssetChannelAnnouncement) (*Channel, error) {
+	witness, pk := script.Tokens.FundingScript(a.BitcoinKey1, a.BitcoinKey2)
+	if g.channels[a.ShortChannelID] != nil {
+		return nil, ErrKnown
+	}
+	if _, taken := g.scripts[string(pk)]; taken {
+		return nil, ErrTaken
+	}
+	_, strange := a.Features.UnknownMandatory(nil)
+	c := &Channel{
+		SCID: a.ShortChannelID, Property: a.Property, Capacity: a.Capacity, Nodes: [2]wire.NodeID{a.NodeID1, a.NodeID2},
+		Script: pk, Witness: sha256.Sum256(witness), strange: strange,
+	}
+	g.channels[c.SCID], g.scripts[string(pk)] = c, c.SCID
+	return c, nil
+}
+
+// Remove forgets a channel; false when there is none.
+func (g *Graph) Remove(scid wire.ShortChannelID) bool {
+	c, ok := g.channels[scid]
+	if ok {
+		delete(g.channels, scid)
+		delete(g.scripts, string(c.Script))
+	}
+	return ok
+}
+
+// Fresh says whether an update is worth its signature's check at the time now, in unix
+// seconds. Errors: [ErrChain], [ErrUnknown], [ErrKnown], [ErrUseless].
+func (g *Graph) Fresh(u *wire.AssetChannelUpdate, now uint32) error {
+	c := g.channels[u.ShortChannelID]
+	switch {
+	case u.ChainHash != g.chain:
+		return ErrChain
+	case c == nil:
+		return ErrUnknown
+	case u.Timestamp <= c.Policies[u.ChannelFlags&wire.AssetDirection].Timestamp:
+		return ErrKnown
+	case uint64(u.Timestamp) > uint64(now)+maxAhead, Old(u.Timestamp, now):
+		return ErrUseless
+	case u.HTLCMaximum > c.Capacity, u.HTLCMinimum > u.HTLCMaximum:
+		return ErrUseless
+	}
+	return nil
+}
+
+// Old says whether an update of that time no longer counts now.
+func Old(timestamp, now uint32) bool { return uint64(timestamp)+MaxAge < uint64(now) }
+
+// Update takes an update that [Graph.Fresh] found worth it. Error: [ErrFalse].
+func (g *Graph) Update(u *wire.AssetChannelUpdate) error {
+	c, direction := g.channels[u.ShortChannelID], u.ChannelFlags&wire.AssetDirection
+	if !script.Verify(c.Nodes[direction], digest(u.SignedPart()), u.Signature) {
+		return falsely("asset_channel_update %s: signature is wrong", u.ShortChannelID)
+	}
+	g.load(u)
+	return nil
+}
+
+func (g *Graph) load(u *wire.AssetChannelUpdate) {
+	g.channels[u.ShortChannelID].Policies[u.ChannelFlags&wire.AssetDirection] = Policy{
+		Timestamp: u.Timestamp, Flags: u.ChannelFlags, CLTVExpiryDelta: u.CLTVExpiryDelta, HTLCMinimum: u.HTLCMinimum, HTLCMaximum: u.HTLCMaximum,
+		FeeBaseMsat: u.FeeBaseMsat, FeeProportionalMillionths: u.FeeProportionalMillionths, Carrier: u.Carrier,
+	}
+}
+
+// Load puts back what was stored, which was checked when it came: announcements before
+// updates. What has no channel is left out.
+func (g *Graph) Load(m wire.Message) {
+	switch m := m.(type) {
+	case *wire.AssetChannelAnnouncement:
+		_, _ = g.Add(m) // it was known once only
+	case *wire.AssetChannelUpdate:
+		if g.channels[m.ShortChannelID] != nil {
+			g.load(m)
+		}
+	}
+}
+
+// NewAnnouncement is the announcement of a channel of ours without signatures.
+func NewAnnouncement(chain chainhash.Hash, scid wire.ShortChannelID, property amount.Property, capacity amount.Units, us, peer graph.Half) *wire.AssetChannelAnnouncement {
+	a := graph.NewAnnouncement(chain, scid, us, peer)
+	return &wire.AssetChannelAnnouncement{
+		ChainHash: chain, ShortChannelID: scid, Property: property, Capacity: capacity,
+		NodeID1: a.NodeID1, NodeID2: a.NodeID2, BitcoinKey1: a.BitcoinKey1, BitcoinKey2: a.BitcoinKey2,
+	}
+}
+
+// Signed puts both sides' signatures in place, once the peer's are right. Error:
+// [graph.ErrHalf].
+func Signed(a *wire.AssetChannelAnnouncement, us wire.NodeID, peer graph.Half, ours, theirs *wire.AssetAnnouncementSignatures) (*wire.AssetChannelAnnouncement, error) {
+	hash := Digest(a)
+	if theirs.ShortChannelID != a.ShortChannelID || !script.Verify(peer.Node, hash, theirs.NodeSignature) ||
+		!script.Verify(peer.Bitcoin, hash, theirs.BitcoinSignature) {
+		return nil, graph.ErrHalf
+	}
+	out := *a
+	if us != a.NodeID1 {
+		ours, theirs = theirs, ours
+	}
+	out.NodeSignature1, out.BitcoinSignature1 = ours.NodeSignature, ours.BitcoinSignature
+	out.NodeSignature2, out.BitcoinSignature2 = theirs.NodeSignature, theirs.BitcoinSignature
+	return &out, nil
+}
+
+// SignUpdate sets the direction and the signature of an update of ours.
+func SignUpdate(u *wire.AssetChannelUpdate, us, peer wire.NodeID, sign func([32]byte) wire.Signature) *wire.AssetChannelUpdate {
+	out := *u
+	out.ChannelFlags = u.ChannelFlags&^wire.AssetDirection | graph.Direction(us, peer)
+	out.Signature = sign(digest(out.SignedPart()))
+	return &out
+}
