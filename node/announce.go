@@ -32,8 +32,9 @@ const announceDepth = 6
 // announcing is how far a channel's announcement has come on this connection, and
 // since when the peer is there, or is not.
 type announcing struct {
-	sent   bool                         // our announcement_signatures
-	theirs *wire.AnnouncementSignatures // nil: not here yet
+	sent   bool                              // our announcement_signatures
+	theirs *wire.AnnouncementSignatures      // nil: not here yet
+	tokens *wire.AssetAnnouncementSignatures // the same of a channel with tokens
 	peer   terms.Presence
 }
 
@@ -68,14 +69,17 @@ func (n *Node) tend() {
 		select {
 		case <-n.ctx.Done():
 			n.book.Save(context.WithoutCancel(n.ctx))
+			n.assets.Save(context.WithoutCancel(n.ctx))
 			return
 		case now := <-tick.C:
 			n.book.Tick(n.ctx)
+			n.assets.Tick(n.ctx)
 			links := n.links.All()
 			n.look(links, now)
 			for _, l := range links {
 				n.tidy(l)
 				n.renewUpdate(l)
+				n.renewAsset(l)
 			}
 		}
 	}
@@ -175,7 +179,7 @@ func (n *Node) forgetConnectionOf(id wire.ChannelID) {
 	n.announceMu.Lock()
 	defer n.announceMu.Unlock()
 	if a := n.announcing[id]; a != nil {
-		a.sent, a.theirs = false, nil
+		a.sent, a.theirs, a.tokens = false, nil, nil
 	}
 }
 
@@ -364,13 +368,27 @@ func (n *Node) tellUpdate(l *link.Link) {
 
 // announces says whether a channel is to be announced now.
 func (n *Node) announces(p channel.ParamsRow, s channel.StatusRow) bool {
-	return p.Announce && s.SCID != 0 && s.Status == channel.Open && n.Height()+1 >= s.SCID.Height()+announceDepth
+	return p.Announce && p.Property == 0 && n.deep(s)
+}
+
+// deep says whether an open channel is as deep as one that is announced.
+func (n *Node) deep(s channel.StatusRow) bool {
+	return s.SCID != 0 && s.Status == channel.Open && n.Height()+1 >= s.SCID.Height()+announceDepth
+}
+
+// announcer signs with a channel's funding key.
+type announcer interface {
+	SignAnnouncement(digest [32]byte) wire.Signature
 }
 
 // announce goes on with a channel's announcement as far as it can go now.
 func (n *Node) announce(l *link.Link) {
 	p, status := l.Params(), l.Status()
-	signer, ok := l.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
+	if p.Property != 0 {
+		n.announceAsset(l)
+		return
+	}
+	signer, ok := l.Signer().(announcer)
 	if !ok || !n.announces(p, status) {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgossip"
 	"github.com/leyden-ln/leyden/internal/backing"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/present"
@@ -105,6 +106,7 @@ type Node struct {
 	tokens   *tokens.Service
 	backing  *backing.Judge
 	book     *gossip.Book
+	assets   *assetgossip.Book
 	links    *link.Links
 	receiver *receiver.Receiver
 	sender   *sender.Sender
@@ -239,7 +241,7 @@ const factTip = "tip"
 func (n *Node) build(ctx context.Context) (err error) {
 	if n.tokens, err = tokens.Open(ctx, tokens.Config{
 		Wish: n.cfg.Assets, Network: n.prefix, Source: n.cfg.Source, Store: n.store,
-		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: n.onchain.Executed,
+		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: n.executed,
 	}); err != nil {
 		return err
 	}
@@ -256,6 +258,9 @@ func (n *Node) build(ctx context.Context) (err error) {
 		Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Height: n.Height, Store: n.store,
 		Ours: n.welcome, Flush: n.flush(), Log: n.log, Fatal: n.fatal,
 	}, gossiped); err != nil {
+		return err
+	}
+	if err := n.loadAssets(ctx); err != nil {
 		return err
 	}
 	n.sweeper = sweep.New(sweep.Config{
@@ -286,7 +291,7 @@ func (n *Node) build(ctx context.Context) (err error) {
 		return err
 	}
 	n.funding = funding.New(funding.Config{
-		Chain: *n.cfg.Network.GenesisHash, Features: n.Features(), Policy: open.DefaultPolicy(), Store: n.store, Assets: n.tokens,
+		Chain: *n.cfg.Network.GenesisHash, Features: n.Features(), Policy: open.DefaultPolicy(), Store: n.store, Assets: n.tokens, Private: n.cfg.Assets.Private,
 		Wallet: n.wallet, Keys: n.newSigner, NextKey: next, Verifier: keys.Verifier{}, Random: n.cfg.Random,
 		Reserve: n.reserve, Waiting: n.waiting, Named: n.named, Trusts: n.trusts, Broadcast: n.broadcastFunding, Opened: n.opened, Log: n.log, Fatal: n.fatal,
 	})

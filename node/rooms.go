@@ -7,8 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/graph"
@@ -140,18 +142,18 @@ func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gose
 func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
 	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
 	if f.Offers != nil {
-		own := w.n.ownTokens()
+		own, announced := w.n.ownTokens(), w.n.announcedTokens(f.Property)
 		q.Own = w.n.own()
 		w.n.book.Read(func(g *graph.Graph) {
 			w.n.memoryMu.Lock()
 			defer w.n.memoryMu.Unlock()
-			routes, err = route.FindOver(g, q, own)
+			routes, err = route.FindOver(g, q, own, announced)
 		})
 		err = w.n.backing.Explain(f.Property, err)
 	} else if f.Property != 0 {
-		own := w.n.ownTokens()
+		own, announced := w.n.ownTokens(), w.n.announcedTokens(f.Property)
 		w.n.memoryMu.Lock()
-		routes, err = route.FindTokens(q, own)
+		routes, err = route.FindTokens(q, own, announced)
 		w.n.memoryMu.Unlock()
 		err = w.n.backing.Explain(f.Property, err)
 	} else {
@@ -172,6 +174,12 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 
 // Hope implements [sender.Network].
 func (w network) Hope() <-chan struct{} { return w.n.away.Hope() }
+
+// announcedTokens are the announced channels with tokens of a property.
+func (n *Node) announcedTokens(property amount.Property) (out []assetgraph.Channel) {
+	n.assets.Read(func(g *assetgraph.Graph) { out = g.Of(property) })
+	return out
+}
 
 // own are our channels that can carry an HTLC now.
 func (n *Node) own() []route.Own {
@@ -229,6 +237,9 @@ func (h handler) PeerUp(p *peer.Peer) {
 	h.n.log.Debug("connected", "peer", p.ID(), "addr", p.Addr(), "we called", p.Outbound())
 	h.n.keeper.Up(h.n.ctx, p)
 	h.n.book.Up(p)
+	if h.n.hearsAssets(p) {
+		h.n.assets.Up(p)
+	}
 	for _, l := range h.n.linksOf(p.ID()) {
 		l.Up(p)
 	}
@@ -246,6 +257,7 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 	}
 	h.n.keeper.Down(p.ID())
 	h.n.book.Down(p)
+	h.n.assets.Down(p)
 	h.n.funding.Down(p)
 	h.n.away.Gone(links) // before a payment hears that a channel refuses it
 	for _, l := range links {
@@ -257,7 +269,9 @@ func (h handler) PeerDown(p *peer.Peer, reason error) {
 func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	n := h.n
 	if u, ok := m.(*wire.Unknown); ok {
-		if c := n.custom.Load(); c != nil {
+		if u.AssetGossip() {
+			n.assetMessage(p, u)
+		} else if c := n.custom.Load(); c != nil {
 			(*c).Message(p, u)
 		}
 		return

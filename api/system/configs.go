@@ -60,6 +60,7 @@ func listConfigs(_ context.Context, n *node.Node, r listConfigsRequest) (listCon
 			freezable = append(freezable, strconv.FormatUint(uint64(id), 10))
 		}
 		all["assets-freezable"] = config{Texts: &freezable, Source: "start"}
+		text("assets-private", strconv.FormatBool(cfg.Assets.Private))
 	}
 	bound := []string{}
 	if n.Addr() != nil {

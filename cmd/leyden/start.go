@@ -98,6 +98,7 @@ type startOptions struct {
 	assets      bool
 	assetsFrom  uint32
 	freezable   []uint // properties
+	unannounced bool   // channels with tokens that others open
 	assetsGiven bool   // whether the owner chose the block
 	omnicore    string
 
@@ -174,6 +175,7 @@ func startCommand(dir *string) *cobra.Command {
 	f.BoolVar(&o.assets, "assets", false, "keep the ledger of the Omni Layer's tokens, from all blocks of a bitcoind: docs/assets.md")
 	f.Uint32Var(&o.assetsFrom, "assets-from", 0, "the first block that a new ledger reads (default: where the Omni Layer begins, 249498 on mainnet)")
 	f.UintSliceVar(&o.freezable, "assets-freezable", nil, "the number of a token that channels may carry though its issuer can freeze it: whoever issued it can then lock all that is in such a channel, for as long as it likes, and nobody can close the channel meanwhile")
+	f.BoolVar(&o.unannounced, "assets-private", false, "do not announce channels with tokens that others open, whatever they wish")
 	f.StringVar(&o.omnicore, "omnicore", "", "an Omni Core server to ask for tokens, instead of a ledger: http://user:password@host:port. Nothing is sent by it")
 	f.StringVar(&o.passphrase, "passphrase-file", "", "a file with the passphrase of the seed (default: $"+passphraseVariable+", or typed)")
 	f.BoolVar(&o.skipWords, "skip-words", false, "do not show the 24 words of a new node and ask for them back; they are not shown either where there is no terminal")
@@ -274,7 +276,7 @@ func runNode(ctx context.Context, dir string, o startOptions) (err error) {
 		return err
 	}
 	defer closeSource()
-	assets := tokens.Wish{On: o.assets}
+	assets := tokens.Wish{On: o.assets, Private: o.unannounced}
 	for _, id := range o.freezable {
 		if id == 0 || id > math.MaxUint32 {
 			return fmt.Errorf("--assets-freezable %d: there is no such token", id)

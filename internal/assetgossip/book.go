@@ -144,6 +144,7 @@ type Book struct {
 	nextPrune time.Time
 
 	writing sync.Mutex    // held while drafts are written
+	serving sync.Mutex    // held while peers are told
 	growing sync.Mutex    // held while announcements are taken that came too early
 	looking chan struct{} // has a token for each look at the chain for a stranger
 }
@@ -244,9 +245,8 @@ func (b *Book) tell(p Peer, msgs ...wire.Message) {
 }
 
 // Own takes an announcement or an update of ours, which must be good, and tells every peer
-// at once. Errors: those of package assetgraph.
+// without waiting for the next batch of news. Errors: those of package assetgraph.
 func (b *Book) Own(ctx context.Context, m wire.Message) error {
-	var tell []key
 	b.mu.Lock()
 	err := error(nil)
 	switch m := m.(type) {
@@ -256,7 +256,7 @@ func (b *Book) Own(ctx context.Context, m wire.Message) error {
 		}
 	case *wire.AssetChannelUpdate:
 		if err = b.graph.Fresh(m, b.now()); err == nil {
-			tell, err = b.change(nil, m)
+			err = b.change(nil, m)
 		}
 	}
 	b.mu.Unlock()
@@ -265,12 +265,11 @@ func (b *Book) Own(ctx context.Context, m wire.Message) error {
 	}
 	b.Save(ctx)
 	b.mu.Lock()
-	out := b.read(tell...)
-	peers := b.round()
-	b.mu.Unlock()
-	for _, c := range peers {
-		b.tell(c.peer, out...)
+	for _, c := range b.peers {
+		c.flushTo = b.news.End()
 	}
+	b.mu.Unlock()
+	b.serve()
 	return nil
 }
 
@@ -316,9 +315,9 @@ func (b *Book) add(from Peer, m *wire.AssetChannelAnnouncement, checked bool) er
 
 // change takes an update that is fresh. An announcement is told with the first of them. It
 // is called with mu held.
-func (b *Book) change(from Peer, m *wire.AssetChannelUpdate) (tell []key, err error) {
+func (b *Book) change(from Peer, m *wire.AssetChannelUpdate) error {
 	if err := b.graph.Update(m); err != nil {
-		return nil, err
+		return err
 	}
 	e, k, raw := b.entries[m.ShortChannelID], updateKey(m), wire.Encode(m)
 	*e.knows(k), *e.origin(k) = raw, b.number(from)
@@ -326,10 +325,10 @@ func (b *Book) change(from Peer, m *wire.AssetChannelUpdate) (tell []key, err er
 		e.told = true
 		first := announcementKey(m.ShortChannelID)
 		b.draft(draft{of: e, row: first.row(e.announcement), tell: []key{first}, from: e.first})
-		tell, e.first = []key{first}, nil
+		e.first = nil
 	}
 	b.draft(draft{of: e, row: k.row(raw), tell: []key{k}, from: from})
-	return append(tell, k), nil
+	return nil
 }
 
 // draft adds what is to be written. It is called with mu held, as number is.

@@ -421,6 +421,7 @@ func TestOurOwnIsToldAtOnceAndStays(t *testing.T) {
 	c := channelOf(1)
 	k := w.book(1) // channelOf(1) is its own
 	e := k.peer(50)
+	w.pass(time.Second)
 	if err := k.Own(t.Context(), c.announce()); err != nil {
 		t.Fatal(err)
 	}
@@ -436,10 +437,14 @@ func TestOurOwnIsToldAtOnceAndStays(t *testing.T) {
 	if len(e.sent) != 2 || len(k.disk) != 2 {
 		t.Errorf("%v", e.sent)
 	}
+	late := k.peer(51)
+	if w.pass(5 * time.Second); len(e.sent) != 2 || len(late.sent) != 2 {
+		t.Errorf("they are told %d and %d messages of two", len(e.sent), len(late.sent))
+	}
 	if u := k.Update(c.scid); u == nil || u.FeeBaseMsat != 1000 {
 		t.Errorf("%+v", u)
 	}
-	if err := k.Own(t.Context(), c.update(0, w.now)); err == nil {
+	if err := k.Own(t.Context(), c.update(0, w.now.Add(-6*time.Second))); err == nil {
 		t.Error("the same again is no error")
 	}
 	w.now = w.now.Add(30 * 24 * time.Hour)

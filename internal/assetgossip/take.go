@@ -213,7 +213,7 @@ func (b *Book) update(p Peer, m *wire.AssetChannelUpdate) {
 			b.news.Heard(k, p)
 		}
 	case err == nil && b.rates.Allow(k, b.now()) && b.pays(p, friend, costUpdate):
-		if _, err = b.change(p, m); err == nil {
+		if err = b.change(p, m); err == nil {
 			b.rates.Spend(k, b.now())
 		}
 	}

@@ -71,6 +71,8 @@ func (b *Book) round() []*conversation {
 
 // serve tells every peer what it may be told now.
 func (b *Book) serve() {
+	b.serving.Lock() // an update never goes out before its announcement
+	defer b.serving.Unlock()
 	b.mu.Lock()
 	peers := b.round()
 	b.mu.Unlock()
@@ -135,7 +137,11 @@ func (b *Book) past(c *conversation) []wire.Message {
 			continue
 		}
 		keys := []key{announcementKey(scid), {kind: kindUpdate, scid: scid}, {kind: kindUpdate, scid: scid, side: 1}}
-		if msgs := b.read(slices.DeleteFunc(keys, func(k key) bool { return *e.origin(k) == c.number })...); len(msgs) > 0 {
+		keys = slices.DeleteFunc(keys, func(k key) bool { return *e.origin(k) == c.number })
+		if msgs := b.read(keys...); len(msgs) > 0 {
+			for _, k := range keys {
+				b.news.Heard(k, c.peer)
+			}
 			return msgs
 		}
 	}

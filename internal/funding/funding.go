@@ -54,6 +54,8 @@ type Config struct {
 	Named func(id wire.ShortChannelID) bool
 	// Assets knows the tokens of channels; nil: they are of bitcoin only.
 	Assets Assets
+	// Private leaves channels with tokens unannounced that others open.
+	Private bool
 	// Trusts says whether a node may open channels that are used before their
 	// funding transaction confirms (option_zeroconf).
 	Trusts    func(id wire.NodeID) bool
@@ -249,7 +251,7 @@ func (m *Manager) config(ctx context.Context, p Peer, tokens bool) (open.Config,
 	}
 	cfg.Policy, cfg.Chain, cfg.Ours = m.cfg.Policy, m.cfg.Chain, m.cfg.Features
 	cfg.Peer, cfg.Theirs = p.ID(), p.Features()
-	cfg.TrustPeer = m.cfg.Trusts(p.ID())
+	cfg.TrustPeer, cfg.Private = m.cfg.Trusts(p.ID()), m.cfg.Private
 	// BOLT 2: "if `option_scid_alias` was negotiated: - MUST set `short_channel_id` `alias`."
 	if m.both(p, wire.SCIDAlias) {
 		if cfg.Alias, err = m.alias(); err != nil {

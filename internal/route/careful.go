@@ -73,7 +73,7 @@ func (s *search) degree(node int32) int {
 // not be dearer. With a smaller amount it would fall below a minimum between the
 // two; none is above highest.
 func (l *label) beats(m *label, highest msat) bool {
-	return l.cost <= m.cost && l.delay <= m.delay && l.hops <= m.hops &&
+	return l.cost <= m.cost && l.base <= m.base && l.delay <= m.delay && l.hops <= m.hops &&
 		(l.amount == m.amount || l.amount < m.amount && l.amount >= highest)
 }
 
@@ -90,6 +90,9 @@ func (s *search) highestMinimum() msat {
 		for d := range s.g.Channels()[i].Policies {
 			note(s.g.Channels()[i].Policies[d].HTLCMinimum)
 		}
+	}
+	for _, a := range s.q.announced {
+		note(msat(a.policy.HTLCMinimum))
 	}
 	for _, t := range s.ways {
 		if t.terms != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/graph"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/rate"
@@ -16,14 +17,15 @@ import (
 // FindOver is [Find] for a payment that one of Find.Offers exchanges on its way: bitcoin
 // goes to the exchange and tokens from there to the payee, or the other way round. Of
 // several exchanges it takes the one that costs least. Each part is a way of its own.
-func FindOver(g *graph.Graph, q Query, own []OwnTokens) (routes []pay.Route, err error) {
+// Announced are the channels with the tokens that gossip tells of.
+func FindOver(g *graph.Graph, q Query, own []OwnTokens, announced []assetgraph.Channel) (routes []pay.Route, err error) {
 	if q.Find.Destination == q.Us {
 		return nil, fail(pay.CodeRouteNotFound, "the destination is this node")
 	}
 	err = fail(pay.CodeRouteNotFound, "no exchange is known")
 	least := ^uint64(0)
 	for i := range q.Find.Offers {
-		o := over{g: g, q: q, own: slices.Clone(own), offer: &q.Find.Offers[i], sells: q.Find.Units != 0}
+		o := over{g: g, q: q, own: slices.Clone(own), announced: announced, offer: &q.Find.Offers[i], sells: q.Find.Units != 0}
 		o.q.Own = slices.Clone(q.Own)
 		found, why := o.split()
 		if why != nil {
@@ -42,11 +44,12 @@ func FindOver(g *graph.Graph, q Query, own []OwnTokens) (routes []pay.Route, err
 // over is the search for ways over one exchange. What is paid and what it costs are counted
 // in units where tokens are, in millisatoshi where bitcoin is.
 type over struct {
-	g     *graph.Graph
-	q     Query
-	own   []OwnTokens
-	offer *rate.Offer
-	sells bool // tokens arrive, bitcoin is sent
+	g         *graph.Graph
+	q         Query
+	own       []OwnTokens
+	announced []assetgraph.Channel
+	offer     *rate.Offer
+	sells     bool // tokens arrive, bitcoin is sent
 }
 
 func (o *over) cost(routes []pay.Route) (sum uint64) {
@@ -157,18 +160,11 @@ const defaultCarrier msat = 1_500_000
 func (o *over) sell(q Query, begin []bolt11.HopHint, units amount.Units, limit msat) (pay.Route, error) {
 	f := q.Find
 	f.Units, f.MaxFeeUnits, f.MaxFee = units, amount.MaxUnits, amount.Max
-	var own []OwnTokens
-	for i := range begin {
-		c := o.offer.Carrier
-		if c == 0 {
-			c = defaultCarrier
-		}
-		own = append(own, OwnTokens{SCID: begin[i].SCID, Peer: o.peer(&begin[i]), Property: f.Property, Spendable: amount.MaxUnits, Carrier: c})
-	}
+	own := o.ofExchange(begin)
 	if len(own) == 0 {
-		return nil, fail(pay.CodeRouteNotFound, "the invoice names no channel of the exchange %s with tokens of property %d", o.offer.Node, f.Property)
+		return nil, fail(pay.CodeRouteNotFound, "no channel of the exchange %s with tokens of property %d is announced, and the invoice names none", o.offer.Node, f.Property)
 	}
-	onward, err := FindTokens(q, own)
+	onward, err := FindTokens(q, own, o.announced)
 	if err != nil {
 		return nil, o.beyond(err)
 	}
@@ -191,6 +187,31 @@ func (o *over) sell(q Query, begin []bolt11.HopHint, units amount.Units, limit m
 		return nil, err
 	}
 	return append(routes[0], onward[0]...), nil
+}
+
+// ofExchange are the channels of the exchange with the tokens: those that the invoice names,
+// and the others that are announced.
+func (o *over) ofExchange(begin []bolt11.HopHint) (own []OwnTokens) {
+	carrier, property := o.offer.Carrier, o.q.Find.Property
+	if carrier == 0 {
+		carrier = defaultCarrier
+	}
+	for i := range begin {
+		own = append(own, OwnTokens{SCID: begin[i].SCID, Peer: o.peer(&begin[i]), Property: property, Spendable: amount.MaxUnits, Carrier: carrier})
+	}
+	for i := range o.announced {
+		c := &o.announced[i]
+		d := slices.Index(c.Nodes[:], o.offer.Node)
+		if d < 0 || c.Property != property || !c.Usable(d) || slices.ContainsFunc(begin, func(h bolt11.HopHint) bool { return h.SCID == c.SCID }) {
+			continue
+		}
+		if p := &c.Policies[d]; p.Carrier <= mostCarrier(carrier) {
+			own = append(own, OwnTokens{
+				SCID: c.SCID, Peer: c.Nodes[1-d], Property: property, Minimum: p.HTLCMinimum, Spendable: p.HTLCMaximum, Carrier: max(carrier, p.Carrier),
+			})
+		}
+	}
+	return own
 }
 
 // buy finds the way of a part for which tokens are sent and bitcoin arrives.
@@ -226,7 +247,7 @@ func (o *over) buy(q Query, begin []bolt11.HopHint, amt msat, limit amount.Units
 			return nil, fail(pay.CodeRouteTooCostly, "at the rate of the exchange %s it would cost at least %d units, the limit is %d", o.offer.Node, units, limit)
 		}
 		in.Find.Units, in.Find.MaxFeeUnits = units, limit-units
-		routes, err := FindTokens(in, o.own)
+		routes, err := FindTokens(in, o.own, o.announced)
 		if err != nil {
 			return nil, err
 		}
@@ -287,8 +308,15 @@ func (o *over) terms(first pay.Hop, begin []bolt11.HopHint) (out relay.Policy) {
 			return relay.Policy{FeeBaseMsat: h.FeeBaseMsat, FeeProportionalMillionths: h.FeeProportionalMillionths, CLTVExpiryDelta: h.CLTVExpiryDelta}
 		}
 	}
+	d := direction(o.offer.Node, first.NodeID)
+	for i := range o.announced {
+		if c := &o.announced[i]; o.sells && c.SCID == first.SCID {
+			p := &c.Policies[d]
+			return relay.Policy{FeeBaseMsat: p.FeeBaseMsat, FeeProportionalMillionths: p.FeeProportionalMillionths, CLTVExpiryDelta: p.CLTVExpiryDelta}
+		}
+	}
 	if c, known := o.g.ByID(first.SCID); known {
-		p := &c.Policies[direction(o.offer.Node, first.NodeID)]
+		p := &c.Policies[d]
 		out = relay.Policy{FeeBaseMsat: p.FeeBaseMsat, FeeProportionalMillionths: p.FeeProportionalMillionths, CLTVExpiryDelta: p.CLTVExpiryDelta}
 	}
 	return out

@@ -7,6 +7,8 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/internal/relay"
@@ -38,7 +40,7 @@ func sale(units amount.Units, limit msat) *world {
 func TestBitcoinGoesToTheExchangeAndTokensFromThere(t *testing.T) {
 	w := sale(100_000, amount.Max)
 	ask, _ := w.query.Find.Offers[0].AskFor(100_000, 4_000_000, terms.Fee)
-	routes, err := FindOver(w.graph(t), w.query, nil)
+	routes, err := FindOver(w.graph(t), w.query, nil, nil)
 	if err != nil || len(routes) != 1 || len(routes[0]) != 3 {
 		t.Fatal(routes, err)
 	}
@@ -54,18 +56,18 @@ func TestBitcoinGoesToTheExchangeAndTokensFromThere(t *testing.T) {
 	}
 	// To the millisatoshi.
 	w.query.Find.MaxFee = ask + 2000
-	if _, err := FindOver(w.graph(t), w.query, nil); err != nil {
+	if _, err := FindOver(w.graph(t), w.query, nil, nil); err != nil {
 		t.Error(err)
 	}
 	for _, limit := range []msat{ask + 1999, ask - 1} {
 		w.query.Find.MaxFee = limit
-		if _, err := FindOver(w.graph(t), w.query, nil); code(t, err) != pay.CodeRouteTooCostly {
+		if _, err := FindOver(w.graph(t), w.query, nil, nil); code(t, err) != pay.CodeRouteTooCostly {
 			t.Errorf("%s: %v", limit, err)
 		}
 	}
 	// A hop that asked for more bitcoin with the tokens gets it.
 	w.query.Find.MaxFee, w.query.Find.Raise = amount.Max, 1
-	routes, err = FindOver(w.graph(t), w.query, nil)
+	routes, err = FindOver(w.graph(t), w.query, nil, nil)
 	more, _ := w.query.Find.Offers[0].AskFor(100_000, 8_000_000, terms.Fee)
 	if err != nil || routes[0][2].Amount != 8_000_000 || routes[0][1].Amount != more {
 		t.Errorf("%+v, %v", routes, err)
@@ -82,7 +84,7 @@ func TestTokensGoToTheExchangeAndBitcoinFromThere(t *testing.T) {
 	w.query.Own = nil
 	own := []OwnTokens{ownTea(1, 1, 1_000_000)}
 	need, _ := f.Offers[0].UnitsFor(9_000_501, 2_000_000, terms.Fee)
-	routes, err := FindOver(w.graph(t), w.query, own)
+	routes, err := FindOver(w.graph(t), w.query, own, nil)
 	if err != nil || len(routes) != 1 || len(routes[0]) != 3 {
 		t.Fatal(routes, err)
 	}
@@ -97,16 +99,78 @@ func TestTokensGoToTheExchangeAndBitcoinFromThere(t *testing.T) {
 		}
 	}
 	f.MaxFeeUnits = need
-	if _, err := FindOver(w.graph(t), w.query, own); err != nil {
+	if _, err := FindOver(w.graph(t), w.query, own, nil); err != nil {
 		t.Error(err)
 	}
 	f.MaxFeeUnits = need - 1
-	if _, err := FindOver(w.graph(t), w.query, own); code(t, err) != pay.CodeRouteTooCostly {
+	if _, err := FindOver(w.graph(t), w.query, own, nil); code(t, err) != pay.CodeRouteTooCostly {
 		t.Error(err)
 	}
 	f.MaxFeeUnits = need
-	if _, err := FindOver(w.graph(t), w.query, []OwnTokens{ownTea(1, 1, need-1)}); code(t, err) != pay.CodeRouteNotFound {
+	if _, err := FindOver(w.graph(t), w.query, []OwnTokens{ownTea(1, 1, need-1)}, nil); code(t, err) != pay.CodeRouteNotFound {
 		t.Error(err)
+	}
+}
+
+// The invoice names no channel: those of the exchange are announced, and so is one beyond.
+func TestTokensGoOnFromTheExchangeOverAnnouncedChannels(t *testing.T) {
+	w := sale(100_000, amount.Max)
+	w.query.Find.Hints = nil
+	off := func(p *assetgraph.Policy) { p.Flags = wire.AssetDisabled }
+	greedy := func(p *assetgraph.Policy) { p.Carrier = 8*4_000_000 + 1 }
+	large := func(p *assetgraph.Policy) { p.HTLCMinimum = 101_001 }
+	busy := func(p *assetgraph.Policy) { p.Carrier = 5_000_000 }
+	public := []assetgraph.Channel{
+		publicTea(20, 2, 4, 200_000, off), publicTea(21, 2, 4, 200_000, greedy), publicTea(22, 2, 4, 200_000, large),
+		publicTea(23, 2, 4, 101_000, busy), publicTea(24, 4, 3, 200_000), publicTea(25, 1, 3, 200_000),
+	}
+	public = append(public, publicTea(26, 2, 4, 200_000))
+	public[len(public)-1].Property++
+	routes, err := FindOver(w.graph(t), w.query, nil, public)
+	if err != nil || len(routes) != 1 || len(routes[0]) != 4 {
+		t.Fatal(routes, err)
+	}
+	// Its own fee, which is in bitcoin, and its blocks are those that it has announced.
+	ask, _ := w.query.Find.Offers[0].AskFor(101_000, 5_001_000, relay.Policy{FeeBaseMsat: 1000, FeeProportionalMillionths: 10_000}.Fee)
+	want := pay.Route{
+		{NodeID: nodeID(1), SCID: 1 << 40, Amount: ask + 2000, CLTVExpiry: 1000 + 21 + 40 + 40 + 10},
+		{NodeID: nodeID(2), SCID: 5, Amount: ask, CLTVExpiry: 1000 + 21 + 40 + 40},
+		{NodeID: nodeID(4), SCID: 23, Amount: 5_001_000, Units: 101_000, CLTVExpiry: 1000 + 21 + 40},
+		{NodeID: nodeID(3), SCID: 24, Amount: 5_000_000, Units: 100_000, CLTVExpiry: 1000 + 21},
+	}
+	for i, h := range routes[0] {
+		if h != want[i] {
+			t.Errorf("%d: %+v, not %+v", i, h, want[i])
+		}
+	}
+	w.query.Find.Exclude = []pay.Exclusion{{SCID: 23}, {SCID: 23, Direction: 1}}
+	if routes, err := FindOver(w.graph(t), w.query, nil, public); err == nil {
+		t.Errorf("%+v", routes)
+	}
+	// What the invoice says of a channel comes before what is announced of it.
+	w = sale(100_000, amount.Max)
+	routes, err = FindOver(w.graph(t), w.query, nil, []assetgraph.Channel{publicTea(9, 2, 3, 200_000)})
+	if ask, _ = w.query.Find.Offers[0].AskFor(100_000, 4_000_000, terms.Fee); err != nil || routes[0][1].Amount != ask {
+		t.Errorf("%+v, %v", routes, err)
+	}
+}
+
+func TestTokensGoToTheExchangeOverAnnouncedChannels(t *testing.T) {
+	w := worldOf(3, line(2, 3, 6, 500))
+	f := w.query.Find
+	f.Amount, f.Property, f.MaxFeeUnits, f.MaxFee, f.Offers = 9_000_001, tea, amount.MaxUnits, 50_000, []rate.Offer{teaOffer(2)}
+	w.query.Own = nil
+	own := []OwnTokens{ownTea(1, 1, 2_000_000)}
+	if _, err := FindOver(w.graph(t), w.query, own, nil); code(t, err) != pay.CodeRouteNotFound {
+		t.Error(err)
+	}
+	routes, err := FindOver(w.graph(t), w.query, own, []assetgraph.Channel{publicTea(7, 1, 2, 2_000_000)})
+	if err != nil || len(routes) != 1 || len(routes[0]) != 3 {
+		t.Fatal(routes, err)
+	}
+	need, _ := f.Offers[0].UnitsFor(9_000_001, 2_000_000, relay.Policy{FeeBaseMsat: 500}.Fee)
+	if h := routes[0][1]; h.SCID != 7 || h.Units != need || h.Amount != 2_000_000 || routes[0][0].Amount != 2_001_000 || routes[0][0].Units <= need {
+		t.Errorf("%+v for %d", routes[0], need)
 	}
 }
 
@@ -115,21 +179,21 @@ func TestWhatOneHTLCMayNotExchangeGoesInParts(t *testing.T) {
 	w := sale(1_600_000, amount.Max)
 	each, _ := w.query.Find.Offers[0].AskFor(800_000, 4_000_000, terms.Fee)
 	w.query.Own[0].Spendable = 2 * (each + 2000)
-	routes, err := FindOver(w.graph(t), w.query, nil)
+	routes, err := FindOver(w.graph(t), w.query, nil, nil)
 	if err != nil || len(routes) != 2 || routes[0][2].Units != 800_000 || routes[1][2].Units != 800_000 {
 		t.Fatal(routes, err)
 	}
 	w.query.Own[0].Spendable--
-	if routes, err := FindOver(w.graph(t), w.query, nil); err == nil && len(routes) == 2 {
+	if routes, err := FindOver(w.graph(t), w.query, nil, nil); err == nil && len(routes) == 2 {
 		t.Error("more than our channel has")
 	}
 	w.query.Own[0].Spendable++
 	w.query.Find.MaxFee = 2*(each+2000) - 1
-	if _, err := FindOver(w.graph(t), w.query, nil); err == nil {
+	if _, err := FindOver(w.graph(t), w.query, nil, nil); err == nil {
 		t.Error("more than it may cost")
 	}
 	w.query.Find.MaxFee, w.query.Find.MaxParts = amount.Max, 1
-	if _, err := FindOver(w.graph(t), w.query, nil); code(t, err) != pay.CodeRouteNotFound {
+	if _, err := FindOver(w.graph(t), w.query, nil, nil); code(t, err) != pay.CodeRouteNotFound {
 		t.Error(err)
 	}
 }
@@ -142,19 +206,19 @@ func TestOfTwoExchangesTheOneThatCostsLessIsTaken(t *testing.T) {
 	hint.NodeID, hint.SCID = nodeID(1), 8
 	w.query.Find.Hints = append(w.query.Find.Hints, []bolt11.HopHint{hint})
 	w.query.Find.Offers = append([]rate.Offer{dear}, w.query.Find.Offers...)
-	routes, err := FindOver(w.graph(t), w.query, nil)
+	routes, err := FindOver(w.graph(t), w.query, nil, nil)
 	if err != nil || routes[0][2].SCID != 9 {
 		t.Fatal(routes, err)
 	}
 	w.query.Find.Exclude = []pay.Exclusion{{SCID: 9}, {SCID: 9, Direction: 1}}
-	if routes, err = FindOver(w.graph(t), w.query, nil); err != nil || routes[0][1].SCID != 8 {
+	if routes, err = FindOver(w.graph(t), w.query, nil, nil); err != nil || routes[0][1].SCID != 8 {
 		t.Fatal(routes, err)
 	}
 }
 
 func TestWhyNothingGoesOverAnExchange(t *testing.T) {
 	for words, change := range map[string]func(*world){
-		"names no channel of the exchange":  func(w *world) { w.query.Find.Hints = nil },
+		"the invoice names none":            func(w *world) { w.query.Find.Hints = nil },
 		"exchanges from 10 to 1000000":      func(w *world) { w.query.Find.Units = 9 },
 		"takes up to 21 blocks":             func(w *world) { w.query.Find.Offers[0].Blocks = 20 },
 		"no channel of this node can carry": func(w *world) { w.query.Own = nil },
@@ -165,7 +229,7 @@ func TestWhyNothingGoesOverAnExchange(t *testing.T) {
 	} {
 		w := sale(100_000, amount.Max)
 		change(w)
-		_, err := FindOver(w.graph(t), w.query, nil)
+		_, err := FindOver(w.graph(t), w.query, nil, nil)
 		var why *pay.Error
 		if !errors.As(err, &why) || !strings.Contains(why.Message, words) {
 			t.Errorf("%s: %v", words, err)

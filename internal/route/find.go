@@ -35,7 +35,10 @@ type Query struct {
 	// channels: lessons with an Update. What the graph cannot believe is left out.
 	Updates []pay.Lesson
 
-	units amount.Property // all amounts are units of this asset; 0: millisatoshi
+	units     amount.Property // all amounts are units of this asset; 0: millisatoshi
+	announced []announced     // its channels
+	bases     map[way]uint32  // and their fees in bitcoin
+	base      msat            // of which so much may be paid
 }
 
 // exists is all that there can be of what is paid.
@@ -122,7 +125,7 @@ func Find(g *graph.Graph, q Query) ([]pay.Route, error) {
 	}
 	// Say what a limit of ours rules out.
 	s = newSearch(g, q)
-	s.maxDelay = ^uint32(0)
+	s.maxDelay, s.base = ^uint32(0), ^msat(0)
 	if routes, free := s.split(f.Amount, q.exists(), max(f.MaxParts, 1)); free == nil {
 		return nil, tooCostly(q, routes)
 	}
@@ -203,6 +206,13 @@ func tooCostly(q Query, routes []pay.Route) *pay.Error {
 	if fee > q.Find.MaxFee {
 		why = fail(pay.CodeRouteTooCostly, "the cheapest way costs a fee of %s, the limit is %s", q.write(fee), q.write(q.Find.MaxFee))
 	}
+	var base msat
+	for _, r := range routes {
+		base += q.baseOf(r)
+	}
+	if base > q.base {
+		why = fail(pay.CodeRouteTooCostly, "the cheapest way costs base fees of %s in bitcoin, the limit is %s", base, q.base)
+	}
 	why.Cost = &pay.Cost{Amount: q.Find.Amount, Fee: fee, Delay: delay}
 	return why
 }
@@ -217,6 +227,7 @@ func (s *search) split(amt, fee msat, parts int) ([]pay.Route, error) {
 			routes = append(routes, r)
 			s.charge(r)
 			amt, fee = amt-part, fee-(r.Sent()-r.Delivered())
+			s.base = s.base.Less0(s.q.baseOf(r))
 			if amt == 0 {
 				return routes, nil
 			}
@@ -236,6 +247,14 @@ func (s *search) split(amt, fee msat, parts int) ([]pay.Route, error) {
 			return nil, last
 		}
 	}
+}
+
+// baseOf is what a route with tokens costs in bitcoin.
+func (q *Query) baseOf(r pay.Route) (sum msat) {
+	for i := range r[1:] {
+		sum += msat(q.bases[wayTo(r, i+1)])
+	}
+	return sum
 }
 
 func (s *search) none(amt msat) error {

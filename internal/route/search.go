@@ -23,6 +23,7 @@ const maxHeight = 1<<32 - 1
 type label struct {
 	amount msat                // of the HTLC that must arrive at the node
 	cost   uint64              // what the search makes as small as it can
+	base   msat                // in bitcoin, where the amount is in tokens
 	scid   wire.ShortChannelID // of the channel to the next node
 	next   int32               // the node after this one; -1: this is the payee
 	delay  uint32              // blocks from now to the HTLC's expiry
@@ -37,6 +38,7 @@ type edge struct {
 	way      way
 	base     uint32
 	ppm      uint32
+	bitcoin  msat // the fee beside, where amounts are in tokens
 	delta    uint16
 	min, max msat
 	capacity msat // zero: unknown
@@ -73,6 +75,7 @@ type search struct {
 	labels   []label
 	round    uint32
 	queue    queue
+	base     msat // what may be paid in bitcoin, where amounts are in tokens
 	least    msat // of the search under way: what is delivered
 	most     msat // and what may be sent
 	lost     bool // a limit has ruled out a way
@@ -82,7 +85,7 @@ type search struct {
 func newSearch(g *graph.Graph, q Query) *search {
 	s := &search{
 		g: g, q: q, maxDelay: q.Find.MaxDelay, index: map[wire.NodeID]int32{}, hints: map[int32][]edge{},
-		own: map[int32][]Own{}, ways: map[way]told{}, shunned: map[int32]bool{},
+		own: map[int32][]Own{}, ways: map[way]told{}, shunned: map[int32]bool{}, base: q.base,
 	}
 	s.us, s.to = s.node(q.Us), s.node(q.Find.Destination)
 	for _, o := range q.Own {
@@ -95,12 +98,16 @@ func newSearch(g *graph.Graph, q Query) *search {
 			if i+1 < len(path) {
 				next = path[i+1].NodeID
 			}
-			to := s.node(next)
+			to, w := s.node(next), way{h.SCID, direction(h.NodeID, next)}
 			s.hints[to] = append(s.hints[to], edge{
-				from: s.node(h.NodeID), to: to, way: way{h.SCID, direction(h.NodeID, next)},
+				from: s.node(h.NodeID), to: to, way: w, bitcoin: msat(q.bases[w]),
 				base: h.FeeBaseMsat, ppm: h.FeeProportionalMillionths, delta: h.CLTVExpiryDelta, max: ^msat(0),
 			})
 		}
+	}
+	for i := range q.announced {
+		e := q.announced[i].edge(s)
+		s.hints[e.to] = append(s.hints[e.to], e)
 	}
 	var none wire.NodeID
 	for _, e := range q.Find.Exclude {
@@ -335,7 +342,7 @@ func (s *search) first(node int32, l *label, o Own) (label, bool) {
 		s.lost = true
 		return label{}, false
 	}
-	return label{amount: l.amount, delay: l.delay, cost: l.cost, hops: l.hops + 1, next: node, scid: o.SCID}, true
+	return label{amount: l.amount, delay: l.delay, cost: l.cost, base: l.base, hops: l.hops + 1, next: node, scid: o.SCID}, true
 }
 
 // follow tries to pass the HTLC of a node on from the node before it.
@@ -350,17 +357,18 @@ func (s *search) follow(e *edge, t told, l *label) (label, bool) {
 	taken := fee(e.base, e.ppm, l.amount)
 	amt, ok := l.amount.Add(taken)
 	delay := uint64(l.delay) + uint64(e.delta)
-	if !ok || amt > s.most || delay > uint64(s.maxDelay) {
+	base := l.base + e.bitcoin
+	if !ok || amt > s.most || delay > uint64(s.maxDelay) || base > s.base {
 		s.lost = true
 		return label{}, false
 	}
-	cost := l.cost + uint64(taken) + hopCost + uint64(amt)/1_000_000*lockedCost*uint64(e.delta)/1000
+	cost := l.cost + uint64(taken) + uint64(e.bitcoin) + hopCost + uint64(amt)/1_000_000*lockedCost*uint64(e.delta)/1000
 	if e.capacity > 0 {
 		share := uint64(l.amount+t.used) / max(uint64(e.capacity)/1000, 1) // thousandths
 		cost += fillCost / 1_000_000 * share * share
 	}
 	return label{
-		amount: amt, delay: uint32(delay), cost: min(cost, costOverflow), hops: l.hops + 1, next: e.to, scid: e.way.scid, //nolint:gosec // at most maxDelay
+		amount: amt, delay: uint32(delay), cost: min(cost, costOverflow), base: base, hops: l.hops + 1, next: e.to, scid: e.way.scid, //nolint:gosec // at most maxDelay
 	}, true
 }
 

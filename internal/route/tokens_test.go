@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/pay"
 )
 
@@ -31,7 +32,7 @@ func ownTea(scid wire.ShortChannelID, to uint64, units amount.Units) OwnTokens {
 }
 
 func TestTokensGoOverOurOwnChannelToItsPeer(t *testing.T) {
-	routes, err := FindTokens(teaQuery(amount.MaxUnits), []OwnTokens{ownTea(1, 2, amount.MaxUnits)})
+	routes, err := FindTokens(teaQuery(amount.MaxUnits), []OwnTokens{ownTea(1, 2, amount.MaxUnits)}, nil)
 	if err != nil || len(routes) != 1 || len(routes[0]) != 1 {
 		t.Fatal(routes, err)
 	}
@@ -42,7 +43,7 @@ func TestTokensGoOverOurOwnChannelToItsPeer(t *testing.T) {
 
 func TestAHopTakesTheBaseInBitcoinAndTheRestInTokens(t *testing.T) {
 	q := teaQuery(1_000_000, bolt11.HopHint{SCID: 7, FeeBaseMsat: 1000, FeeProportionalMillionths: 100, CLTVExpiryDelta: 80})
-	routes, err := FindTokens(q, []OwnTokens{ownTea(1, 1, 2_000_000), {SCID: 2, Peer: nodeID(1), Property: 32, Spendable: 5_000_000, Carrier: 1}})
+	routes, err := FindTokens(q, []OwnTokens{ownTea(1, 1, 2_000_000), {SCID: 2, Peer: nodeID(1), Property: 32, Spendable: 5_000_000, Carrier: 1}}, nil)
 	if err != nil || len(routes) != 1 || len(routes[0]) != 2 {
 		t.Fatal(routes, err)
 	}
@@ -51,7 +52,7 @@ func TestAHopTakesTheBaseInBitcoinAndTheRestInTokens(t *testing.T) {
 		t.Errorf("%+v", routes)
 	}
 	q.Find.Raise = 2
-	routes, err = FindTokens(q, []OwnTokens{ownTea(1, 1, 2_000_000)})
+	routes, err = FindTokens(q, []OwnTokens{ownTea(1, 1, 2_000_000)}, nil)
 	if err != nil || routes[0][1].Amount != 8_000_000 || routes[0][0].Amount != 8_001_000 {
 		t.Errorf("%+v, %v", routes, err)
 	}
@@ -62,7 +63,7 @@ func TestAHopTakesTheBaseInBitcoinAndTheRestInTokens(t *testing.T) {
 
 func TestTokensAreSplitOverTheChannelsOfAPeer(t *testing.T) {
 	hints := []bolt11.HopHint{{SCID: 7}, {SCID: 8}}
-	routes, err := FindTokens(teaQuery(1000, hints...), []OwnTokens{ownTea(1, 1, 600), ownTea(2, 1, 500)})
+	routes, err := FindTokens(teaQuery(1000, hints...), []OwnTokens{ownTea(1, 1, 600), ownTea(2, 1, 500)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +83,12 @@ func TestWhyNoTokensGo(t *testing.T) {
 		"not enough balance: 999 units of property 31":            {ownTea(1, 2, 999)},
 		"units of property 31 is known":                           {ownTea(1, 3, 1000)},
 	} {
-		if _, err := FindTokens(q, own); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := FindTokens(q, own, nil); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%v, not %q", err, words)
 		}
 	}
 	dear := teaQuery(1000, bolt11.HopHint{SCID: 7, FeeProportionalMillionths: 500_000})
-	if _, err := FindTokens(dear, []OwnTokens{ownTea(1, 1, 5000)}); code(t, err) != pay.CodeRouteTooCostly || !strings.Contains(err.Error(), "500 units") {
+	if _, err := FindTokens(dear, []OwnTokens{ownTea(1, 1, 5000)}, nil); code(t, err) != pay.CodeRouteTooCostly || !strings.Contains(err.Error(), "500 units") {
 		t.Error(err)
 	}
 }
@@ -112,7 +113,7 @@ func TestRoutesKeepTheTokensTogether(t *testing.T) {
 			hints, terms[h.SCID] = append(hints, h), h
 		}
 		q := teaQuery(amount.Units(units.Draw(t, "units")), hints...)
-		routes, err := FindTokens(q, own)
+		routes, err := FindTokens(q, own, nil)
 		if err != nil {
 			return
 		}
@@ -139,4 +140,76 @@ func TestRoutesKeepTheTokensTogether(t *testing.T) {
 			}
 		}
 	})
+}
+
+// publicTea is an announced channel between two nodes, with one policy for both directions.
+func publicTea(scid wire.ShortChannelID, a, b uint64, units amount.Units, change ...func(p *assetgraph.Policy)) assetgraph.Channel {
+	p := assetgraph.Policy{Timestamp: 1, CLTVExpiryDelta: 40, HTLCMinimum: 1, HTLCMaximum: units, FeeBaseMsat: 1000, FeeProportionalMillionths: 10_000, Carrier: 1}
+	for _, f := range change {
+		f(&p)
+	}
+	c := assetgraph.Channel{SCID: scid, Property: tea, Capacity: units, Nodes: [2]wire.NodeID{nodeID(a), nodeID(b)}, Policies: [2]assetgraph.Policy{p, p}}
+	if direction(nodeID(a), nodeID(b)) == 1 {
+		c.Nodes[0], c.Nodes[1] = c.Nodes[1], c.Nodes[0]
+	}
+	return c
+}
+
+func TestTokensGoOverAnnouncedChannelsToWhoeverNamesNone(t *testing.T) {
+	dear := func(p *assetgraph.Policy) { p.Carrier, p.CLTVExpiryDelta = 3_000_000, 80 }
+	own, way := []OwnTokens{ownTea(1, 1, 5_000_000)}, []assetgraph.Channel{publicTea(7, 1, 3, 2_000_000), publicTea(8, 3, 2, 2_000_000, dear)}
+	routes, err := FindTokens(teaQuery(1_000_000), own, way)
+	if err != nil || len(routes) != 1 || len(routes[0]) != 3 {
+		t.Fatal(routes, err)
+	}
+	for i, want := range []pay.Hop{
+		{NodeID: nodeID(1), SCID: 1, Units: 1_020_100, Amount: 3_002_000, CLTVExpiry: 1141},
+		{NodeID: nodeID(3), SCID: 7, Units: 1_010_000, Amount: 3_001_000, CLTVExpiry: 1101},
+		{NodeID: nodeID(2), SCID: 8, Units: 1_000_000, Amount: 3_000_000, CLTVExpiry: 1021},
+	} {
+		if routes[0][i] != want {
+			t.Errorf("hop %d is %+v, not %+v", i, routes[0][i], want)
+		}
+	}
+	for name, change := range map[string]func(c *assetgraph.Channel, p *assetgraph.Policy){
+		"disabled":                         func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.Flags = wire.AssetDisabled },
+		"nothing is said of it":            func(_ *assetgraph.Channel, p *assetgraph.Policy) { *p = assetgraph.Policy{} },
+		"too much is the least":            func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.HTLCMinimum = 1_000_001 },
+		"too little is the most":           func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.HTLCMaximum, p.HTLCMinimum = 10_000, 10_000 },
+		"too many blocks":                  func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.CLTVExpiryDelta = 2000 },
+		"a carrier beyond reason":          func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.Carrier = 8*2_000_000 + 1 },
+		"another property":                 func(c *assetgraph.Channel, _ *assetgraph.Policy) { c.Property++ },
+		"a fee in tokens above the limit":  func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.FeeProportionalMillionths = 200_000 },
+		"a fee in bitcoin above the limit": func(_ *assetgraph.Channel, p *assetgraph.Policy) { p.FeeBaseMsat = 49_001 },
+	} {
+		c := way[1]
+		change(&c, &c.Policies[0])
+		c.Policies[1] = c.Policies[0]
+		if routes, err := FindTokens(teaQuery(1_000_000), own, []assetgraph.Channel{way[0], c}); err == nil {
+			t.Errorf("%s: %+v", name, routes)
+		}
+	}
+	costly := publicTea(8, 3, 2, 2_000_000, func(p *assetgraph.Policy) { p.FeeBaseMsat = 49_001 })
+	if _, err := FindTokens(teaQuery(1_000_000), own, []assetgraph.Channel{way[0], costly}); code(t, err) != pay.CodeRouteTooCostly || !strings.Contains(err.Error(), "50001msat in bitcoin") {
+		t.Error(err)
+	}
+	// A way that costs more tokens and less bitcoin is there.
+	other := publicTea(9, 3, 2, 2_000_000, func(p *assetgraph.Policy) { p.FeeProportionalMillionths = 20_000 })
+	if routes, err = FindTokens(teaQuery(1_000_000), own, []assetgraph.Channel{way[0], costly, other}); err != nil || routes[0][2].SCID != 9 {
+		t.Error(routes, err)
+	}
+	// The parts of a payment pay for all of them.
+	narrow := []OwnTokens{ownTea(1, 1, 600_000), ownTea(2, 1, 600_000)}
+	half := publicTea(9, 1, 2, 2_000_000, func(p *assetgraph.Policy) { p.FeeBaseMsat = 30_000 })
+	if routes, err := FindTokens(teaQuery(1_000_000), narrow, []assetgraph.Channel{half}); err == nil {
+		t.Errorf("two base fees of 30000 within 50000: %+v", routes)
+	}
+}
+
+func TestWhatThePayeeNamesComesBeforeWhatIsAnnounced(t *testing.T) {
+	q := teaQuery(1_000_000, bolt11.HopHint{SCID: 7, FeeBaseMsat: 5, CLTVExpiryDelta: 9})
+	routes, err := FindTokens(q, []OwnTokens{ownTea(1, 1, 5_000_000)}, []assetgraph.Channel{publicTea(7, 1, 2, 2_000_000)})
+	if err != nil || routes[0][0].Units != 1_000_000 || routes[0][0].Amount != 2_000_005 || routes[0][0].CLTVExpiry != 1030 {
+		t.Error(routes, err)
+	}
 }

@@ -139,7 +139,7 @@ func (d *driver) find(f *pay.Find) {
 	var routes []pay.Route
 	var err error
 	if q := (route.Query{Us: n.id, Height: height, Find: f, Own: n.own(), Memory: &n.memory, Now: w.unix()}); f.Property != 0 {
-		routes, err = route.FindTokens(q, n.ownTokens())
+		routes, err = route.FindTokens(q, n.ownTokens(), nil)
 	} else {
 		routes, err = route.Find(w.atlas.Graph, q)
 	}

@@ -42,6 +42,8 @@ type Wish struct {
 	// Freezable are managed properties that channels may carry all the same, at the
 	// operator's risk: their issuers can freeze a channel's address.
 	Freezable []amount.Property
+	// Private leaves channels with tokens unannounced that others open.
+	Private bool
 	// Server is asked for what is shown, where no ledger is kept; nil: the rows of a
 	// ledger that was.
 	Server ledger.View

@@ -83,7 +83,8 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 		if err := a.checkTokens(); err != nil {
 			return nil, nil, err
 		}
-		limits := record(limits.Tokens)
+		p.Announce = m.Asset.Limits.Flags&wire.AssetAnnounce != 0 && !cfg.Private
+		limits := record(limits.Tokens, p.Announce)
 		asset = &limits
 	}
 	return a, &wire.AcceptChannel{

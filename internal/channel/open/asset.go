@@ -52,9 +52,13 @@ func (p Policy) forAsset(l *channel.Limits, tokens amount.Units, accepted uint16
 	l.Tokens = p.tokenLimits(tokens)
 }
 
-// record is what a message says of our limits.
-func record(l tally.TokenLimits) wire.AssetLimits {
-	return wire.AssetLimits{Reserve: l.Reserve, HTLCMinimum: l.HTLCMinimum, MaxInFlight: l.MaxInFlight, MaxReceivers: script.MaxReceivers}
+// record is what a message says of our limits, and of whether we want the channel announced.
+func record(l tally.TokenLimits, announce bool) wire.AssetLimits {
+	out := wire.AssetLimits{Reserve: l.Reserve, HTLCMinimum: l.HTLCMinimum, MaxInFlight: l.MaxInFlight, MaxReceivers: script.MaxReceivers}
+	if announce {
+		out.Flags = wire.AssetAnnounce
+	}
+	return out
 }
 
 // checkAsset tells whether we agree to what a peer announced for a channel of so many
@@ -62,7 +66,7 @@ func record(l tally.TokenLimits) wire.AssetLimits {
 func (p Policy) checkAsset(l *channel.Limits, m *wire.AssetLimits, tokens amount.Units, accepted uint16) error {
 	most := tokens / 100 * amount.Units(p.MaxReservePercent)
 	switch {
-	case m.Flags != 0:
+	case m.Flags&^wire.AssetAnnounce != 0:
 		return refusef("asset_flags of %d are not known", m.Flags)
 	case m.MaxReceivers < script.MaxReceivers:
 		return refusef("max_asset_receivers of %d is less than %d", m.MaxReceivers, script.MaxReceivers)
@@ -130,7 +134,7 @@ func (c *Config) mayCarry(m *wire.OpenChannel, announce bool) error {
 	case m.Asset == nil || !m.ChannelType.Equal(assetType):
 		return refusef("%v, not %v, and say which tokens", errAssetType, m.ChannelType)
 	case announce:
-		return refusef("a channel with tokens cannot be announced")
+		return refusef("a channel with tokens cannot be announced by channel_flags")
 	}
 	return nil
 }

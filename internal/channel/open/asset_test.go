@@ -73,13 +73,31 @@ func TestTwoNodesOpenAChannelWithTokens(t *testing.T) {
 	}
 }
 
+func TestAChannelWithTokensIsAnnouncedWhenBothWishIt(t *testing.T) {
+	for _, wish := range []struct{ opener, private, want bool }{{true, false, true}, {true, true, false}, {false, false, false}} {
+		r, bob := tokenWish(), tokenSide("bob")
+		r.Announce, bob.Private = wish.opener, wish.private
+		c := converse(t, tokenSide("alice"), bob, r)
+		c.finish(t)
+		if c.opener.sent.ChannelFlags != 0 {
+			t.Error("BOLT 2's announce_channel is set")
+		}
+		for i := range c.done {
+			if got := c.done[i].A.Channel.Params().Announce; got != wish.want {
+				t.Errorf("%+v: side %d: %v", wish, i, got)
+			}
+		}
+	}
+}
+
 func TestAChannelWithTokensThatCannotBeIsNotAskedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config, *Request)
 		want   error
 	}{
 		"as it is":              {func(*Config, *Request) {}, nil},
-		"announced":             {func(_ *Config, r *Request) { r.Announce = true }, ErrRequest},
+		"announced":             {func(_ *Config, r *Request) { r.Announce = true }, nil},
+		"hidden":                {func(_ *Config, r *Request) { r.UseAlias = true }, ErrRequest},
 		"unconfirmed":           {func(_ *Config, r *Request) { r.ZeroConf = true }, ErrRequest},
 		"a peer without":        {func(c *Config, _ *Request) { c.Theirs = side("bob").Theirs }, ErrFeature},
 		"none":                  {func(_ *Config, r *Request) { r.Asset.Tokens, r.Asset.Push = 0, 0 }, ErrRequest},
@@ -113,7 +131,7 @@ func TestIllegalOpenChannelWithTokensIsRefused(t *testing.T) {
 			m.ChannelType = wire.NewFeatures(wire.StaticRemoteKey, wire.AnchorsZeroFeeHTLC)
 		}, "channel_type"},
 		{"announced", func(_ *Config, m *wire.OpenChannel) { m.ChannelFlags = 1 }, "announced"},
-		{"unknown flags", func(_ *Config, m *wire.OpenChannel) { m.Asset.Limits.Flags = 1 }, "asset_flags"},
+		{"unknown flags", func(_ *Config, m *wire.OpenChannel) { m.Asset.Limits.Flags = 2 }, "asset_flags"},
 		{"few receivers", func(_ *Config, m *wire.OpenChannel) { m.Asset.Limits.MaxReceivers = 6 }, "max_asset_receivers"},
 		{"more HTLCs than there can be", func(_ *Config, m *wire.OpenChannel) { m.MaxAcceptedHTLCs = 3 }, "max_accepted_htlcs"},
 		{"a dust limit below P2SH's", func(_ *Config, m *wire.OpenChannel) { m.DustLimitSatoshis = 539 }, "dust_limit_satoshis"},

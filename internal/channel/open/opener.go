@@ -101,11 +101,11 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 		HTLCBasepoint: p.LocalKeys.HTLC, FirstPerCommitmentPoint: cfg.Signer.PerCommitmentPoint(0),
 		UpfrontShutdownScript: cfg.upfront(), ChannelType: p.ChannelType,
 	}
-	if r.Announce {
+	switch {
+	case r.Asset != nil:
+		o.sent.Asset = &wire.OpenAsset{Property: r.Asset.Property, Funding: r.Asset.Tokens, Push: r.Asset.Push, Limits: record(limits.Tokens, r.Announce)}
+	case r.Announce:
 		o.sent.ChannelFlags = 1
-	}
-	if r.Asset != nil {
-		o.sent.Asset = &wire.OpenAsset{Property: r.Asset.Property, Funding: r.Asset.Tokens, Push: r.Asset.Push, Limits: record(limits.Tokens)}
 	}
 	m := *o.sent
 	return o, &m, nil
@@ -118,8 +118,8 @@ const dust amount.Satoshi = 546
 func checkRequest(cfg *Config, r Request, l channel.Limits) error {
 	need := []wire.FeatureBit{wire.StaticRemoteKey, wire.AnchorsZeroFeeHTLC}
 	if r.Asset != nil {
-		if r.Announce || r.UseAlias || r.ZeroConf {
-			return fmt.Errorf("%w: a channel with tokens is not announced, and is used when it is confirmed", ErrRequest)
+		if r.UseAlias || r.ZeroConf {
+			return fmt.Errorf("%w: a channel with tokens is used when it is confirmed, by its short_channel_id", ErrRequest)
 		}
 		need = []wire.FeatureBit{wire.StaticRemoteKey, wire.OptionOmniAsset}
 	}
@@ -202,6 +202,7 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 		if err := policy.checkAsset(&limits, m.Asset, o.asset.Tokens, openersHTLCs); err != nil {
 			return Output{}, err
 		}
+		o.params.Announce = o.params.Announce && m.Asset.Flags&wire.AssetAnnounce != 0
 	}
 	if err := policy.checkLimits(limits, o.params.Capacity, &o.params.LocalLimits); err != nil {
 		return Output{}, err

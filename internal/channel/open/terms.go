@@ -25,6 +25,7 @@ type Config struct {
 	Upfront      bool                // commit to Script by upfront_shutdown_script
 	Alias        wire.ShortChannelID // ours in channel_ready; zero: none. Needed when option_scid_alias is negotiated
 	TrustPeer    bool                // we take the peer's unconfirmed funding for good (option_zeroconf)
+	Private      bool                // a channel with tokens that the peer opens is not announced
 }
 
 // both tells whether a feature was negotiated.
