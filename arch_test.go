@@ -80,6 +80,7 @@ var floors = map[string]int{
 	"internal/gossip":          5,
 	"internal/gossip/spread":   5,
 	"internal/assetgossip":     5,
+	"internal/herald":          5,
 	"internal/receiver":        5,
 	"internal/terms":           5,
 	"internal/exchange":        5,

@@ -32,9 +32,8 @@ const announceDepth = 6
 // announcing is how far a channel's announcement has come on this connection, and
 // since when the peer is there, or is not.
 type announcing struct {
-	sent   bool                              // our announcement_signatures
-	theirs *wire.AnnouncementSignatures      // nil: not here yet
-	tokens *wire.AssetAnnouncementSignatures // the same of a channel with tokens
+	sent   bool                         // our announcement_signatures
+	theirs *wire.AnnouncementSignatures // nil: not here yet
 	peer   terms.Presence
 }
 
@@ -79,7 +78,6 @@ func (n *Node) tend() {
 			for _, l := range links {
 				n.tidy(l)
 				n.renewUpdate(l)
-				n.renewAsset(l)
 			}
 		}
 	}
@@ -176,10 +174,11 @@ func (n *Node) forgetConnection(peer wire.NodeID) {
 }
 
 func (n *Node) forgetConnectionOf(id wire.ChannelID) {
+	n.assets.Forget(id)
 	n.announceMu.Lock()
 	defer n.announceMu.Unlock()
 	if a := n.announcing[id]; a != nil {
-		a.sent, a.theirs, a.tokens = false, nil, nil
+		a.sent, a.theirs = false, nil
 	}
 }
 
@@ -368,27 +367,14 @@ func (n *Node) tellUpdate(l *link.Link) {
 
 // announces says whether a channel is to be announced now.
 func (n *Node) announces(p channel.ParamsRow, s channel.StatusRow) bool {
-	return p.Announce && p.Property == 0 && n.deep(s)
-}
-
-// deep says whether an open channel is as deep as one that is announced.
-func (n *Node) deep(s channel.StatusRow) bool {
-	return s.SCID != 0 && s.Status == channel.Open && n.Height()+1 >= s.SCID.Height()+announceDepth
-}
-
-// announcer signs with a channel's funding key.
-type announcer interface {
-	SignAnnouncement(digest [32]byte) wire.Signature
+	return p.Announce && p.Property == 0 && s.SCID != 0 && s.Status == channel.Open && n.Height()+1 >= s.SCID.Height()+announceDepth
 }
 
 // announce goes on with a channel's announcement as far as it can go now.
 func (n *Node) announce(l *link.Link) {
+	n.assets.Announce(n.ctx, l) // if it is one with tokens
 	p, status := l.Params(), l.Status()
-	if p.Property != 0 {
-		n.announceAsset(l)
-		return
-	}
-	signer, ok := l.Signer().(announcer)
+	signer, ok := l.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
 	if !ok || !n.announces(p, status) {
 		return
 	}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"time"
 
+	"github.com/leyden-ln/leyden/internal/assetgossip"
 	"github.com/leyden-ln/leyden/internal/exchange"
+	"github.com/leyden-ln/leyden/internal/herald"
+	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/internal/store/rates"
+	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 // Exchange has the rates of bitcoin and tokens.
@@ -24,5 +28,17 @@ func (n *Node) SetRate(ctx context.Context, row rate.Row, honour time.Duration) 
 func (n *Node) loadRates(ctx context.Context) error {
 	rows, err := rates.Read(ctx, n.store.Queries())
 	n.rates = exchange.Load(rows, n.store, time.Now)
+	return err
+}
+
+func (n *Node) loadAssets(ctx context.Context) (err error) {
+	n.assets, err = herald.Load(ctx, n.store.Queries(), herald.Config{
+		Config: assetgossip.Config{
+			Us: n.ID(), Chain: *n.cfg.Network.GenesisHash, Source: n.cfg.Source, Ledger: n.tokens, Height: n.Height, Store: n.store,
+			Ours: n.welcome, Now: time.Now, Flush: n.flush(), Log: n.log, Fatal: n.fatal,
+		},
+		Carries: n.tokens.Carries, Sign: n.ring.Node().Sign, Disabled: n.disabled,
+		Links: func() *link.Links { return n.links }, Terms: func() *terms.Book { return n.terms },
+	})
 	return err
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/assetgossip"
 	"github.com/leyden-ln/leyden/internal/backing"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/chain/present"
@@ -29,6 +28,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/gate"
 	"github.com/leyden-ln/leyden/internal/gossip"
+	"github.com/leyden-ln/leyden/internal/herald"
 	"github.com/leyden-ln/leyden/internal/history"
 	"github.com/leyden-ln/leyden/internal/keeper"
 	"github.com/leyden-ln/leyden/internal/keys"
@@ -106,7 +106,7 @@ type Node struct {
 	tokens   *tokens.Service
 	backing  *backing.Judge
 	book     *gossip.Book
-	assets   *assetgossip.Book
+	assets   *herald.Herald
 	links    *link.Links
 	receiver *receiver.Receiver
 	sender   *sender.Sender
@@ -241,7 +241,7 @@ const factTip = "tip"
 func (n *Node) build(ctx context.Context) (err error) {
 	if n.tokens, err = tokens.Open(ctx, tokens.Config{
 		Wish: n.cfg.Assets, Network: n.prefix, Source: n.cfg.Source, Store: n.store,
-		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: n.executed,
+		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: func() { n.onchain.Executed(); n.wg.Go(func() { n.assets.Grow(n.ctx) }) },
 	}); err != nil {
 		return err
 	}

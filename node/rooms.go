@@ -7,10 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/onion"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/graph"
@@ -142,7 +140,7 @@ func unixNow() uint64 { return uint64(max(time.Now().Unix(), 0)) } //nolint:gose
 func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err error) {
 	q := route.Query{Us: w.n.ID(), Height: height, Find: f, Memory: &w.n.memory, Now: unixNow(), Updates: f.Updates}
 	if f.Offers != nil {
-		own, announced := w.n.ownTokens(), w.n.announcedTokens(f.Property)
+		own, announced := w.n.ownTokens(), w.n.assets.Of(f.Property)
 		q.Own = w.n.own()
 		w.n.book.Read(func(g *graph.Graph) {
 			w.n.memoryMu.Lock()
@@ -151,7 +149,7 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 		})
 		err = w.n.backing.Explain(f.Property, err)
 	} else if f.Property != 0 {
-		own, announced := w.n.ownTokens(), w.n.announcedTokens(f.Property)
+		own, announced := w.n.ownTokens(), w.n.assets.Of(f.Property)
 		w.n.memoryMu.Lock()
 		routes, err = route.FindTokens(q, own, announced)
 		w.n.memoryMu.Unlock()
@@ -174,12 +172,6 @@ func (w network) Routes(height uint32, f *pay.Find) (routes []pay.Route, err err
 
 // Hope implements [sender.Network].
 func (w network) Hope() <-chan struct{} { return w.n.away.Hope() }
-
-// announcedTokens are the announced channels with tokens of a property.
-func (n *Node) announcedTokens(property amount.Property) (out []assetgraph.Channel) {
-	n.assets.Read(func(g *assetgraph.Graph) { out = g.Of(property) })
-	return out
-}
 
 // own are our channels that can carry an HTLC now.
 func (n *Node) own() []route.Own {
@@ -237,9 +229,7 @@ func (h handler) PeerUp(p *peer.Peer) {
 	h.n.log.Debug("connected", "peer", p.ID(), "addr", p.Addr(), "we called", p.Outbound())
 	h.n.keeper.Up(h.n.ctx, p)
 	h.n.book.Up(p)
-	if h.n.hearsAssets(p) {
-		h.n.assets.Up(p)
-	}
+	h.n.assets.Up(p)
 	for _, l := range h.n.linksOf(p.ID()) {
 		l.Up(p)
 	}
@@ -270,7 +260,7 @@ func (h handler) PeerMessage(p *peer.Peer, m wire.Message) {
 	n := h.n
 	if u, ok := m.(*wire.Unknown); ok {
 		if u.AssetGossip() {
-			n.assetMessage(p, u)
+			n.assets.Hear(n.ctx, p, u)
 		} else if c := n.custom.Load(); c != nil {
 			(*c).Message(p, u)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/events"
@@ -278,6 +279,9 @@ func (n *Node) RoutesFrom(source wire.NodeID, f *pay.Find) (routes []pay.Route, 
 
 // Graph gives the graph to f, which must not keep it.
 func (n *Node) Graph(f func(g *graph.Graph)) { n.book.Read(f) }
+
+// AssetGraph gives the announced channels with tokens to f, which must not keep them.
+func (n *Node) AssetGraph(f func(g *assetgraph.Graph)) { n.assets.Read(f) }
 
 // Stop asks whoever runs the node to end it: see [Node.Stopping].
 func (n *Node) Stop() { n.stopOnce.Do(func() { close(n.stopping) }) }
