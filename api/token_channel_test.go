@@ -56,7 +56,6 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 	refused(t, w.alice, command.AssetRefused, "fundchannel", wish(named{"asset": 4})) // who manages it may freeze it
 	refused(t, w.alice, command.AssetRefused, "fundchannel", wish(named{"asset": 1}))
 	refused(t, w.alice, command.InvalidParams, "fundchannel", wish(named{"asset_amount": "0.000000001"}))
-	refused(t, w.alice, command.InvalidParams, "fundchannel", wish(named{"announce": true}))
 	refused(t, w.alice, command.InvalidParams, "fundchannel", named{"id": w.bob.ID(), "amount": 200_000, "asset_amount": "5"})
 	refused(t, w.alice, command.Failed, "fundchannel", wish(named{"push_msat": 0}))
 	has(t, w.alice, 3, "1000.5")

@@ -47,9 +47,6 @@ func (r *fundChannelRequest) tokensOf(ctx context.Context, n *node.Node) (*open.
 	if r.AssetAmount == nil {
 		return nil, command.Refuse(command.InvalidParams, "asset_amount: say how many tokens the channel is to hold")
 	}
-	if command.Or(r.Announce, false) {
-		return nil, command.Refuse(command.InvalidParams, "announce: a channel with tokens is not announced")
-	}
 	p, err := command.Property(ctx, n, *r.Asset)
 	if err != nil {
 		return nil, err
@@ -78,7 +75,7 @@ func riskOf(ctx context.Context, n *node.Node, a *open.Asset) string {
 	return why
 }
 
-// announces says whether a channel is to be announced.
+// announces says whether a channel is to be announced: one with tokens when it is asked for.
 func (r *fundChannelRequest) announces() bool { return command.Or(r.Announce, r.Asset == nil) }
 
 // assetError gives the errors of tokens their codes; nil: it is another one.

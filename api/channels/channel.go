@@ -283,7 +283,7 @@ type fundChannelRequest struct {
 	ID       wire.NodeID          `json:"id" doc:"the peer, which must be connected"`
 	Amount   string               `json:"amount" doc:"of the channel: a number of satoshi, an amount with the suffix sat, msat or btc, or all"`
 	FeeRate  *command.FeeRate     `json:"feerate" doc:"of the funding transaction; a bare number is satoshi for 1000 virtual bytes (perkb); normal when not given"`
-	Announce *bool                `json:"announce" doc:"whether to announce it; true when not given"`
+	Announce *bool                `json:"announce" doc:"whether to announce it; when not given true, and false with tokens, which nodes that carry such tell each other if the peer agrees"`
 	MinConf  *uint32              `json:"minconf" doc:"confirmations of the coins to spend; 1 when not given"`
 	UTXOs    *[]command.OutPoint  `json:"utxos" doc:"spend just these coins: txid:output"`
 	Push     *amount.MilliSatoshi `json:"push_msat" doc:"to give to the peer at once; 0 when not given"`
@@ -426,7 +426,8 @@ var Commands = slices.Concat([]command.Command{
 			"when the transaction has enough confirmations, or at once with `mindepth=0`, if the peer trusts us " +
 			"(option_zeroconf). A channel that is not announced has an alias, and its place in the chain is told to nobody. With `asset` it " +
 			"carries that token beside bitcoin: both nodes must run with --assets, the tokens be at one address of the wallet, and their " +
-			"ledgers see them at the channel's address, six blocks deep.",
+			"ledgers see them at the channel's address, six blocks deep. Such a channel is announced with `announce=true` and the peer's " +
+			"consent, to nodes that carry tokens alone (`listassetchannels`).",
 		Errors:   []command.Code{command.FundMaxExceeded, command.FundCannotAfford, command.FundStillSyncing, command.FundReserveNeeded, command.FundOutputIsDust, command.FundBroadcastFail, command.FundPeerNotConnected, command.AssetsOff, command.AssetUnknown, command.AssetTooFew, command.AssetRefused, command.Failed},
 		Examples: []string{"fundchannel -k id=02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 amount=all", "fundchannel 02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619 1000000"},
 	}, fundChannel),

@@ -152,11 +152,14 @@ func create(ctx context.Context, n *node.Node, req invoice.Request, cltv *uint32
 		if len(req.Fallbacks) > 0 {
 			return out, command.Refuse(command.InvalidParams, "fallbacks: are for bitcoin")
 		}
-		if e.None {
-			return out, command.Refuse(command.InvalidParams, "exposeprivatechannels: no channel with tokens is announced: without hints nobody finds a way")
-		}
 		incoming := n.IncomingTokens(req.Property, e.Only)
 		req.Hints, w = incoming.Hints, warnTokens(incoming, req.Units)
+		if e.None {
+			if !incoming.Announced {
+				return out, command.Refuse(command.InvalidParams, "exposeprivatechannels: no channel with these tokens is announced: without hints nobody finds a way")
+			}
+			req.Hints = [][]bolt11.HopHint{}
+		}
 	} else {
 		incoming := n.Incoming(inbound.Exposure(e))
 		req.Hints, w = incoming.Hints, warn(incoming, req.Amount)

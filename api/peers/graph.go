@@ -179,6 +179,16 @@ func (r *listChannelsRequest) wants(g *graph.Graph, c *graph.Channel, d int) boo
 		(r.Destination == nil || *r.Destination == to) && (r.Start == nil || byPlace(edge{c.SCID, uint8(d)}, *r.Start) >= 0) //nolint:gosec // 0 or 1
 }
 
+// withTokens says whether a channel, of ours then, is none of BOLT 7's: `listassetchannels`
+// has those of its kind that are announced.
+func withTokens(n *node.Node, c *graph.Channel) bool {
+	if c.Public() {
+		return false
+	}
+	l, ours := n.Links().Named(c.SCID)
+	return ours && l.Params().Property != 0
+}
+
 func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listChannelsResponse, error) {
 	out := listChannelsResponse{Channels: []directionRow{}}
 	if r.SCID != nil && r.Source != nil || r.SCID != nil && r.Destination != nil || r.Source != nil && r.Destination != nil {
@@ -194,7 +204,7 @@ func listChannels(_ context.Context, n *node.Node, r listChannelsRequest) (listC
 		for i := range g.Channels() {
 			c := &g.Channels()[i]
 			for d := range c.Policies {
-				if c.SCID != 0 && r.wants(g, c, d) {
+				if c.SCID != 0 && r.wants(g, c, d) && !withTokens(n, c) {
 					all = append(all, found{edge{c.SCID, uint8(d)}, c}) //nolint:gosec // 0 or 1
 				}
 			}
@@ -224,6 +234,6 @@ var graphCommands = []command.Command{
 	}, listNodes),
 	command.Define(command.Spec{
 		Name: "listchannels", Group: "network", Short: "list the channels of the network",
-		Long: "Lists the channels that gossip told of, one row a direction, the oldest first. At 250,000 rows, or the limit, `next` says where to go on.", Examples: []string{"listchannels"},
+		Long: "Lists the channels that gossip told of, one row a direction, the oldest first, but for those with tokens (`listassetchannels`). At 250,000 rows, or the limit, `next` says where to go on.", Examples: []string{"listchannels"},
 	}, listChannels),
 }

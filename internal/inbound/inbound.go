@@ -97,12 +97,15 @@ type Tokens struct {
 	Ready   amount.Units       // over those whose peers are connected
 	Offline amount.Units       // over the others
 	Largest amount.Units       // in one HTLC, over the former
+
+	Announced bool // one of them is: a payer may find it without a hint
 }
 
 // TokensOf finds out what of an asset can reach us over the channels of it: all, or those
 // that are named here.
 func TokensOf(ways []Way, property amount.Property, only []wire.ShortChannelID) Tokens {
 	out := Tokens{Hints: [][]bolt11.HopHint{}}
+	out.Announced = property != 0 && slices.ContainsFunc(ways, func(w Way) bool { return w.Property == property && w.Announced })
 	ways = slices.DeleteFunc(slices.Clone(ways), func(w Way) bool {
 		return property == 0 || w.Property != property || w.Hint.SCID == 0 || only != nil && !w.among(only)
 	})
