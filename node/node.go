@@ -280,9 +280,9 @@ func (n *Node) build(ctx context.Context) (err error) {
 	n.wake = wake.New(wake.Config{
 		Store: n.store, Links: n.links, Tip: n.cfg.Source.Tip, Known: func() bool { return n.present.State() == present.Known },
 	})
-	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: invoices{n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
+	n.receiver = receiver.New(receiver.Config{Writer: n.store, Invoices: receiver.Rows{Store: n.store}, Settler: n.links, Height: n.Height, Timeout: n.cfg.SetTimeout})
 	n.sender = sender.New(sender.Config{
-		Writer: n.store, Payments: payments{n.store}, Links: n.links, Network: network{n},
+		Writer: n.store, Payments: sender.Rows{Store: n.store}, Links: n.links, Network: network{n},
 		Node: pay.Node{ID: n.ID(), Network: n.prefix}, Steps: n.steps, Rand: n.cfg.Random, Fatal: n.fatal,
 	})
 	n.cleaner = n.newCleaner()

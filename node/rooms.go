@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,15 +11,10 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/graph"
-	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/peer"
-	"github.com/leyden-ln/leyden/internal/receiver"
-	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/route"
-	"github.com/leyden-ln/leyden/internal/sender"
-	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/terms"
 )
 
@@ -37,91 +31,6 @@ type results struct{ n *Node }
 
 func (r results) Resolved(x channel.Resolved)       { r.n.sender.Resolved(x) }
 func (r results) Refused(attempt uint64, why error) { r.n.sender.Refused(attempt, why) }
-
-// invoices shows the store to the receiver.
-type invoices struct{ s *store.Store }
-
-func (i invoices) ByHash(ctx context.Context, hash wire.PaymentHash) (invoice.Row, bool, error) {
-	return i.s.InvoiceByHash(ctx, hash)
-}
-
-func (i invoices) ByLabel(ctx context.Context, label string) (invoice.Row, bool, error) {
-	return i.s.InvoiceByLabel(ctx, label)
-}
-
-func (i invoices) NextPaid(ctx context.Context, after uint64) (invoice.Row, bool, error) {
-	return i.s.InvoicePaidAfter(ctx, after)
-}
-
-func (i invoices) Expiring(ctx context.Context, now uint64, limit int) ([]invoice.Row, error) {
-	return i.s.InvoicesToExpire(ctx, now, limit)
-}
-
-func (i invoices) NextExpiry(ctx context.Context) (uint64, bool, error) {
-	return i.s.NextInvoiceExpiry(ctx)
-}
-
-func (i invoices) Held(ctx context.Context) ([]receiver.Held, error) {
-	rows, err := i.s.HeldInvoices(ctx)
-	out := make([]receiver.Held, 0, len(rows))
-	for _, h := range rows {
-		out = append(out, receiver.Held(h))
-	}
-	return out, err
-}
-
-func (i invoices) Before(ctx context.Context, status invoice.Status, until uint64, limit int) ([]invoice.Row, error) {
-	return i.s.InvoicesBefore(ctx, status, until, limit)
-}
-
-func (i invoices) Decision(ctx context.Context, in channel.Ref) (relay.DecisionRow, bool, error) {
-	return i.s.Decision(ctx, in)
-}
-
-// payments shows the store to the sender.
-type payments struct{ s *store.Store }
-
-func (p payments) ByHash(ctx context.Context, hash wire.PaymentHash) (pay.PaymentRow, bool, error) {
-	return p.s.PaymentByHash(ctx, hash)
-}
-
-func (p payments) Attempts(ctx context.Context, hash wire.PaymentHash) ([]pay.AttemptRow, error) {
-	return p.s.AttemptsOf(ctx, hash)
-}
-
-func (p payments) LastAttempt(ctx context.Context) (uint64, error) { return p.s.LastAttempt(ctx) }
-
-func (p payments) Unfinished(ctx context.Context) ([]sender.Unfinished, error) {
-	rows, err := p.s.PaymentsUnfinished(ctx)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	u, err := p.s.Unfinished(ctx)
-	if err != nil {
-		return nil, err
-	}
-	settled := map[uint64]channel.SettlementRow{}
-	for _, s := range u.Settlements {
-		if s.Origin.Attempt != 0 {
-			settled[s.Origin.Attempt] = s
-		}
-	}
-	var out []sender.Unfinished
-	for _, row := range rows {
-		attempts, err := p.s.AttemptsOf(ctx, row.PaymentHash)
-		if err != nil {
-			return nil, err
-		}
-		one := sender.Unfinished{Payment: row, Settled: settled, Alive: u.Attempts}
-		for _, a := range attempts {
-			if a.Group == row.Group {
-				one.Attempts = append(one.Attempts, a)
-			}
-		}
-		out = append(out, one)
-	}
-	return out, nil
-}
 
 // network shows the graph and our channels to the sender.
 type network struct{ n *Node }
