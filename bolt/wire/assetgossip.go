@@ -29,7 +29,7 @@ const (
 )
 
 // AssetAnnouncementSignatures is each side's consent to announce a channel with tokens, and
-// its half of the signatures.
+// its half of the announcement's signatures ([AssetChannelAnnouncement.Digest]).
 type AssetAnnouncementSignatures struct {
 	ChannelID        ChannelID
 	ShortChannelID   ShortChannelID
@@ -155,8 +155,27 @@ func (m *AssetChannelUpdate) signed(c *codec) {
 	c.rest("extra", &m.Extra)
 }
 
-// SignedPart is the bytes whose double SHA256 the four signatures sign.
+// The tags of what is signed. A signature on one message is none on another, nor on one of
+// BOLT 7, which signs double SHA256s, whatever the bytes are.
+const (
+	tagAssetChannelAnnouncement = "leyden/asset_channel_announcement"
+	tagAssetChannelUpdate       = "leyden/asset_channel_update"
+)
+
+// SignedPart is all that follows the signatures.
 func (m *AssetChannelAnnouncement) SignedPart() []byte { return signedPart(m.signed) }
 
-// SignedPart is the bytes whose double SHA256 the signature signs.
+// SignedPart is all that follows the signature.
 func (m *AssetChannelUpdate) SignedPart() []byte { return signedPart(m.signed) }
+
+// Digest is what the four signatures sign, and the two of [AssetAnnouncementSignatures],
+// which are of them: the tagged hash (as BIP 340's) of [AssetChannelAnnouncement.SignedPart].
+func (m *AssetChannelAnnouncement) Digest() [32]byte {
+	return *chainhash.TaggedHash([]byte(tagAssetChannelAnnouncement), m.SignedPart())
+}
+
+// Digest is what the signature signs: the tagged hash (as BIP 340's) of
+// [AssetChannelUpdate.SignedPart].
+func (m *AssetChannelUpdate) Digest() [32]byte {
+	return *chainhash.TaggedHash([]byte(tagAssetChannelUpdate), m.SignedPart())
+}

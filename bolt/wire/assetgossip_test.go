@@ -31,6 +31,7 @@ func TestAssetGossipIsAsItsVectorsAre(t *testing.T) {
 	var vectors []struct {
 		Name   string
 		Type   uint16
+		Digest string      // that is signed, if it is
 		Fields [][3]string // name, bytes, as text
 	}
 	b, err := os.ReadFile("testdata/asset_gossip.json")
@@ -62,6 +63,9 @@ func TestAssetGossipIsAsItsVectorsAre(t *testing.T) {
 		}
 		if again := Encode(m); !bytes.Equal(again, raw) {
 			t.Errorf("%s: %x comes back as %x", v.Name, raw, again)
+		}
+		if s, ok := m.(interface{ Digest() [32]byte }); ok != (v.Digest != "") || ok && s.Digest() != [32]byte(unhexed(t, v.Digest)) {
+			t.Errorf("%s: another digest than %q is signed", v.Name, v.Digest)
 		}
 		for n := range len(raw) - 2 {
 			_, err := DecodeAsset(unknown(t, raw[:n+2]))

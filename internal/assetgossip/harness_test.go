@@ -71,7 +71,7 @@ func (c channel) announce(change ...func(a *wire.AssetChannelAnnouncement)) *wir
 	for _, f := range change {
 		f(a)
 	}
-	hash := assetgraph.Digest(a)
+	hash := a.Digest()
 	ours := &wire.AssetAnnouncementSignatures{ShortChannelID: c.scid, NodeSignature: c.x.sign(hash), BitcoinSignature: c.keys[0].sign(hash)}
 	theirs := &wire.AssetAnnouncementSignatures{ShortChannelID: a.ShortChannelID, NodeSignature: c.y.sign(hash), BitcoinSignature: c.keys[1].sign(hash)}
 	out, err := assetgraph.Signed(a, c.x.id, peer, ours, theirs)

@@ -109,11 +109,6 @@ func (g *Graph) Of(property amount.Property) (out []Channel) {
 	return out
 }
 
-// Digest is what the four signatures of an announcement sign.
-func Digest(a *wire.AssetChannelAnnouncement) [32]byte { return digest(a.SignedPart()) }
-
-func digest(signed []byte) [32]byte { return chainhash.DoubleHashH(signed) }
-
 func falsely(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrFalse, fmt.Sprintf(format, args...))
 }
@@ -142,7 +137,7 @@ func (g *Graph) Check(a *wire.AssetChannelAnnouncement) error {
 	if err := g.Known(a); err != nil {
 		return err
 	}
-	hash := Digest(a)
+	hash := a.Digest()
 	for _, s := range []struct {
 		name string
 		key  wire.Point
@@ -223,7 +218,7 @@ func Old(timestamp, now uint32) bool { return uint64(timestamp)+MaxAge < uint64(
 // Update takes an update that [Graph.Fresh] found worth it. Error: [ErrFalse].
 func (g *Graph) Update(u *wire.AssetChannelUpdate) error {
 	c, direction := g.channels[u.ShortChannelID], u.ChannelFlags&wire.AssetDirection
-	if !script.Verify(c.Nodes[direction], digest(u.SignedPart()), u.Signature) {
+	if !script.Verify(c.Nodes[direction], u.Digest(), u.Signature) {
 		return falsely("asset_channel_update %s: signature is wrong", u.ShortChannelID)
 	}
 	g.load(u)
@@ -262,7 +257,7 @@ func NewAnnouncement(chain chainhash.Hash, scid wire.ShortChannelID, property am
 // Signed puts both sides' signatures in place, once the peer's are right. Error:
 // [graph.ErrHalf].
 func Signed(a *wire.AssetChannelAnnouncement, us wire.NodeID, peer graph.Half, ours, theirs *wire.AssetAnnouncementSignatures) (*wire.AssetChannelAnnouncement, error) {
-	hash := Digest(a)
+	hash := a.Digest()
 	if theirs.ShortChannelID != a.ShortChannelID || !script.Verify(peer.Node, hash, theirs.NodeSignature) ||
 		!script.Verify(peer.Bitcoin, hash, theirs.BitcoinSignature) {
 		return nil, graph.ErrHalf
@@ -280,6 +275,6 @@ func Signed(a *wire.AssetChannelAnnouncement, us wire.NodeID, peer graph.Half, o
 func SignUpdate(u *wire.AssetChannelUpdate, us, peer wire.NodeID, sign func([32]byte) wire.Signature) *wire.AssetChannelUpdate {
 	out := *u
 	out.ChannelFlags = u.ChannelFlags&^wire.AssetDirection | graph.Direction(us, peer)
-	out.Signature = sign(digest(out.SignedPart()))
+	out.Signature = sign(out.Digest())
 	return &out
 }

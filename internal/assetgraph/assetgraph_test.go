@@ -3,11 +3,13 @@ package assetgraph
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -56,7 +58,7 @@ func (v *vector) sign() (*wire.AssetChannelAnnouncement, [2]*wire.AssetChannelUp
 	one, two := keyOf(v.Node1), keyOf(v.Node2)
 	us, peer := graph.Half{Node: one.id, Bitcoin: keyOf(v.Funding1).id}, graph.Half{Node: two.id, Bitcoin: keyOf(v.Funding2).id}
 	a := NewAnnouncement(chain, v.SCID, v.Property, v.Capacity, us, peer)
-	hash := Digest(a)
+	hash := a.Digest()
 	half := func(node, funding string) *wire.AssetAnnouncementSignatures {
 		return &wire.AssetAnnouncementSignatures{ShortChannelID: v.SCID, NodeSignature: keyOf(node).sign(hash), BitcoinSignature: keyOf(funding).sign(hash)}
 	}
@@ -203,7 +205,7 @@ func TestThePeersHalfMustBeThatOfTheChannel(t *testing.T) {
 	one, two := keyOf(v.Node1), keyOf(v.Node2)
 	us, peer := graph.Half{Node: one.id, Bitcoin: keyOf(v.Funding1).id}, graph.Half{Node: two.id, Bitcoin: keyOf(v.Funding2).id}
 	a := NewAnnouncement(chain, v.SCID, v.Property, v.Capacity, us, peer)
-	hash := Digest(a)
+	hash := a.Digest()
 	good := wire.AssetAnnouncementSignatures{ShortChannelID: v.SCID, NodeSignature: two.sign(hash), BitcoinSignature: keyOf(v.Funding2).sign(hash)}
 	for i, spoil := range []func(m *wire.AssetAnnouncementSignatures){
 		func(m *wire.AssetAnnouncementSignatures) { m.ShortChannelID++ },
@@ -215,6 +217,84 @@ func TestThePeersHalfMustBeThatOfTheChannel(t *testing.T) {
 		if _, err := Signed(a, one.id, peer, &good, &m); !errors.Is(err, graph.ErrHalf) {
 			t.Errorf("%d: %v", i, err)
 		}
+	}
+}
+
+// recast reads the bytes of a message behind its signature as another message's.
+func recast[M wire.Message](t *testing.T, number uint16, sig wire.Signature, body []byte) M {
+	t.Helper()
+	m, err := wire.Decode(slices.Concat(binary.BigEndian.AppendUint16(nil, number), sig[:], body))
+	if u, ok := m.(*wire.Unknown); ok {
+		m, err = wire.DecodeAsset(u)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.(M)
+}
+
+// The bytes of one message are those of another too. What is signed as ours is none of
+// BOLT 7's all the same, what is signed as BOLT 7's none of ours, and of ours none is another.
+func TestASignatureServesForItsMessageOnly(t *testing.T) {
+	v := vectors(t)[0]
+	a, updates, err := v.sign()
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, second := keyOf(v.Node1), keyOf(v.Node2)
+	if who.id != a.NodeID1 {
+		who, second = second, who
+	}
+	ours := *updates[0]
+	ours.Extra = make([]byte, 20)
+	for name, body := range map[string][]byte{"an announcement": a.SignedPart(), "an update": ours.SignedPart()} {
+		hashes := [][32]byte{a.Digest(), ours.Digest(), chainhash.DoubleHashH(body), chainhash.HashH(body)}
+		for signed, hash := range hashes {
+			for as, other := range hashes {
+				if good := script.Verify(who.id, other, who.sign(hash)); good != (signed == as) {
+					t.Errorf("the bytes of %s, signed as %d, serve as %d: %v", name, signed, as, good)
+				}
+			}
+		}
+	}
+
+	public, g := graph.New(chain), New(chain)
+	public.Local(v.SCID, a.NodeID1, a.NodeID2, 1000)
+	if _, err := g.Add(a); err != nil {
+		t.Fatal(err)
+	}
+	body := ours.SignedPart()
+	for _, c := range []struct {
+		hash [32]byte
+		good bool
+	}{{ours.Digest(), false}, {chainhash.DoubleHashH(body), true}} {
+		got := public.Update(recast[*wire.ChannelUpdate](t, 258, who.sign(c.hash), body), v.Timestamp)
+		if (got.Kind == graph.Accepted) != c.good || (got.Kind == graph.Bad) == c.good {
+			t.Errorf("an asset_channel_update as a channel_update: %+v, want %v", got, c.good)
+		}
+	}
+	theirs := graph.SignUpdate(&wire.ChannelUpdate{
+		ChainHash: chain, ShortChannelID: v.SCID, Timestamp: v.Timestamp, HTLCMaximumMsat: 1000, Extra: make([]byte, 20),
+	}, second.id, who.id, second.sign) // its message_flags are our channel_flags
+	u := recast[*wire.AssetChannelUpdate](t, 33003, theirs.Signature, theirs.SignedPart())
+	if err := g.Update(u); !errors.Is(err, ErrFalse) {
+		t.Errorf("a channel_update as an asset_channel_update: %v", err)
+	}
+	u.Signature = second.sign(u.Digest())
+	if err := g.Update(u); err != nil {
+		t.Error(err)
+	}
+	// Half of an announcement is one of no other message of the same bytes.
+	half := &wire.AssetAnnouncementSignatures{ShortChannelID: v.SCID, NodeSignature: who.sign(chainhash.DoubleHashH(a.SignedPart())), BitcoinSignature: a.BitcoinSignature1}
+	peer := graph.Half{Node: a.NodeID1, Bitcoin: a.BitcoinKey1}
+	if _, err := Signed(a, a.NodeID2, peer, half, half); !errors.Is(err, graph.ErrHalf) {
+		t.Errorf("half of an announcement that is signed as BOLT 7 signs: %v", err)
+	}
+	if half.NodeSignature = a.NodeSignature1; !script.Verify(a.NodeID1, a.Digest(), half.NodeSignature) || script.Verify(a.NodeID1, chainhash.DoubleHashH(a.SignedPart()), half.NodeSignature) {
+		t.Error("half of an announcement serves for a message of BOLT 7")
+	}
+	if _, err := Signed(a, a.NodeID2, peer, half, half); err != nil {
+		t.Error(err)
 	}
 }
 

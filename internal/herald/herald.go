@@ -163,7 +163,7 @@ func (h *Herald) Announce(ctx context.Context, l *link.Link) {
 	if send || !public && theirs != nil { // else nothing is signed
 		us, peer := graph.Half{Node: h.cfg.Us, Bitcoin: p.LocalKeys.Funding}, graph.Half{Node: p.Peer, Bitcoin: p.RemoteKeys.Funding}
 		a := assetgraph.NewAnnouncement(h.cfg.Chain, scid, p.Property, p.Tokens, us, peer)
-		hash := assetgraph.Digest(a)
+		hash := a.Digest()
 		ours := &wire.AssetAnnouncementSignatures{
 			ChannelID: l.ID(), ShortChannelID: scid, NodeSignature: h.cfg.Sign(hash), BitcoinSignature: signer.SignAnnouncement(hash),
 		}
