@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/funding"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/herald"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/steps"
@@ -148,6 +149,7 @@ func (a above) Reestablished(l *link.Link) {
 	a.n.tidy(l)
 	a.n.tellUpdate(l)
 	a.n.announce(l)
+	a.n.assets.Reestablished(a.n.ctx, l)
 }
 
 // Signatures implements [link.Above].
@@ -174,7 +176,6 @@ func (n *Node) forgetConnection(peer wire.NodeID) {
 }
 
 func (n *Node) forgetConnectionOf(id wire.ChannelID) {
-	n.assets.Forget(id)
 	n.announceMu.Lock()
 	defer n.announceMu.Unlock()
 	if a := n.announcing[id]; a != nil {
@@ -225,6 +226,7 @@ func (n *Node) ready(l *link.Link, e channel.Ready) {
 	n.wg.Go(func() {
 		n.makeUpdate(l, id)
 		n.announce(l)
+		n.assets.Announce(n.ctx, l)
 		n.letSettle(l)
 		n.tellUpdate(l)
 	})
@@ -316,7 +318,7 @@ func (n *Node) makeUpdate(l *link.Link, scid wire.ShortChannelID) (made bool) {
 
 // disabled says whether a channel takes no HTLCs for long: it is being closed, or
 // its peer is away.
-func (n *Node) disabled(l *link.Link, old *wire.ChannelUpdate, now time.Time) bool {
+func (n *Node) disabled(l herald.Channel, old *wire.ChannelUpdate, now time.Time) bool {
 	if s := l.Status(); s.Status != channel.Open || s.LocalShutdown != nil || s.RemoteShutdown != nil {
 		return true
 	}
@@ -372,7 +374,6 @@ func (n *Node) announces(p channel.ParamsRow, s channel.StatusRow) bool {
 
 // announce goes on with a channel's announcement as far as it can go now.
 func (n *Node) announce(l *link.Link) {
-	n.assets.Announce(n.ctx, l) // if it is one with tokens
 	p, status := l.Params(), l.Status()
 	signer, ok := l.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
 	if !ok || !n.announces(p, status) {

@@ -213,7 +213,6 @@ func (n *Node) block(e chain.Event, at *chain.BlockRef) error {
 	n.book.Block(n.ctx, txs...)
 	n.assets.Block(n.ctx, txs...)
 	n.wg.Go(func() { n.book.Grow(n.ctx) }) // reads blocks for strangers
-	n.wg.Go(func() { n.assets.Grow(n.ctx) })
 	for _, l := range n.links.All() {
 		n.announce(l)
 	}

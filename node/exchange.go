@@ -7,10 +7,9 @@ import (
 	"github.com/leyden-ln/leyden/internal/assetgossip"
 	"github.com/leyden-ln/leyden/internal/exchange"
 	"github.com/leyden-ln/leyden/internal/herald"
-	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/rate"
+	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/rates"
-	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 // Exchange has the rates of bitcoin and tokens.
@@ -38,7 +37,16 @@ func (n *Node) loadAssets(ctx context.Context) (err error) {
 			Ours: n.welcome, Now: time.Now, Flush: n.flush(), Log: n.log, Fatal: n.fatal,
 		},
 		Carries: n.tokens.Carries, Sign: n.ring.Node().Sign, Disabled: n.disabled,
-		Links: func() *link.Links { return n.links }, Terms: func() *terms.Book { return n.terms },
+		Channels: func() (all []herald.Channel) {
+			for _, l := range n.links.All() {
+				all = append(all, l)
+			}
+			return all
+		},
+		Terms: func(c herald.Channel, now time.Time) relay.Policy {
+			own, _ := n.terms.Of(c, now)
+			return own
+		},
 	})
 	return err
 }

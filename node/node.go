@@ -241,7 +241,8 @@ const factTip = "tip"
 func (n *Node) build(ctx context.Context) (err error) {
 	if n.tokens, err = tokens.Open(ctx, tokens.Config{
 		Wish: n.cfg.Assets, Network: n.prefix, Source: n.cfg.Source, Store: n.store,
-		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal, Executed: func() { n.onchain.Executed(); n.wg.Go(func() { n.assets.Grow(n.ctx) }) },
+		Publish: n.SendSigned, Reserve: n.Reserve, Random: n.cfg.Random, Log: n.log, Fatal: n.fatal,
+		Executed: func() { n.onchain.Executed(); n.assets.Poke() },
 	}); err != nil {
 		return err
 	}
@@ -418,6 +419,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.wg.Go(func() { n.cleaner.Run(n.ctx) })
 	n.wg.Go(func() { n.hooks.Run(n.ctx) })
 	n.wg.Go(func() { n.tokens.Run(n.ctx) })
+	n.wg.Go(func() { n.assets.Run(n.ctx) })
 	if n.cfg.Listen != "" {
 		if n.addr, err = n.peers.Listen(ctx, n.cfg.Listen); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -17,6 +18,13 @@ const (
 	typeAssetChannelUpdate          = 33003
 	typeAssetAnnouncementSignatures = 33005
 )
+
+// MaxAssetGossip is how many bytes a message of gossip of channels with tokens may have behind
+// its number: more than twice what an announcement of today has. All nodes keep it.
+const MaxAssetGossip = 1024
+
+// ErrLong means that a message is longer than it may be.
+var ErrLong = errors.New("longer than it may be")
 
 // AssetAnnounce is the bit of asset_flags by which a side wants a channel with tokens to be
 // announced.
@@ -91,12 +99,15 @@ func (m *Unknown) AssetGossip() bool {
 	return ok
 }
 
-// DecodeAsset reads gossip of channels with tokens. Errors: [ErrShort], [ErrPoint], and that
-// the number is another one.
+// DecodeAsset reads gossip of channels with tokens. Errors: [ErrShort], [ErrPoint], [ErrLong],
+// and that the number is another one.
 func DecodeAsset(u *Unknown) (Message, error) {
 	k, ok := assetKinds[u.MsgType]
 	if !ok {
 		return nil, fmt.Errorf("%s is no gossip of channels with tokens", Name(u))
+	}
+	if len(u.Payload) > MaxAssetGossip {
+		return nil, fmt.Errorf("%s of %d bytes: %w", k.name, len(u.Payload), ErrLong)
 	}
 	m := k.make()
 	c := codec{mode: reading, buf: u.Payload}

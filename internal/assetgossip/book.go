@@ -94,7 +94,6 @@ type entry struct {
 	updates      [2][]byte // by direction
 	since        uint32    // unix seconds when it came, or was loaded
 	told         bool      // its announcement is among the news, or was before
-	first        Peer      // who told it; nil: nobody, or it was told on
 	origins      [3]uint64 // the numbers of who told the announcement and the updates; zero: nobody
 	drafts       int       // so many rows of it are not written yet
 }
@@ -119,7 +118,7 @@ type draft struct {
 	of   *entry
 	row  durable.Row
 	tell []key
-	from Peer // who told us; nil: nobody
+	from uint64 // the number of who told us; zero: nobody
 }
 
 // Book is the graph with its readers and writers. It is safe for concurrent use. The store,
@@ -134,8 +133,9 @@ type Book struct {
 	early     early
 	refused   spread.Refused[wire.ShortChannelID]
 	claims    spread.Refused[claim]
+	suspected map[wire.ShortChannelID]bool // may be spent: the chain could not be asked
 	rates     spread.Rates[key]
-	news      spread.News[key, Peer]
+	news      spread.News[key, uint64] // peers by number
 	drafts    []draft
 	peers     map[Peer]*conversation
 	met       uint64 // how many peers have come
@@ -145,8 +145,8 @@ type Book struct {
 
 	writing sync.Mutex    // held while drafts are written
 	serving sync.Mutex    // held while peers are told
-	growing sync.Mutex    // held while announcements are taken that came too early
 	looking chan struct{} // has a token for each look at the chain for a stranger
+	wake    chan struct{} // has a token when there may be something for Run to do
 }
 
 // New makes a book from what was stored.
@@ -160,8 +160,9 @@ func New(cfg Config, stored []heard.Row) (*Book, error) {
 	now := cfg.Now()
 	b := &Book{
 		cfg: cfg, graph: assetgraph.New(cfg.Chain), entries: map[wire.ShortChannelID]*entry{}, early: early{}, claims: spread.NewRefused[claim](),
-		refused: spread.NewRefused[wire.ShortChannelID](), rates: spread.Rates[key]{}, news: spread.NewNews[key, Peer](), peers: map[Peer]*conversation{},
-		strangers: newCredits(now), nextPrune: now.Add(pruneEvery), looking: make(chan struct{}, maxLooking),
+		refused: spread.NewRefused[wire.ShortChannelID](), rates: spread.Rates[key]{}, news: spread.NewNews[key, uint64](), peers: map[Peer]*conversation{},
+		strangers: newCredits(now), nextPrune: now.Add(pruneEvery), looking: make(chan struct{}, maxLooking), wake: make(chan struct{}, 1),
+		suspected: map[wire.ShortChannelID]bool{},
 	}
 	for _, r := range stored {
 		if err := b.load(r.Raw); err != nil {
@@ -193,11 +194,11 @@ func (b *Book) load(raw []byte) error {
 	switch m := m.(type) {
 	case *wire.AssetChannelAnnouncement:
 		if _, ok := b.graph.ByID(m.ShortChannelID); ok {
-			b.entries[m.ShortChannelID] = &entry{announcement: raw, since: b.now(), told: true}
+			b.entries[m.ShortChannelID] = &entry{announcement: raw, since: b.now()}
 		}
 	case *wire.AssetChannelUpdate:
 		if e := b.entries[m.ShortChannelID]; e != nil {
-			*e.knows(updateKey(m)) = raw
+			*e.knows(updateKey(m)), e.told = raw, true
 		}
 	}
 	return nil
@@ -306,7 +307,7 @@ func (b *Book) add(from Peer, m *wire.AssetChannelAnnouncement, checked bool) er
 		return err
 	}
 	c.Checked = checked
-	k, e := announcementKey(c.SCID), &entry{announcement: wire.Encode(m), since: b.now(), first: from}
+	k, e := announcementKey(c.SCID), &entry{announcement: wire.Encode(m), since: b.now()}
 	*e.origin(k) = b.number(from)
 	b.entries[c.SCID], b.order = e, nil
 	b.draft(draft{of: e, row: k.row(e.announcement)})
@@ -324,10 +325,9 @@ func (b *Book) change(from Peer, m *wire.AssetChannelUpdate) error {
 	if !e.told {
 		e.told = true
 		first := announcementKey(m.ShortChannelID)
-		b.draft(draft{of: e, row: first.row(e.announcement), tell: []key{first}, from: e.first})
-		e.first = nil
+		b.draft(draft{of: e, row: first.row(e.announcement), tell: []key{first}, from: *e.origin(first)})
 	}
-	b.draft(draft{of: e, row: k.row(raw), tell: []key{k}, from: from})
+	b.draft(draft{of: e, row: k.row(raw), tell: []key{k}, from: b.number(from)})
 	return nil
 }
 
@@ -376,22 +376,36 @@ func (b *Book) Save(ctx context.Context) {
 	for i := range list {
 		all[i] = list[i].row
 	}
-	err := b.cfg.Store.Write(ctx, all...)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil {
+	if err := b.cfg.Store.Write(ctx, all...); err != nil {
+		b.mu.Lock()
 		b.drafts = slices.Concat(list, b.drafts) // the last Save of a node that stops writes them
+		b.mu.Unlock()
 		if ctx.Err() == nil {
 			b.cfg.Fatal(err)
 		}
 		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, d := range list {
 		d.of.drafts--
 		for _, k := range d.tell {
 			b.news.Add(k, d.from, b.cfg.Now())
 		}
 	}
+}
+
+// Keep forgets the channels of ours that are not among some.
+func (b *Book) Keep(ctx context.Context, some ...wire.ShortChannelID) {
+	b.mu.Lock()
+	for _, c := range b.graph.Channels() {
+		if b.mine(c) && !slices.Contains(some, c.SCID) {
+			b.cfg.Log.Info("an announced channel of ours is no more", "channel", c.SCID)
+			b.forget(c.SCID)
+		}
+	}
+	b.mu.Unlock()
+	b.Save(ctx)
 }
 
 // forget takes channels out of the graph and off the disk. It is called with mu held.

@@ -1,6 +1,7 @@
 package assetgossip
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/gossip/spread"
+	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/tokens"
 )
 
@@ -24,11 +27,12 @@ func TestWhatOneKnowsAllKnowAndNobodyHearsItBack(t *testing.T) {
 		}
 	}
 	source := alice.peer(50)
-	alice.takes(source, w.network(20)...)
+	n := 20 / race.Step(5)
+	alice.takes(source, w.network(n)...)
 	w.connect(alice, bob)
 	back, _ := w.connect(bob, carol)
 	w.pass(5 * time.Second)
-	if a, c := alice.knows(), carol.knows(); len(a) != 20 || !slices.Equal(a, c) {
+	if a, c := alice.knows(), carol.knows(); len(a) != n || !slices.Equal(a, c) {
 		t.Fatalf("alice knows %d, carol %d", len(a), len(c))
 	}
 	c := channelOf(3)
@@ -61,7 +65,7 @@ func TestARestartKeepsTheGraph(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
-	alice.Grow(t.Context()) // the ledger is asked again
+	alice.grow(t.Context()) // the ledger is asked again
 	alice.Read(func(g *assetgraph.Graph) {
 		if c, _ := g.ByID(channelOf(1).scid); !c.Checked {
 			t.Error("what the ledger says is not noted")
@@ -70,6 +74,36 @@ func TestARestartKeepsTheGraph(t *testing.T) {
 	looks := w.looks
 	if alice.takes(alice.peer(50), w.network(5)...); w.looks != looks {
 		t.Error("what is known is looked for again")
+	}
+	bare := channelOf(9)
+	w.fund(bare)
+	alice.takes(alice.peer(51), bare.announce())
+	w.pass(time.Second)
+	alice.start()
+	fresh := alice.peer(52)
+	if w.pass(3 * time.Second); len(fresh.sent) != 3*5 {
+		t.Errorf("of five channels, and one of which nothing is said, %d messages are told", len(fresh.sent))
+	}
+}
+
+// A disk that fails ends the process: nothing that is not on it is told.
+func TestNothingIsToldThatIsNotOnDisk(t *testing.T) {
+	w := newWorld(t)
+	k := w.book(1001)
+	var fatal error
+	k.end = func(err error) {
+		k.knows() // who ends the process may ask what is known
+		fatal = err
+	}
+	e := k.peer(51)
+	k.takes(k.peer(50), w.network(2)...)
+	k.full = errors.New("the disk is full")
+	if w.pass(3 * time.Second); !errors.Is(fatal, k.full) || len(e.sent) != 0 {
+		t.Errorf("%v; %d messages", fatal, len(e.sent))
+	}
+	k.full = nil
+	if w.pass(3 * time.Second); len(e.sent) != 6 || len(k.disk) != 6 {
+		t.Errorf("%d messages, %d rows", len(e.sent), len(k.disk))
 	}
 }
 
@@ -211,6 +245,57 @@ func TestAnAddressBacksOneAnnouncement(t *testing.T) {
 	}
 }
 
+// A deep reorganization puts a funding transaction into another block.
+func TestAChannelThatAReorganizationHasMovedIsTakenAgain(t *testing.T) {
+	w := newWorld(t)
+	k := w.book(1001)
+	c := channelOf(1)
+	w.fund(c)
+	e := k.peer(50)
+	k.takes(e, c.announce(), c.update(0, w.now))
+	moved := c
+	moved.scid += 1 << 40
+	w.fund(moved)
+	delete(w.outputs, c.scid)
+	k.takes(e, moved.announce(), moved.update(0, w.now))
+	k.Read(func(g *assetgraph.Graph) {
+		_, old := g.ByID(c.scid)
+		if got, ok := g.ByID(moved.scid); !ok || old || g.Len() != 1 {
+			t.Errorf("%+v of %d", got, g.Len())
+		}
+	})
+	if w.pass(time.Second); len(k.disk) != 2 {
+		t.Errorf("%d rows", len(k.disk))
+	}
+}
+
+func TestAChainThatCannotBeAskedIsAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	k := w.book(1001)
+	k.takes(k.peer(50), w.network(2)...)
+	c := channelOf(1)
+	witness, _ := script.Tokens.FundingScript(c.keys[0].id, c.keys[1].id)
+	delete(w.outputs, c.scid)
+	w.chain = errors.New("it is away")
+	other := channelOf(5)
+	w.fund(other)
+	k.takes(k.peer(51), other.announce())
+	if k.Block(t.Context(), spend(witness)); len(k.knows()) != 2 {
+		t.Fatal("it is forgotten though nobody knows")
+	}
+	w.chain = nil
+	if k.Block(t.Context()); len(k.knows()) != 1 {
+		t.Error("a spent channel stays")
+	}
+	if k.grow(t.Context()); len(k.knows()) != 2 {
+		t.Error("what was announced meanwhile is lost")
+	}
+	looks := w.looks
+	if k.Block(t.Context()); w.looks != looks {
+		t.Error("what is forgotten is looked for")
+	}
+}
+
 // spend is a transaction that shows a script.
 func spend(witness []byte) *btcwire.MsgTx {
 	tx := btcwire.NewMsgTx(2)
@@ -222,17 +307,17 @@ func TestTokensThatLeaveTheirAddressEndTheirChannel(t *testing.T) {
 	w := newWorld(t)
 	k := w.book(1001)
 	k.takes(k.peer(50), w.network(3)...)
-	k.Grow(t.Context())
+	k.grow(t.Context())
 	if len(k.knows()) != 3 {
 		t.Fatal(k.knows())
 	}
 	w.has[string(assetgraph.FundingScript(channelOf(1).announce()))]--
 	w.ledger = tokens.ErrBehind
-	if k.Grow(t.Context()); len(k.knows()) != 3 {
+	if k.grow(t.Context()); len(k.knows()) != 3 {
 		t.Error("forgotten though the ledger says nothing")
 	}
 	w.ledger = nil
-	if k.Grow(t.Context()); len(k.knows()) != 2 {
+	if k.grow(t.Context()); len(k.knows()) != 2 {
 		t.Error("not forgotten")
 	}
 	if k.start(); len(k.knows()) != 2 {
@@ -255,6 +340,7 @@ func TestWithoutALedgerTheOutputIsBelieved(t *testing.T) {
 }
 
 func TestWhatComesTooEarlyWaits(t *testing.T) {
+	race.Like(t, TestABookIsSafeForConcurrentUse)
 	w := newWorld(t)
 	k := w.book(1001)
 	c := channelOf(1)
@@ -262,17 +348,17 @@ func TestWhatComesTooEarlyWaits(t *testing.T) {
 	w.height = c.scid.Height() + 4
 	e := k.peer(50)
 	k.takes(e, c.announce(), c.update(0, w.now), c.update(1, w.now))
-	if k.Grow(t.Context()); len(k.knows()) != 0 || w.looks != 0 {
+	if k.grow(t.Context()); len(k.knows()) != 0 || w.looks != 0 {
 		t.Fatal("it is taken before it is six blocks deep")
 	}
 	w.height++
 	w.ledger = tokens.ErrBehind
-	if k.Grow(t.Context()); len(k.knows()) != 0 {
+	if k.grow(t.Context()); len(k.knows()) != 0 {
 		t.Fatal("it is taken before the ledger is there")
 	}
 	w.ledger = nil
 	k.Down(e)
-	k.Grow(t.Context())
+	k.grow(t.Context())
 	k.Read(func(g *assetgraph.Graph) {
 		if got, ok := g.ByID(c.scid); !ok || !got.Policies[0].Known() || !got.Policies[1].Known() {
 			t.Errorf("%+v", got)
@@ -291,18 +377,57 @@ func TestWhatComesTooEarlyWaits(t *testing.T) {
 	if len(k.early) != maxEarly {
 		t.Errorf("%d are held", len(k.early))
 	}
+	soon := channelOf(8000)
+	soon.scid = wire.NewShortChannelID(w.height-2, 1, 0)
+	if k.takes(k.peer(53), soon.announce()); k.early[claimOf(soon.unsigned())] == nil || len(k.early) != maxEarly {
+		t.Error("what has longer to wait keeps out what comes soon")
+	}
 	friend := k.peer(52)
 	k.ours[friend.id] = true
 	late := channelOf(9000)
 	late.scid = wire.NewShortChannelID(w.height, 9999, 0)
-	if k.takes(friend, late.announce()); k.early[late.scid] == nil || len(k.early) != maxEarly {
+	if k.takes(friend, late.announce()); k.early[claimOf(late.unsigned())] == nil || len(k.early) != maxEarly {
 		t.Error("what a peer with a channel says has no place")
+	}
+}
+
+// Neither a forged update nor an announcement of others of the same output keeps the true ones
+// out, or has those sent away who say them.
+func TestWhatLiarsSayOfWhatCameTooEarlyIsNoHarm(t *testing.T) {
+	w := newWorld(t)
+	k := w.book(1001)
+	c := channelOf(1)
+	w.fund(c)
+	w.height = c.scid.Height() + 4
+	honest, liar, late := k.peer(50), k.peer(51), k.peer(52)
+	squat := channelOf(2)
+	squat.scid = c.scid
+	k.takes(liar, squat.announce(), squat.update(0, w.now))
+	k.takes(honest, c.announce())
+	far := c.update(0, w.now.Add(48*time.Hour))
+	forged := c.update(0, w.now.Add(time.Hour))
+	forged.FeeBaseMsat++
+	k.takes(liar, far, forged)
+	k.takes(late, c.update(0, w.now), c.update(0, w.now.Add(-time.Minute)))
+	w.height++
+	k.grow(t.Context())
+	k.Read(func(g *assetgraph.Graph) {
+		if got, ok := g.ByID(c.scid); !ok || got.Policies[graph.Direction(c.x.id, c.y.id)].Timestamp != uint32(w.now.Unix()) {
+			t.Errorf("%+v", got)
+		}
+	})
+	if w.pass(3 * time.Second); honest.reason != nil || late.reason != nil || len(honest.sent) != 1 || len(late.sent) != 1 {
+		t.Errorf("%v, %v: %d told to who announced it, %d to who told the update", honest.reason, late.reason, len(honest.sent), len(late.sent))
+	}
+	if len(k.early) != 0 {
+		t.Errorf("%d are still held", len(k.early))
 	}
 }
 
 // However many node ids a stranger has: what they make us check is bounded for all of them
 // together, and a peer with a channel is heard all the same.
 func TestAFloodOfStrangersIsBounded(t *testing.T) {
+	race.Like(t, TestABookIsSafeForConcurrentUse)
 	w := newWorld(t)
 	k := w.book(1001)
 	real := w.network(3 * mostPoints / costChannel)
@@ -337,6 +462,7 @@ func TestAFloodOfStrangersIsBounded(t *testing.T) {
 
 // A liar is sent away, and is not looked after meanwhile.
 func TestWhoAnnouncesWhatIsNotThereIsSentAway(t *testing.T) {
+	race.Like(t, TestABookIsSafeForConcurrentUse)
 	w := newWorld(t)
 	k := w.book(1001)
 	e := k.peer(50)
@@ -359,6 +485,7 @@ func TestWhoAnnouncesWhatIsNotThereIsSentAway(t *testing.T) {
 }
 
 func TestAllStrangersAreToldTogetherAsMuchAsOnePeer(t *testing.T) {
+	race.Like(t, TestABookIsSafeForConcurrentUse)
 	w := newWorld(t)
 	k := w.book(1001)
 	source := k.peer(50)
@@ -451,8 +578,34 @@ func TestOurOwnIsToldAtOnceAndStays(t *testing.T) {
 	if w.pass(time.Second); len(k.knows()) != 1 {
 		t.Error("a channel of ours is forgotten")
 	}
-	k.Grow(t.Context())
+	k.grow(t.Context())
 	if k.start(); len(k.knows()) != 1 {
 		t.Error("a channel of ours is forgotten")
+	}
+	w.fund(channelOf(9))
+	k.takes(k.peer(52), channelOf(9).announce())
+	if k.Keep(t.Context(), c.scid); len(k.knows()) != 2 {
+		t.Error("a channel that there is, or one of others, is forgotten")
+	}
+	if k.Keep(t.Context()); len(k.knows()) != 1 || len(k.disk) != 1 {
+		t.Error("a channel of ours that is no more is kept")
+	}
+}
+
+func TestACreditIsFilledWithTimeHoweverOftenItIsAsked(t *testing.T) {
+	now := time.Unix(1, 0)
+	c := credit{at: now}
+	got := 0
+	for range 10_000 {
+		now = now.Add(time.Millisecond)
+		if c.spend(1, now, pointsRate, mostPoints) {
+			got++
+		}
+	}
+	if got != 10*pointsRate {
+		t.Errorf("%d points in ten seconds", got)
+	}
+	if now = now.Add(time.Hour); !c.spend(mostPoints, now, pointsRate, mostPoints) || c.spend(1, now, pointsRate, mostPoints) {
+		t.Errorf("%d are left", c.left)
 	}
 }

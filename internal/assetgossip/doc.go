@@ -6,7 +6,8 @@
 //	book.Message(ctx, peer, m)    // from the peer's own goroutine
 //	book.Tick(ctx)                // every second
 //	book.Block(ctx, txs...)       // after each block
-//	book.Grow(ctx)                // and then, beside the rest
+//	book.Poke()                   // then, and when the ledger has read one
+//	book.Run(ctx)                 // beside the rest: it asks the chain and the ledger
 //	book.Down(peer)
 //	book.Read(func(g *assetgraph.Graph) {…})
 //
@@ -16,8 +17,8 @@
 //
 // What a peer makes us check costs points: all peers without a channel with us have one
 // credit of them together, each other one its own; what is above it is dropped. There are so
-// many channels, and so many announcements that came too early, and no more. One side of a
-// channel may say a few things an hour.
+// many channels, and so many announcements that came too early, and no more; a message has so
+// many bytes at the most. One side of a channel may say a few things an hour.
 //
 // # Telling
 //

@@ -66,19 +66,23 @@ func channelOf(n int) channel {
 
 // announce signs the announcement of a channel after a change of it.
 func (c channel) announce(change ...func(a *wire.AssetChannelAnnouncement)) *wire.AssetChannelAnnouncement {
-	us, peer := graph.Half{Node: c.x.id, Bitcoin: c.keys[0].id}, graph.Half{Node: c.y.id, Bitcoin: c.keys[1].id}
-	a := assetgraph.NewAnnouncement(chainHash, c.scid, tea, capacity, us, peer)
+	a := c.unsigned()
 	for _, f := range change {
 		f(a)
 	}
-	hash := a.Digest()
-	ours := &wire.AssetAnnouncementSignatures{ShortChannelID: c.scid, NodeSignature: c.x.sign(hash), BitcoinSignature: c.keys[0].sign(hash)}
-	theirs := &wire.AssetAnnouncementSignatures{ShortChannelID: a.ShortChannelID, NodeSignature: c.y.sign(hash), BitcoinSignature: c.keys[1].sign(hash)}
-	out, err := assetgraph.Signed(a, c.x.id, peer, ours, theirs)
-	if err != nil {
-		panic(err)
+	hash, one, two := a.Digest(), 0, 1
+	if a.NodeID1 != c.x.id {
+		one, two = 1, 0
 	}
-	return out
+	nodes := [2]identity{c.x, c.y}
+	a.NodeSignature1, a.NodeSignature2 = nodes[one].sign(hash), nodes[two].sign(hash)
+	a.BitcoinSignature1, a.BitcoinSignature2 = c.keys[one].sign(hash), c.keys[two].sign(hash)
+	return a
+}
+
+func (c channel) unsigned() *wire.AssetChannelAnnouncement {
+	us, peer := graph.Half{Node: c.x.id, Bitcoin: c.keys[0].id}, graph.Half{Node: c.y.id, Bitcoin: c.keys[1].id}
+	return assetgraph.NewAnnouncement(chainHash, c.scid, tea, capacity, us, peer)
 }
 
 // update is the update of a side: 0 is x's.
@@ -104,6 +108,7 @@ type world struct {
 	height  uint32
 	outputs map[wire.ShortChannelID]*btcwire.TxOut
 	looks   int
+	chain   error // what the chain says instead of an answer
 	ledger  error // what the ledger says instead of an answer
 	has     map[string]amount.Units
 	queue   []letter
@@ -119,6 +124,9 @@ func newWorld(t *testing.T) *world {
 // Output implements [Chain].
 func (w *world) Output(_ context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error) {
 	w.looks++
+	if w.chain != nil {
+		return nil, btcwire.OutPoint{}, w.chain
+	}
 	if out := w.outputs[scid]; out != nil {
 		return out, btcwire.OutPoint{}, nil
 	}
@@ -151,7 +159,7 @@ func (w *world) Refute(_ context.Context, height uint32, claims ...tokens.Claim)
 // fund puts channels and their tokens on the chain.
 func (w *world) fund(channels ...channel) {
 	for _, c := range channels {
-		pk := assetgraph.FundingScript(c.announce())
+		pk := assetgraph.FundingScript(c.unsigned())
 		w.outputs[c.scid], w.has[string(pk)] = &btcwire.TxOut{Value: 100_000, PkScript: pk}, capacity
 	}
 }
@@ -173,6 +181,8 @@ type book struct {
 	self identity
 	disk map[string]heard.Row
 	ours map[wire.NodeID]bool
+	full error       // what the disk says instead of writing
+	end  func(error) // what is called when it does; nil: panic
 }
 
 func (w *world) book(n int) *book {
@@ -184,15 +194,19 @@ func (w *world) book(n int) *book {
 
 // Write implements [durable.Writer].
 func (k *book) Write(ctx context.Context, all ...durable.Row) error {
+	if k.full != nil {
+		return k.full
+	}
 	for _, r := range all {
 		r := r.(heard.Row)
-		name := fmt.Sprintf("%05d %x", r.Kind, r.About)
-		if k.disk[name] = r; r.Raw == nil {
-			delete(k.disk, name)
+		if k.disk[nameOf(r)] = r; r.Raw == nil {
+			delete(k.disk, nameOf(r))
 		}
 	}
 	return ctx.Err()
 }
+
+func nameOf(r heard.Row) string { return fmt.Sprintf("%05d %x", r.Kind, r.About) }
 
 // start makes the Book from what is on its disk.
 func (k *book) start() {
@@ -209,7 +223,12 @@ func (k *book) start() {
 	b, err := New(Config{
 		Us: k.self.id, Chain: chainHash, Source: k.w, Ledger: k.w, Height: func() uint32 { return k.w.height }, Store: k, Flush: time.Second,
 		Ours: func(id wire.NodeID) bool { return k.ours[id] }, Now: func() time.Time { return k.w.now }, Log: slog.New(slog.DiscardHandler),
-		Fatal: func(err error) { panic(err) },
+		Fatal: func(err error) {
+			if k.end == nil {
+				panic(err)
+			}
+			k.end(err)
+		},
 	}, stored)
 	if err != nil {
 		k.w.Fatal(err)
@@ -247,12 +266,29 @@ func (e *end) Send(msgs ...wire.Message) error {
 		if err != nil {
 			return err
 		}
+		e.durable(m, raw)
 		e.sent = append(e.sent, m)
 		if e.other != nil {
 			e.owner.w.queue = append(e.owner.w.queue, letter{e.other, m})
 		}
 	}
 	return nil
+}
+
+// durable checks that what is told is on the owner's disk.
+func (e *end) durable(m wire.Message, raw []byte) {
+	k := key{}
+	switch m := m.(type) {
+	case *wire.AssetChannelAnnouncement:
+		k = announcementKey(m.ShortChannelID)
+	case *wire.AssetChannelUpdate:
+		k = updateKey(m)
+	default:
+		return
+	}
+	if row, there := e.owner.disk[nameOf(k.row(nil))]; !there || !bytes.Equal(row.Raw, raw) {
+		e.owner.w.Errorf("%s of %s is told before it is on disk", wire.Name(m), k.scid)
+	}
 }
 
 // connect connects two books.

@@ -57,16 +57,21 @@ func (b *Book) stale(c *assetgraph.Channel) bool {
 // they spend are forgotten.
 func (b *Book) Block(ctx context.Context, txs ...*btcwire.MsgTx) {
 	for _, scid := range b.suspects(txs) {
-		if _, _, err := b.cfg.Source.Output(ctx, scid); errors.Is(err, chain.ErrNoOutput) {
-			b.mu.Lock()
+		_, _, err := b.cfg.Source.Output(ctx, scid)
+		spent := errors.Is(err, chain.ErrNoOutput)
+		b.mu.Lock()
+		if delete(b.suspected, scid); spent {
 			b.forget(scid)
-			b.mu.Unlock()
+		} else if err != nil { // the chain could not be asked: at the next block again
+			b.suspected[scid] = true
 		}
+		b.mu.Unlock()
 	}
 	b.Save(ctx)
 }
 
-// suspects are the channels whose funding scripts are shown by inputs of the transactions.
+// suspects are the channels whose funding scripts are shown by inputs of the transactions,
+// or were before.
 func (b *Book) suspects(txs []*btcwire.MsgTx) (out []wire.ShortChannelID) {
 	shown := map[[sha256.Size]byte]bool{}
 	for _, tx := range txs {
@@ -79,7 +84,7 @@ func (b *Book) suspects(txs []*btcwire.MsgTx) (out []wire.ShortChannelID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range b.graph.Channels() {
-		if shown[c.Witness] {
+		if shown[c.Witness] || b.suspected[c.SCID] {
 			out = append(out, c.SCID)
 		}
 	}

@@ -56,7 +56,12 @@ type credit struct {
 
 // spend takes some; false when there are not as many.
 func (c *credit) spend(points int, now time.Time, rate, most int64) bool {
-	c.left, c.at = spread.Fill(c.left, now.Sub(c.at), rate, most), now
+	full := spread.Fill(c.left, now.Sub(c.at), rate, most)
+	if gained := full - c.left; full == int(most) {
+		c.left, c.at = full, now
+	} else if gained > 0 { // what is less than a point is not lost, however often it is asked
+		c.left, c.at = full, c.at.Add(time.Duration(gained)*time.Second/time.Duration(rate))
+	}
 	if c.left < points {
 		return false
 	}
@@ -81,6 +86,9 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.AssetChannelAnn
 	friend := b.cfg.Ours(p.ID())
 	b.mu.Lock()
 	err := b.worth(p, friend, m)
+	if errors.Is(err, assetgraph.ErrTaken) {
+		err = nil // if that is so is seen when the chain is looked at
+	}
 	early := err == nil && b.cfg.Height()+1 < m.ShortChannelID.Height()+announceDepth
 	if early {
 		b.hold(unripe{from: p, friend: friend, m: m})
@@ -89,8 +97,6 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.AssetChannelAnn
 	switch {
 	case errors.Is(err, assetgraph.ErrFalse):
 		b.Blame(p, err)
-	case errors.Is(err, assetgraph.ErrTaken):
-		b.refuse(p, friend, m, err, spread.NoOutput)
 	case err == nil && !early:
 		b.look(ctx, p, friend, m)
 	}
@@ -102,7 +108,7 @@ var errEnough = errors.New("enough for now")
 // known nor refused. It is called with mu held.
 func (b *Book) worth(p Peer, friend bool, m *wire.AssetChannelAnnouncement) error {
 	if err := b.graph.Known(m); err != nil {
-		b.news.Heard(announcementKey(m.ShortChannelID), p)
+		b.news.Heard(announcementKey(m.ShortChannelID), b.number(p))
 		return err
 	}
 	now := b.now()
@@ -142,6 +148,11 @@ func (b *Book) look(ctx context.Context, p Peer, friend bool, m *wire.AssetChann
 		return
 	case err != nil:
 		b.cfg.Log.Debug("the chain cannot be asked", "channel", m.ShortChannelID, "why", err)
+		b.again(p, friend, m)
+		return
+	}
+	if b.taken(ctx, m) {
+		b.refuse(p, friend, m, assetgraph.ErrTaken, spread.NoOutput)
 		return
 	}
 	why, err := b.cfg.Ledger.Refute(ctx, m.ShortChannelID.Height()+announceDepth-1, tokens.Claim{Property: m.Property, Script: assetgraph.FundingScript(m), Units: m.Capacity})
@@ -149,10 +160,8 @@ func (b *Book) look(ctx context.Context, p Peer, friend bool, m *wire.AssetChann
 	case err == nil && why[0] != "":
 		b.refuse(p, friend, m, errors.New(why[0]), spread.NoOutput)
 		return
-	case err != nil && !errors.Is(err, tokens.ErrOff): // it comes again when the ledger has come so far
-		b.mu.Lock()
-		b.hold(unripe{from: p, friend: friend, m: m})
-		b.mu.Unlock()
+	case err != nil && !errors.Is(err, tokens.ErrOff):
+		b.again(p, friend, m)
 		return
 	}
 	b.mu.Lock()
@@ -161,11 +170,37 @@ func (b *Book) look(ctx context.Context, p Peer, friend bool, m *wire.AssetChann
 			c.doubt.Trust()
 		}
 	}
-	waited := b.early.take(m.ShortChannelID)
-	b.mu.Unlock()
-	for _, u := range waited {
-		b.update(p, u)
+	for _, u := range b.early.take(claimOf(m)) {
+		if k := updateKey(u.m); err == nil && b.graph.Fresh(u.m, b.now()) == nil && b.change(u.from, u.m) == nil {
+			b.rates.Spend(k, b.now())
+		}
 	}
+	b.mu.Unlock()
+}
+
+// again keeps an announcement until the chain can be asked, or the ledger has come so far.
+func (b *Book) again(p Peer, friend bool, m *wire.AssetChannelAnnouncement) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hold(unripe{from: p, friend: friend, m: m})
+}
+
+// taken says whether another announced channel has the address of one. It is forgotten when
+// its output is not there any more: a reorganization may have moved it to where this one is.
+func (b *Book) taken(ctx context.Context, m *wire.AssetChannelAnnouncement) bool {
+	b.mu.Lock()
+	rival, taken := b.graph.Rival(m)
+	b.mu.Unlock()
+	if !taken || rival == m.ShortChannelID { // which somebody else has told meanwhile
+		return false
+	}
+	if _, _, err := b.cfg.Source.Output(ctx, rival); !errors.Is(err, chain.ErrNoOutput) {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget(rival)
+	return false
 }
 
 // heeds says whether a peer's announcements are worth a look at the chain: it has not told
@@ -183,7 +218,7 @@ func (b *Book) refuse(p Peer, friend bool, m *wire.AssetChannelAnnouncement, why
 	b.cfg.Log.Debug("asset_channel_announcement refused", "channel", m.ShortChannelID, "why", why)
 	over := false
 	b.mu.Lock()
-	b.early.take(m.ShortChannelID)
+	b.early.take(claimOf(m))
 	if errors.Is(why, errNotAChannel) || errors.Is(why, assetgraph.ErrTaken) {
 		b.claims.Add(claimOf(m), b.now()) // the output may be a channel of other keys
 	} else {
@@ -207,10 +242,10 @@ func (b *Book) update(p Peer, m *wire.AssetChannelUpdate) {
 	k := updateKey(m)
 	switch {
 	case errors.Is(err, assetgraph.ErrUnknown):
-		b.early.attach(m)
+		b.attach(p, friend, m)
 	case errors.Is(err, assetgraph.ErrKnown):
 		if e := b.entries[k.scid]; bytes.Equal(*e.knows(k), wire.Encode(m)) {
-			b.news.Heard(k, p)
+			b.news.Heard(k, b.number(p))
 		}
 	case err == nil && b.rates.Allow(k, b.now()) && b.pays(p, friend, costUpdate):
 		if err = b.change(p, m); err == nil {
@@ -224,72 +259,106 @@ func (b *Book) update(p Peer, m *wire.AssetChannelUpdate) {
 }
 
 // early are announcements that came before their time, with the latest update of each
-// direction.
-type early map[wire.ShortChannelID]*unripe
+// direction. Of one output there may be several: which one is true is not known yet.
+type early map[claim]*unripe
 
 type unripe struct {
 	from    Peer
 	friend  bool
 	m       *wire.AssetChannelAnnouncement
-	updates [2]*wire.AssetChannelUpdate
+	updates [2]said
 }
 
-// hold keeps an announcement for later. Where there are too many, one of a peer with a
-// channel takes the place of a stranger's. It is called with mu held.
+// said is an update, and who said it.
+type said struct {
+	from Peer
+	m    *wire.AssetChannelUpdate // nil: there is none
+}
+
+// hold keeps an announcement for later. Where there are too many, it takes the place of one
+// that has longer to wait, or, when it is of a peer with a channel, of any stranger's. It is
+// called with mu held.
 func (b *Book) hold(u unripe) {
-	scid := u.m.ShortChannelID
-	if b.early[scid] != nil || scid.Height() > b.cfg.Height()+mostAhead {
+	at, scid := claimOf(u.m), u.m.ShortChannelID
+	if b.early[at] != nil || scid.Height() > b.cfg.Height()+mostAhead {
 		return
 	}
-	if len(b.early) >= maxEarly && u.friend {
+	if len(b.early) >= maxEarly {
+		var last claim
 		for other, old := range b.early {
-			if !old.friend {
-				delete(b.early, other)
-				break
+			if !old.friend && other.scid > last.scid {
+				last = other
 			}
 		}
+		if last.scid == 0 || !u.friend && last.scid <= scid {
+			return
+		}
+		delete(b.early, last)
 	}
-	if len(b.early) < maxEarly {
-		b.early[scid] = &u
-	}
+	b.early[at] = &u
 }
 
-// attach keeps an update with the announcement that it waits for.
-func (e early) attach(m *wire.AssetChannelUpdate) {
-	u := e[m.ShortChannelID]
-	if u == nil {
-		return
-	}
-	if at := &u.updates[m.ChannelFlags&wire.AssetDirection]; *at == nil || (*at).Timestamp < m.Timestamp {
-		*at = m
+// attach keeps an update with the announcement that it waits for, if it is one of its
+// channel. If it is not, nobody is to blame: the announcement may be the false one. It is
+// called with mu held.
+func (b *Book) attach(p Peer, friend bool, m *wire.AssetChannelUpdate) {
+	for of, u := range b.early {
+		at := &u.updates[m.ChannelFlags&wire.AssetDirection]
+		if of.scid != m.ShortChannelID || at.m != nil && at.m.Timestamp >= m.Timestamp {
+			continue
+		}
+		if !b.pays(p, friend, costUpdate) {
+			return
+		}
+		if assetgraph.Belongs(m, u.m, b.now()) == nil {
+			*at = said{p, m}
+		}
 	}
 }
 
 // take ends the wait of an announcement.
-func (e early) take(scid wire.ShortChannelID) (updates []*wire.AssetChannelUpdate) {
-	if u := e[scid]; u != nil {
-		delete(e, scid)
-		for _, m := range u.updates {
-			if m != nil {
-				updates = append(updates, m)
+func (e early) take(of claim) (updates []said) {
+	if u := e[of]; u != nil {
+		delete(e, of)
+		for _, s := range u.updates {
+			if s.m != nil {
+				updates = append(updates, s)
 			}
 		}
 	}
 	return updates
 }
 
-// Grow forgets the channels whose tokens have left, and takes the announcements whose time
-// has come: after a block, and when the ledger has read one. It asks the chain and the
-// ledger, and so is to be called beside the rest.
-func (b *Book) Grow(ctx context.Context) {
-	b.growing.Lock()
-	defer b.growing.Unlock()
+// Poke says that the chain has grown, or what the ledger has read of it: [Book.Run] looks
+// at what that changes.
+func (b *Book) Poke() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run does what asks the chain and the ledger, whenever it is poked, until ctx ends.
+func (b *Book) Run(ctx context.Context) {
+	for {
+		select {
+		case <-b.wake:
+			b.grow(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// grow forgets the channels whose tokens have left, and takes the announcements whose time
+// has come.
+func (b *Book) grow(ctx context.Context) {
 	b.audit(ctx)
 	b.Save(ctx)
 	b.mu.Lock()
 	var ripe []*unripe
-	for scid, u := range b.early {
-		if b.cfg.Height()+1 >= scid.Height()+announceDepth {
+	for of, u := range b.early {
+		if b.cfg.Height()+1 >= of.scid.Height()+announceDepth {
 			ripe = append(ripe, u)
 		}
 	}

@@ -140,7 +140,7 @@ func (b *Book) past(c *conversation) []wire.Message {
 		keys = slices.DeleteFunc(keys, func(k key) bool { return *e.origin(k) == c.number })
 		if msgs := b.read(keys...); len(msgs) > 0 {
 			for _, k := range keys {
-				b.news.Heard(k, c.peer)
+				b.news.Heard(k, c.number)
 			}
 			return msgs
 		}
@@ -158,7 +158,7 @@ func (b *Book) fresh(c *conversation, now time.Time) []wire.Message {
 		c.flushTo, c.nextFlush = b.news.End(), now.Add(b.cfg.Flush)
 	}
 	for {
-		k, after, ok := b.news.Next(c.heard, c.flushTo, c.peer)
+		k, after, ok := b.news.Next(c.heard, c.flushTo, c.number)
 		if e := b.entries[k.scid]; ok && e != nil && e.drafts > 0 {
 			return nil // the latest is not written yet
 		}

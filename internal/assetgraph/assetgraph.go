@@ -152,10 +152,16 @@ func (g *Graph) Check(a *wire.AssetChannelAnnouncement) error {
 			return falsely("asset_channel_announcement %s: %s is wrong", a.ShortChannelID, s.name)
 		}
 	}
-	if _, taken := g.scripts[string(FundingScript(a))]; taken {
+	if _, taken := g.Rival(a); taken {
 		return ErrTaken
 	}
 	return nil
+}
+
+// Rival is the channel that has the address of an announced one.
+func (g *Graph) Rival(a *wire.AssetChannelAnnouncement) (scid wire.ShortChannelID, taken bool) {
+	scid, taken = g.scripts[string(FundingScript(a))]
+	return scid, taken
 }
 
 // FundingScript is what the funding output of an announced channel must pay to.
@@ -204,10 +210,33 @@ func (g *Graph) Fresh(u *wire.AssetChannelUpdate, now uint32) error {
 		return ErrUnknown
 	case u.Timestamp <= c.Policies[u.ChannelFlags&wire.AssetDirection].Timestamp:
 		return ErrKnown
-	case uint64(u.Timestamp) > uint64(now)+maxAhead, Old(u.Timestamp, now):
+	}
+	return useful(u, c.Capacity, now)
+}
+
+// useful says whether an update is of its time, and an amount fits. Error: [ErrUseless].
+func useful(u *wire.AssetChannelUpdate, capacity amount.Units, now uint32) error {
+	if uint64(u.Timestamp) > uint64(now)+maxAhead || Old(u.Timestamp, now) || u.HTLCMaximum > capacity || u.HTLCMinimum > u.HTLCMaximum {
 		return ErrUseless
-	case u.HTLCMaximum > c.Capacity, u.HTLCMinimum > u.HTLCMaximum:
-		return ErrUseless
+	}
+	return nil
+}
+
+// Belongs says whether an update is of a channel that was announced and is not in the graph
+// yet. Errors: [ErrChain], [ErrUseless], [ErrFalse].
+func Belongs(u *wire.AssetChannelUpdate, a *wire.AssetChannelAnnouncement, now uint32) error {
+	if u.ChainHash != a.ChainHash || u.ShortChannelID != a.ShortChannelID {
+		return ErrChain
+	}
+	if err := useful(u, a.Capacity, now); err != nil {
+		return err
+	}
+	return signedBy(u, [2]wire.NodeID{a.NodeID1, a.NodeID2})
+}
+
+func signedBy(u *wire.AssetChannelUpdate, nodes [2]wire.NodeID) error {
+	if !script.Verify(nodes[u.ChannelFlags&wire.AssetDirection], u.Digest(), u.Signature) {
+		return falsely("asset_channel_update %s: signature is wrong", u.ShortChannelID)
 	}
 	return nil
 }
@@ -217,12 +246,11 @@ func Old(timestamp, now uint32) bool { return uint64(timestamp)+MaxAge < uint64(
 
 // Update takes an update that [Graph.Fresh] found worth it. Error: [ErrFalse].
 func (g *Graph) Update(u *wire.AssetChannelUpdate) error {
-	c, direction := g.channels[u.ShortChannelID], u.ChannelFlags&wire.AssetDirection
-	if !script.Verify(c.Nodes[direction], u.Digest(), u.Signature) {
-		return falsely("asset_channel_update %s: signature is wrong", u.ShortChannelID)
+	err := signedBy(u, g.channels[u.ShortChannelID].Nodes)
+	if err == nil {
+		g.load(u)
 	}
-	g.load(u)
-	return nil
+	return err
 }
 
 func (g *Graph) load(u *wire.AssetChannelUpdate) {

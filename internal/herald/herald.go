@@ -1,32 +1,24 @@
-// Package herald announces this node's channels with tokens to nodes that carry tokens, and
-// brings the book of all such channels what they say
-// (docs/decisions/0010-gossip-of-token-channels.md).
-//
-//	h, err := herald.Load(ctx, store.Queries(), cfg)
-//	h.Up(peer); h.Hear(ctx, peer, message); h.Down(peer)
-//	h.Announce(link)           // whenever its announcement may go on
-//	h.Tick(ctx)                // every second
-//
-// The wish of both sides is in the channel's parameters. When the channel is deep enough
-// each side sends its signatures; who has both tells the others.
 package herald
 
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
+
+	btcwire "github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/assetgossip"
 	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/channel"
+	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
-	"github.com/leyden-ln/leyden/internal/link"
+	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 	"github.com/leyden-ln/leyden/internal/store/heard"
-	"github.com/leyden-ln/leyden/internal/terms"
 )
 
 const (
@@ -42,14 +34,28 @@ type Peer interface {
 	Features() wire.Features
 }
 
+// Channel is one of our channels: a [link.Link]. What it is to send while there is no
+// connection, or before channel_reestablish, it drops.
+type Channel interface {
+	ID() wire.ChannelID
+	Params() channel.ParamsRow
+	Status() channel.StatusRow
+	Signer() channel.Signer
+	View() channel.View
+	Held() string
+	Send(msgs ...wire.Message)
+}
+
 // Config is what a herald needs.
 type Config struct {
 	assetgossip.Config
 	Carries  func() bool // whether this node carries tokens
 	Sign     func(digest [32]byte) wire.Signature
-	Links    func() *link.Links
-	Terms    func() *terms.Book
-	Disabled func(l *link.Link, before *wire.ChannelUpdate, now time.Time) bool // whether a channel takes no HTLCs for long
+	Channels func() []Channel // that are not over
+	Terms    func(c Channel, now time.Time) relay.Policy
+	// Disabled says whether a channel takes no HTLCs for long; before is nil or has what our
+	// last update said of that.
+	Disabled func(c Channel, before *wire.ChannelUpdate, now time.Time) bool
 }
 
 // Herald is the book with what is our own in it. It is safe for concurrent use.
@@ -63,8 +69,10 @@ type Herald struct {
 
 // progress is how far a channel's announcement has come on this connection.
 type progress struct {
-	sent   bool                              // our signatures
+	peer   wire.NodeID
+	sent   wire.ShortChannelID               // for which our signatures went; zero: they did not
 	theirs *wire.AssetAnnouncementSignatures // nil: not here yet
+	from   Peer                              // who sent them
 }
 
 // Load makes a herald from what was stored.
@@ -73,6 +81,11 @@ func Load(ctx context.Context, q *db.Queries, cfg Config) (*Herald, error) {
 	if err != nil {
 		return nil, err
 	}
+	return New(cfg, rows)
+}
+
+// New is [Load] with what was read.
+func New(cfg Config, rows []heard.Row) (*Herald, error) {
 	book, err := assetgossip.New(cfg.Config, rows)
 	return &Herald{Book: book, cfg: cfg, at: map[wire.ChannelID]*progress{}}, err
 }
@@ -93,20 +106,36 @@ func (h *Herald) Up(p Peer) {
 	}
 }
 
-// Forget begins the announcement of a channel anew: on another connection.
-func (h *Herald) Forget(id wire.ChannelID) {
+// Down forgets a peer, and how far it has come with the announcements of channels.
+func (h *Herald) Down(p Peer) {
+	h.Book.Down(p)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.at, id)
+	maps.DeleteFunc(h.at, func(_ wire.ChannelID, at *progress) bool { return at.peer == p.ID() })
 }
 
-// Hear takes a message with a number of such gossip: of others it may be anything.
+// Reestablished begins the announcement of a channel anew, on another connection. What the
+// peer has sent on it may have come before, as it comes on another way.
+func (h *Herald) Reestablished(ctx context.Context, c Channel) {
+	h.mu.Lock()
+	if at := h.at[c.ID()]; at != nil {
+		at.sent = 0
+	}
+	h.mu.Unlock()
+	h.Announce(ctx, c)
+}
+
+// Hear takes a message with a number of such gossip: of others it may be anything. One that
+// is too long is of a later time, and not read.
 func (h *Herald) Hear(ctx context.Context, p Peer, u *wire.Unknown) {
 	if !h.hears(p) {
 		return
 	}
 	m, err := wire.DecodeAsset(u)
-	if err != nil {
+	switch {
+	case errors.Is(err, wire.ErrLong):
+		return
+	case err != nil:
 		h.Blame(p, err)
 		return
 	}
@@ -115,18 +144,22 @@ func (h *Herald) Hear(ctx context.Context, p Peer, u *wire.Unknown) {
 		h.Message(ctx, p, m)
 		return
 	}
-	if l, ok := h.cfg.Links().Get(signatures.ChannelID); ok && l.Params().Peer == p.ID() {
-		h.mu.Lock()
-		h.progress(l.ID()).theirs = signatures
-		h.mu.Unlock()
-		h.Announce(ctx, l)
+	for _, c := range h.cfg.Channels() {
+		if c.ID() == signatures.ChannelID && c.Params().Peer == p.ID() && c.Params().Property != 0 {
+			h.mu.Lock()
+			at := h.progress(c)
+			at.theirs, at.from = signatures, p
+			h.mu.Unlock()
+			h.Announce(ctx, c)
+		}
 	}
 }
 
 // progress is called with mu held.
-func (h *Herald) progress(id wire.ChannelID) *progress {
+func (h *Herald) progress(c Channel) *progress {
+	id := c.ID()
 	if h.at[id] == nil {
-		h.at[id] = &progress{}
+		h.at[id] = &progress{peer: c.Params().Peer}
 	}
 	return h.at[id]
 }
@@ -134,52 +167,83 @@ func (h *Herald) progress(id wire.ChannelID) *progress {
 // Tick is that of the book, and keeps our updates true.
 func (h *Herald) Tick(ctx context.Context) {
 	h.Book.Tick(ctx)
-	for _, l := range h.cfg.Links().All() {
-		h.renew(ctx, l)
+	for _, c := range h.cfg.Channels() {
+		h.renew(ctx, c)
+	}
+}
+
+// Block is that of the book, and goes on with our announcements. Those of channels that are
+// over, or that a reorganization has moved, are forgotten.
+func (h *Herald) Block(ctx context.Context, txs ...*btcwire.MsgTx) {
+	h.Book.Block(ctx, txs...)
+	all := h.cfg.Channels()
+	var ours []wire.ShortChannelID
+	for _, c := range all {
+		if p, s := c.Params(), c.Status(); p.Property != 0 && p.Announce {
+			ours = append(ours, s.SCID)
+		}
+	}
+	h.Keep(ctx, ours...)
+	h.Poke()
+	for _, c := range all {
+		h.Announce(ctx, c)
 	}
 }
 
 // due says whether a channel is to be announced now.
-func (h *Herald) due(l *link.Link) bool {
-	p, s := l.Params(), l.Status()
-	return p.Property != 0 && p.Announce && s.ReadySent && s.SCID != 0 && s.Status == channel.Open &&
+func (h *Herald) due(c Channel) bool {
+	p, s := c.Params(), c.Status()
+	return p.Property != 0 && p.Announce && s.ReadySent && s.SCID != 0 && s.Status == channel.Open && c.Held() == "" &&
 		h.cfg.Height()+1 >= s.SCID.Height()+announceDepth && h.cfg.Carries()
 }
 
-// Announce goes on with a channel's announcement as far as it can go now. What is sent is
-// dropped by the link while there is no connection.
-func (h *Herald) Announce(ctx context.Context, l *link.Link) {
-	signer, ok := l.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
-	if !ok || !h.due(l) {
+// Announce goes on with a channel's announcement as far as it can go now.
+func (h *Herald) Announce(ctx context.Context, c Channel) {
+	signer, ok := c.Signer().(interface{ SignAnnouncement([32]byte) wire.Signature })
+	if !ok || !h.due(c) {
 		return
 	}
-	p, scid := l.Params(), l.Status().SCID
+	p, scid := c.Params(), c.Status().SCID
 	public := h.Announced(scid)
 	h.mu.Lock()
-	at := h.progress(l.ID())
-	send, theirs := !at.sent && (!public || at.theirs != nil), at.theirs
-	at.sent = at.sent || send
+	at := h.progress(c)
+	send, theirs, from := at.sent != scid && (!public || at.theirs != nil), at.theirs, at.from
+	if send {
+		at.sent = scid
+	}
 	h.mu.Unlock()
-	if send || !public && theirs != nil { // else nothing is signed
+	// Signatures of another place are of before or after a reorganization.
+	whole := !public && theirs != nil && theirs.ShortChannelID == scid
+	if send || whole { // else nothing is signed
 		us, peer := graph.Half{Node: h.cfg.Us, Bitcoin: p.LocalKeys.Funding}, graph.Half{Node: p.Peer, Bitcoin: p.RemoteKeys.Funding}
 		a := assetgraph.NewAnnouncement(h.cfg.Chain, scid, p.Property, p.Tokens, us, peer)
 		hash := a.Digest()
 		ours := &wire.AssetAnnouncementSignatures{
-			ChannelID: l.ID(), ShortChannelID: scid, NodeSignature: h.cfg.Sign(hash), BitcoinSignature: signer.SignAnnouncement(hash),
+			ChannelID: c.ID(), ShortChannelID: scid, NodeSignature: h.cfg.Sign(hash), BitcoinSignature: signer.SignAnnouncement(hash),
 		}
 		if send {
-			l.Send(ours)
+			c.Send(ours)
 		}
-		if !public && theirs != nil {
+		if whole {
 			signed, err := assetgraph.Signed(a, h.cfg.Us, peer, ours, theirs)
 			if err != nil {
-				h.cfg.Log.Warn("channel not announced", "channel", l.ID(), "why", err)
+				h.wrong(c, from, theirs, err)
 				return
 			}
 			h.tell(ctx, signed)
 		}
 	}
-	h.renew(ctx, l)
+	h.renew(ctx, c)
+}
+
+// wrong ends the connection to a peer whose half is not of the channel. It is forgotten.
+func (h *Herald) wrong(c Channel, from Peer, half *wire.AssetAnnouncementSignatures, why error) {
+	h.mu.Lock()
+	if at := h.progress(c); at.theirs == half {
+		at.theirs, at.from = nil, nil
+	}
+	h.mu.Unlock()
+	h.Blame(from, why)
 }
 
 // tell tells something of our own. What the peer has told first is no fault.
@@ -191,29 +255,30 @@ func (h *Herald) tell(ctx context.Context, m wire.Message) {
 
 // renew makes our update of an announced channel anew where what it says has changed, or it
 // is old.
-func (h *Herald) renew(ctx context.Context, l *link.Link) {
-	p, scid := l.Params(), l.Status().SCID
+func (h *Herald) renew(ctx context.Context, c Channel) {
+	p, scid := c.Params(), c.Status().SCID
 	if p.Property == 0 || !p.Announce || !h.Announced(scid) {
 		return
 	}
 	now := h.cfg.Now()
-	own, _ := h.cfg.Terms().Of(l, now)
-	limits := p.RemoteLimits.Tokens
+	own, limits := h.cfg.Terms(c, now), p.RemoteLimits.Tokens
 	u := &wire.AssetChannelUpdate{
 		ChainHash: h.cfg.Chain, ShortChannelID: scid, Timestamp: uint32(max(now.Unix(), 0)), //nolint:gosec // until 2106
 		CLTVExpiryDelta: own.CLTVExpiryDelta, HTLCMinimum: limits.HTLCMinimum, HTLCMaximum: min(p.Tokens, limits.MaxInFlight),
 		FeeBaseMsat: own.FeeBaseMsat, FeeProportionalMillionths: own.FeeProportionalMillionths,
-		Carrier: max(l.View().Carrier, own.HTLCMinimum),
+		Carrier: max(c.View().Carrier, own.HTLCMinimum),
 	}
 	old := h.Update(scid)
 	var before *wire.ChannelUpdate
 	if old != nil {
 		before = &wire.ChannelUpdate{ChannelFlags: old.ChannelFlags}
-		if u.Carrier <= old.Carrier && old.Carrier/2 <= u.Carrier {
-			u.Carrier = old.Carrier // it follows the feerate: small changes are nobody's business
+		// It follows the feerate, which a peer may set: small changes are nobody's business, and
+		// others take no more of them.
+		if u.Carrier <= old.Carrier && old.Carrier/2 <= u.Carrier || u.Timestamp < old.Timestamp+spread.Interval {
+			u.Carrier = old.Carrier
 		}
 	}
-	if l.Held() != "" || h.cfg.Disabled(l, before, now) {
+	if c.Held() != "" || h.cfg.Disabled(c, before, now) {
 		u.ChannelFlags |= wire.AssetDisabled
 	}
 	if old != nil {

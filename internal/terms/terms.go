@@ -8,6 +8,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/relay"
@@ -32,6 +33,12 @@ type old struct {
 // maxOlder is how many older terms of a channel are honoured.
 const maxOlder = 8
 
+// Channel is one of our channels: a [link.Link].
+type Channel interface {
+	ID() wire.ChannelID
+	Params() channel.ParamsRow
+}
+
 // Load makes a book of the node's terms and of what is stored.
 func Load(node relay.Policy, rows []store.TermsRow) *Book {
 	b := &Book{node: node, own: map[wire.ChannelID]store.TermsRow{}, older: map[wire.ChannelID][]old{}}
@@ -42,14 +49,14 @@ func Load(node relay.Policy, rows []store.TermsRow) *Book {
 }
 
 // Limits are between what the least and the most of an HTLC over a channel may be.
-func (b *Book) Limits(l *link.Link) (least, most amount.MilliSatoshi) {
+func (b *Book) Limits(l Channel) (least, most amount.MilliSatoshi) {
 	p := l.Params()
 	return max(b.node.HTLCMinimum, p.RemoteLimits.HTLCMinimum), min(p.Capacity.Msat(), p.RemoteLimits.MaxHTLCValueInFlight)
 }
 
 // Of are the terms of a channel, as its channel_update says them, with the older ones
 // that still hold.
-func (b *Book) Of(l *link.Link, now time.Time) (relay.Policy, []relay.Policy) {
+func (b *Book) Of(l Channel, now time.Time) (relay.Policy, []relay.Policy) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var older []relay.Policy
@@ -62,7 +69,7 @@ func (b *Book) Of(l *link.Link, now time.Time) (relay.Policy, []relay.Policy) {
 }
 
 // current is called with mu held.
-func (b *Book) current(l *link.Link) relay.Policy {
+func (b *Book) current(l Channel) relay.Policy {
 	out, own := b.node, b.own[l.ID()]
 	least, most := b.Limits(l)
 	out.HTLCMinimum, out.HTLCMaximum = least, most

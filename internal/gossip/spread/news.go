@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// maxFrom is of how many peers it is remembered that they know a message. What the others
+// know they are told again.
+const maxFrom = 64
+
 // maxNews is how many messages are kept to be passed on.
 const maxNews = 1 << 15
 
@@ -45,8 +49,12 @@ func (n *News[K, P]) Add(k K, from P, now time.Time) {
 
 // Heard notes that a peer knows a message too.
 func (n *News[K, P]) Heard(k K, p P) {
-	if at, ok := n.at[k]; ok && !slices.Contains(n.items[at-n.first].from, p) {
-		n.items[at-n.first].from = append(n.items[at-n.first].from, p)
+	at, ok := n.at[k]
+	if !ok {
+		return
+	}
+	if i := &n.items[at-n.first]; len(i.from) < maxFrom && !slices.Contains(i.from, p) {
+		i.from = append(i.from, p)
 	}
 }
 

@@ -16,6 +16,12 @@ func TestWhatIsRefusedAndWhatIsNewIsBounded(t *testing.T) {
 	for i := range maxNews * 2 {
 		n.Add(i, 0, time.Unix(1, 0))
 	}
+	for p := range 3 * maxFrom {
+		n.Heard(maxNews*2-1, p)
+	}
+	if last := n.items[len(n.items)-1]; len(last.from) != maxFrom {
+		t.Errorf("%d are known to know a message", len(last.from))
+	}
 	if len(n.items) > maxNews || len(n.at) > maxNews {
 		t.Errorf("%d news", len(n.items))
 	}
