@@ -80,6 +80,13 @@ func TestTokensFindTheirWayOverAnnouncedChannels(t *testing.T) {
 		t.Helper()
 		made := ask[billResult](t, w.bob, "invoice", named{"amount_msat": "10", "label": label, "description": "", "asset": 3, "exposeprivatechannels": false})
 		equal(t, "hints", len(ask[billResult](t, w.alice, "decode", made.Bolt11).Routes), 0)
+		cost := ask[struct {
+			Routes    []struct{ Route []struct{} }
+			SentUnits uint64 `json:"amount_sent_units"`
+		}](t, w.alice, "paycost", made.Bolt11)
+		if len(cost.Routes) != 1 || len(cost.Routes[0].Route) != 3 || cost.SentUnits != 1_000_000_000+fee {
+			t.Errorf("it would cost %+v", cost)
+		}
 		got := ask[teaPaid](t, w.alice, "pay", made.Bolt11)
 		inv := ask[struct{ Invoices []teaPaid }](t, w.bob, "listinvoices", label).Invoices[0]
 		if got.Status != "complete" || got.Units != 1_000_000_000 || inv.Got != got.Units || got.SentUnits != got.Units+fee || got.SentMsat != inv.GotMsat+base {

@@ -30,7 +30,7 @@ func teashop(t *testing.T) (alice, bob *house) {
 		mineLedgers(t, 1, alice, bob)
 	}
 	alice.ask(t, nil, "connect", bob.node.ID().String()+"@"+bob.node.Addr().String())
-	raw, err := json.Marshal(map[string]any{"id": bob.node.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500", "minconf": 0})
+	raw, err := json.Marshal(map[string]any{"id": bob.node.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500", "minconf": 0, "announce": true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +95,14 @@ func TestTokensAreInvoicedAndPaidFromPageToPage(t *testing.T) {
 	text := regexp.MustCompile(`obort3:[0-9a-z]+`).FindString(page)
 	live := make(chan string)
 	go func() { live <- b.listen(path+"/live", "event: done") }()
+
+	until(t, "the channel is announced", func() bool {
+		var known struct{ Channels []json.RawMessage }
+		alice.ask(t, &known, "listassetchannels")
+		return len(known.Channels) == 2
+	})
+	has(t, "the network", a.get("/network").body, "Announced channels with tokens", `class="num">500`+tea, "1 shown of 1. Payments in tokens", "leyden listassetchannels")
+	has(t, "Bob's channels", a.get("/network?to="+bob.node.ID().String()).body, `class="num">500`+tea)
 
 	read := a.post("/pay", "invoice", "LIGHTNING:"+strings.ToUpper(text))
 	has(t, "what Alice reads", read.body, "a pound of tea", bob.node.ID().String(), "over our channels to the payee, without a fee", "At least", "go along with each part", "Pay 12.5"+tea)

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/web/office"
 	"github.com/leyden-ln/leyden/web/rings"
+	"github.com/leyden-ln/leyden/web/tokens"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -24,6 +25,7 @@ type networks struct {
 	mu      sync.Mutex
 	last    *rings.Network
 	picture []byte
+	tokens  []tokens.Announced // channels with tokens
 	at      time.Time
 }
 
@@ -79,6 +81,10 @@ func (s *Server) readNetwork(ctx context.Context) error {
 	for i, x := range found.Nodes {
 		nodes[i] = rings.Node{ID: x.ID, Alias: words.Plain(x.Alias)}
 	}
+	var carriers struct{ Channels []tokens.Announced }
+	if err := s.owner().call(ctx, &carriers, "listassetchannels"); err != nil {
+		return err
+	}
 	channels := make([]rings.Channel, len(found.Channels))
 	for i, c := range found.Channels {
 		channels[i] = rings.Channel{A: c.Source, B: c.Destination, SCID: c.SCID, Capacity: c.Amount}
@@ -88,7 +94,44 @@ func (s *Server) readNetwork(ctx context.Context) error {
 	s.networks.mu.Lock()
 	defer s.networks.mu.Unlock()
 	s.networks.last, s.networks.picture, s.networks.at = last, picture, time.Now()
+	s.networks.tokens = tokens.Once(carriers.Channels)
 	return nil
+}
+
+// carrier is an announced channel with tokens.
+type carrier struct {
+	A, B     string // the nodes' names
+	SCID     string
+	Capacity tokens.Sum
+}
+
+// carriers are the announced channels with tokens of a node, or the first of all.
+func (v *visit) carriers(page *pageNetwork, n *rings.Network) {
+	v.s.networks.mu.Lock()
+	list := v.s.networks.tokens
+	v.s.networks.mu.Unlock()
+	at := ""
+	if page.To != nil {
+		at = page.To.ID
+	}
+	list, page.AllCarriers = tokens.At(list, at, rowsOfPage)
+	if len(list) == 0 {
+		return
+	}
+	v.lines = append(v.lines, v.s.line("listassetchannels", nil))
+	name := func(id string) string {
+		if x, ok := n.Node(id); ok && x.Alias != "" {
+			return x.Alias
+		}
+		return words.Short(id)
+	}
+	known := map[amount.Property]tokens.Asset{}
+	for _, c := range list {
+		if _, ok := known[c.Property]; !ok {
+			known[c.Property] = v.token(c.Property)
+		}
+		page.Carriers = append(page.Carriers, carrier{name(c.Source), name(c.Other), c.SCID, tokens.Of(known[c.Property], c.Capacity)})
+	}
 }
 
 // pageNetwork is the network around us, and the way to one of its nodes.
@@ -105,6 +148,9 @@ type pageNetwork struct {
 	Units           []string
 	routes
 	NoRoute *office.Fault
+
+	Carriers    []carrier // channels with tokens, some of AllCarriers
+	AllCarriers int
 }
 
 // Last is the place of the last node that is shown.
@@ -139,6 +185,7 @@ func (v *visit) showNetwork() error {
 			v.route(&page)
 		}
 	}
+	v.carriers(&page, n)
 	return v.show("network", &page)
 }
 

@@ -60,7 +60,7 @@ type pagePay struct {
 	Unit      string
 	Token     tokens.Asset // in which it is; bitcoin
 	Way       *tokens.Way  // by which tokens would go
-	Through   string       // the alias of the node on that way
+	Through   string       // the aliases of the nodes between
 	Lacks     bool         // our channels have too little for it
 	Spendable tokens.Sum   // of a token
 }
@@ -156,13 +156,31 @@ func (v *visit) findWay(page *pagePay) error {
 	page.Spendable = tokens.Of(page.Token, tokens.Channels(rows).Of(inv.Property).Spendable)
 	way, found := tokens.Find(rows, inv.Payee, inv.Hints, inv.Property, inv.Units)
 	if !found {
+		way, found = v.announcedWay(page, rows)
+	}
+	if !found {
 		return nil
 	}
 	page.Way, page.Lacks = &way, !way.Enough(inv.Units)
-	if id := way.Through(); id != "" {
-		page.Through = cmp.Or(v.alias(v.ctx(), id), words.Short(id))
+	var names []string
+	for _, id := range way.Nodes[:len(way.Nodes)-1] {
+		names = append(names, cmp.Or(v.alias(v.ctx(), id), words.Short(id)))
 	}
+	page.Through = strings.Join(names, ", ")
 	return nil
+}
+
+// announcedWay is the way over announced channels: that of one part, as pay would go now.
+func (v *visit) announcedWay(page *pagePay, rows []channelRow) (way tokens.Way, found bool) {
+	inv := page.Invoice
+	if inv.Units == 0 {
+		return way, false
+	}
+	var cost tokens.Cost
+	if err := v.call(v.ctx(), &cost, "paycost", arg{"bolt11", page.Text}); err != nil {
+		return way, false // the payment itself tries all there is
+	}
+	return cost.Way(rows, inv.Property)
 }
 
 // alias is the name that a node gave itself; empty when it did not.

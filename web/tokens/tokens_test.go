@@ -111,7 +111,8 @@ func TestTokensGoByTheCheapestWayThatHasEnough(t *testing.T) {
 		{1_190_000, "dave", 59_500, 2_000_000, true}, {1_000_000_000, "dave", 50_000_000, 2_000_000, false},
 	} {
 		w, found := Find(rows, "bob", hints, 3, c.units)
-		if !found || w.Through() != c.through || w.Fee != c.fee || w.Most != c.most || w.Enough(c.units) != c.enough {
+		between := strings.Join(w.Nodes[:len(w.Nodes)-1], " ")
+		if !found || between != c.through || w.Fee != c.fee || w.Most != c.most || w.Enough(c.units) != c.enough {
 			t.Errorf("%d: %+v", c.units, w)
 		}
 	}
@@ -142,5 +143,35 @@ func TestWhatTheLedgerCannotSayDoesNotHideTheChannels(t *testing.T) {
 	}
 	if h := Read(func(any, string, ...string) error { return errors.New("away") }, nil); h.Why == nil || !h.On {
 		t.Errorf("%+v", h)
+	}
+}
+
+func TestTheWayOverAnnouncedChannelsIsThatOfOnePart(t *testing.T) {
+	rows := channelsOf(t, `[{"peer_id":"carol",`+normal+`,"asset":{"property_id":3,"spendable_units":700}}]`)
+	cost := func(text string) (c Cost) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := cost(`{"amount_sent_msat":3002,"amount_msat":3000,"amount_units":500,"amount_sent_units":505,"routes":[{"route":[{"id":"carol"},{"id":"dave"},{"id":"bob"}]}]}`)
+	w, found := c.Way(rows, 3)
+	if !found || len(w.Nodes) != 3 || w.Fee != 5 || w.Base != 2 || w.Carrier != 3000 || w.Most != 700 || !w.Enough(500) {
+		t.Errorf("%+v, %v", w, found)
+	}
+	if _, found := c.Way(rows, 4); found {
+		t.Error("our channel has another token")
+	}
+	c = cost(`{"amount_units":5,"amount_sent_units":5,"routes":[{"route":[{"id":"carol"}]},{"route":[{"id":"carol"}]}]}`)
+	if _, found := c.Way(rows, 3); found {
+		t.Error("several parts have no one way")
+	}
+	list := Once([]Announced{{Source: "a", Other: "b", SCID: "1"}, {Source: "b", Other: "a", SCID: "1"}, {Source: "b", Other: "c", SCID: "2"}})
+	if some, all := At(list, "b", 1); len(list) != 2 || all != 2 || len(some) != 1 {
+		t.Errorf("%+v, %+v of %d", list, some, all)
+	}
+	if some, all := At(list, "c", 9); all != 1 || some[0].SCID != "2" {
+		t.Errorf("%+v of %d", some, all)
 	}
 }

@@ -16,8 +16,8 @@ type Hint struct {
 	PPM  uint64 `json:"fee_proportional_millionths"`
 }
 
-// Way is how tokens would go to a payee over what is known: a channel of ours to it, or
-// one to a node that has one.
+// Way is how tokens would go to a payee over what is known: a channel of ours to it, one
+// to a node that has one, or announced ones.
 type Way struct {
 	Nodes   []string     // on the way, the payee last
 	Fee     amount.Units // that the nodes between take
@@ -30,14 +30,6 @@ type Way struct {
 func (w *Way) Enough(units amount.Units) bool {
 	sum, ok := units.Add(w.Fee)
 	return ok && sum <= w.Most
-}
-
-// Through is the node between; empty: there is none.
-func (w *Way) Through() string {
-	if len(w.Nodes) < 2 {
-		return ""
-	}
-	return w.Nodes[0]
 }
 
 // Find is the cheapest way over channels that have enough, or else the one that can send
@@ -66,6 +58,32 @@ func Find(rows []channels.Row, payee string, hints [][]Hint, property amount.Pro
 		try(w)
 	}
 	return best, found
+}
+
+// Cost is what the command paycost says of a payment in tokens.
+type Cost struct {
+	Sent      amount.MilliSatoshi `json:"amount_sent_msat"`
+	Arrives   amount.MilliSatoshi `json:"amount_msat"`
+	Units     amount.Units        `json:"amount_units"`
+	SentUnits amount.Units        `json:"amount_sent_units"`
+	Routes    []struct {
+		Route []struct {
+			ID string `json:"id"`
+		} `json:"route"`
+	} `json:"routes"`
+}
+
+// Way is the way of a payment that has one part; false: it has none, or several.
+func (c *Cost) Way(rows []channels.Row, property amount.Property) (w Way, found bool) {
+	if len(c.Routes) != 1 || len(c.Routes[0].Route) == 0 || c.SentUnits < c.Units || c.Sent < c.Arrives {
+		return w, false
+	}
+	for _, h := range c.Routes[0].Route {
+		w.Nodes = append(w.Nodes, h.ID)
+	}
+	w.Most = first(rows, w.Nodes[0], property).Most
+	w.Fee, w.Base, w.Carrier = c.SentUnits-c.Units, c.Sent-c.Arrives, c.Arrives
+	return w, w.Most > 0
 }
 
 // first is a way that begins with our channels to a peer.
