@@ -17,7 +17,7 @@ demo: ## a whole network in one process
 test: ## the tests
 	$(GO) test ./...
 
-race: ## the tests under the race detector
+race: ## the tests of what has goroutines, under the race detector
 	$(GO) test -race ./...
 
 vet: ## gofmt and go vet

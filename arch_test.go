@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package leyden_test holds the architecture as a test: the map of
 // docs/architecture.md, executable.
 package leyden_test
@@ -267,6 +269,82 @@ func TestPureRoomsHaveNoGoroutineAndNoClock(t *testing.T) {
 			return true
 		})
 	})
+}
+
+// forTheDetector is what of a file the race detector might look at: its position, and what
+// it is.
+func forTheDetector(f *ast.File, found func(token.Pos, string)) {
+	for _, imp := range f.Imports {
+		path := strings.Trim(imp.Path.Value, `"`)
+		switch top, _, _ := strings.Cut(path, "/"); {
+		case path == "net/netip" || path == "net/url": // values
+		case top == "sync", top == "net", strings.HasPrefix(path, "golang.org/x/sync/"):
+			found(imp.Pos(), path)
+		case path == module+"/internal/race":
+			found(imp.Pos(), "a question for the detector")
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			found(n.Pos(), "a goroutine")
+		case *ast.ChanType:
+			found(n.Pos(), "a channel")
+		case *ast.SelectorExpr:
+			if n.Sel.Name == "AfterFunc" || n.Sel.Name == "RunParallel" {
+				found(n.Pos(), n.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+// A test binary with the race detector takes a second and a half to link and a second to
+// end. The rooms whose tests say "//go:build !race" are spared that: nothing of theirs, and
+// nothing of their tests, is of more than one goroutine. Each pure room is one of them; its
+// code runs under the detector where the rooms above call it.
+func TestWhatIsTestedWithoutTheDetectorHasNothingForIt(t *testing.T) {
+	without := 0
+	for _, p := range packages(t) {
+		name, ok := room(p.ImportPath)
+		tests := slices.Concat(p.TestGoFiles, p.XTestGoFiles)
+		if !ok || len(tests) == 0 {
+			continue
+		}
+		var tagged []string
+		var what []string
+		for _, file := range slices.Concat(p.GoFiles, tests) {
+			fset := token.NewFileSet()
+			path := filepath.Join(p.Dir, file)
+			f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, group := range f.Comments {
+				if group.Pos() < f.Package && group.List[0].Text == "//go:build !race" {
+					tagged = append(tagged, file)
+				}
+			}
+			forTheDetector(f, func(at token.Pos, found string) {
+				what = append(what, fmt.Sprintf("%s: %s", fset.Position(at), found))
+			})
+		}
+		switch {
+		case len(tagged) == 0:
+			if floors[name] <= lastPureFloor {
+				t.Errorf("%s is pure: its tests begin with //go:build !race", name)
+			}
+			continue
+		case !slices.Equal(tagged, tests):
+			t.Errorf("%s: of the tests %v only %v are built without the race detector", name, tests, tagged)
+		}
+		if without++; len(what) > 0 {
+			t.Errorf("%s is tested without the race detector, and has\n%s", name, strings.Join(what, "\n"))
+		}
+	}
+	if without == 0 {
+		t.Error("no room is tested without the race detector")
+	}
 }
 
 func TestOnlyTheStoreWritesRows(t *testing.T) {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package channel
 
 import (
@@ -9,7 +11,6 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel/closing"
 	"github.com/leyden-ln/leyden/internal/channel/dance"
-	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // names are the names of messages.
@@ -93,7 +94,7 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			return m
 		}
 	}
-	for i, c := range []struct {
+	for _, c := range []struct {
 		name string
 		in   situation
 		m    func(p *pair) wire.Message
@@ -221,9 +222,6 @@ func TestIllegalMessagesAreAnswered(t *testing.T) {
 			return m
 		}, Fail, "invalid signature"},
 	} {
-		if i%race.Step(7) != 0 {
-			continue
-		}
 		t.Run(c.name, func(t *testing.T) {
 			p, n := c.in(t)
 			m := c.m(p)

@@ -2,6 +2,8 @@
 // in all rounds of a sweep it sees without the detector; with it, which makes
 // everything some ten times slower, every few rounds are enough to meet each pair of
 // goroutines.
+//
+// The tests of a room without goroutines are not built with it: //go:build !race.
 package race
 
 import (
@@ -26,18 +28,6 @@ func Main(m interface{ Run() int }) int {
 	flag.Parse()
 	if Enabled && !given("rapid.checks") {
 		if err := flag.Set("rapid.checks", "5"); err != nil {
-			panic(err)
-		}
-	}
-	return m.Run()
-}
-
-// Pure runs the tests of a room that has no goroutine, as the architecture's test sees to
-// it: there the detector has nothing to find, and other rooms' tests run its code under it.
-func Pure(m interface{ Run() int }) int {
-	flag.Parse()
-	if Enabled && !chosen() {
-		if err := flag.Set("test.skip", ".*"); err != nil {
 			panic(err)
 		}
 	}

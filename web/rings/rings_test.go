@@ -1,3 +1,5 @@
+//go:build !race
+
 package rings
 
 import (
@@ -7,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestEachNodeIsOnTheRingOfItsDistance(t *testing.T) {
@@ -36,7 +36,7 @@ func TestEachNodeIsOnTheRingOfItsDistance(t *testing.T) {
 // channels.
 func public() *Network {
 	r := rand.New(rand.NewPCG(1, 2))
-	count := 20_000 / race.Step(10)
+	const count = 20_000
 	nodes := make([]Node, count)
 	var channels []Channel
 	join := func(a, b int) {
@@ -180,7 +180,7 @@ func TestAPictureIsBounded(t *testing.T) {
 func TestNodesAreFoundByNameAndByTheBeginningOfTheirID(t *testing.T) {
 	n := public()
 	some, all := n.Find("NODE 1", 0, 50)
-	if want := 11_111 / race.Step(10); len(some) != 50 || all != want {
+	if want := 11_111; len(some) != 50 || all != want {
 		t.Errorf("%d of %d, not of %d", len(some), all, want)
 	}
 	if !slices.IsSortedFunc(some, func(a, b *Node) int { return a.Hops - b.Hops }) {

@@ -1,11 +1,11 @@
+//go:build !race
+
 package dance
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // toyUpdate is an update in the oracle: the table taken literally, beside the
@@ -232,7 +232,7 @@ func schedule(t *testing.T, seed uint64, cuts, flip bool) bool {
 }
 
 func TestBothSidesAlwaysComputeTheSameCommitment(t *testing.T) {
-	for seed := range uint64(10_000 / race.Step(10)) { //nolint:gosec // positive
+	for seed := range uint64(10_000) {
 		if !schedule(t, seed, false, false) {
 			t.Fatalf("seed %d: the sides disagree", seed)
 		}
@@ -240,7 +240,7 @@ func TestBothSidesAlwaysComputeTheSameCommitment(t *testing.T) {
 }
 
 func TestRetransmissionFollowsFromNumbers(t *testing.T) {
-	for seed := range uint64(10_000 / race.Step(10)) { //nolint:gosec // positive
+	for seed := range uint64(10_000) {
 		if !schedule(t, seed, true, false) {
 			t.Fatalf("seed %d: the sides disagree", seed)
 		}
@@ -249,12 +249,12 @@ func TestRetransmissionFollowsFromNumbers(t *testing.T) {
 
 func TestRetransmissionInTheOtherOrderFails(t *testing.T) {
 	failed := 0
-	for seed := range uint64(2_000 / race.Step(4)) { //nolint:gosec // positive
+	for seed := range uint64(2_000) {
 		if !schedule(t, seed, true, true) {
 			failed++
 		}
 	}
-	if failed < 200/race.Step(4) {
+	if failed < 200 {
 		t.Fatalf("only %d of the schedules noticed the wrong order: the oracle is blind", failed)
 	}
 }
