@@ -347,6 +347,50 @@ func TestWhatIsTestedWithoutTheDetectorHasNothingForIt(t *testing.T) {
 	}
 }
 
+var (
+	testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	leftOut  = regexp.MustCompile(`(?m)^\trace\.(?:Like|Leave)\((.*)\)$`)
+	testName = regexp.MustCompile(`\bTest\w+`)
+)
+
+// A test that is left out under the race detector names those that meet its goroutines:
+// they are there, and are run.
+func TestWhoStandsForOthersRunsUnderTheDetector(t *testing.T) {
+	runs, named := map[string]bool{}, map[string]string{}
+	for _, p := range packages(t) {
+		for _, file := range slices.Concat(p.TestGoFiles, p.XTestGoFiles) {
+			b, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(b)
+			if strings.HasPrefix(text, "//go:build !race\n") {
+				continue
+			}
+			at := append(testFunc.FindAllStringSubmatchIndex(text, -1), []int{len(text)})
+			for i, m := range at[:len(at)-1] {
+				name := text[m[2]:m[3]]
+				why := leftOut.FindStringSubmatch(text[m[0]:at[i+1][0]])
+				if why == nil {
+					runs[name] = true
+					continue
+				}
+				for _, other := range testName.FindAllString(why[1], -1) {
+					named[other] = name
+				}
+			}
+		}
+	}
+	for other, name := range named {
+		if !runs[other] {
+			t.Errorf("%s stands for %s, and is not run under the race detector", other, name)
+		}
+	}
+	if len(named) == 0 {
+		t.Error("no test stands for another")
+	}
+}
+
 func TestOnlyTheStoreWritesRows(t *testing.T) {
 	var writers []string
 	forEachFile(t, func(name string, _ *token.FileSet, f *ast.File) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // billResult is what commands show of an invoice in an asset.
@@ -33,6 +34,7 @@ func teashop(t *testing.T) *network {
 }
 
 func TestAnInvoiceAsksForTokens(t *testing.T) {
+	race.Like(t, TestTokensArePaidOverChannelsToTheUnit)
 	w := teashop(t)
 	for _, c := range []struct {
 		name   string

@@ -9,9 +9,11 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestInvoices(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := line(t)
 	bob := w.bob
 	first := ask[invoiceResult](t, bob, "invoice", 25_000, "tea", "one tea", 60, nil, secret(1))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 type (
@@ -31,6 +32,7 @@ type (
 )
 
 func TestRunesAreMadeShownCheckedAndRevoked(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	n := w.bob
 	valid := func(params named) {

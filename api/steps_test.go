@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -25,6 +26,7 @@ type stepsResult struct {
 // TestAPaymentIsTakenStepByStep says next at the payer, the forwarder and the payee, from
 // the first step to the last.
 func TestAPaymentIsTakenStepByStep(t *testing.T) {
+	race.Like(t, TestWhoWaitsForAStepHearsOfIt)
 	w := line(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 5000, "tea", "one tea")
 	nodes := []*node.Node{w.alice, w.carol, w.bob}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -105,6 +106,7 @@ type balance struct {
 }
 
 func TestAPaymentShowsItsInside(t *testing.T) {
+	race.Like(t, TestPaying)
 	w := line(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 5000, "tea", "one tea")
 	other := ask[invoiceResult](t, w.bob, "invoice", 5000, "milk", "one milk")

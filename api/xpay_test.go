@@ -8,6 +8,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 type xpayResult struct {
@@ -19,6 +20,7 @@ type xpayResult struct {
 }
 
 func TestXpayAndWhatIsLeftOfIt(t *testing.T) {
+	race.Like(t, TestPaying)
 	w := line(t)
 	first := ask[invoiceResult](t, w.bob, "invoice", 100_000_000, "tea", "one tea", nil, nil, secret(1))
 	refused(t, w.alice, command.PayNoSuchPayment, "delpay", first.PaymentHash, "complete")

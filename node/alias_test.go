@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/link"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -176,6 +177,7 @@ func knows(n *node.Node, id wire.ShortChannelID) (known bool) {
 }
 
 func TestAPrivateChannelIsKnownByItsAliasOnly(t *testing.T) {
+	race.Like(t, TestAlicePaysBobThroughCarol)
 	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
@@ -232,6 +234,7 @@ func TestAPrivateChannelIsKnownByItsAliasOnly(t *testing.T) {
 }
 
 func TestAPrivateChannelIsNamedByItsAliasAfterAStart(t *testing.T) {
+	race.Like(t, TestAlicePaysBobThroughCarol)
 	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
@@ -253,6 +256,7 @@ func TestAPrivateChannelIsNamedByItsAliasAfterAStart(t *testing.T) {
 }
 
 func TestAChannelThatIsClosedKeepsNoName(t *testing.T) {
+	race.Like(t, TestClosingAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	w := before(t, same)
 	w.open(false, nil)
@@ -272,6 +276,7 @@ func TestAChannelThatIsClosedKeepsNoName(t *testing.T) {
 }
 
 func TestAnUnconfirmedChannelOfATrustedPeerPaysAtOnce(t *testing.T) {
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	for name, announce := range map[string]bool{"public": true, "private": false} {
 		t.Run(name, func(t *testing.T) {
@@ -313,6 +318,7 @@ func TestAnUnconfirmedChannelOfATrustedPeerPaysAtOnce(t *testing.T) {
 }
 
 func TestAFundingThatNeverComesKeepsTheChannelAsItWas(t *testing.T) {
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := before(t, func(s chain.Source) chain.Source { return mute{s} })
 	w.open(false, new(uint32))
@@ -330,6 +336,7 @@ func TestAFundingThatNeverComesKeepsTheChannelAsItWas(t *testing.T) {
 }
 
 func TestAPeerThatIsNotTrustedOpensNoUnconfirmedChannel(t *testing.T) {
+	race.Like(t, TestWithSeedAndPeersAloneTheCoinsOfEveryChannelComeHome)
 	t.Parallel()
 	w := before(t, same)
 	if _, err := w.carol.Connect(t.Context(), w.alice.ID(), w.alice.Addr().String()); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
@@ -49,6 +50,7 @@ func TestAPaymentWaitsForThePeersAfterAStart(t *testing.T) {
 }
 
 func TestAPaymentOverAPeerThatStaysAwayFailsWithItsReason(t *testing.T) {
+	race.Like(t, TestAPaymentWaitsForThePeersAfterAStart)
 	t.Parallel()
 	w := newWorld(t, 1)
 	row := w.invoice(5_000_000)

@@ -452,6 +452,7 @@ func states(t *testing.T, n *node.Node) map[string]string {
 }
 
 func TestOpeningAChannelSurvivesADeathAtEachWrite(t *testing.T) {
+	race.Like(t, TestOpeningAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {
@@ -560,6 +561,7 @@ func (w *world) dial() {
 }
 
 func TestClosingAChannelSurvivesADeathAtEachWrite(t *testing.T) {
+	race.Like(t, TestClosingAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	for i, who := range []string{"closer", "peer"} {
 		for _, after := range []bool{i == 1, i != 1}[:2/race.Step(2)] {

@@ -19,6 +19,7 @@ import (
 // was: both channels of the opener are there and work, or neither is and its coins are
 // free again.
 func TestOpeningSeveralChannelsSurvivesADeathAtEachWrite(t *testing.T) {
+	race.Like(t, TestOpeningAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {

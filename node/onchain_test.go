@@ -310,7 +310,7 @@ func TestACheatLosesAll(t *testing.T) {
 	seen, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() { // Bob keeps what he signed
 		defer close(stopped)
-		look := time.NewTicker(time.Millisecond)
+		look := time.NewTicker(time.Duration(race.Step(20)) * time.Millisecond)
 		defer look.Stop()
 		for {
 			signed := make(chan old, 1)
@@ -341,7 +341,7 @@ func TestACheatLosesAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	for range 20 {
+	for range 20 / race.Step(4) {
 		row := w.invoice(10_000_000)
 		all.Go(func() { w.pay(row.Bolt11, w.bob) })
 	}

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/script"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
 func TestAWithdrawalLeavesWhatChannelsMayNeedForTheirFees(t *testing.T) {
+	race.Leave(t, "the owner does one thing after the other")
 	t.Parallel()
 	w := newWorld(t, 1)
 	fund(t, w.chain, w.carol.Node, 500_000)

@@ -10,6 +10,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/events"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -29,6 +30,7 @@ func heldAt(t *testing.T, alice *node.Node, want events.Step) {
 // A payment is held at a step when the connection ends, or the node stops: it goes on as
 // from any other moment, and is paid once.
 func TestAPaymentThatIsHeldSurvivesADisconnectAndARestart(t *testing.T) {
+	race.Leave(t, "link's TestADisconnectForgetsWhatIsHeld ends the connections, and other tests restart")
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {

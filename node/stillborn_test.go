@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -11,6 +12,7 @@ import (
 // reorganization or from another copy of the seed: the channel will never be, and the
 // opener, whose wallet knows, forgets it as the other side does.
 func TestAChannelWhoseFundingCannotComeAnyMoreIsForgottenByItsOpener(t *testing.T) {
+	race.Like(t, TestAChannelThatWasNeverFundedCostsItsFundeeNoCoins)
 	t.Parallel()
 	c, err := regtest.Open("")
 	if err != nil {

@@ -79,6 +79,7 @@ func TestAChannelWhoseTokensAReorganizationTookStopsUntilTheyAreBack(t *testing.
 
 // Who cannot rely on a channel takes no HTLC from it, whatever the other side thinks.
 func TestNothingIsTakenFromAChannelThatIsHeld(t *testing.T) {
+	race.Like(t, TestAtAStaleHeightNothingIsTakenForwardedOrSent)
 	t.Parallel()
 	w := newTeaWorld(t)
 	for what, l := range map[string]*link.Link{

@@ -12,6 +12,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 	"github.com/leyden-ln/leyden/node"
@@ -141,6 +142,7 @@ func TestAChannelThatWasNeverFundedCostsItsFundeeNoCoins(t *testing.T) {
 
 // What a closing transaction pays is no coin before what it spends is there.
 func TestAChannelThatWasNeverFundedIsNoMoneyWhenItIsClosed(t *testing.T) {
+	race.Like(t, TestAChannelThatWasNeverFundedCostsItsFundeeNoCoins)
 	t.Parallel()
 	o := newPromise(t)
 	if err := o.alice.CloseChannel(t.Context(), o.id, nil, 1000); err != nil {

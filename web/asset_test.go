@@ -197,6 +197,7 @@ func TestTokensAreReceivedSentAndPutIntoChannelsByForms(t *testing.T) {
 }
 
 func TestWithoutALedgerThePagesSayNothingOfTokens(t *testing.T) {
+	race.Leave(t, onePage)
 	alice, _ := couple(t)
 	a := alice.in(t)
 	for _, path := range []string{"/", "/receive", "/onchain", "/open", "/channels", "/pay"} {
@@ -208,6 +209,7 @@ func TestWithoutALedgerThePagesSayNothingOfTokens(t *testing.T) {
 
 // A name is its issuer's: it can neither turn the text around it nor pass for another one.
 func TestTheNameOfATokenCanNotLookLikeThePage(t *testing.T) {
+	race.Leave(t, onePage)
 	c := newChain(t)
 	alice := newHouse(t, c, "alice", func(c *node.Config) { c.Assets = tokens.Wish{On: true} })
 	alice.fund(t, 1_000_000)

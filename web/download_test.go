@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // rows reads a file of CSV as a program that is not ours, by the names of its columns.
@@ -37,6 +39,7 @@ func rows(t *testing.T, a answer) (out []map[string]string) {
 }
 
 func TestListsAreDownloadedAsThePageFiltersThem(t *testing.T) {
+	race.Like(t, TestADownloadReadsPageByPage)
 	row := inARow(t, "alice", "carol", "bob")
 	alice, carol, bob := row[0], row[1], row[2]
 	made := map[string]string{}

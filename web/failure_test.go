@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/onion"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -31,6 +32,7 @@ func (b *browser) fails(text11 string) (path string) {
 }
 
 func TestWhyAPaymentFailedIsSaidInEachLanguage(t *testing.T) {
+	race.Like(t, TestAnInvoiceOfOnePageIsPaidFromAnother)
 	row := inARow(t, "alice", "carol", "bob")
 	alice, carol, bob := row[0], row[1], row[2]
 	a := alice.in(t)
@@ -72,6 +74,7 @@ func TestTheCatalogueHasATextForEachFailure(t *testing.T) {
 }
 
 func TestWhatARuneAllowsIsSaidInEachLanguage(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	peer := strings.Repeat("02", 33)
 	for _, r := range []string{

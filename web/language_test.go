@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/web/words"
 )
 
@@ -156,6 +157,7 @@ func TestTheCodeHasNoTextOfItsOwn(t *testing.T) {
 }
 
 func TestEachReaderGetsTheirLanguage(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	german := func(r *http.Request) { r.Header.Set("Accept-Language", "de-AT,de;q=0.9,en;q=0.5") }
 	b := h.browser(t)
@@ -192,6 +194,7 @@ func TestEachReaderGetsTheirLanguage(t *testing.T) {
 // What a page may show of the codes with which commands refuse: not those of programs that
 // cannot speak JSON, and of the commands that no page gives.
 func TestARefusalIsSaidInEachLanguage(t *testing.T) {
+	race.Leave(t, onePage)
 	known := words.Languages()[0].Keys()
 	for code := command.ParseError; code < 2000; code++ {
 		switch {

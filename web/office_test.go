@@ -119,6 +119,7 @@ func TestAWebhookIsMadeAndWhatItIsToldIsShown(t *testing.T) {
 }
 
 func TestWhatIsDeletedIsAskedForTwice(t *testing.T) {
+	race.Like(t, TestAnInvoiceOfOnePageIsPaidFromAnother)
 	row := inARow(t, "alice", "carol", "bob")
 	alice, carol, bob := row[0], row[1], row[2]
 	var made struct {
@@ -245,6 +246,7 @@ func TestATransactionThatWaitsIsSpedUp(t *testing.T) {
 }
 
 func TestAnOldBackupNeedsAttention(t *testing.T) {
+	race.Leave(t, onePage)
 	alice, bob := couple(t)
 	a := alice.in(t)
 	if strings.Contains(a.get("/").body, "The backup of your channels") {

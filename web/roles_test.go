@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/web/door"
 )
 
@@ -62,6 +63,7 @@ func (h *house) patterns(t *testing.T) (gets, posts []string) {
 }
 
 func TestEachFormSaysWhichCommandItNeeds(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	_, posts := h.patterns(t)
 	for _, p := range posts {

@@ -464,6 +464,7 @@ func TestOtherSitesCanDoNothing(t *testing.T) {
 }
 
 func TestNoTextCanLookLikeThePage(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	b := h.in(t)
 	script := `<script>alert(1)</script>"><img src=x onerror=alert(1)>`
@@ -495,6 +496,7 @@ func TestNoTextCanLookLikeThePage(t *testing.T) {
 }
 
 func TestOneOriginMayShowThePagesInAFrame(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	s := servePages(t, Config{Node: h.node, Dir: ready.Dir(t, t.TempDir()), Framer: "http://127.0.0.1:7"})
 	w := httptest.NewRecorder()
@@ -505,6 +507,7 @@ func TestOneOriginMayShowThePagesInAFrame(t *testing.T) {
 }
 
 func TestTheFirstPageIsSmallAndWhole(t *testing.T) {
+	race.Leave(t, onePage)
 	h := newHouse(t, newChain(t), "alice")
 	b := h.in(t)
 	page := b.get("/")

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // fenced are the README's blocks of code, with what stands behind the fence.
@@ -16,6 +18,7 @@ var fenced = regexp.MustCompile("(?ms)^```([a-z ]+)\n(.*?)^```$")
 
 // What the README shows to developers is run as it stands there, but for the port.
 func TestTheCodeOfTheReadmeRuns(t *testing.T) {
+	race.Leave(t, "its clients are other programs, and the shop is called as in api/rest")
 	for _, program := range []string{"curl", "jq", "node"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if os.Getenv("LEYDEN_CI") != "" {

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"testing"
+
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func TestTheOwnerSaysForHowLongInvoicesAreGood(t *testing.T) {
+	race.Like(t, TestNothingIsLostWhenDaemonsAreKilled)
 	n := newNetwork(t)
 	for want, flags := range map[uint64][]string{3600: nil, 86_400: {"--invoice-expiry", "86400"}} {
 		d := n.add(fmt.Sprint("alice", want), flags...)

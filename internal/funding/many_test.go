@@ -9,6 +9,7 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -144,8 +145,12 @@ func TestOneOfSeveralChannelsThatFailsLeavesNone(t *testing.T) {
 		"gone":     {func(p *party, _ wire.ChannelID) { p.alice.Down(p.carol.tape) }, ErrGone},
 		"given up": {func(p *party, _ wire.ChannelID) { p.cancel() }, context.Canceled},
 	}
+	number := 0
 	for stage, reach := range stages {
 		for way, w := range ways {
+			if number++; number%race.Step(4) != 0 { // the maps' order is another one each time
+				continue
+			}
 			t.Run(stage+", "+way, func(t *testing.T) {
 				p := newParty(t, 3_000_000, 2)
 				reach(p)

@@ -23,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/backup"
 	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/keys"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 )
@@ -258,6 +259,7 @@ func put(t *testing.T, dir string, files map[string][]byte) {
 // database with files that are as old or older (a crash came between two writes, or a
 // disk forgot a file) is good; with newer ones it is refused.
 func TestADatabaseIsOldExactlyWhenSomethingBesideItIsNewer(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	h := newHome(t)
 	var databases, files []map[string][]byte
 	moment := func() {
@@ -391,6 +393,7 @@ func TestSomebodyWhoKnowsBetterCanUseAnOldDatabase(t *testing.T) {
 }
 
 func TestAMissingDatabaseIsNotReplacedByAnEmptyOne(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	h := newHome(t)
 	h.save()
 	h.writeMark(t.Context())
@@ -761,6 +764,7 @@ func TestARestorationNeedsAnEmptyFolder(t *testing.T) {
 }
 
 func TestARestorationEndsWithTheSeed(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	dir := filepath.Join(t.TempDir(), "new")
 	r := restoration(t, dir, nil)
 	r.Random = io.LimitReader(rand.Reader, 0)

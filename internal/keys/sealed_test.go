@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/internal/enforce"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 func passphrase(text string) Sealing {
@@ -19,6 +20,7 @@ func passphrase(text string) Sealing {
 func noise() *bytes.Reader { return bytes.NewReader(bytes.Repeat([]byte{7, 1, 3}, 100)) }
 
 func TestASeedWithAPassphraseIsNotOnDiskAsItIs(t *testing.T) {
+	race.Leave(t, "one goroutine seals and opens")
 	path := filepath.Join(t.TempDir(), "seed")
 	asked := 0
 	how := Sealing{Passphrase: func(fresh bool) (string, error) {
@@ -78,6 +80,7 @@ func TestTheUserWhoDoesNotAnswerGetsNoSeed(t *testing.T) {
 }
 
 func TestAPassphraseIsChanged(t *testing.T) {
+	race.Leave(t, "one goroutine seals and opens")
 	path := filepath.Join(t.TempDir(), "seed")
 	s, _, err := LoadOrCreate(path, noise(), Sealing{})
 	if err != nil {
@@ -112,6 +115,7 @@ func TestTheFormOfASealedSeedIsStable(t *testing.T) {
 }
 
 func TestADamagedSealedSeedIsRefused(t *testing.T) {
+	race.Leave(t, "one goroutine seals and opens")
 	s, err := SeedFromWords(art)
 	if err != nil {
 		t.Fatal(err)

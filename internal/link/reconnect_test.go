@@ -21,7 +21,7 @@ func TestAPaymentSurvivesADisconnectAtEachMessage(t *testing.T) {
 			if which == c.cb {
 				ends = [2]*side{c.carol, c.bob}
 			}
-			for cut, number := 0, byte(0); ; cut += race.Step(4) {
+			for cut, number := 0, byte(0); ; cut += race.Step(10) {
 				which.conn.cut()
 				synctest.Wait()
 				which.conn = connect(ends[0], ends[1], cut)

@@ -120,7 +120,7 @@ func TestNothingOfAPaymentIsSentBeforeItsWord(t *testing.T) {
 
 func TestADisconnectForgetsWhatIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for after := 0; ; after += race.Step(3) {
+		for after := 0; ; after += race.Step(5) {
 			s := stepwise(t)
 			whole := false
 			for range after {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // pass lets time pass, and waits until nothing more happens.
@@ -306,7 +307,7 @@ func TestOfManyNewConnectionsTheHandlerHearsOfTheLast(t *testing.T) {
 // Both nodes call each other, the one a little before or after the other.
 func TestOfCrossingConnectionsExactlyOneStays(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
+	for range 100 / race.Step(5) {
 		gap := time.Duration(r.IntN(3)) * time.Millisecond
 		first, second := uint16(1), uint16(2)
 		if r.IntN(2) == 0 {

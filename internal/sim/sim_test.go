@@ -92,6 +92,7 @@ func live(t *testing.T, seeds uint64, assets bool) {
 // testdata/seeds.txt holds seeds that found something: one a line, and behind it
 // what it was; testdata/tokens.txt those of runs with tokens.
 func TestWhatWasFoundStaysFixed(t *testing.T) {
+	race.Like(t, TestWhateverHappensNothingIsLost)
 	t.Parallel()
 	again(t, "testdata/seeds.txt", false)
 	again(t, "testdata/tokens.txt", true)
@@ -104,7 +105,6 @@ func again(t *testing.T, name string, assets bool) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	line := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		number, what, _ := strings.Cut(lines.Text(), " ")
 		if strings.HasPrefix(number, "#") || number == "" {
@@ -114,9 +114,6 @@ func again(t *testing.T, name string, assets bool) {
 		if err != nil {
 			t.Fatalf("seed %q: %v", number, err)
 		}
-		if line++; line%race.Step(12) != 0 {
-			continue
-		}
 		t.Run(number, func(t *testing.T) {
 			t.Log(what)
 			run(t, Config{Seed: seed, Assets: assets})
@@ -125,6 +122,7 @@ func again(t *testing.T, name string, assets bool) {
 }
 
 func TestASeedGivesTheSameRunAgain(t *testing.T) {
+	race.Like(t, TestWhateverHappensNothingIsLost)
 	t.Parallel()
 	for seed := range uint64(min(3, many)) {
 		cfg := Config{Seed: seed, Assets: seed == 1}
@@ -138,6 +136,7 @@ func TestASeedGivesTheSameRunAgain(t *testing.T) {
 // Without trouble every payment that there is a way for arrives, and no channel is
 // closed.
 func TestWithoutTroubleNothingFails(t *testing.T) {
+	race.Like(t, TestWhateverHappensNothingIsLost)
 	t.Parallel()
 	var sum Stats
 	for seed := range uint64(min(4, many)) {
@@ -167,6 +166,7 @@ func TestAMissingTokenIsNoticed(t *testing.T) {
 
 // A failing run is made smaller, and fails in the same way.
 func TestAFailureIsShownWithTheFewActionsThatItTakes(t *testing.T) {
+	race.Like(t, TestWhateverHappensNothingIsLost)
 	cfg := Config{Seed: 3, fault: func(w *world) {
 		if w.stats.Paid > 0 && w.stats.Deaths > 0 {
 			w.fail("a payment and a death")
@@ -184,6 +184,7 @@ func TestAFailureIsShownWithTheFewActionsThatItTakes(t *testing.T) {
 
 // Bytes drive three nodes: each is an event.
 func FuzzScript(f *testing.F) {
+	race.Leave(f, "one goroutine, as in TestWhateverHappensNothingIsLost")
 	f.Add([]byte("a script of what happens to three nodes"))
 	every := make([]byte, 0, 64)
 	for op := range byte(32) {

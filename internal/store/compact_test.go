@@ -16,11 +16,13 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // The files are rows of three nodes, payer, payee and who forwards, as they were written
 // before migration 17, and what was read of them then.
 func TestRowsInFullAreReadTheSameOnceTheyAreCompact(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	for _, who := range []string{"alice", "bob", "carol"} {
 		t.Run(who, func(t *testing.T) {
 			dir := t.TempDir()
@@ -132,6 +134,7 @@ func appendAll[R any](t *testing.T, all []any, read func(ctx context.Context, st
 }
 
 func TestTheTrafficOfOldChannelsIsCounted(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	dir := t.TempDir()
 	before(t, dir, filepath.Join("testdata", "before_compact_carol.sql"))
 	s, err := Open(t.Context(), dir)
@@ -158,6 +161,7 @@ func TestTheTrafficOfOldChannelsIsCounted(t *testing.T) {
 // TestANumberOfANodeThatWasNotWrittenIsDrawnAgain refuses the write that meets a node
 // first.
 func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	s := opened(t)
 	to := wire.NodeID{2, 7}
 	first := pay.PaymentRow{PaymentHash: wire.PaymentHash{1}, Destination: to, Group: 1}
@@ -180,6 +184,7 @@ func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
 
 // TestNoQueryOfPaymentsReadsAllOfThem asks SQLite how it would run each.
 func TestNoQueryOfPaymentsReadsAllOfThem(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	s := opened(t)
 	text, err := os.ReadFile("db/payments.sql.go")
 	if err != nil {

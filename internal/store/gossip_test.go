@@ -5,10 +5,12 @@ import (
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store"
 )
 
 func TestGossipIsReadAsItCameAndForgotten(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	s, err := store.Open(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

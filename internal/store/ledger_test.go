@@ -207,6 +207,7 @@ func (c *tokens) alike(t testing.TB, l *ledger.Ledger, s *store.Store) {
 }
 
 func TestTheLedgerOfAStoreThatDiesIsThatOfOneThatNeverStopped(t *testing.T) {
+	race.Leave(t, "one goroutine writes and reads")
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's

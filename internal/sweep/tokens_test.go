@@ -32,6 +32,9 @@ func busy(t *testing.T) *pact {
 
 func TestForceCloseByEitherSideGivesEachItsTokens(t *testing.T) {
 	for i, name := range []string{"alice", "bob"} {
+		if i < race.Step(2)-1 {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			p := busy(t)
 			p.fail(p.sides()[i])

@@ -68,6 +68,7 @@ func (f *fixture) lookThrough(blocks [][]*btcwire.MsgTx) (passes int) {
 }
 
 func TestCoinsBeyondTheLastAddressKnownAreFoundInAnyOrder(t *testing.T) {
+	race.Leave(t, "one goroutine looks through the blocks; TestAWalletThatCameBackGoesOnLookingAhead has two")
 	const many = 40 // so that the widest gap is of 20
 	paid := []branch{{P2TR, Change}, {Token, Receive}}
 	for _, b := range paid[race.Step(2)-1:] {
@@ -188,6 +189,7 @@ func TestAnOrdinaryWalletDerivesNoKeyAtItsStart(t *testing.T) {
 // no gap is too wide, every coin comes back from the seed alone, and once more after
 // the wallet has given out addresses.
 func TestEveryCoinComesBackFromTheSeedWhileNoGapIsTooWide(t *testing.T) {
+	race.Leave(t, "one goroutine looks through the blocks; TestAWalletThatCameBackGoesOnLookingAhead has two")
 	const many, start = 6, 1000
 	ctx := context.Background()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain/chaintest"
 	"github.com/leyden-ln/leyden/internal/chain/neutrino"
 	"github.com/leyden-ln/leyden/internal/chain/regtest"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // The client leaves a peer that shows it half of a reorg, and comes back.
@@ -96,6 +97,7 @@ func TestATransactionWaitsForAPeer(t *testing.T) {
 }
 
 func TestAFolderBelongsToOneProcess(t *testing.T) {
+	race.Like(t, TestAClosedClientEndsWhoFollows)
 	dir := t.TempDir()
 	s := open(t, dir, "127.0.0.1:1")
 	defer s.Close()
@@ -105,6 +107,7 @@ func TestAFolderBelongsToOneProcess(t *testing.T) {
 }
 
 func TestWithoutPeersTheFeerateIsTheConfiguredOne(t *testing.T) {
+	race.Like(t, TestAClosedClientEndsWhoFollows)
 	for configured, want := range map[uint32]uint32{0: chain.DefaultFeePerKw, 700: 700, 1: chain.MinFeePerKw} {
 		s, err := neutrino.Open(neutrino.Config{Dir: t.TempDir(), Network: &chaincfg.RegressionNetParams, FeePerKw: configured})
 		if err != nil {
