@@ -74,7 +74,7 @@ func (w *world) over(from, to *mortal, row invoice.Row, in, out pay.Hop) {
 }
 
 func TestWhatIsBeingExchangedCountsAgainstTheLimitAfterADeathToo(t *testing.T) {
-	race.Like(t, TestAPaymentInTokensOfTwoHopsSurvivesADeathAtEachWrite)
+	race.Like(t, TestClosingAChannelWithTokensSurvivesADeathAtEachWrite)
 	t.Parallel()
 	w := teaWorld(t)
 	w.brew(w.carol, w.bob, 1_000_000, 800)
