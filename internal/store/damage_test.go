@@ -18,6 +18,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/relay"
+	"github.com/leyden-ln/leyden/internal/store/prepared"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
@@ -33,7 +34,7 @@ func opened(t *testing.T) *Store {
 
 func TestTheDatabaseIsAsDurableAsItCanBe(t *testing.T) {
 	s := opened(t)
-	for name, d := range map[string]*sql.DB{"writer": s.write, "readers": s.read} {
+	for name, d := range map[string]prepared.On{"writer": s.conn, "readers": s.read} {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
 			var got string
 			if err := d.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
@@ -163,10 +164,10 @@ func TestDamageIsSeenAndNotLoaded(t *testing.T) {
 			if err := read(s); err != nil {
 				t.Fatal("before:", err)
 			}
-			if _, err := s.write.ExecContext(t.Context(), "PRAGMA foreign_keys = OFF"); err != nil {
+			if _, err := s.conn.ExecContext(t.Context(), "PRAGMA foreign_keys = OFF"); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.write.ExecContext(t.Context(), damage); err != nil {
+			if _, err := s.conn.ExecContext(t.Context(), damage); err != nil {
 				t.Fatal(err)
 			}
 			if err := read(s); !errors.Is(err, errColumn) && !errors.Is(err, sql.ErrNoRows) {

@@ -15,7 +15,7 @@ func TestReadersAreOpenedWhileTheWriterWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	tx, err := s.write.BeginTx(t.Context(), nil) // immediate: it has the lock
+	tx, err := s.conn.BeginTx(t.Context(), nil) // immediate: it has the lock
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,10 @@ type Store struct {
 	read  *sql.DB
 	q     *db.Queries          // over read
 	reads *prepared.Statements // of read
+
+	conn  *sql.Conn            // that of write, for good
+	stmts *prepared.Statements // of conn
+	turn  sync.Mutex           // held by a transaction of conn, and by Limit
 	lock  *os.File
 	now   func() time.Time
 	keys  map[wire.ChannelID]int64 // of the writer: the key index of each channel
@@ -131,6 +135,10 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if _, err := up.Up(ctx); err != nil {
 		return err
 	}
+	if s.conn, err = s.write.Conn(ctx); err != nil {
+		return err
+	}
+	s.stmts = prepared.New(s.conn)
 	if s.read, err = connect(path, "deferred"); err != nil {
 		return err
 	}
@@ -139,7 +147,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	s.read.SetMaxIdleConns(readers)
 	s.reads = prepared.New(s.read)
 	s.q = db.New(s.reads)
-	known, err := s.q.ChannelKeys(ctx)
+	known, err := db.New(s.stmts).ChannelKeys(ctx) // whose connection is there already
 	if err != nil {
 		return err
 	}
@@ -210,6 +218,9 @@ func (s *Store) Close() error {
 
 func (s *Store) closeFiles() error {
 	var errs []error
+	if s.conn != nil {
+		errs = append(errs, s.stmts.Close(), s.conn.Close())
+	}
 	for _, d := range []*sql.DB{s.read, s.write} {
 		if d != nil {
 			errs = append(errs, d.Close())
@@ -249,17 +260,19 @@ func (s *Store) Write(ctx context.Context, rows ...durable.Row) error {
 // Limit bounds the database to so many bytes more than it has, as a disk does that is
 // nearly full; a negative number: no bound.
 func (s *Store) Limit(ctx context.Context, more int64) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	var size, pages int64
-	if err := s.write.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
 		return err
 	}
-	if err := s.write.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
 		return err
 	}
 	if pages += more / size; more < 0 {
 		pages = 1 << 30
 	}
-	_, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	_, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 	return err
 }
 
@@ -287,14 +300,13 @@ func (s *Store) signal() {
 // the disk is busy with it, more gathers. The disk is the timer.
 func (s *Store) writer() {
 	defer close(s.stopped)
-	w := prepared.New(s.write)
 	for range s.wake {
 		s.mu.Lock()
 		group, closed := s.waiting, s.closed
 		s.waiting = nil
 		s.mu.Unlock()
 		if len(group) > 0 {
-			s.commit(w, group)
+			s.commit(group)
 		}
 		if closed {
 			return
@@ -302,52 +314,47 @@ func (s *Store) writer() {
 	}
 }
 
-func finish(group []*batch, err error) {
-	for _, b := range group {
-		b.done <- err
-	}
-}
-
 // commit writes a group in one transaction. When that fails for a reason that
 // may lie in one of them, each is written alone.
-func (s *Store) commit(w *prepared.Statements, group []*batch) {
-	err := s.transaction(w, group)
-	if err != nil && len(group) > 1 {
-		for _, b := range group {
-			b.done <- s.transaction(w, []*batch{b})
+func (s *Store) commit(group []*batch) {
+	err := s.transaction(group)
+	for _, b := range group {
+		if err != nil && len(group) > 1 {
+			b.done <- s.transaction([]*batch{b})
+		} else {
+			b.done <- err
 		}
-		return
 	}
-	finish(group, err)
 }
 
 // attempts at a transaction that meets a busy database, each after the busy
 // timeout.
 const attempts = 5
 
-func (s *Store) transaction(w *prepared.Statements, group []*batch) (err error) {
+func (s *Store) transaction(group []*batch) (err error) {
 	for range attempts {
-		if err = s.once(w, group); !transient(err) {
+		if err = s.once(group); !transient(err) {
 			break
 		}
 	}
 	return explain(err)
 }
 
-func (s *Store) once(w *prepared.Statements, group []*batch) (err error) {
+func (s *Store) once(group []*batch) (err error) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	defer func() {
 		if err != nil {
 			clear(s.parties) // some may have their numbers in what was not written
 		}
 	}()
 	ctx := context.Background()
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.conn.BeginTx(ctx, nil) // a failed commit rolls back, too
 	if err != nil {
 		return err
 	}
-	in := w.Within(tx)
-	defer in.End(ctx)
-	put := writing{ctx: ctx, q: db.New(in), now: s.now().Unix(), keys: s.keys, parties: s.parties, traffic: map[int64]*db.AddTrafficParams{}}
+	defer tx.Rollback()
+	put := writing{ctx: ctx, q: db.New(s.stmts), now: s.now().Unix(), keys: s.keys, parties: s.parties, traffic: map[int64]*db.AddTrafficParams{}}
 	for _, b := range group {
 		for _, r := range b.rows {
 			if err := put.row(r); err != nil {

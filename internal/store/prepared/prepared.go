@@ -10,6 +10,7 @@ package prepared
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -54,20 +55,40 @@ func (r runner) QueryRowContext(ctx context.Context, query string, args ...any) 
 	return stmt.QueryRowContext(ctx, args...)
 }
 
+// On is what statements are prepared on: a [sql.DB], or the one [sql.Conn] of it that
+// somebody holds. There what the connection's transaction does is done by the same
+// statements, and there is no need for [Statements.Within].
+type On interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // Statements are those of a database that were used, prepared: to prepare all that
-// there are takes longer than to open it. They are closed with it.
+// there are takes longer than to open it.
 type Statements struct {
 	runner
-	db    *sql.DB
+	on    On
 	mu    sync.RWMutex
 	known map[string]*sql.Stmt
 }
 
 // New makes the statements of a database.
-func New(d *sql.DB) *Statements {
-	s := &Statements{db: d, known: map[string]*sql.Stmt{}}
-	s.runner = runner{s.keep, d}
+func New(on On) *Statements {
+	s := &Statements{on: on, known: map[string]*sql.Stmt{}}
+	s.runner = runner{s.keep, on}
 	return s
+}
+
+// Close closes the statements. Those of a whole database are closed with it, too.
+func (s *Statements) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.known {
+		errs = append(errs, stmt.Close())
+	}
+	clear(s.known)
+	return errors.Join(errs...)
 }
 
 func (s *Statements) get(query string) (*sql.Stmt, bool) {
@@ -82,7 +103,7 @@ func (s *Statements) keep(ctx context.Context, query string) (*sql.Stmt, error) 
 	if stmt, ok := s.get(query); ok { //nolint:sqlclosecheck // it is kept
 		return stmt, nil
 	}
-	stmt, err := s.db.PrepareContext(ctx, query)
+	stmt, err := s.on.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
