@@ -27,8 +27,9 @@ vet: ## gofmt and go vet
 lint: ## golangci-lint with .golangci.yml
 	golangci-lint run ./...
 
-generate: ## the queries (internal/store/db), from queries/*.sql and migrations/*.sql
+generate: ## the queries (internal/store/db), from queries/*.sql and migrations/*.sql; the tables of tests' databases
 	cd internal/store && $(GO) tool -modfile=../../tools/go.mod sqlc generate
+	$(GO) test ./internal/store/ready -update
 
 docs: ## docs/commands, from the table of commands
 	$(GO) run ./cmd/leyden docs docs/commands

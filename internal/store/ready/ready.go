@@ -4,30 +4,41 @@ package ready
 
 import (
 	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"github.com/leyden-ln/leyden/internal/store"
+	_ "modernc.org/sqlite"
 )
 
 // name is the name of the database in its folder.
 const name = "leyden.sqlite3"
 
-var template = sync.OnceValues(func() ([]byte, error) {
+// tables are what the migrations make, as the test of this room has written it: to make
+// it at once takes a tenth of the time.
+//
+//go:embed tables.sql
+var tables string
+
+var template = sync.OnceValues(func() (b []byte, err error) {
 	dir, err := os.MkdirTemp("", "leyden-tables-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	s, err := store.Open(context.Background(), dir)
+	path := filepath.Join(dir, name)
+	d, err := sql.Open("sqlite", path+"?_pragma=auto_vacuum(INCREMENTAL)&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Close(); err != nil {
+	_, err = d.ExecContext(context.Background(), "BEGIN;\n"+tables+"COMMIT;")
+	if err := errors.Join(err, d.Close()); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(filepath.Join(dir, name))
+	return os.ReadFile(path)
 })
 
 // Dir puts an empty database into the folder dir, which it makes when missing; one that
