@@ -168,6 +168,7 @@ func TestAHeldInvoiceInTwoPartsSurvivesTheDeathOfItsOwner(t *testing.T) {
 }
 
 func TestAHeldInvoiceIsSettledOnChainWhenItsChannelIsClosed(t *testing.T) {
+	race.Like(t, TestAForcedCloseSurvivesDeathsAtItsWrites)
 	t.Parallel()
 	const amt = 50_000_000
 	w := newWorld(t, 1)
