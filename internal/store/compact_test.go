@@ -17,6 +17,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/race"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 // The files are rows of three nodes, payer, payee and who forwards, as they were written
@@ -162,7 +163,7 @@ func TestTheTrafficOfOldChannelsIsCounted(t *testing.T) {
 // first.
 func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	to := wire.NodeID{2, 7}
 	first := pay.PaymentRow{PaymentHash: wire.PaymentHash{1}, Destination: to, Group: 1}
 	if err := s.Write(t.Context(), first, pay.AttemptResultRow{ID: 99, Status: pay.Failed}); err == nil {
@@ -185,7 +186,7 @@ func TestANumberOfANodeThatWasNotWrittenIsDrawnAgain(t *testing.T) {
 // TestNoQueryOfPaymentsReadsAllOfThem asks SQLite how it would run each.
 func TestNoQueryOfPaymentsReadsAllOfThem(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	text, err := os.ReadFile("db/payments.sql.go")
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/store/db"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 // own is a row that does what a test wants, within the writer's transaction.
@@ -19,7 +20,7 @@ func (o own) Put(ctx context.Context, q *db.Queries) error { return o(ctx, q) }
 
 func TestACommitThatFailsRollsBackAndTheNextWriteGoesThrough(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	err := s.Write(t.Context(), Fact{Name: "before", Value: []byte{1}}, own(func(ctx context.Context, _ *db.Queries) error {
 		for _, statement := range []string{
 			"PRAGMA defer_foreign_keys = ON", // until the commit
@@ -47,7 +48,7 @@ func TestACommitThatFailsRollsBackAndTheNextWriteGoesThrough(t *testing.T) {
 
 func TestAWriteThatFailsInTheMiddleLeavesNothingAndNoTransaction(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	no := errors.New("no")
 	for range 3 {
 		err := s.Write(t.Context(), Fact{Name: "before", Value: []byte{1}}, own(func(context.Context, *db.Queries) error { return no }))
@@ -66,7 +67,7 @@ func TestAWriteThatFailsInTheMiddleLeavesNothingAndNoTransaction(t *testing.T) {
 // A transaction begins with the lock, and who cannot have it asks again.
 func TestABusyDatabaseIsWrittenOnceItIsFree(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	if _, err := s.conn.ExecContext(t.Context(), "PRAGMA busy_timeout = 1"); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestABusyDatabaseIsWrittenOnceItIsFree(t *testing.T) {
 
 func TestAStatementOfTheWriterIsPreparedOnce(t *testing.T) {
 	race.Leave(t, "one goroutine writes and reads")
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	const query = "SELECT value FROM facts WHERE name = ?"
 	before, err := s.stmts.PrepareContext(t.Context(), query) //nolint:sqlclosecheck // it is kept
 	if err != nil {

@@ -19,12 +19,13 @@ import (
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/prepared"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 	"github.com/leyden-ln/leyden/internal/wallet"
 )
 
-func opened(t *testing.T) *Store {
+func opened(t *testing.T, dir string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), t.TempDir())
+	s, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func opened(t *testing.T) *Store {
 }
 
 func TestTheDatabaseIsAsDurableAsItCanBe(t *testing.T) {
-	s := opened(t)
+	s := opened(t, t.TempDir())
 	for name, d := range map[string]prepared.On{"writer": s.conn, "readers": s.read} {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
 			var got string
@@ -64,7 +65,7 @@ func TestADatabaseThatCannotBeOpenedIsAnError(t *testing.T) {
 }
 
 func TestAWriteWhoseCallerHasLeftIsNotBegun(t *testing.T) {
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Write(ctx, Fact{Name: "a", Value: []byte{1}}); !errors.Is(err, context.Canceled) {

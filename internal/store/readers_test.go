@@ -6,11 +6,13 @@ import (
 	"regexp"
 	"sync"
 	"testing"
+
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 // A reader that waited for the writer could wait for ever: the writer never rests.
 func TestReadersAreOpenedWhileTheWriterWrites(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir())
+	s, err := Open(t.Context(), ready.Dir(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func TestReadersAreOpenedWhileTheWriterWrites(t *testing.T) {
 }
 
 func TestReadersKeepTheirConnections(t *testing.T) {
-	s, err := Open(t.Context(), t.TempDir())
+	s, err := Open(t.Context(), ready.Dir(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 // A payment keeps room for its end, so that pages of payments are full although each was
 // written when nothing was known of its end.
 func TestAPaymentThatEndsFindsRoomInItsPage(t *testing.T) {
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	const count = 600
 	var ends []durable.Row
 	for i := range count {
@@ -51,7 +52,7 @@ func (s *Store) pagesOf(t *testing.T, table string) (pages int) {
 
 // The room of a payment goes with its end, or when an attempt brings the preimage.
 func TestAPaymentThatHasEndedKeepsNoRoom(t *testing.T) {
-	s := opened(t)
+	s := opened(t, ready.Dir(t, t.TempDir()))
 	preimage := wire.Preimage{7}
 	pending, failed, known := wire.PaymentHash{1}, wire.PaymentHash{2}, wire.PaymentHash(sha256.Sum256(preimage[:]))
 	for _, hash := range []wire.PaymentHash{pending, failed, known} {
