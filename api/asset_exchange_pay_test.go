@@ -7,6 +7,7 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/node"
@@ -78,6 +79,7 @@ func (s *exchangeScene) told(t *testing.T, n *node.Node, b exchangeBill, want te
 }
 
 func TestPayGoesOverAnExchangeWhoseRateIsGiven(t *testing.T) {
+	race.Like(t, TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit)
 	s := newExchange(t)
 	ask[struct{}](t, s.alice, "setassetrate", 3, "1500sat", "1", 10_000, "20")
 	published := s.rates(t)

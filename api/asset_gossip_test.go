@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -27,6 +28,7 @@ func teaDirections(t *testing.T, n *node.Node, params named) []teaDirection {
 
 // Alice has a channel with Carl, Carl with Dave, Dave with Bob, who names none of them.
 func TestTokensFindTheirWayOverAnnouncedChannels(t *testing.T) {
+	race.Leave(t, "node's TestOnlyNodesWithTheFeatureHearOfChannelsWithTokens tells of such channels, TestTokensArePaidOverChannelsToTheUnit pays over them")
 	w := teashop(t)
 	carl, dave := w.start(t, "carl"), w.start(t, "dave")
 	line := []*node.Node{w.alice, carl, dave, w.bob}

@@ -12,11 +12,13 @@ import (
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/invoice"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // Rows are read by ranges of their index, upwards and from the newest on, also where most
 // of them are gone.
 func TestRangesOfALongListAreAskedBySQL(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	n := newNetwork(t).alice
 	var made, gone []durable.Row
 	var there []int
