@@ -17,6 +17,7 @@ const (
 	typeAssetChannelAnnouncement    = 33001
 	typeAssetChannelUpdate          = 33003
 	typeAssetAnnouncementSignatures = 33005
+	typeAssetRate                   = 33009
 )
 
 // MaxAssetGossip is how many bytes a message of gossip of channels with tokens may have behind
@@ -79,10 +80,30 @@ type AssetChannelUpdate struct {
 	Extra                     []byte
 }
 
+// AssetRate says at what rate a node exchanges bitcoin and tokens of a property. Without a
+// price it takes back what was said before.
+type AssetRate struct {
+	Signature          Signature
+	ChainHash          chainhash.Hash
+	NodeID             NodeID
+	Property           amount.Property
+	Timestamp          uint32 // unix seconds
+	Lasts              uint32 // seconds from then, in which it may be believed
+	SellMsat           amount.MilliSatoshi
+	SellUnits          amount.Units
+	BuyMsat            amount.MilliSatoshi
+	BuyUnits           amount.Units
+	MinUnits, MaxUnits amount.Units // of one HTLC
+	MaxDelay           uint16       // blocks that the HTLC which goes on may have left
+	Carrier            amount.MilliSatoshi
+	Extra              []byte
+}
+
 // Type implements [Message], as do the methods below.
 func (*AssetAnnouncementSignatures) Type() uint16 { return typeAssetAnnouncementSignatures }
 func (*AssetChannelAnnouncement) Type() uint16    { return typeAssetChannelAnnouncement }
 func (*AssetChannelUpdate) Type() uint16          { return typeAssetChannelUpdate }
+func (*AssetRate) Type() uint16                   { return typeAssetRate }
 
 // assetKinds are the messages by number.
 var assetKinds = map[uint16]kind{
@@ -91,6 +112,7 @@ var assetKinds = map[uint16]kind{
 	typeAssetAnnouncementSignatures: {typeAssetAnnouncementSignatures, "asset_announcement_signatures", func() fielded {
 		return new(AssetAnnouncementSignatures)
 	}},
+	typeAssetRate: {typeAssetRate, "asset_rate", func() fielded { return new(AssetRate) }},
 }
 
 // AssetGossip says whether the message has a number of gossip of channels with tokens.
@@ -166,11 +188,34 @@ func (m *AssetChannelUpdate) signed(c *codec) {
 	c.rest("extra", &m.Extra)
 }
 
+func (m *AssetRate) fields(c *codec) {
+	c.signature("signature", &m.Signature)
+	m.signed(c)
+}
+
+func (m *AssetRate) signed(c *codec) {
+	c.hash("chain_hash", &m.ChainHash)
+	c.point("node_id", &m.NodeID)
+	c.property("property_id", &m.Property)
+	c.u32("timestamp", &m.Timestamp)
+	c.u32("lasts", &m.Lasts)
+	c.msat("sell_msat", &m.SellMsat)
+	c.tokens("sell_units", &m.SellUnits)
+	c.msat("buy_msat", &m.BuyMsat)
+	c.tokens("buy_units", &m.BuyUnits)
+	c.tokens("min_units", &m.MinUnits)
+	c.tokens("max_units", &m.MaxUnits)
+	c.u16("maxdelay", &m.MaxDelay)
+	c.msat("carrier_msat", &m.Carrier)
+	c.rest("extra", &m.Extra)
+}
+
 // The tags of what is signed. A signature on one message is none on another, nor on one of
 // BOLT 7, which signs double SHA256s, whatever the bytes are.
 const (
 	tagAssetChannelAnnouncement = "leyden/asset_channel_announcement"
 	tagAssetChannelUpdate       = "leyden/asset_channel_update"
+	tagAssetRate                = "leyden/asset_rate"
 )
 
 // SignedPart is all that follows the signatures.
@@ -178,6 +223,9 @@ func (m *AssetChannelAnnouncement) SignedPart() []byte { return signedPart(m.sig
 
 // SignedPart is all that follows the signature.
 func (m *AssetChannelUpdate) SignedPart() []byte { return signedPart(m.signed) }
+
+// SignedPart is all that follows the signature.
+func (m *AssetRate) SignedPart() []byte { return signedPart(m.signed) }
 
 // Digest is what the four signatures sign, and the two of [AssetAnnouncementSignatures],
 // which are of them: the tagged hash (as BIP 340's) of [AssetChannelAnnouncement.SignedPart].
@@ -189,4 +237,10 @@ func (m *AssetChannelAnnouncement) Digest() [32]byte {
 // [AssetChannelUpdate.SignedPart].
 func (m *AssetChannelUpdate) Digest() [32]byte {
 	return *chainhash.TaggedHash([]byte(tagAssetChannelUpdate), m.SignedPart())
+}
+
+// Digest is what the signature signs: the tagged hash (as BIP 340's) of
+// [AssetRate.SignedPart].
+func (m *AssetRate) Digest() [32]byte {
+	return *chainhash.TaggedHash([]byte(tagAssetRate), m.SignedPart())
 }

@@ -130,3 +130,5 @@ func FuzzAssetChannelAnnouncement(f *testing.F) { fuzzAsset(f, typeAssetChannelA
 func FuzzAssetChannelUpdate(f *testing.F) { fuzzAsset(f, typeAssetChannelUpdate) }
 
 func FuzzAssetAnnouncementSignatures(f *testing.F) { fuzzAsset(f, typeAssetAnnouncementSignatures) }
+
+func FuzzAssetRate(f *testing.F) { fuzzAsset(f, typeAssetRate) }
