@@ -64,26 +64,31 @@ type Config struct {
 // key names a message of which the latest is kept.
 type key struct {
 	kind uint16
-	scid wire.ShortChannelID
-	side uint8 // of an update
+	scid wire.ShortChannelID // zero: it is a rate
+	side uint8               // of an update
+	of   assetgraph.Exchange // whose rate
 }
 
 var (
 	kindAnnouncement = (*wire.AssetChannelAnnouncement)(nil).Type()
 	kindUpdate       = (*wire.AssetChannelUpdate)(nil).Type()
+	kindRate         = (*wire.AssetRate)(nil).Type()
 )
 
 func announcementKey(scid wire.ShortChannelID) key { return key{kind: kindAnnouncement, scid: scid} }
 
 func updateKey(u *wire.AssetChannelUpdate) key {
-	return key{kindUpdate, u.ShortChannelID, u.ChannelFlags & wire.AssetDirection}
+	return key{kind: kindUpdate, scid: u.ShortChannelID, side: u.ChannelFlags & wire.AssetDirection}
 }
 
 // row is how a message is kept; no raw forgets it.
 func (k key) row(raw []byte) heard.Row {
 	about := binary.BigEndian.AppendUint64(nil, uint64(k.scid))
-	if k.kind == kindUpdate {
+	switch k.kind {
+	case kindUpdate:
 		about = append(about, k.side)
+	case kindRate:
+		about = binary.BigEndian.AppendUint32(k.of.Node[:], uint32(k.of.Property))
 	}
 	return heard.Row{Kind: k.kind, About: about, Raw: raw}
 }
@@ -115,7 +120,7 @@ func (e *entry) origin(k key) *uint64 {
 
 // draft is a row that is not written yet, and what there is to tell once it is.
 type draft struct {
-	of   *entry
+	of   *int // how many of the same thing are not written yet
 	row  durable.Row
 	tell []key
 	from uint64 // the number of who told us; zero: nobody
@@ -134,6 +139,8 @@ type Book struct {
 	refused   spread.Refused[wire.ShortChannelID]
 	claims    spread.Refused[claim]
 	suspected map[wire.ShortChannelID]bool // may be spent: the chain could not be asked
+	offers    map[assetgraph.Exchange]*offer
+	line      []assetgraph.Exchange // of offers, sorted; nil: to be made
 	rates     spread.Rates[key]
 	news      spread.News[key, uint64] // peers by number
 	drafts    []draft
@@ -162,7 +169,7 @@ func New(cfg Config, stored []heard.Row) (*Book, error) {
 		cfg: cfg, graph: assetgraph.New(cfg.Chain), entries: map[wire.ShortChannelID]*entry{}, early: early{}, claims: spread.NewRefused[claim](),
 		refused: spread.NewRefused[wire.ShortChannelID](), rates: spread.Rates[key]{}, news: spread.NewNews[key, uint64](), peers: map[Peer]*conversation{},
 		strangers: newCredits(now), nextPrune: now.Add(pruneEvery), looking: make(chan struct{}, maxLooking), wake: make(chan struct{}, 1),
-		suspected: map[wire.ShortChannelID]bool{},
+		suspected: map[wire.ShortChannelID]bool{}, offers: map[assetgraph.Exchange]*offer{},
 	}
 	for _, r := range stored {
 		if err := b.load(r.Raw); err != nil {
@@ -200,6 +207,10 @@ func (b *Book) load(raw []byte) error {
 		if e := b.entries[m.ShortChannelID]; e != nil {
 			*e.knows(updateKey(m)), e.told = raw, true
 		}
+	case *wire.AssetRate:
+		if of := assetgraph.ExchangeOf(m); b.graph.Member(of) {
+			b.offers[of] = &offer{raw: raw, credit: newOfferCredit(b.cfg.Now())}
+		}
 	}
 	return nil
 }
@@ -229,6 +240,8 @@ func (b *Book) Message(ctx context.Context, p Peer, m wire.Message) {
 		b.announcement(ctx, p, m)
 	case *wire.AssetChannelUpdate:
 		b.update(p, m)
+	case *wire.AssetRate:
+		b.rate(p, m)
 	}
 }
 
@@ -245,8 +258,9 @@ func (b *Book) tell(p Peer, msgs ...wire.Message) {
 	}
 }
 
-// Own takes an announcement or an update of ours, which must be good, and tells every peer
-// without waiting for the next batch of news. Errors: those of package assetgraph.
+// Own takes an announcement, an update or a rate of ours, which must be good, and tells every
+// peer without waiting for the next batch of news. Errors: those of package assetgraph, and
+// [ErrEnough] of a rate that others would not take yet.
 func (b *Book) Own(ctx context.Context, m wire.Message) error {
 	b.mu.Lock()
 	err := error(nil)
@@ -258,6 +272,10 @@ func (b *Book) Own(ctx context.Context, m wire.Message) error {
 	case *wire.AssetChannelUpdate:
 		if err = b.graph.Fresh(m, b.now()); err == nil {
 			err = b.change(nil, m)
+		}
+	case *wire.AssetRate:
+		if err = b.graph.FreshRate(m, b.now()); err == nil {
+			err = b.offer(nil, m, func() bool { return true })
 		}
 	}
 	b.mu.Unlock()
@@ -310,7 +328,7 @@ func (b *Book) add(from Peer, m *wire.AssetChannelAnnouncement, checked bool) er
 	k, e := announcementKey(c.SCID), &entry{announcement: wire.Encode(m), since: b.now()}
 	*e.origin(k) = b.number(from)
 	b.entries[c.SCID], b.order = e, nil
-	b.draft(draft{of: e, row: k.row(e.announcement)})
+	b.draft(draft{of: &e.drafts, row: k.row(e.announcement)})
 	return nil
 }
 
@@ -325,15 +343,15 @@ func (b *Book) change(from Peer, m *wire.AssetChannelUpdate) error {
 	if !e.told {
 		e.told = true
 		first := announcementKey(m.ShortChannelID)
-		b.draft(draft{of: e, row: first.row(e.announcement), tell: []key{first}, from: *e.origin(first)})
+		b.draft(draft{of: &e.drafts, row: first.row(e.announcement), tell: []key{first}, from: *e.origin(first)})
 	}
-	b.draft(draft{of: e, row: k.row(raw), tell: []key{k}, from: b.number(from)})
+	b.draft(draft{of: &e.drafts, row: k.row(raw), tell: []key{k}, from: b.number(from)})
 	return nil
 }
 
 // draft adds what is to be written. It is called with mu held, as number is.
 func (b *Book) draft(d draft) {
-	d.of.drafts++
+	*d.of++
 	b.drafts = append(b.drafts, d)
 }
 
@@ -345,15 +363,33 @@ func (b *Book) number(p Peer) uint64 {
 	return 0
 }
 
+// raw is a message as it came; nil: it is gone. It is called with mu held, as unwritten is.
+func (b *Book) raw(k key) []byte {
+	if k.kind == kindRate {
+		if o := b.offers[k.of]; o != nil {
+			return o.raw
+		}
+	} else if e := b.entries[k.scid]; e != nil {
+		return *e.knows(k)
+	}
+	return nil
+}
+
+// unwritten says whether the latest of what a key is of is not on disk yet.
+func (b *Book) unwritten(k key) bool {
+	if k.kind == kindRate {
+		o := b.offers[k.of]
+		return o != nil && o.drafts > 0
+	}
+	e := b.entries[k.scid]
+	return e != nil && e.drafts > 0
+}
+
 // read is the messages of some keys, without those that are gone. It is called with mu held.
 func (b *Book) read(keys ...key) (out []wire.Message) {
 	const number = 2 // bytes of the type
 	for _, k := range keys {
-		e := b.entries[k.scid]
-		if e == nil {
-			continue
-		}
-		if raw := *e.knows(k); raw != nil {
+		if raw := b.raw(k); raw != nil {
 			out = append(out, &wire.Unknown{MsgType: k.kind, Payload: raw[number:]})
 		}
 	}
@@ -388,7 +424,7 @@ func (b *Book) Save(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, d := range list {
-		d.of.drafts--
+		*d.of--
 		for _, k := range d.tell {
 			b.news.Add(k, d.from, b.cfg.Now())
 		}
@@ -408,17 +444,25 @@ func (b *Book) Keep(ctx context.Context, some ...wire.ShortChannelID) {
 	b.Save(ctx)
 }
 
-// forget takes channels out of the graph and off the disk. It is called with mu held.
+// forget takes channels out of the graph and off the disk, and the rates for which they were
+// the last. It is called with mu held.
 func (b *Book) forget(scids ...wire.ShortChannelID) {
 	for _, scid := range scids {
 		e := b.entries[scid]
-		if !b.graph.Remove(scid) {
+		c, ok := b.graph.ByID(scid)
+		if !ok {
 			continue
 		}
+		b.graph.Remove(scid)
 		delete(b.entries, scid)
 		b.order = nil
 		for _, k := range []key{announcementKey(scid), {kind: kindUpdate, scid: scid}, {kind: kindUpdate, scid: scid, side: 1}} {
-			b.draft(draft{of: e, row: k.row(nil)})
+			b.draft(draft{of: &e.drafts, row: k.row(nil)})
+		}
+		for _, id := range c.Nodes {
+			if of := (assetgraph.Exchange{Node: id, Property: c.Property}); !b.graph.Member(of) {
+				b.drop(of)
+			}
 		}
 	}
 }

@@ -283,6 +283,8 @@ func (e *end) durable(m wire.Message, raw []byte) {
 		k = announcementKey(m.ShortChannelID)
 	case *wire.AssetChannelUpdate:
 		k = updateKey(m)
+	case *wire.AssetRate:
+		k = rateKey(assetgraph.ExchangeOf(m))
 	default:
 		return
 	}

@@ -38,6 +38,11 @@ func (b *Book) prune() {
 			b.forget(c.SCID)
 		}
 	}
+	for of := range b.offers {
+		if r, ok := b.graph.Rate(of); ok && r.Past(b.now()) {
+			b.drop(of)
+		}
+	}
 }
 
 func (b *Book) mine(c *assetgraph.Channel) bool { return slices.Contains(c.Nodes[:], b.cfg.Us) }

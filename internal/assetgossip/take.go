@@ -102,7 +102,8 @@ func (b *Book) announcement(ctx context.Context, p Peer, m *wire.AssetChannelAnn
 	}
 }
 
-var errEnough = errors.New("enough for now")
+// ErrEnough means that more is not taken for now.
+var ErrEnough = errors.New("enough for now")
 
 // worth says whether an announcement is worth a look at the chain: it is signed, and neither
 // known nor refused. It is called with mu held.
@@ -113,10 +114,10 @@ func (b *Book) worth(p Peer, friend bool, m *wire.AssetChannelAnnouncement) erro
 	}
 	now := b.now()
 	if b.refused.Has(m.ShortChannelID, now) || b.claims.Has(claimOf(m), now) {
-		return errEnough
+		return ErrEnough
 	}
 	if b.graph.Len() >= maxChannels || !b.pays(p, friend, costChannel) {
-		return errEnough
+		return ErrEnough
 	}
 	return b.graph.Check(m)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/gossip/spread"
 )
 
@@ -31,6 +32,8 @@ type conversation struct {
 
 	all       bool                // it was told all that there was
 	next      wire.ShortChannelID // where to go on with that
+	offers    bool                // it goes on with rates
+	nextOffer assetgraph.Exchange // from the one behind this
 	heard     uint64              // the number of the first news that was not passed on
 	flushTo   uint64              // the end of the batch that is being passed on
 	nextFlush time.Time
@@ -117,7 +120,8 @@ func (b *Book) share(c *conversation, stranger bool) (msgs []wire.Message, spent
 }
 
 // past is what there was when the peer came, and it did not tell itself: of the next channel
-// of which an update is known. What is not written yet it waits for.
+// of which an update is known, and behind all channels the next rate. What is not written
+// yet it waits for.
 func (b *Book) past(c *conversation) []wire.Message {
 	if c.all {
 		return nil
@@ -145,8 +149,7 @@ func (b *Book) past(c *conversation) []wire.Message {
 			return msgs
 		}
 	}
-	c.all = true
-	return nil
+	return b.pastOffer(c)
 }
 
 // fresh is the next of the batch of news that a peer did not tell itself.
@@ -159,7 +162,7 @@ func (b *Book) fresh(c *conversation, now time.Time) []wire.Message {
 	}
 	for {
 		k, after, ok := b.news.Next(c.heard, c.flushTo, c.number)
-		if e := b.entries[k.scid]; ok && e != nil && e.drafts > 0 {
+		if ok && b.unwritten(k) {
 			return nil // the latest is not written yet
 		}
 		if c.heard = after; !ok {

@@ -77,11 +77,16 @@ type Graph struct {
 	chain    chainhash.Hash
 	channels map[wire.ShortChannelID]*Channel
 	scripts  map[string]wire.ShortChannelID
+	members  map[Exchange]int // how many channels a node has with tokens of a property
+	rates    map[Exchange]*Rate
 }
 
 // New is an empty graph of a chain.
 func New(chain chainhash.Hash) *Graph {
-	return &Graph{chain: chain, channels: map[wire.ShortChannelID]*Channel{}, scripts: map[string]wire.ShortChannelID{}}
+	return &Graph{
+		chain: chain, channels: map[wire.ShortChannelID]*Channel{}, scripts: map[string]wire.ShortChannelID{},
+		members: map[Exchange]int{}, rates: map[Exchange]*Rate{},
+	}
 }
 
 // ByID finds a channel.
@@ -186,15 +191,25 @@ func (g *Graph) Add(a *wire.AssetChannelAnnouncement) (*Channel, error) {
 		Script: pk, Witness: sha256.Sum256(witness), strange: strange,
 	}
 	g.channels[c.SCID], g.scripts[string(pk)] = c, c.SCID
+	for _, id := range c.Nodes {
+		g.members[Exchange{id, c.Property}]++
+	}
 	return c, nil
 }
 
-// Remove forgets a channel; false when there is none.
+// Remove forgets a channel; false when there is none. A rate of which no channel is left is
+// forgotten by [Graph.RemoveRate].
 func (g *Graph) Remove(scid wire.ShortChannelID) bool {
 	c, ok := g.channels[scid]
 	if ok {
 		delete(g.channels, scid)
 		delete(g.scripts, string(c.Script))
+		for _, id := range c.Nodes {
+			of := Exchange{id, c.Property}
+			if g.members[of]--; g.members[of] == 0 {
+				delete(g.members, of)
+			}
+		}
 	}
 	return ok
 }
@@ -261,7 +276,7 @@ func (g *Graph) load(u *wire.AssetChannelUpdate) {
 }
 
 // Load puts back what was stored, which was checked when it came: announcements before
-// updates. What has no channel is left out.
+// updates and rates. What has no channel is left out.
 func (g *Graph) Load(m wire.Message) {
 	switch m := m.(type) {
 	case *wire.AssetChannelAnnouncement:
@@ -269,6 +284,10 @@ func (g *Graph) Load(m wire.Message) {
 	case *wire.AssetChannelUpdate:
 		if g.channels[m.ShortChannelID] != nil {
 			g.load(m)
+		}
+	case *wire.AssetRate:
+		if of := ExchangeOf(m); g.Member(of) {
+			g.rates[of] = rateOf(m)
 		}
 	}
 }

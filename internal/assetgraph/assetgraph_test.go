@@ -37,6 +37,16 @@ type vector struct {
 	Script                           string // of the funding output, in hexadecimal, as the messages are
 	Announcement                     string
 	Updates                          [2]string
+	Rate                             string // of the first node
+}
+
+// rate is that of a vector's first node.
+func (v *vector) rate() *wire.AssetRate {
+	who := keyOf(v.Node1)
+	return SignRate(&wire.AssetRate{
+		ChainHash: chain, NodeID: who.id, Property: v.Property, Timestamp: v.Timestamp, Lasts: 43200, SellMsat: 1_515_000, SellUnits: 100_000_000,
+		BuyMsat: 1_485_000, BuyUnits: 100_000_000, MinUnits: 1, MaxUnits: v.Capacity, MaxDelay: 144, Carrier: 2_000_000,
+	}, who.sign)
 }
 
 type key struct {
@@ -97,6 +107,7 @@ func vectors(t *testing.T) (out []vector) {
 		for d := range u {
 			out[i].Updates[d] = hex.EncodeToString(wire.Encode(u[d]))
 		}
+		out[i].Rate = hex.EncodeToString(wire.Encode(out[i].rate()))
 	}
 	if b, err = json.MarshalIndent(out, "", "  "); err == nil {
 		err = os.WriteFile(file, append(b, '\n'), 0o600)
@@ -149,6 +160,16 @@ func TestOurVectorsAreSignedSoAndTaken(t *testing.T) {
 		c, err := g.Add(stored)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if got := hex.EncodeToString(wire.Encode(v.rate())); got != v.Rate {
+			t.Errorf("vector %d: the rate is\n%s", i, got)
+		}
+		m := read[*wire.AssetRate](t, v.Rate)
+		if err := errors.Join(g.FreshRate(m, v.Timestamp), g.UpdateRate(m)); err != nil {
+			t.Error(err)
+		}
+		if got, ok := g.Rate(ExchangeOf(m)); !ok || !got.Good() || got.Most != v.Capacity || got.Until != uint64(v.Timestamp)+43200 {
+			t.Errorf("%+v", got)
 		}
 		for d := range u {
 			if got := hex.EncodeToString(wire.Encode(u[d])); got != v.Updates[d] {
@@ -249,8 +270,9 @@ func TestASignatureServesForItsMessageOnly(t *testing.T) {
 	}
 	ours := *updates[0]
 	ours.Extra = make([]byte, 20)
-	for name, body := range map[string][]byte{"an announcement": a.SignedPart(), "an update": ours.SignedPart()} {
-		hashes := [][32]byte{a.Digest(), ours.Digest(), chainhash.DoubleHashH(body), chainhash.HashH(body)}
+	said := v.rate()
+	for name, body := range map[string][]byte{"an announcement": a.SignedPart(), "an update": ours.SignedPart(), "a rate": said.SignedPart()} {
+		hashes := [][32]byte{a.Digest(), ours.Digest(), said.Digest(), chainhash.DoubleHashH(body), chainhash.HashH(body)}
 		for signed, hash := range hashes {
 			for as, other := range hashes {
 				if good := script.Verify(who.id, other, who.sign(hash)); good != (signed == as) {
