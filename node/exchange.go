@@ -47,6 +47,7 @@ func (n *Node) loadAssets(ctx context.Context) (err error) {
 			own, _ := n.terms.Of(c, now)
 			return own
 		},
+		Rates: func() []rate.Row { return n.rates.All() },
 	})
 	return err
 }

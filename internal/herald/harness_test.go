@@ -23,6 +23,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/tally"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/heard"
 	"github.com/leyden-ln/leyden/internal/tokens"
@@ -81,6 +82,7 @@ type side struct {
 	carry bool
 	away  bool // the peer, for long
 	terms relay.Policy
+	rates []rate.Row
 	signs int // with the node's key
 	to    *end
 }
@@ -121,6 +123,7 @@ func (s *side) start() {
 			return []Channel{s.mine}
 		},
 		Terms: func(Channel, time.Time) relay.Policy { return s.terms },
+		Rates: func() []rate.Row { return s.rates },
 		Disabled: func(c Channel, _ *wire.ChannelUpdate, _ time.Time) bool {
 			return c.Status().Status != channel.Open || c.Status().LocalShutdown != nil || s.away
 		},

@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/gossip/spread"
 	"github.com/leyden-ln/leyden/internal/graph"
+	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/internal/relay"
 	"github.com/leyden-ln/leyden/internal/store/db"
 	"github.com/leyden-ln/leyden/internal/store/heard"
@@ -53,6 +54,7 @@ type Config struct {
 	Sign     func(digest [32]byte) wire.Signature
 	Channels func() []Channel // that are not over
 	Terms    func(c Channel, now time.Time) relay.Policy
+	Rates    func() []rate.Row // at which this node exchanges
 	// Disabled says whether a channel takes no HTLCs for long; before is nil or has what our
 	// last update said of that.
 	Disabled func(c Channel, before *wire.ChannelUpdate, now time.Time) bool
@@ -164,12 +166,14 @@ func (h *Herald) progress(c Channel) *progress {
 	return h.at[id]
 }
 
-// Tick is that of the book, and keeps our updates true.
+// Tick is that of the book, and keeps our updates and rates true.
 func (h *Herald) Tick(ctx context.Context) {
 	h.Book.Tick(ctx)
-	for _, c := range h.cfg.Channels() {
+	all := h.cfg.Channels()
+	for _, c := range all {
 		h.renew(ctx, c)
 	}
+	h.quote(ctx, all)
 }
 
 // Block is that of the book, and goes on with our announcements. Those of channels that are
@@ -246,9 +250,10 @@ func (h *Herald) wrong(c Channel, from Peer, half *wire.AssetAnnouncementSignatu
 	h.Blame(from, why)
 }
 
-// tell tells something of our own. What the peer has told first is no fault.
+// tell tells something of our own. What the peer has told first is no fault, and a rate that
+// has changed too often is told later.
 func (h *Herald) tell(ctx context.Context, m wire.Message) {
-	if err := h.Own(ctx, m); err != nil && ctx.Err() == nil && !errors.Is(err, assetgraph.ErrKnown) {
+	if err := h.Own(ctx, m); err != nil && ctx.Err() == nil && !errors.Is(err, assetgraph.ErrKnown) && !errors.Is(err, assetgossip.ErrEnough) {
 		h.cfg.Log.Error("own gossip refused", "why", err)
 	}
 }
