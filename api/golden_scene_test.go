@@ -388,6 +388,8 @@ func (s *scene) playAssets() {
 	s.right(alice, "setassetrate", named{"property_id": 3, "amount_msat": 0})
 	s.right(alice, "listassetchannels")
 	s.right(alice, "listassetchannels", 31)
+	s.right(alice, "listassetoffers")
+	s.right(alice, "listassetoffers", 31)
 }
 
 func (s *scene) playBackups() {

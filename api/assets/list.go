@@ -232,7 +232,7 @@ func entry(address string, e ledger.Entry) historyRow {
 }
 
 // Commands are those of tokens.
-var Commands = slices.Concat(sendCommands, rateCommands, channelCommands, []command.Command{
+var Commands = slices.Concat(sendCommands, rateCommands, offerCommands, channelCommands, []command.Command{
 	command.Define(command.Spec{
 		Name: "listassets", Group: "assets", Short: "list tokens",
 		Long:   "Lists the tokens that were issued, up to the block that the ledger has read.",

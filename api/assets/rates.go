@@ -151,7 +151,12 @@ func showRate(all *command.Assets, n *node.Node, row rate.Row) rateRow {
 		ID: n.ID(), Carrier: carrier(n, row.Property), Asset: all.Show(row.Property), Least: row.Least, Most: row.Most, Blocks: row.Blocks, Limit: row.InFlight,
 		UnderWay: n.Exchange().UnderWay(row.Property), Changed: row.ChangedAt,
 	}
-	one := all.One(row.Property)
+	out.Sell, out.Buy = showPrices(all, row.Rate)
+	return out
+}
+
+func showPrices(all *command.Assets, r rate.Rate) (sell, buy *priceRow) {
+	one := all.One(r.Property)
 	show := func(p rate.Price, of func(amount.Units) (amount.MilliSatoshi, bool)) *priceRow {
 		if !p.Good() {
 			return nil
@@ -162,8 +167,7 @@ func showRate(all *command.Assets, n *node.Node, row rate.Row) rateRow {
 		}
 		return out
 	}
-	out.Sell, out.Buy = show(row.Sell, row.Sell.Cost), show(row.Buy, row.Buy.Value)
-	return out
+	return show(r.Sell, r.Sell.Cost), show(r.Buy, r.Buy.Value)
 }
 
 // carrier is what must go with tokens of a property over the channels of a node.
@@ -204,7 +208,8 @@ var rateCommands = []command.Command{
 		Long: "Sets the rate at which this node exchanges bitcoin and a token for payments that come over a channel of the one and go on over a " +
 			"channel of the other. Rounding is in this node's favour, and the fee of the channel over which it goes on comes on top. Until an " +
 			"HTLC that went on has ended, whoever may fulfil it has the choice to exchange at this rate or not: limit, max and maxdelay bound " +
-			"what that can cost, and spread should pay for it. What is under way is exchanged at the rate that it had.",
+			"what that can cost, and spread should pay for it. What is under way is exchanged at the rate that it had. " +
+			"Once a channel with the token is announced, other nodes are told the rate (listassetoffers).",
 		Errors: []command.Code{command.AssetsOff, command.AssetUnknown, command.Failed},
 		Examples: []string{
 			"setassetrate 31 1500sat 1 10000 1000", "setassetrate -k property_id=31 amount_msat=1450sat side=buy spread=0", "setassetrate 31 0",

@@ -12,22 +12,65 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/node"
 )
 
 // offers are the rates of exchanges, as they write them themselves.
-type offers []rate.Offer
+type offers struct {
+	given []rate.Offer // empty: what is announced
+}
 
 // Words implements [command.Worded].
-func (offers) Words() string { return "an object, or an array of them" }
+func (offers) Words() string { return `an object, an array of them, or "announced"` }
+
+// ofTokens are the offers for a payment in tokens of a property, or of bitcoin for them. Of
+// what is announced those are taken that ask, or give, the best price.
+func (o *offers) ofTokens(n *node.Node, property amount.Property, sells bool) []rate.Offer {
+	if o == nil || len(o.given) > 0 {
+		return command.Or(o, offers{}).given
+	}
+	list := []rate.Offer{}
+	price := func(r *rate.Offer) rate.Price {
+		if sells {
+			return r.Sell
+		}
+		return r.Buy
+	}
+	n.AssetGraph(func(g *assetgraph.Graph) {
+		for _, r := range g.Rates(uint32(max(time.Now().Unix(), 0))) { //nolint:gosec // until 2106
+			if r.Property == property && r.Node != n.ID() && price(&r.Offer).Good() {
+				list = append(list, r.Offer)
+			}
+		}
+	})
+	slices.SortStableFunc(list, func(a, b rate.Offer) int {
+		if sells {
+			return a.Sell.Compare(b.Sell)
+		}
+		return b.Buy.Compare(a.Buy)
+	})
+	return list[:min(len(list), pay.MaxOffers)]
+}
+
+// ofInvoice are the offers for an invoice.
+func (o *offers) ofInvoice(n *node.Node, property amount.Property) ([]rate.Offer, error) {
+	if o != nil && len(o.given) == 0 && property == 0 {
+		return nil, command.Refuse(command.InvalidParams, "exchange: an invoice in bitcoin does not say which tokens are to pay it: give an object, such as a row of listassetoffers")
+	}
+	return o.ofTokens(n, property, true), nil
+}
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (o *offers) UnmarshalJSON(b []byte) error {
 	var text string
 	if json.Unmarshal(b, &text) == nil { // a shell gives objects as strings
 		b = []byte(text)
+	}
+	if *o = (offers{}); text == "announced" {
+		return nil
 	}
 	type price struct {
 		Msat  amount.MilliSatoshi `json:"msat"`
@@ -66,13 +109,13 @@ func (o *offers) UnmarshalJSON(b []byte) error {
 		if r.ID == (wire.NodeID{}) || !offer.Good() || offer.None() || r.Carrier > amount.Max {
 			return errors.New("a rate needs id, property_id, and sell or buy with msat and units")
 		}
-		*o = append(*o, offer)
+		o.given = append(o.given, offer)
 	}
 	return nil
 }
 
 // overExchange sets by which exchanges a payment goes, and what it may cost.
-func overExchange(req *pay.Request, o *offers, cost *amount.MilliSatoshi, units *amount.Units) error {
+func overExchange(n *node.Node, req *pay.Request, o *offers, cost *amount.MilliSatoshi, units *amount.Units) (err error) {
 	switch {
 	case o == nil && (cost != nil || units != nil):
 		return command.Refuse(command.InvalidParams, "maxcost: it is the limit of a payment over an exchange: give exchange")
@@ -81,13 +124,14 @@ func overExchange(req *pay.Request, o *offers, cost *amount.MilliSatoshi, units 
 	case req.MaxFee != nil || req.MaxFeePPM != nil || req.ExemptFee != nil:
 		return command.Refuse(command.InvalidParams, "exchange: the limit is maxcost or maxcost_units, of all that is sent; leave those of fees out")
 	}
-	req.Offers, req.MaxCost, req.MaxCostUnits = *o, cost, units
-	return nil
+	req.MaxCost, req.MaxCostUnits = cost, units
+	req.Offers, err = o.ofInvoice(n, req.Property)
+	return err
 }
 
 type payCostRequest struct {
 	Bolt11   string               `json:"bolt11" alias:"invstring" doc:"the invoice"`
-	Exchange *offers              `json:"exchange" doc:"the rate of a node on the way that exchanges bitcoin and tokens, or several, as in pay"`
+	Exchange *offers              `json:"exchange" doc:"the rate of a node on the way that exchanges bitcoin and tokens, several, or announced, as in pay"`
 	Amount   *amount.MilliSatoshi `json:"amount_msat" doc:"what to pay, when the invoice leaves it open"`
 	Units    *amount.Units        `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
 	MaxDelay *uint32              `json:"maxdelay" doc:"blocks for which the money may be locked at the most; 2016 when not given"`
@@ -125,7 +169,10 @@ func payCost(ctx context.Context, n *node.Node, r payCostRequest) (out payCostRe
 	}
 	req := pay.Request{
 		Bolt11: r.Bolt11, Invoice: &bill.Invoice, Property: bill.Property, Asked: bill.Units, Units: r.Units, Amount: r.Amount,
-		Exclude: exclusions(r.Exclude), MaxDelay: command.Or(r.MaxDelay, 0), Offers: command.Or(r.Exchange, nil),
+		Exclude: exclusions(r.Exclude), MaxDelay: command.Or(r.MaxDelay, 0),
+	}
+	if req.Offers, err = r.Exchange.ofInvoice(n, bill.Property); err != nil {
+		return out, err
 	}
 	if most, units := amount.Max, amount.MaxUnits; bill.Property != 0 {
 		req.MaxCost = &most
@@ -187,10 +234,11 @@ var exchangeCommands = []command.Command{
 	command.Define(command.Spec{
 		Name: "paycost", Group: "payments", Short: "what a payment would cost",
 		Long: "Looks for the ways by which pay would pay an invoice, and says what would be sent and what would arrive. Nothing is sent. With exchange " +
-			"it says so of a payment in the other currency: bitcoin for an invoice in tokens, or tokens for one in bitcoin, at the rate that was given; " +
+			"it says so of a payment in the other currency: bitcoin for an invoice in tokens, or tokens for one in bitcoin, at the rate that was given or announced; " +
 			"whether that is still the exchange's shows only when it is paid.",
 		Errors: []command.Code{command.PayRouteNotFound, command.PayRouteTooExpensive, command.PayInvoiceExpired, command.Failed}, Examples: []string{
 			"paycost lnbcrt250u1…", `paycost obort3:… '{"id":"02…","property_id":3,"sell":{"msat":1515000,"units":100000000}}'`,
+			"paycost obort3:… announced",
 		},
 	}, payCost),
 }

@@ -28,10 +28,11 @@ type getRoutesRequest struct {
 	MaxDelay    *uint32             `json:"maxdelay" doc:"blocks from now to the expiry of the first HTLC; 2016, which is the most, when not given"`
 	MaxParts    *uint32             `json:"maxparts" doc:"how many routes; 100 when not given"`
 
-	Exchange     *offers       `json:"exchange" doc:"the rate of a node on the way that exchanges bitcoin and tokens, or several, as in pay. The routes begin at this node then, with its channels as they are, and maxfee_msat is the most bitcoin that is sent for tokens"`
-	Units        *amount.Units `json:"amount_units" doc:"with exchange: that arrive in tokens, in smallest units; amount_msat is 0 then"`
-	MaxCostUnits *amount.Units `json:"maxcost_units" doc:"with exchange: the most that is sent in tokens for bitcoin, in smallest units; any when not given"`
-	RouteHints   *[][]hintHop  `json:"routehints" doc:"with exchange: channels that nobody announces, from it to the destination, as in keysend"`
+	Exchange     *offers          `json:"exchange" doc:"the rate of a node on the way that exchanges bitcoin and tokens, several, or announced, with property_id, as in pay. The routes begin at this node then, with its channels as they are, and maxfee_msat is the most bitcoin that is sent for tokens"`
+	Units        *amount.Units    `json:"amount_units" doc:"with exchange: that arrive in tokens, in smallest units; amount_msat is 0 then"`
+	MaxCostUnits *amount.Units    `json:"maxcost_units" doc:"with exchange: the most that is sent in tokens for bitcoin, in smallest units; any when not given"`
+	RouteHints   *[][]hintHop     `json:"routehints" doc:"with exchange: channels that nobody announces, from it to the destination, as in keysend"`
+	Property     *amount.Property `json:"property_id" doc:"with exchange=announced: which tokens arrive, or are sent"`
 }
 
 type routeStep struct {
@@ -121,8 +122,8 @@ func getRoutes(_ context.Context, n *node.Node, r getRoutesRequest) (getRoutesRe
 // over sets by which exchanges the routes go.
 func (r *getRoutesRequest) over(n *node.Node, f *pay.Find, start *beginning) error {
 	if r.Exchange == nil {
-		if r.Units != nil || r.MaxCostUnits != nil || r.RouteHints != nil {
-			return command.Refuse(command.InvalidParams, "exchange: amount_units, maxcost_units and routehints are for routes over one")
+		if r.Units != nil || r.MaxCostUnits != nil || r.RouteHints != nil || r.Property != nil {
+			return command.Refuse(command.InvalidParams, "exchange: amount_units, maxcost_units, routehints and property_id are for routes over one")
 		}
 		return nil
 	}
@@ -132,13 +133,22 @@ func (r *getRoutesRequest) over(n *node.Node, f *pay.Find, start *beginning) err
 	if f.Units = command.Or(r.Units, 0); (f.Units == 0) == (f.Amount == 0) {
 		return command.Refuse(command.InvalidParams, "amount_units: either that arrives, or amount_msat")
 	}
-	for _, o := range *r.Exchange {
-		if o.Property != (*r.Exchange)[0].Property {
+	given := r.Exchange.given
+	switch {
+	case len(given) == 0 && command.Or(r.Property, 0) == 0:
+		return command.Refuse(command.InvalidParams, "property_id: say of which tokens the announced rates are to be")
+	case len(given) == 0:
+		f.Property = *r.Property
+	default:
+		f.Property = given[0].Property
+	}
+	for _, o := range given {
+		if o.Property != f.Property || r.Property != nil && o.Property != *r.Property {
 			return command.Refuse(command.InvalidParams, "exchange: the rates are of different tokens")
 		}
 	}
 	*start = beginning{local: true, free: true}
-	f.Offers, f.Property, f.MaxFeeUnits = *r.Exchange, (*r.Exchange)[0].Property, command.Or(r.MaxCostUnits, amount.MaxUnits)
+	f.Offers, f.MaxFeeUnits = r.Exchange.ofTokens(n, f.Property, f.Units != 0), command.Or(r.MaxCostUnits, amount.MaxUnits)
 	var err error
 	f.Hints, err = hintPaths(r.RouteHints)
 	return err

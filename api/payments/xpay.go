@@ -29,7 +29,7 @@ type xpayRequest struct {
 
 	Units *amount.Units `json:"amount_units" doc:"what to pay in the asset's smallest units, when an invoice in an asset leaves it open"`
 
-	Exchange     *offers              `json:"exchange" doc:"to pay an invoice in tokens with bitcoin, or one in bitcoin with tokens: the rate of a node on the way that exchanges them, as its listassetrates shows it, or several. Objects with id, property_id, sell or buy (msat and units), and where they are known min_units, max_units, maxdelay and carrier_msat"`
+	Exchange     *offers              `json:"exchange" doc:"to pay an invoice in tokens with bitcoin, or one in bitcoin with tokens: the rate of a node on the way that exchanges them, as its listassetrates shows it, or several. Objects with id, property_id, sell or buy (msat and units), and where they are known min_units, max_units, maxdelay and carrier_msat. For an invoice in tokens also announced: of the rates that other nodes announce (listassetoffers) the one that costs least"`
 	MaxCost      *amount.MilliSatoshi `json:"maxcost" doc:"with exchange: the most that may be sent in bitcoin for tokens, with all fees and what carries the tokens"`
 	MaxCostUnits *amount.Units        `json:"maxcost_units" doc:"with exchange: the most that may be sent in tokens for bitcoin, in smallest units, with all fees"`
 }
@@ -72,7 +72,7 @@ func xpay(ctx context.Context, n *node.Node, r xpayRequest) (xpayResponse, error
 		Bolt11: r.InvString, Invoice: inv, Property: bill.Property, Asked: bill.Units, Units: r.Units, Amount: r.Amount, MaxFee: r.MaxFee, RetryFor: r.RetryFor, Label: command.Or(r.Label, ""),
 		MaxDelay: command.Or(r.MaxDelay, 0), Partial: r.Partial,
 	}
-	if err := overExchange(&req, r.Exchange, r.MaxCost, r.MaxCostUnits); err != nil {
+	if err := overExchange(n, &req, r.Exchange, r.MaxCost, r.MaxCostUnits); err != nil {
 		return xpayResponse{}, err
 	}
 	ask, err := req.Pays()

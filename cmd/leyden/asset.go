@@ -12,12 +12,12 @@ import (
 // "leyden asset".
 var assetCommands = []struct{ name, command string }{
 	{"issue", "assetissue"}, {"grant", "assetgrant"}, {"list", "listassets"}, {"balance", "assetbalance"}, {"send", "assetsend"},
-	{"transactions", "listassettransactions"}, {"setrate", "setassetrate"}, {"rates", "listassetrates"}, {"channels", "listassetchannels"},
+	{"transactions", "listassettransactions"}, {"setrate", "setassetrate"}, {"rates", "listassetrates"}, {"offers", "listassetoffers"}, {"channels", "listassetchannels"},
 }
 
 // assetCommand has the commands of tokens below it.
 func assetCommand(at *place) *cobra.Command {
-	c := &cobra.Command{Use: "asset", Short: "tokens of the Omni Layer: issue, grant, list, balance, send, transactions, setrate, rates, channels"}
+	c := &cobra.Command{Use: "asset", Short: "tokens of the Omni Layer: issue, grant, list, balance, send, transactions, setrate, rates, offers, channels"}
 	for _, a := range assetCommands {
 		command, ok := api.Find(a.command)
 		if !ok {

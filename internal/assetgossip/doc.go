@@ -18,7 +18,8 @@
 // What a peer makes us check costs points: all peers without a channel with us have one
 // credit of them together, each other one its own; what is above it is dropped. There are so
 // many channels, and so many announcements that came too early, and no more; a message has so
-// many bytes at the most. One side of a channel may say a few things an hour.
+// many bytes at the most. One side of a channel may say a few things an hour, and an exchange
+// change its rate once a minute; it has one only while the node has a channel with the tokens.
 //
 // # Telling
 //
@@ -30,5 +31,6 @@
 // # Forgetting
 //
 // A channel is forgotten when its output is spent, when the ledger says that the tokens are
-// not there, and when the last update of a side is two weeks old.
+// not there, and when the last update of a side is two weeks old. A rate is forgotten with the
+// last channel of its node, and when no older one would be believed any more.
 package assetgossip

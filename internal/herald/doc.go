@@ -10,5 +10,6 @@
 //	h.Tick(ctx)                    // every second
 //
 // The wish of both sides is in the channel's parameters. When the channel is deep enough
-// each side sends its signatures; who has both tells the others.
+// each side sends its signatures; who has both tells the others. Our rates of tokens in
+// announced channels are told where they change, and again before they end.
 package herald

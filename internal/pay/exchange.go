@@ -13,7 +13,10 @@ import (
 // with the property that is exchanged. The error is of type [*Error].
 func (r Request) paysOver(ask Ask) (Ask, error) {
 	sells := ask.Property != 0
-	if !sells {
+	switch {
+	case !sells && len(r.Offers) == 0:
+		return Ask{}, errNoOffer
+	case !sells:
 		ask.Property = r.Offers[0].Property
 	}
 	for i := range r.Offers {
@@ -34,8 +37,8 @@ func (r Request) paysOver(ask Ask) (Ask, error) {
 		}
 	}
 	switch {
-	case len(r.Offers) > maxOffers:
-		return Ask{}, refuse(CodeInvalid, "no more than %d exchanges can be given", maxOffers)
+	case len(r.Offers) > MaxOffers:
+		return Ask{}, refuse(CodeInvalid, "no more than %d exchanges can be given", MaxOffers)
 	case r.Partial != nil:
 		return Ask{}, refuse(CodeInvalid, "what is exchanged on the way is paid by one payment")
 	case sells && r.MaxCost == nil:
@@ -77,8 +80,10 @@ func appendOffers(b []byte, offers []rate.Offer) []byte {
 	return b
 }
 
-// maxOffers is how many exchanges one payment may choose from.
-const maxOffers = 16
+// MaxOffers is how many exchanges one payment may choose from.
+const MaxOffers = 16
+
+var errNoOffer = refuse(CodeRouteNotFound, "no exchange is known")
 
 var errOffers = errors.New("stored offers end in the middle")
 

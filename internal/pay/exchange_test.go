@@ -182,3 +182,19 @@ func TestAPaymentOverAnExchangeGoesOnAfterARestart(t *testing.T) {
 		}
 	}
 }
+
+// Where no exchange is known, what is paid already is told all the same: that is asked first.
+func TestAPaymentOverExchangesOfWhichNoneIsKnownIsNotBegun(t *testing.T) {
+	for name, r := range map[string]Request{"bitcoin for tokens": selling(16_000), "tokens for bitcoin": buying(16_000)} {
+		r.Offers = []rate.Offer{}
+		_, err := New(r, node, 1, start)
+		if why, ok := errors.AsType[*Error](err); !ok || why.Code != CodeRouteNotFound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r := selling(16_000)
+	r.Offers = []rate.Offer{}
+	if ask, err := r.Pays(); err != nil || ask.Units != 1000 {
+		t.Errorf("%v, %v", ask, err)
+	}
+}

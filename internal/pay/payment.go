@@ -59,7 +59,7 @@ type Find struct {
 	Property    amount.Property     // the asset that is paid, and not Amount; 0: bitcoin
 	Units       amount.Units        // of Property
 	MaxFeeUnits amount.Units        // of all routes together
-	Offers      []rate.Offer        // one of them exchanges it on the way, and the limits are of all that is sent; nil: none does
+	Offers      []rate.Offer        // one of them exchanges it on the way, and the limits are of all that is sent; nil: none does; empty: none is known
 	Raise       uint8               // how often what carries tokens is doubled
 	MaxDelay    uint32              // blocks from now to the first HTLC's expiry
 	FinalDelta  uint32              // blocks that the last HTLC has left, with room for some that come meanwhile

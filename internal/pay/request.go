@@ -68,6 +68,8 @@ func New(r Request, us Node, group, now uint64) (*Payment, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case r.Offers != nil && len(r.Offers) == 0:
+		return nil, errNoOffer
 	case inv.Network != us.Network:
 		return nil, refuse(CodeInvalid, "the invoice is for another network (%v, not %v)", inv.Network, us.Network)
 	case inv.Payee == us.ID:

@@ -1,6 +1,7 @@
 package rate
 
 import (
+	"cmp"
 	"math/bits"
 
 	"github.com/leyden-ln/leyden/amount"
@@ -14,6 +15,13 @@ type Price struct {
 
 // Good says whether it is a price at all.
 func (p Price) Good() bool { return p.Msat > 0 && p.Units > 0 }
+
+// Compare says whether one asks less bitcoin for a unit (-1) than another, or more (1).
+func (p Price) Compare(q Price) int {
+	high, low := bits.Mul64(uint64(p.Msat), uint64(q.Units))
+	over, under := bits.Mul64(uint64(q.Msat), uint64(p.Units))
+	return cmp.Or(cmp.Compare(high, over), cmp.Compare(low, under))
+}
 
 // Cost is what units cost, rounded up. False: there is no price, or more than there can be
 // of bitcoin.

@@ -186,3 +186,21 @@ func TestARateThatContradictsItselfIsNoGood(t *testing.T) {
 		}
 	}
 }
+
+func TestPricesAreComparedExactly(t *testing.T) {
+	for _, c := range []struct {
+		a, b Price
+		want int
+	}{
+		{Price{3, 2}, Price{6, 4}, 0},
+		{Price{3, 2}, Price{3, 1}, -1},
+		{Price{4, 2}, Price{3, 2}, 1},
+		{Price{amount.Max, amount.MaxUnits}, Price{amount.Max - 1, amount.MaxUnits}, 1},
+		{Price{amount.Max, amount.MaxUnits - 1}, Price{amount.Max, amount.MaxUnits}, 1},
+		{Price{1, amount.MaxUnits}, Price{amount.Max, 1}, -1},
+	} {
+		if got, back := c.a.Compare(c.b), c.b.Compare(c.a); got != c.want || back != -c.want {
+			t.Errorf("%v and %v: %d, %d", c.a, c.b, got, back)
+		}
+	}
+}
