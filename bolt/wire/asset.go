@@ -19,7 +19,7 @@ const (
 // BOLT.
 const OptionOmniAsset FeatureBit = 270
 
-func (c *codec) property(name string, p *amount.Property) { c.u32(name, (*uint32)(p)) }
+func (c *codec) property(p *amount.Property) { c.u32("property_id", (*uint32)(p)) }
 
 func (c *codec) tokens(name string, p *amount.Units) { c.u64(name, (*uint64)(p)) }
 

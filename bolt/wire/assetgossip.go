@@ -160,7 +160,7 @@ func (m *AssetChannelAnnouncement) signed(c *codec) {
 	c.features("features", &m.Features)
 	c.hash("chain_hash", &m.ChainHash)
 	c.scid("short_channel_id", &m.ShortChannelID)
-	c.property("property_id", &m.Property)
+	c.property(&m.Property)
 	c.tokens("capacity", &m.Capacity)
 	c.point("node_id_1", &m.NodeID1)
 	c.point("node_id_2", &m.NodeID2)
@@ -196,7 +196,7 @@ func (m *AssetRate) fields(c *codec) {
 func (m *AssetRate) signed(c *codec) {
 	c.hash("chain_hash", &m.ChainHash)
 	c.point("node_id", &m.NodeID)
-	c.property("property_id", &m.Property)
+	c.property(&m.Property)
 	c.u32("timestamp", &m.Timestamp)
 	c.u32("lasts", &m.Lasts)
 	c.msat("sell_msat", &m.SellMsat)

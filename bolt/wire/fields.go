@@ -67,7 +67,7 @@ func (m *OpenChannel) fields(c *codec) {
 		if c.mode == reading {
 			m.Asset = new(OpenAsset)
 		}
-		c.property("property_id", &m.Asset.Property)
+		c.property(&m.Asset.Property)
 		c.tokens("asset_funding", &m.Asset.Funding)
 		c.tokens("asset_push", &m.Asset.Push)
 		m.Asset.Limits.fields(c)
@@ -201,7 +201,7 @@ func (m *UpdateAddHTLC) fields(c *codec) {
 		if c.mode == reading {
 			m.Asset = new(HTLCAsset)
 		}
-		c.property("property_id", &m.Asset.Property)
+		c.property(&m.Asset.Property)
 		c.truncated("asset_amount", (*uint64)(&m.Asset.Tokens))
 	}})
 }
