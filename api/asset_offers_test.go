@@ -15,7 +15,7 @@ import (
 // Carl has bitcoin only, and knows of Alice's rate and of her channel with tokens what she
 // tells.
 func TestAnAnnouncedRateIsPaidOver(t *testing.T) {
-	race.Like(t, TestPayGoesOverAnExchangeWhoseRateIsGiven)
+	race.Like(t, TestBitcoinPaysForTokensAndTokensForBitcoinToTheUnit)
 	w := teashop(t)
 	carl := w.start(t, "carl")
 	for _, peer := range []*node.Node{w.bob, carl} {
