@@ -84,7 +84,7 @@ var fitting = map[string]any{
 	"a short_channel_id (BLOCKxTXxOUTPUT)": "1x1x1", "a short_channel_id with / and the direction": "1x1x1/0",
 	"true or false, a short_channel_id, or an array of them": "1x1x1",
 	"a string, or an array of strings":                       []string{"x"}, "a PSBT in base64": "cHNidP8BADMCAAAAAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAAAAAAD/////AAAAAAAAAA==",
-	"an object, or an array of them":                                                                named{"id": nowhere, "property_id": 3, "sell": named{"msat": 1000, "units": 1}},
+	`an object, an array of them, or "announced"`:                                                   named{"id": nowhere, "property_id": 3, "sell": named{"msat": 1000, "units": 1}},
 	"an array of two feerates, the least and the most":                                              []string{"slow", "urgent"},
 	"slow, normal, urgent, minimum, a number with blocks, perkw or perkb, or a name of feerates":    "slow",
 	"readonly, or an array of restrictions, each an array of alternatives":                          "readonly",
