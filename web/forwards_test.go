@@ -65,7 +65,7 @@ func TestWhoForwardsTokensSeesWhatMovedAndWhatWasExchanged(t *testing.T) {
 	moved := "2 shown, 7" + tea + " moved, "
 	until(t, "both are settled", func() bool { return strings.Contains(a.get("/forwards").body, moved) })
 	body := a.get("/forwards").body
-	has(t, "the forwards", body, "\u00a0sat → 5"+tea, `class="num">2`+tea)
+	has(t, "the forwards", body, "\u00a0sat → 5"+tea, `class="num long">2`+tea)
 	rows, err := csv.NewReader(strings.NewReader(a.get("/forwards.csv").body)).ReadAll()
 	if err != nil || len(rows) != 3 {
 		t.Fatal(rows, err)
