@@ -95,10 +95,7 @@ func payUntilTold(payer *daemon, o *order) error {
 // written: so nothing is lost, paid twice, or paid by halves.
 func TestNothingIsLostWhenDaemonsAreKilled(t *testing.T) {
 	count, kills, callers := 60, 6, 8
-	switch {
-	case race.Enabled: // one is enough to meet who starts while others call
-		count, kills = 10, 1
-	case testing.Short():
+	if testing.Short() || race.Enabled {
 		count, kills = 20, 3
 	}
 	// Up to 10,000 sat a payment is not split. Of one that is, the payee may hold some
