@@ -142,20 +142,10 @@ func (g *Graph) Check(a *wire.AssetChannelAnnouncement) error {
 	if err := g.Known(a); err != nil {
 		return err
 	}
-	hash := a.Digest()
-	for _, s := range []struct {
-		name string
-		key  wire.Point
-		sig  wire.Signature
-	}{
-		{"node_signature_1", a.NodeID1, a.NodeSignature1},
-		{"node_signature_2", a.NodeID2, a.NodeSignature2},
-		{"bitcoin_signature_1", a.BitcoinKey1, a.BitcoinSignature1},
-		{"bitcoin_signature_2", a.BitcoinKey2, a.BitcoinSignature2},
-	} {
-		if !script.Verify(s.key, hash, s.sig) {
-			return falsely("asset_channel_announcement %s: %s is wrong", a.ShortChannelID, s.name)
-		}
+	wrong := graph.WrongSignature(a.Digest(), [4]wire.Point{a.NodeID1, a.NodeID2, a.BitcoinKey1, a.BitcoinKey2},
+		[4]wire.Signature{a.NodeSignature1, a.NodeSignature2, a.BitcoinSignature1, a.BitcoinSignature2})
+	if wrong != "" {
+		return falsely("asset_channel_announcement %s: %s is wrong", a.ShortChannelID, wrong)
 	}
 	if _, taken := g.Rival(a); taken {
 		return ErrTaken

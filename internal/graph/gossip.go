@@ -88,6 +88,17 @@ func digest(signed []byte) [32]byte { return chainhash.DoubleHashH(signed) }
 // Digest is what the four signatures of a channel_announcement sign.
 func Digest(a *wire.ChannelAnnouncement) [32]byte { return digest(a.SignedPart()) }
 
+// WrongSignature names the first of an announcement's four signatures that is none of its
+// key's: those of the nodes, then those of the funding keys. Empty: all are right.
+func WrongSignature(hash [32]byte, keys [4]wire.Point, signatures [4]wire.Signature) string {
+	for i, name := range []string{"node_signature_1", "node_signature_2", "bitcoin_signature_1", "bitcoin_signature_2"} {
+		if !script.Verify(keys[i], hash, signatures[i]) {
+			return name
+		}
+	}
+	return ""
+}
+
 // ErrChain means that a channel_announcement is of another chain. It is to be
 // ignored, and nobody is to blame.
 var ErrChain = errors.New("channel_announcement of another chain")
@@ -104,20 +115,10 @@ func (g *Graph) Check(a *wire.ChannelAnnouncement) error {
 	case string(a.NodeID1[:]) >= string(a.NodeID2[:]):
 		return errors.New("channel_announcement with node ids out of order")
 	}
-	hash := Digest(a)
-	for _, s := range []struct {
-		name string
-		key  wire.Point
-		sig  wire.Signature
-	}{
-		{"node_signature_1", a.NodeID1, a.NodeSignature1},
-		{"node_signature_2", a.NodeID2, a.NodeSignature2},
-		{"bitcoin_signature_1", a.BitcoinKey1, a.BitcoinSignature1},
-		{"bitcoin_signature_2", a.BitcoinKey2, a.BitcoinSignature2},
-	} {
-		if !script.Verify(s.key, hash, s.sig) {
-			return fmt.Errorf("channel_announcement %s: %s is wrong", a.ShortChannelID, s.name)
-		}
+	wrong := WrongSignature(Digest(a), [4]wire.Point{a.NodeID1, a.NodeID2, a.BitcoinKey1, a.BitcoinKey2},
+		[4]wire.Signature{a.NodeSignature1, a.NodeSignature2, a.BitcoinSignature1, a.BitcoinSignature2})
+	if wrong != "" {
+		return fmt.Errorf("channel_announcement %s: %s is wrong", a.ShortChannelID, wrong)
 	}
 	return nil
 }
