@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/leyden-ln/leyden/internal/assetgossip"
+	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/exchange"
 	"github.com/leyden-ln/leyden/internal/herald"
 	"github.com/leyden-ln/leyden/internal/rate"
@@ -50,4 +52,12 @@ func (n *Node) loadAssets(ctx context.Context) (err error) {
 		Rates: func() []rate.Row { return n.rates.All() },
 	})
 	return err
+}
+
+// AnnouncedRates are the rates of other nodes that may be believed now.
+func (n *Node) AnnouncedRates() (out []assetgraph.Rate) {
+	n.assets.Read(func(g *assetgraph.Graph) {
+		out = g.Rates(uint32(unixNow())) //nolint:gosec // until 2106
+	})
+	return slices.DeleteFunc(out, func(r assetgraph.Rate) bool { return r.Node == n.ID() })
 }

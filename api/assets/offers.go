@@ -2,12 +2,10 @@ package assets
 
 import (
 	"context"
-	"time"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -33,13 +31,9 @@ type listOffersResponse struct {
 
 func listOffers(ctx context.Context, n *node.Node, r listOffersRequest) (listOffersResponse, error) {
 	out := listOffersResponse{Offers: []offerRow{}}
-	var known []assetgraph.Rate
-	n.AssetGraph(func(g *assetgraph.Graph) {
-		known = g.Rates(uint32(max(time.Now().Unix(), 0))) //nolint:gosec // until 2106
-	})
 	all := command.AssetsOf(ctx, n)
-	for _, o := range known {
-		if o.Node == n.ID() || r.Property != nil && *r.Property != o.Property {
+	for _, o := range n.AnnouncedRates() {
+		if r.Property != nil && *r.Property != o.Property {
 			continue
 		}
 		row := offerRow{

@@ -12,7 +12,6 @@ import (
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/obolt"
 	"github.com/leyden-ln/leyden/bolt/wire"
-	"github.com/leyden-ln/leyden/internal/assetgraph"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/rate"
 	"github.com/leyden-ln/leyden/node"
@@ -39,13 +38,11 @@ func (o *offers) ofTokens(n *node.Node, property amount.Property, sells bool) []
 		}
 		return r.Buy
 	}
-	n.AssetGraph(func(g *assetgraph.Graph) {
-		for _, r := range g.Rates(uint32(max(time.Now().Unix(), 0))) { //nolint:gosec // until 2106
-			if r.Property == property && r.Node != n.ID() && price(&r.Offer).Good() {
-				list = append(list, r.Offer)
-			}
+	for _, r := range n.AnnouncedRates() {
+		if r.Property == property && price(&r.Offer).Good() {
+			list = append(list, r.Offer)
 		}
-	})
+	}
 	slices.SortStableFunc(list, func(a, b rate.Offer) int {
 		if sells {
 			return a.Sell.Compare(b.Sell)
