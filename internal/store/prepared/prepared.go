@@ -70,11 +70,12 @@ type Statements struct {
 	on    On
 	mu    sync.RWMutex
 	known map[string]*sql.Stmt
+	met   map[string]bool // in a transaction that has ended
 }
 
 // New makes the statements of a database.
 func New(on On) *Statements {
-	s := &Statements{on: on, known: map[string]*sql.Stmt{}}
+	s := &Statements{on: on, known: map[string]*sql.Stmt{}, met: map[string]bool{}}
 	s.runner = runner{s.keep, on}
 	return s
 }
@@ -117,9 +118,18 @@ func (s *Statements) keep(ctx context.Context, query string) (*sql.Stmt, error) 
 	return stmt, nil
 }
 
+// again says whether a query was met in a transaction before.
+func (s *Statements) again(query string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.met[query]
+	s.met[query] = true
+	return before
+}
+
 // Within is the statements in one transaction. It has a connection and so must not wait
-// for another: what it meets first is prepared for the transaction alone, and for the
-// next ones at its end.
+// for another: what it meets first is prepared for the transaction alone, and when that
+// happens again, as it does not with what is read at the start, for the next ones at its end.
 type Within struct {
 	runner
 	all   *Statements
@@ -157,6 +167,9 @@ func (w *Within) take(ctx context.Context, query string) (*sql.Stmt, error) {
 func (w *Within) End(ctx context.Context) {
 	w.tx.Rollback()
 	for query := range w.fresh {
+		if !w.all.again(query) {
+			continue
+		}
 		if _, err := w.all.keep(ctx, query); err != nil { //nolint:sqlclosecheck // it is kept
 			return // the next use says it
 		}
