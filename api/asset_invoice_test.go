@@ -112,6 +112,7 @@ func TestAnInvoiceAsksForTokens(t *testing.T) {
 }
 
 func TestAnInvoiceThatCannotBeInTokensIsRefusedAndLeavesNothing(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := teashop(t)
 	tea := func(more named) named {
 		more["label"], more["description"] = "x", "y"

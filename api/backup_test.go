@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 type staticResult struct{ SCB []string }
@@ -21,6 +22,7 @@ func code(err error) command.Code {
 }
 
 func TestBackupsAreShownAndTakenBack(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 2_000_000)
 	open(t, w.alice, w.carol, 1_000_000)

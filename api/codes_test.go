@@ -87,6 +87,7 @@ func TestATransactionThatTheNetworkDoesNotTakeHasItsCode(t *testing.T) {
 }
 
 func TestEachRefusalOfAChannelHasItsCode(t *testing.T) {
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	refused(t, w.alice, command.FundPeerNotConnected, "fundchannel", w.bob.ID(), 100_000)
@@ -204,6 +205,7 @@ func TestGetroutesSaysAtWhichEndTheCapacityIsMissing(t *testing.T) {
 }
 
 func TestAnInvoiceRequestIsNotKnown(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 1000, "x", "y").Bolt11
 	id := strings.Repeat("ab", 32)
@@ -265,6 +267,7 @@ func TestARouteThatDoesNotBeginWithAPeerOfOursIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestAnInvoiceThatHasExpiredSaysWhen(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 1000, "old", "", 1)
 	decoded, err := bolt11.Decode(inv.Bolt11)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 // decodedRune is what the tests read of decode.
@@ -22,6 +23,7 @@ type decodedRune struct {
 }
 
 func TestARuneIsDecoded(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	n := newNetwork(t).bob
 	// The first is of Core Lightning's reference.
 	got := ask[decodedRune](t, n, "decode", "7cKJyALVY0_LLVV-AB9oetXjipOdyt0EhOuYrSS42fM9MA==")

@@ -116,6 +116,7 @@ func TestInvoices(t *testing.T) {
 }
 
 func TestAnInvoiceThatNobodyCanPaySaysSo(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	if ask[invoiceResult](t, w.bob, "invoice", "any", "a", "").Warning == "" {
 		t.Error("a node without channels makes an invoice without a warning")

@@ -7,6 +7,7 @@ import (
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
 
@@ -49,6 +50,7 @@ func TestAnInvoiceIsPaidInPartsByTwoNodes(t *testing.T) {
 }
 
 func TestAPartThatIsNoneIsRefused(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	inv := ask[invoiceResult](t, w.bob, "invoice", 1000, "tea", "tea").Bolt11
 	whole := foreign(t, func(*bolt11.Invoice) {}) // without basic_mpp

@@ -124,6 +124,7 @@ func TestRunesAreMadeShownCheckedAndRevoked(t *testing.T) {
 }
 
 func TestARestrictedRuneMakesNoFreeOne(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	n := w.bob
 	free := ask[runeResult](t, n, "createrune").Rune

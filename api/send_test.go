@@ -94,6 +94,7 @@ func TestFeeratesHaveAStyle(t *testing.T) {
 }
 
 func TestAPeerIsDisconnectedOnlyByForceWhenThereIsAChannel(t *testing.T) {
+	race.Like(t, TestAChannelFromItsPeerToItsClose)
 	w := newNetwork(t)
 	refused(t, w.alice, command.Failed, "disconnect", w.bob.ID())
 	ask[struct{}](t, w.alice, "connect", at(w.bob))
@@ -160,6 +161,7 @@ func TestAReceiptProvesThePayment(t *testing.T) {
 }
 
 func TestSignedMessages(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	type signed struct{ Signature, RecID, ZBase string }
 	type who struct {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/race"
 )
 
 type dataResult struct {
@@ -16,6 +17,7 @@ type dataResult struct {
 }
 
 func TestProgramsStoreValuesBesideTheNode(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	n := w.bob
 	list := func(params ...any) (out []string) {
@@ -85,6 +87,7 @@ func TestProgramsStoreValuesBesideTheNode(t *testing.T) {
 }
 
 func TestACommandIsCheckedWithoutRunning(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
 	w := newNetwork(t)
 	n := w.bob
 	for _, params := range [][]any{

@@ -270,6 +270,7 @@ func TestASendThatAReorgUndidIsThereAgainWithItsBlock(t *testing.T) {
 }
 
 func TestWhatTheRulesWouldRefuseIsNotSent(t *testing.T) {
+	race.Like(t, TestPaying)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)
@@ -417,6 +418,7 @@ func (w *network) freeze(t *testing.T, holder []byte) uint32 {
 // The bytes on the chain are those of Omni's own examples: marker, version, type, token,
 // units.
 func TestASendOnTheChainIsWhatOthersRead(t *testing.T) {
+	race.Like(t, TestWithdrawing)
 	w := newNetwork(t)
 	w.fund(t, w.alice, 300_000)
 	w.read(t)

@@ -423,6 +423,7 @@ func (w *world) sweepAll(least int, bill func() invoice.Row, judge func(label st
 }
 
 func TestAPaymentOfTwoHopsSurvivesADeathAtEachWrite(t *testing.T) {
+	race.Like(t, TestAHeldInvoiceSurvivesADeathAtEachWrite)
 	t.Parallel()
 	sweepAll(t, 1, 5_000_000)
 }

@@ -213,7 +213,7 @@ func (w *world) want(got map[string]amount.Units, alice, carol, bob amount.Units
 }
 
 func TestAPaymentInTokensOfTwoHopsSurvivesADeathAtEachWrite(t *testing.T) {
-	race.Leave(t, "the deaths are those of TestAPaymentOfTwoHopsSurvivesADeathAtEachWrite, the tokens those of the api's TestTokensArePaidOverChannelsToTheUnit")
+	race.Leave(t, "the deaths are those of TestAHeldInvoiceSurvivesADeathAtEachWrite, the tokens those of the api's TestTokensArePaidOverChannelsToTheUnit")
 	t.Parallel()
 	w := newTeaWorld(t)
 	bobs := amount.Units(200)
