@@ -75,8 +75,7 @@ func Sign(s string, by Signer) (*Invoice, string, error) {
 	if err := inv.readSignature(digest(hrp, fields), groups(sig[:])); err != nil {
 		return nil, "", err
 	}
-	text, err := bech32.Encode(hrp, append(fields, groups(sig[:])...))
-	return inv, text, err
+	return inv, encode(hrp, append(fields, groups(sig[:])...)), nil
 }
 
 // split takes an invoice apart: prefix, fields and signature, in groups of 5 bits.

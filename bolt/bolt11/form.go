@@ -2,8 +2,6 @@ package bolt11
 
 import (
 	"strings"
-
-	"github.com/btcsuite/btcd/address/v2/bech32"
 )
 
 // Form is a kind of invoice that has BOLT 11's fields, checksum and signature under a
@@ -76,7 +74,7 @@ func (f Form) Encode(inv *Invoice, x Extra, by Signer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return bech32.Encode(x.HRP, append(fields, groups(sig[:])...))
+	return encode(x.HRP, append(fields, groups(sig[:])...)), nil
 }
 
 // tagOf is the reverse of letter.

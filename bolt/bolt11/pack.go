@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-
-	"github.com/btcsuite/btcd/address/v2/bech32"
 )
 
 // Known is what of an invoice stands beside its text where it is kept. Zero and empty
@@ -36,8 +34,8 @@ func Pack(text string, known Known) []byte {
 }
 
 func pack(text string, known Known) ([]byte, bool) {
-	hrp, data, version, err := bech32.DecodeNoLimitWithVersion(text)
-	if err != nil || version != bech32.Version0 || len(data) < timestampGroups+signatureGroups || text[0] < 'a' {
+	hrp, data, ok := split(text)
+	if !ok || len(hrp) > 255 || len(data) < timestampGroups+signatureGroups {
 		return nil, false
 	}
 	out := slices.Clone(data[:timestampGroups])
@@ -67,7 +65,7 @@ func pack(text string, known Known) ([]byte, bool) {
 		return nil, false
 	}
 	out = append(out, data[end:]...)
-	b := append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bech32 bounds it
+	b := append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
 	b = append(b, left|byte(len(out)%8)<<knownBits)    //nolint:gosec // three bits
 	return append(b, packed(out)...), true
 }
@@ -138,7 +136,7 @@ func Unpack(b []byte, known Known) (string, error) {
 	if left != 0 {
 		return "", ErrPacked
 	}
-	return bech32.Encode(hrp, append(out, data[end:]...))
+	return encode(hrp, append(out, data[end:]...)), nil
 }
 
 // ungroupAll is the reverse of packed, with the groups of the padding.
