@@ -74,6 +74,7 @@ var floors = map[string]int{
 	"internal/store/prepared":  4,
 	"internal/store/rates":     4,
 	"internal/store/heard":     4,
+	"internal/store/bound":     4,
 	"internal/store/ready":     5,
 	"internal/peer":            5,
 	"internal/link":            5,

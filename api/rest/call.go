@@ -16,6 +16,7 @@ import (
 	"github.com/leyden-ln/leyden/api"
 	"github.com/leyden-ln/leyden/api/command"
 	"github.com/leyden-ln/leyden/internal/runes"
+	"github.com/leyden-ln/leyden/internal/store/bound"
 )
 
 // command runs POST /v1/NAME.
@@ -184,7 +185,7 @@ func (s *Server) once(ctx context.Context, w http.ResponseWriter, id, key, metho
 		answer(w, http.StatusBadRequest, command.Refuse(command.InvalidParams, "Idempotency-Key: %d bytes are the most", longestKey))
 		return false
 	}
-	same, err := s.Node.Store().BindKey(ctx, id+":"+key, sha256.Sum256(append([]byte(method+" "), params...)))
+	same, err := bound.Bind(ctx, s.Node.Store(), bound.Row{Key: id + ":" + key, Request: sha256.Sum256(append([]byte(method+" "), params...)), Made: time.Now().Unix()})
 	if err != nil {
 		s.refuse(w, method, err)
 		return false

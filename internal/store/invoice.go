@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
 	"github.com/leyden-ln/leyden/bolt/wire"
+	"github.com/leyden-ln/leyden/internal/durable"
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
@@ -26,16 +28,19 @@ const (
 
 func (w *writing) invoiceRow(r any) (bool, error) {
 	switch r := r.(type) {
-	case invoice.Row:
+	case packedInvoice:
 		index, err := w.q.InsertInvoice(w.ctx, db.InsertInvoiceParams{
 			Label: r.Label, PaymentHash: r.PaymentHash[:], Preimage: r.Preimage[:], PaymentSecret: r.Secret[:],
 			AmountMsat: optional(integer(r.Amount.Msat), !r.Amount.Any), Description: r.Description,
-			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: packed(r),
+			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.text,
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
 			Hold: boolean(r.Hold), Property: integer(r.Property), Units: integer(r.Units),
 		})
 		if r.Assigned != nil {
 			*r.Assigned = unsigned[uint64](index)
+		}
+		if w.texts == 0 {
+			w.texts = index
 		}
 		return true, err
 	case invoice.PaidRow:
@@ -78,6 +83,23 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		return true, w.q.AddCounter(w.ctx, db.AddCounterParams{Name: cleaned + string(r.Status), Value: int64(r.Count)})
 	}
 	return w.heldRow(r)
+}
+
+// packedInvoice is an invoice with its text as it is stored.
+type packedInvoice struct {
+	invoice.Row
+	text []byte
+}
+
+// ahead does with rows what can be done before it is the writer's turn.
+func ahead(rows []durable.Row) []durable.Row {
+	for i, r := range rows {
+		if r, ok := r.(invoice.Row); ok {
+			rows = slices.Clone(rows)
+			rows[i] = packedInvoice{r, packed(r)}
+		}
+	}
+	return rows
 }
 
 // packed is an invoice's text without what stands in other columns.

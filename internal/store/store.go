@@ -236,7 +236,7 @@ func (s *Store) Write(ctx context.Context, rows ...durable.Row) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b := &batch{rows: rows, done: make(chan error, 1)}
+	b := &batch{rows: ahead(rows), done: make(chan error, 1)}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

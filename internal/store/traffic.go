@@ -56,6 +56,9 @@ func (w *writing) end() error {
 			return err
 		}
 	}
+	if w.texts > 0 {
+		return w.q.IndexTexts(w.ctx, w.texts)
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ type writing struct {
 	parties map[wire.NodeID]uint64
 	traffic map[int64]*db.AddTrafficParams // to be added, by channel
 	event   bool                           // an event was written
+	texts   int64                          // the first invoice whose texts are yet to be indexed; zero: none
 }
 
 // Queries are for rooms beside this one, to read.
@@ -29,7 +30,7 @@ func (w *writing) row(r durable.Row) error {
 	if own, ok := r.(db.Own); ok {
 		return own.Put(w.ctx, w.q)
 	}
-	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow, w.onchainRow, w.forwardRow, w.dataRow, w.storageRow, w.runeRow, w.requestRow, w.webhookRow, w.ledgerRow} {
+	for _, room := range []func(any) (bool, error){w.channelRow, w.invoiceRow, w.paymentRow, w.walletRow, w.gossipRow, w.nodeRow, w.onchainRow, w.forwardRow, w.dataRow, w.storageRow, w.runeRow, w.webhookRow, w.ledgerRow} {
 		if mine, err := room(r); mine {
 			return err
 		}

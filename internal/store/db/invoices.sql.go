@@ -295,6 +295,15 @@ func (q *Queries) HeldParts(ctx context.Context) ([]HeldPartsRow, error) {
 	return items, nil
 }
 
+const indexTexts = `-- name: IndexTexts :exec
+INSERT INTO invoices_text (rowid, label, description) SELECT created_index, label, description FROM invoices WHERE created_index >= ?
+`
+
+func (q *Queries) IndexTexts(ctx context.Context, createdIndex int64) error {
+	_, err := q.db.ExecContext(ctx, indexTexts, createdIndex)
+	return err
+}
+
 const insertHeldPart = `-- name: InsertHeldPart :exec
 INSERT INTO held_parts (channel, htlc, payment_hash, amount, units, cltv_expiry) VALUES (?, ?, ?, ?, ?, ?)
 `

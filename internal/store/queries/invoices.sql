@@ -99,3 +99,6 @@ ORDER BY created_index DESC LIMIT CAST(sqlc.arg(up_to) AS INTEGER);
 
 -- name: InvoicesOfStatus :many
 SELECT created_index FROM invoices WHERE status = sqlc.arg(status) AND created_index < sqlc.arg(before) ORDER BY created_index DESC LIMIT CAST(sqlc.arg(up_to) AS INTEGER);
+
+-- name: IndexTexts :exec
+INSERT INTO invoices_text (rowid, label, description) SELECT created_index, label, description FROM invoices WHERE created_index >= ?;

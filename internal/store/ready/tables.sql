@@ -354,9 +354,6 @@ CREATE INDEX deliveries_pending ON deliveries (webhook, next_try) WHERE state = 
 CREATE VIRTUAL TABLE invoices_text USING fts5(
     label, description, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram'
 );
-CREATE TRIGGER invoices_text_insert AFTER INSERT ON invoices BEGIN
-    INSERT INTO invoices_text (rowid, label, description) VALUES (new.created_index, new.label, new.description);
-END;
 CREATE TRIGGER invoices_text_delete AFTER DELETE ON invoices BEGIN
     DELETE FROM invoices_text WHERE rowid = old.created_index;
 END;
@@ -506,6 +503,7 @@ INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (23, 22, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (24, 23, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (25, 24, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (26, 25, 1);
+INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (27, 26, 1);
 -- auto_vacuum 2
 -- journal_mode wal
 -- user_version 0
