@@ -1,10 +1,14 @@
 package api_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/api/command"
+	"github.com/leyden-ln/leyden/internal/chain"
+	"github.com/leyden-ln/leyden/internal/chain/regtest"
 	"github.com/leyden-ln/leyden/internal/race"
 	"github.com/leyden-ln/leyden/node"
 )
@@ -14,6 +18,7 @@ type tokenChannel struct {
 		State   string
 		ID      string `json:"channel_id"`
 		Private bool
+		HTLCs   int `json:"max_accepted_htlcs"`
 		Asset   struct {
 			Property uint32 `json:"property_id"`
 			Total    uint64 `json:"total_units"`
@@ -134,10 +139,16 @@ func TestTokensOfAChannelThatIsClosedByForceComeHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask[struct{}](t, w.alice, "close", named{"id": c.ID, "unilateraltimeout": 1})
-	home := func() bool { return len(ask[balancesResult](t, w.alice, "assetbalance", 3).Balances) > 1 }
-	for blocks := 0; !home(); blocks++ {
-		if blocks == 400 {
-			t.Fatalf("they never come home: %+v", ask[tokenChannel](t, w.alice, "listpeerchannels"))
+	w.until(t, []*node.Node{w.alice}, "they come home", func() bool { return len(ask[balancesResult](t, w.alice, "assetbalance", 3).Balances) > 1 })
+	has(t, w.alice, 3, "500.5", "400")
+}
+
+// until mines until something is so, which nodes follow block by block.
+func (w *network) until(t *testing.T, nodes []*node.Node, what string, so func() bool) {
+	t.Helper()
+	for blocks := 0; !so(); blocks++ {
+		if blocks == 500 {
+			t.Fatalf("never: %s: %+v", what, ask[tokenChannel](t, w.alice, "listpeerchannels"))
 		}
 		if _, err := w.chain.Mine(1, nil); err != nil {
 			t.Fatal(err)
@@ -146,10 +157,88 @@ func TestTokensOfAChannelThatIsClosedByForceComeHome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		until(t, "alice has done what is to be done", func() bool {
-			rows, _, err := w.alice.Store().Ledger(t.Context())
-			return err == nil && rows.Seen == tip && w.alice.Synced() == tip.Height && w.alice.Enforced() == tip.Height
-		})
+		for _, n := range nodes {
+			until(t, "what is to be done in a block is done", func() bool {
+				rows, _, err := n.Store().Ledger(t.Context())
+				return err == nil && rows.Seen == tip && n.Synced() == tip.Height && n.Enforced() == tip.Height
+			})
+		}
 	}
-	has(t, w.alice, 3, "500.5", "400")
+}
+
+// Where nodes relay more than 83 bytes of data, more than five HTLCs carry tokens at once; on
+// the chain each is somebody's, to the unit.
+func TestAsManyHTLCsCarryTokensAsNodesRelay(t *testing.T) {
+	race.Leave(t, "hundreds of blocks, and node's goroutines")
+	for most, wants := range map[int]struct{ openers, accepters int }{chain.DataCarrier: {3, 2}, regtest.DefaultDataCarrier: {12, 12}} {
+		w := newNetwork(t)
+		w.chain.SetDataCarrier(most)
+		w.fund(t, w.alice, 2_000_000)
+		for range 16 {
+			w.fund(t, w.bob, 100_000)
+			w.fund(t, w.alice, 100_000)
+		}
+		w.read(t)
+		ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000"})
+		w.block(t)
+		ask[struct{}](t, w.alice, "connect", at(w.bob))
+		ask[struct{}](t, w.alice, "fundchannel", named{"id": w.bob.ID(), "amount": 1_000_000, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000})
+		for range 6 {
+			w.block(t)
+		}
+		c := w.stands(t, w.alice, "CHANNELD_NORMAL").Channels[0]
+		equal(t, "what alice accepts", c.HTLCs, wants.accepters)
+		equal(t, "what bob accepts", w.stands(t, w.bob, "CHANNELD_NORMAL").Channels[0].HTLCs, wants.openers)
+		var ends []<-chan error
+		for i := range byte(wants.openers) {
+			bill := ask[invoiceResult](t, w.bob, "invoice", named{"amount_msat": "5", "label": fmt.Sprint(i), "description": "tea", "asset": 3, "h": hashOf(i)})
+			ends = append(ends, paying(t, w.alice, bill.Bolt11))
+			accepted(t, w.bob, hashOf(i))
+		}
+		one := ask[invoiceResult](t, w.bob, "invoice", named{"amount_msat": "5", "label": "more", "description": "tea", "asset": 3})
+		if _, err := try(t, w.alice, "pay", named{"bolt11": one.Bolt11, "retry_for": 1}); command.AsError(err).Code != command.PayRouteNotFound {
+			t.Errorf("one more: %v", err)
+		}
+		ask[struct{}](t, w.alice, "disconnect", named{"id": w.bob.ID(), "force": true})
+		ask[struct{}](t, w.alice, "close", named{"id": c.ID, "unilateraltimeout": 1})
+		w.block(t)
+		settled := wants.openers / 2
+		for i := range byte(settled) {
+			ask[struct{}](t, w.bob, "settleholdinvoice", secret(i))
+		}
+		units := func(n *node.Node) (sum uint64) {
+			for _, b := range ask[struct {
+				Balances []struct {
+					Units uint64 `json:"amount_units"`
+				}
+			}](t, n, "assetbalance", 3).Balances {
+				sum += b.Units
+			}
+			return sum
+		}
+		tokens := uint64(100_000_000)
+		bobs := (100 + 5*uint64(settled)) * tokens
+		w.until(t, []*node.Node{w.alice, w.bob}, "each has what is its own", func() bool { return units(w.bob) == bobs && units(w.alice) == 1000*tokens-bobs })
+		for i, end := range ends {
+			if err := <-end; (err == nil) != (i < settled) {
+				t.Errorf("payment %d: %v", i, err)
+			}
+		}
+	}
+}
+
+// A node whose bitcoind relays too little has no channels with tokens.
+func TestWithoutRelayedDataThereAreNoChannelsWithTokens(t *testing.T) {
+	race.Leave(t, oneAfterTheOther)
+	w := newNetwork(t)
+	w.fund(t, w.alice, 1_000_000)
+	w.read(t)
+	ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000"})
+	w.block(t)
+	ask[struct{}](t, w.alice, "connect", at(w.bob))
+	w.chain.SetDataCarrier(42)
+	if no := refused(t, w.alice, command.AssetRefused, "fundchannel", named{"id": w.bob.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500"}); !strings.Contains(no.Message, "-datacarriersize") {
+		t.Error(no.Message)
+	}
+	has(t, w.alice, 3, "1000")
 }

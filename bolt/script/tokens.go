@@ -16,18 +16,33 @@ import (
 // What follows is of commitments that carry tokens of the Omni Layer; it is of no BOLT
 // (docs/decisions/0009-tokens-in-a-channel.md).
 
-// MaxReceivers is how many outputs of a commitment can have tokens: an OP_RETURN that
-// names more is longer than nodes relay.
-const MaxReceivers = 7
+// Outputs of a commitment can have tokens as far as its OP_RETURN can name them and nodes
+// relay that.
+const (
+	// MinReceivers is what a channel with tokens has at the least: the script of an OP_RETURN
+	// that names so many has 79 bytes, and bitcoind relayed 83 before its version 30.
+	MinReceivers = 7
+	// MaxReceivers is what it has at the most: an OP_RETURN that names more has longer
+	// lengths, here and in its output, than [CommitWeight] counts.
+	MaxReceivers = 26
+)
 
-// MaxTokenHTLCs is how many HTLCs a commitment with tokens can have: the balances are
-// receivers too.
-const MaxTokenHTLCs = MaxReceivers - 2
+// Receivers is how many outputs an OP_RETURN can name whose script has so many bytes, up to
+// [MaxReceivers]: its opcode and the push take 3 of them, what is the same in each
+// send-to-many takes 13, and 9 are for each output.
+func Receivers(bytes int) uint8 { return uint8(min(max(bytes-3-13, 0)/9, MaxReceivers)) }
+
+// TokenHTLCs is how many HTLCs each side may offer in a channel whose commitments have so
+// many receivers: both balances are receivers too. Of an odd number the opener has one more.
+func TokenHTLCs(receivers uint8) (openers, accepters uint16) {
+	all := uint16(max(receivers, 2)) - 2
+	return all - all/2, all / 2
+}
 
 // Errors of a commitment with tokens.
 var (
 	ErrTokens    = errors.New("tokens do not add up to those of the channel, or an HTLC has none")
-	ErrReceivers = errors.New("more outputs would have tokens than nodes relay")
+	ErrReceivers = errors.New("more outputs would have tokens than an OP_RETURN names")
 	ErrCarrier   = errors.New("an output with tokens has too few satoshi for what is to spend it")
 )
 

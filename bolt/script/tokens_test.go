@@ -28,6 +28,10 @@ func tokenParams() *Params {
 	return p
 }
 
+// maxHTLCs is how many HTLCs a commitment with tokens can have: both balances are receivers
+// too.
+const maxHTLCs = MaxReceivers - 2
+
 // genTokens draws any state that a channel with tokens may have.
 func genTokens(t *rapid.T) (*Params, Spec) {
 	p := tokenParams()
@@ -38,9 +42,9 @@ func genTokens(t *rapid.T) (*Params, Spec) {
 	p.Tokens = amount.Units(rapid.Uint64Range(10, uint64(amount.MaxUnits)).Draw(t, "tokens"))
 	s := Spec{Number: rapid.Uint64Range(0, LastNumber).Draw(t, "number"), FeePerKw: rapid.Uint32Range(253, 5000).Draw(t, "fee")}
 	free, tokens := p.Capacity.Msat(), p.Tokens
-	cost := CommitFee(Tokens, s.FeePerKw, MaxTokenHTLCs) + CarrierFloor(s.FeePerKw, CarrierToLocal)
+	cost := CommitFee(Tokens, s.FeePerKw, maxHTLCs) + CarrierFloor(s.FeePerKw, CarrierToLocal)
 	floor := CarrierFloor(s.FeePerKw, CarrierHTLC).Msat()
-	for id := range rapid.Uint64Range(0, MaxTokenHTLCs).Draw(t, "htlcs") {
+	for id := range rapid.Uint64Range(0, maxHTLCs).Draw(t, "htlcs") {
 		amt := floor + amount.MilliSatoshi(rapid.Uint64Range(0, 3_000_000).Draw(t, "carrier"))
 		if free < amt+2*cost.Msat() || tokens < 2 {
 			break
@@ -127,12 +131,12 @@ func TestEveryStateWithTokensHasThemAllOnItsOutputs(t *testing.T) {
 		if script[1] == txscript.OP_PUSHDATA1 {
 			payload = payload[1:]
 		}
-		if len(script) > 83 || payload[3] != omni.TypeSendToMany || amount.Property(binary.BigEndian.Uint32(payload[4:])) != p.Property {
+		if payload[3] != omni.TypeSendToMany || amount.Property(binary.BigEndian.Uint32(payload[4:])) != p.Property {
 			t.Fatalf("payload %x", payload)
 		}
 		n, rest := int(payload[8]), payload[9:]
-		if n > MaxReceivers || len(rest) != 9*n {
-			t.Fatalf("%d receivers in %d bytes", n, len(rest))
+		if n > MaxReceivers || len(rest) != 9*n || max(n, MinReceivers) != int(Receivers(max(len(script), 79))) {
+			t.Fatalf("%d receivers in %d bytes, a script of %d", n, len(rest), len(script))
 		}
 		last, sum := 0, amount.Units(0)
 		for ; len(rest) > 0; rest = rest[9:] {
@@ -320,14 +324,14 @@ func TestRevocationTakesEveryOutputWithTokens(t *testing.T) {
 func TestExpectedWeightsWithTokensAreThoseOfSignedTransactions(t *testing.T) {
 	p := tokenParams()
 	s := tokenSpec(p)
-	for len(s.HTLCs) < MaxTokenHTLCs { // an OP_RETURN with so many entries has a byte more
+	for len(s.HTLCs) < maxHTLCs { // an OP_RETURN with so many entries has a byte more
 		h := HTLC{Offered: true, ID: uint64(len(s.HTLCs) + 1), Amount: 10_000_000, CLTVExpiry: 1 << 24, Tokens: 10_000, PaymentHash: hash(preimage(uint64(len(s.HTLCs) + 1)))}
 		s.HTLCs = append(s.HTLCs, h)
 		s.ToBroadcaster -= h.Amount
 		s.TokensToBroadcaster -= h.Tokens
 	}
 	c := mustBuild(t, p, s)
-	if got, want := longest(signed(c)), int(CommitWeight(Tokens, MaxTokenHTLCs)); got != want {
+	if got, want := longest(signed(c)), int(CommitWeight(Tokens, maxHTLCs)); got != want {
 		t.Errorf("a commitment's weight is %d, not %d", got, want)
 	}
 	for i, h := range c.HTLCs {
@@ -344,7 +348,7 @@ func TestExpectedWeightsWithTokensAreThoseOfSignedTransactions(t *testing.T) {
 			t.Errorf("a delay transaction's weight is %d, not %d", got, delayWeight)
 		}
 	}
-	if len(c.Delays()) != 1+MaxTokenHTLCs {
+	if len(c.Delays()) != 1+maxHTLCs {
 		t.Errorf("%d delays", len(c.Delays()))
 	}
 	for _, carrier := range []Carrier{CarrierToLocal, CarrierToRemote, CarrierHTLC} {
@@ -378,10 +382,10 @@ func TestStatesThatMoveTokensWronglyAreRefused(t *testing.T) {
 			p.Tokens, s.TokensToBroadcaster, s.TokensToCountersignatory, s.HTLCs = 0, 0, 0, nil
 			s.ToBroadcaster += 20_000_000
 		}, ErrTokens},
-		"five HTLCs": {func(_ *Params, s *Spec) { more(s, 5) }, nil},
-		"six HTLCs":  {func(_ *Params, s *Spec) { more(s, 6) }, ErrReceivers},
-		"six HTLCs and no to_local": {func(_ *Params, s *Spec) {
-			more(s, 6)
+		"five HTLCs":       {func(_ *Params, s *Spec) { more(s, 5) }, nil},
+		"an HTLC too many": {func(_ *Params, s *Spec) { more(s, maxHTLCs+1) }, ErrReceivers},
+		"as many and no to_local": {func(_ *Params, s *Spec) {
+			more(s, maxHTLCs+1)
 			s.TokensToCountersignatory += s.TokensToBroadcaster
 			s.TokensToBroadcaster = 0
 		}, nil},

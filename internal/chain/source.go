@@ -47,6 +47,10 @@ var (
 // weight: 1 satoshi for a virtual byte, rounded as nodes do.
 const MinFeePerKw = 253
 
+// DataCarrier is how many bytes the script of an OP_RETURN output may have to be relayed by
+// any node that relays one: what bitcoind took before its version 30.
+const DataCarrier = 83
+
 // DefaultFeePerKw is the feerate, in satoshi for 1000 units of weight, when nothing
 // can be known and nothing else was configured: 10 satoshi for a virtual byte.
 const DefaultFeePerKw = 2500
@@ -137,6 +141,10 @@ type Source interface {
 	// FeeRate estimates the feerate to confirm within so many blocks, in satoshi
 	// for 1000 units of weight: at least [MinFeePerKw].
 	FeeRate(ctx context.Context, blocks uint32) (uint32, error)
+	// DataCarrier is how many bytes the script of an OP_RETURN output may have to be
+	// relayed, as far as the source knows: [DataCarrier] when it cannot tell, zero when
+	// none is relayed.
+	DataCarrier(ctx context.Context) (int, error)
 	// Output is the unspent output that a short_channel_id names. Error:
 	// [ErrNoOutput].
 	Output(ctx context.Context, scid wire.ShortChannelID) (*btcwire.TxOut, btcwire.OutPoint, error)

@@ -179,8 +179,11 @@ func empty(p ParamsRow) *Channel {
 		opener = dance.Local
 	}
 	return &Channel{
-		params:   p,
-		rules:    tally.Rules{Format: p.Format, Opener: opener, DustLimit: [2]amount.Satoshi{p.LocalLimits.DustLimit, p.RemoteLimits.DustLimit}},
+		params: p,
+		rules: tally.Rules{
+			Format: p.Format, Opener: opener, DustLimit: [2]amount.Satoshi{p.LocalLimits.DustLimit, p.RemoteLimits.DustLimit},
+			HTLCs: int(p.LocalLimits.MaxAcceptedHTLCs) + int(p.RemoteLimits.MaxAcceptedHTLCs),
+		},
 		secrets:  &script.Secrets{},
 		fundings: []funding{{sides: [2]script.Params{side(dance.Local), side(dance.Remote)}}},
 		bounds:   defaultBounds,

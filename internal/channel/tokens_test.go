@@ -18,13 +18,16 @@ import (
 	"github.com/leyden-ln/leyden/internal/channel/tally"
 )
 
-// riding are terms with a million tokens, 600,000 of them a's.
-func riding() terms {
+// riding are terms with a million tokens, 600,000 of them a's, and five HTLCs.
+func riding() terms { return ridingWith(script.MinReceivers) }
+
+// ridingWith is riding with so many receivers.
+func ridingWith(receivers uint8) terms {
 	l := usual().a
 	l.DustLimit, l.Tokens = script.ScriptHashDust, tally.TokenLimits{Reserve: 10_000, HTLCMinimum: 10, MaxInFlight: 500_000}
 	t := usual()
 	t.a, t.b = l, l
-	t.a.MaxAcceptedHTLCs, t.b.MaxAcceptedHTLCs = 2, 3
+	t.b.MaxAcceptedHTLCs, t.a.MaxAcceptedHTLCs = script.TokenHTLCs(receivers)
 	t.format, t.tokens, t.tokensToA = script.Tokens, 1_000_000, 600_000
 	return t
 }
@@ -76,7 +79,7 @@ func (p *pair) consistentTokens(n *node) {
 func TestTwoMachinesWithTokensAgreeUnderAnySchedule(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		terms := riding()
+		terms := ridingWith(rapid.SampledFrom([]uint8{script.MinReceivers, 8, 11, script.MaxReceivers}).Draw(t, "receivers"))
 		terms.capacity = amount.Satoshi(rapid.SampledFrom([]uint64{40_000, 200_000}).Draw(t, "capacity"))
 		terms.toA = terms.capacity.Msat() / 10 * 7
 		terms.a.ChannelReserve, terms.b.ChannelReserve = 1000, 1000

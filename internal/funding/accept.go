@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/channel/open"
@@ -19,7 +20,8 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 		m.answer(p, t.temporary, why)
 		return
 	}
-	if err := m.carries(ctx, msg.Asset); err != nil {
+	receivers, err := m.carries(ctx, msg.Asset)
+	if err != nil {
 		m.take(t)
 		m.answer(p, t.temporary, err)
 		return
@@ -30,6 +32,7 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 		m.answer(p, t.temporary, err)
 		return
 	}
+	cfg.Receivers = receivers
 	a, answer, err := open.Accept(cfg, msg)
 	if err != nil {
 		m.cfg.Log.Info("channel refused", "peer", p.ID(), "why", err)
@@ -44,16 +47,26 @@ func (m *Manager) asked(ctx context.Context, p Peer, msg *wire.OpenChannel) {
 	m.say(p, answer)
 }
 
-// carries says why a channel may not carry what open_channel says that it is to.
-func (m *Manager) carries(ctx context.Context, a *wire.OpenAsset) error {
+// carries says why a channel may not carry what open_channel says that it is to, or else
+// with how many receivers it may.
+func (m *Manager) carries(ctx context.Context, a *wire.OpenAsset) (receivers uint8, err error) {
 	if a == nil || m.cfg.Assets == nil { // then the conversation refuses it
-		return nil
+		return 0, nil
 	}
-	if err := m.cfg.Assets.MayCarry(ctx, a.Property); err != nil {
+	if receivers, err = m.mayCarry(ctx, a.Property); err != nil {
 		m.cfg.Log.Info("channel refused", "property", a.Property, "why", err)
-		return &channel.Violation{Kind: channel.Fail, Text: fmt.Sprintf("property %d: %v", a.Property, err)}
+		return 0, &channel.Violation{Kind: channel.Fail, Text: fmt.Sprintf("property %d: %v", a.Property, err)}
 	}
-	return nil
+	return receivers, nil
+}
+
+// mayCarry says with how many receivers a channel may carry a property. Errors: those of
+// Config.Assets.
+func (m *Manager) mayCarry(ctx context.Context, id amount.Property) (receivers uint8, err error) {
+	if err := m.cfg.Assets.MayCarry(ctx, id); err != nil {
+		return 0, err
+	}
+	return m.cfg.Assets.Receivers(ctx)
 }
 
 // mayAsk begins one more conversation of a peer, if it may. It counts with those of

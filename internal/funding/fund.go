@@ -105,8 +105,10 @@ func (m *Manager) start(ctx context.Context, wishes []Wish) (*batch, error) {
 // join makes the conversation of a wish, with the message that begins it.
 func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wire.OpenChannel, error) {
 	p, r := wishes[i].Peer, wishes[i].Request
+	var receivers uint8
 	if r.Asset != nil {
-		if err := m.fundable(ctx, &r, len(wishes)); err != nil {
+		var err error
+		if receivers, err = m.fundable(ctx, &r, len(wishes)); err != nil {
 			return nil, err
 		}
 		b.asset = r.Asset
@@ -115,6 +117,7 @@ func (m *Manager) join(ctx context.Context, b *batch, wishes []Wish, i int) (*wi
 	if err != nil {
 		return nil, err
 	}
+	cfg.Receivers = receivers
 	if r.Amount == wallet.All {
 		if r.Amount, err = m.all(p, b, wishes); err != nil {
 			m.unseen(p, cfg)
@@ -322,16 +325,16 @@ func (m *Manager) pay(ctx context.Context, b *batch, r wallet.Request) (err erro
 	return err
 }
 
-// fundable refuses a wish for a channel with tokens that cannot be granted. Errors: those of
-// Config.Assets, and [open.ErrRequest].
-func (m *Manager) fundable(ctx context.Context, r *Request, wishes int) error {
+// fundable refuses a wish for a channel with tokens that cannot be granted, or says with how
+// many receivers it can. Errors: those of Config.Assets, and [open.ErrRequest].
+func (m *Manager) fundable(ctx context.Context, r *Request, wishes int) (receivers uint8, err error) {
 	switch {
 	case m.cfg.Assets == nil:
-		return fmt.Errorf("%w: this node keeps no ledger of tokens", open.ErrRequest)
+		return 0, fmt.Errorf("%w: this node keeps no ledger of tokens", open.ErrRequest)
 	case wishes > 1 || r.Amount == wallet.All || r.Coins != nil || r.Type != nil:
-		return fmt.Errorf("%w: a channel with tokens has a transaction of its own, an amount, coins that hold the tokens and a type of its own", open.ErrRequest)
+		return 0, fmt.Errorf("%w: a channel with tokens has a transaction of its own, an amount, coins that hold the tokens and a type of its own", open.ErrRequest)
 	}
-	return m.cfg.Assets.MayCarry(ctx, r.Asset.Property)
+	return m.mayCarry(ctx, r.Asset.Property)
 }
 
 // signed takes funding_signed. Once all have signed, the channels are written with

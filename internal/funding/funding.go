@@ -71,6 +71,9 @@ type Config struct {
 type Assets interface {
 	// MayCarry says why a channel may not carry a property; nil: it may.
 	MayCarry(ctx context.Context, id amount.Property) error
+	// Receivers is how many outputs with tokens our bitcoin node relays in a transaction;
+	// an error says that they are too few for any channel.
+	Receivers(ctx context.Context) (uint8, error)
 	// Fund makes a funding transaction whose first input holds the tokens.
 	Fund(ctx context.Context, f tokens.Funding) (wallet.Funded, error)
 }

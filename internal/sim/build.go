@@ -252,10 +252,11 @@ func (w *world) ready(rng *rand.Rand, e *edge) {
 	var opened [2]channel.Opened
 	var signers [2]*keys.Channel
 	limits := [2]channel.Limits{}
+	receivers := draw.Receivers(rng)
 	for i := range limits {
 		limits[i] = draw.Limits(rng, e.capacity)
 		if e.units > 0 {
-			draw.TokenLimits(rng, &limits[i], e.units, i == 0)
+			draw.TokenLimits(rng, &limits[i], e.units, receivers, i == 0)
 		}
 		signers[i] = e.ends[i].n.signer(uint32(e.index+1), false) //nolint:gosec // few
 	}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/leyden-ln/leyden/amount"
 	"github.com/leyden-ln/leyden/bolt/bolt11"
+	"github.com/leyden-ln/leyden/bolt/script"
 	"github.com/leyden-ln/leyden/internal/asset"
+	"github.com/leyden-ln/leyden/internal/chain"
 	"github.com/leyden-ln/leyden/internal/channel"
 	"github.com/leyden-ln/leyden/internal/ledger"
 	"github.com/leyden-ln/leyden/internal/wallet"
@@ -47,6 +49,20 @@ func (s *Service) MayCarry(ctx context.Context, id amount.Property) error {
 		}
 		return nil
 	})
+}
+
+// Receivers is how many outputs with tokens a commitment may have for the source to relay
+// it. Errors: [ErrCarry], and those of the source.
+func (s *Service) Receivers(ctx context.Context) (uint8, error) {
+	bytes, err := s.cfg.Source.DataCarrier(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := script.Receivers(bytes)
+	if n < script.MinReceivers {
+		return 0, fmt.Errorf("%w: bitcoind relays OP_RETURN outputs of %d bytes, and %d are needed: start it with -datacarriersize=%d or more", ErrCarry, bytes, chain.DataCarrier, chain.DataCarrier)
+	}
+	return n, nil
 }
 
 // Risk says what the issuer of a property can do to a channel that carries it; empty:

@@ -199,3 +199,14 @@ func TestWhereThereIsNoLedgerIsSaidAtTheStart(t *testing.T) {
 		t.Error(list, err)
 	}
 }
+
+func TestACommitmentHasAsManyReceiversAsTheSourceRelays(t *testing.T) {
+	c := newChain(t)
+	s, _ := run(t, tokens.Config{Source: c, Store: newStore(t), Log: slog.New(slog.DiscardHandler)})
+	for bytes, want := range map[int]uint8{0: 0, 42: 0, 78: 0, 79: 7, 83: 7, 88: 8, 249: 25, 250: 26, 100_000: 26} {
+		c.SetDataCarrier(bytes)
+		if got, err := s.Receivers(t.Context()); got != want || errors.Is(err, tokens.ErrCarry) != (want == 0) {
+			t.Errorf("%d bytes: %d, want %d, %v", bytes, got, want, err)
+		}
+	}
+}

@@ -154,3 +154,13 @@ func (s *Source) FeeRate(ctx context.Context, blocks uint32) (uint32, error) {
 	}
 	return max(rate, chain.MinFeePerKw), nil
 }
+
+// DataCarrier implements [chain.Source]: bitcoind says it since its version 30, with a
+// default of 100,000.
+func (s *Source) DataCarrier(ctx context.Context) (int, error) {
+	pool := struct {
+		Max int `json:"maxdatacarriersize"`
+	}{chain.DataCarrier}
+	err := s.call(ctx, &pool, "getmempoolinfo")
+	return pool.Max, err
+}

@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func Run(t *testing.T, make func(t *testing.T) *Bench) {
 		{"AnOutputIsFoundUntilItIsSpent", outputs},
 		{"WhatABlockSpendsIsTold", spent},
 		{"FeesAreNeverBelowTheRelayFee", fees},
+		{"WhatIsRelayedOfDataIsKnown", data},
 		{"TheEndOfTheChainIsKnown", end},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -568,6 +570,38 @@ func fees(b *bench) {
 			b.Errorf("%d blocks: %d, %v", blocks, rate, err)
 		}
 	}
+}
+
+// data: an OP_RETURN of as many bytes as the source says is relayed, and no longer one.
+func data(b *bench) {
+	b.mine(105)
+	b.follow(b.genesis())
+	relayed, err := b.s.DataCarrier(b.Context())
+	if err != nil || relayed < 0 {
+		b.Fatal(relayed, err)
+	}
+	const enough = 1000
+	for _, c := range []struct {
+		size int
+		want error
+	}{{min(relayed, enough), nil}, {relayed + 1, chain.ErrRejected}} {
+		if c.want != nil && (relayed >= enough || b.Light) || c.size < 2 {
+			continue
+		}
+		paid := b.pay(script.P2WSH(anyone))
+		b.mine(1)
+		b.follow(b.genesis())
+		tx := spend(paid, 20_000, script.P2WPKH(wire.Point{2, 5}))
+		tx.AddTxOut(btcwire.NewTxOut(0, dataScript(c.size)))
+		if err := b.s.Broadcast(b.Context(), tx); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			b.Errorf("%d bytes of %d: %v", c.size, relayed, err)
+		}
+	}
+}
+
+// dataScript is an OP_RETURN of so many bytes.
+func dataScript(size int) []byte {
+	return append([]byte{txscript.OP_RETURN}, slices.Repeat([]byte{txscript.OP_0}, size-1)...)
 }
 
 // end: what a source says of the end of the chain comes to be the chain's.

@@ -121,3 +121,6 @@ func (o *outbox) connected() bool {
 	defer o.mu.Unlock()
 	return len(o.peers) > 0
 }
+
+// DataCarrier implements [chain.Source]: peers do not tell.
+func (*Source) DataCarrier(context.Context) (int, error) { return chain.DataCarrier, nil }

@@ -49,6 +49,7 @@ type Chain struct {
 
 	closers []func() // of RPC servers
 	feeRate atomic.Uint32
+	carrier atomic.Int64 // bytes
 }
 
 // Open opens the chain in the folder dir, or begins one there. With an empty dir
@@ -56,6 +57,7 @@ type Chain struct {
 func Open(dir string) (*Chain, error) {
 	c := &Chain{params: parameters(), changed: make(chan struct{})}
 	c.feeRate.Store(FeePerKw)
+	c.carrier.Store(DefaultDataCarrier)
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "leyden-regtest"); err != nil {
@@ -108,7 +110,7 @@ func (c *Chain) open(dir string) (err error) {
 	c.blocks.Subscribe(c.notified)
 	c.pool = mempool.New(&mempool.Config{
 		Policy: mempool.Policy{
-			MaxTxVersion: 2, DisableRelayPriority: true, FreeTxRelayLimit: 15,
+			AcceptNonStd: true, MaxTxVersion: maxTxVersion, DisableRelayPriority: true, FreeTxRelayLimit: 15,
 			MaxSigOpCostPerTx: blockchain.MaxBlockSigOpsCost / 4, MinRelayTxFee: mempool.DefaultMinRelayTxFee,
 		},
 		ChainParams: c.params, FetchUtxoView: c.blocks.FetchUtxoView,
@@ -165,7 +167,7 @@ func (c *Chain) notified(n *blockchain.Notification) {
 		}
 	case blockchain.NTBlockDisconnected:
 		for _, tx := range b.Transactions()[1:] {
-			if _, _, err := c.pool.MaybeAcceptTransaction(tx, false, false); err != nil {
+			if _, _, err := c.admit(tx, false); err != nil {
 				c.pool.RemoveTransaction(tx, true)
 			}
 		}
@@ -260,7 +262,7 @@ func (c *Chain) refill() {
 	for again := true; again; { // parents come before their children
 		again = false
 		left = slices.DeleteFunc(left, func(tx *btcutil.Tx) bool {
-			missing, _, err := c.pool.MaybeAcceptTransaction(tx, false, false)
+			missing, _, err := c.admit(tx, false)
 			taken := err == nil && len(missing) == 0
 			again = again || taken
 			return taken
@@ -366,12 +368,15 @@ func (c *Chain) accept(tx *btcwire.MsgTx) error {
 	if c.pool.IsTransactionInPool(&hash) || c.confirmed(tx) {
 		return nil
 	}
-	missing, desc, err := c.pool.MaybeAcceptTransaction(newTx(tx), true, false)
+	missing, desc, err := c.admit(newTx(tx), true)
 	if code, _ := mempool.ErrToRejectErr(err); err != nil && code == btcwire.RejectInsufficientFee {
 		return fmt.Errorf("%w: %w", chain.ErrFeeTooLow, err)
 	}
+	if err != nil && !errors.Is(err, chain.ErrRejected) {
+		err = fmt.Errorf("%w: %w", chain.ErrRejected, err)
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", chain.ErrRejected, err)
+		return err
 	}
 	if len(missing) > 0 {
 		return chain.ErrMissingInputs

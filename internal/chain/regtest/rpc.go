@@ -183,10 +183,10 @@ type method func(c *Chain, ctx context.Context, a arguments) (any, error)
 var methods = map[string]method{
 	"getblockchaininfo": (*Chain).rpcInfo,
 	"getnetworkinfo": func(*Chain, context.Context, arguments) (any, error) {
-		return map[string]any{"version": 290000, "subversion": "/leyden-regtest/", "relayfee": 0.00001, "incrementalfee": 0.00001}, nil
+		return map[string]any{"version": 300000, "subversion": "/leyden-regtest/", "relayfee": 0.00001, "incrementalfee": 0.00001}, nil
 	},
 	"getmempoolinfo": func(c *Chain, _ context.Context, _ arguments) (any, error) {
-		return map[string]any{"loaded": true, "size": c.pool.Count(), "mempoolminfee": 0.00001, "minrelaytxfee": 0.00001}, nil
+		return map[string]any{"loaded": true, "size": c.pool.Count(), "mempoolminfee": 0.00001, "minrelaytxfee": 0.00001, "maxdatacarriersize": c.carrier.Load()}, nil
 	},
 	"getrawmempool": func(c *Chain, _ context.Context, _ arguments) (any, error) {
 		ids := []string{}
@@ -438,7 +438,11 @@ func (c *Chain) rpcTest(_ context.Context, a arguments) (any, error) {
 			return nil, err
 		}
 		res := map[string]any{"txid": tx.TxHash().String(), "allowed": true}
-		if _, err := c.pool.CheckMempoolAcceptance(newTx(tx)); err != nil {
+		err = c.standard(tx)
+		if err == nil {
+			_, err = c.pool.CheckMempoolAcceptance(newTx(tx))
+		}
+		if err != nil {
 			res["allowed"], res["reject-reason"] = false, err.Error()
 		}
 		out = append(out, res)

@@ -35,11 +35,18 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 		return nil, nil, err
 	}
 	policy := cfg.Policy
+	var receivers uint8
+	var openers uint16
 	if m.Asset != nil {
 		policy.MinAcceptedHTLCs = 1
-		if err := policy.checkAsset(&theirs, &m.Asset.Limits, m.Asset.Funding, acceptersHTLCs); err != nil {
+		_, told := script.TokenHTLCs(m.Asset.Limits.MaxReceivers)
+		if err := policy.checkAsset(&theirs, &m.Asset.Limits, m.Asset.Funding, told); err != nil {
 			return nil, nil, err
 		}
+		var accepters uint16
+		receivers = min(cfg.receivers(), m.Asset.Limits.MaxReceivers)
+		openers, accepters = script.TokenHTLCs(receivers)
+		theirs.MaxAcceptedHTLCs = min(theirs.MaxAcceptedHTLCs, accepters)
 	}
 	if err := policy.checkLimits(theirs, m.FundingSatoshis, nil); err != nil {
 		return nil, nil, err
@@ -55,7 +62,7 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 	// `dust_limit_satoshis` from the `open_channel` message."
 	limits := cfg.Policy.limits(m.FundingSatoshis, m.DustLimitSatoshis)
 	if m.Asset != nil {
-		cfg.Policy.forAsset(&limits, m.Asset.Funding, openersHTLCs)
+		cfg.Policy.forAsset(&limits, m.Asset.Funding, openers)
 		a.asset = &Asset{Property: m.Asset.Property, Tokens: m.Asset.Funding, Push: m.Asset.Push}
 	}
 	// BOLT 2: "MUST set `dust_limit_satoshis` less than or equal to
@@ -80,11 +87,11 @@ func Accept(cfg Config, m *wire.OpenChannel) (*Accepter, *wire.AcceptChannel, er
 	var asset *wire.AssetLimits
 	if a.asset != nil {
 		a.carry(a.asset)
-		if err := a.checkTokens(); err != nil {
+		if err := a.checkTokens(receivers); err != nil {
 			return nil, nil, err
 		}
 		p.Announce = m.Asset.Limits.Flags&wire.AssetAnnounce != 0 && !cfg.Private
-		limits := record(limits.Tokens, p.Announce)
+		limits := record(limits.Tokens, receivers, p.Announce)
 		asset = &limits
 	}
 	return a, &wire.AcceptChannel{

@@ -25,13 +25,6 @@ type Asset struct {
 // used: the ledger of the tokens says what it holds, and a block can be undone.
 const AssetDepth = 6
 
-// So many HTLCs may be in flight of each side: all of them and both balances are as many
-// receivers as a commitment can have.
-const (
-	openersHTLCs   = 3
-	acceptersHTLCs = script.MaxTokenHTLCs - openersHTLCs
-)
-
 var (
 	assetType = wire.NewFeatures(wire.StaticRemoteKey, wire.OptionOmniAsset)
 
@@ -41,6 +34,11 @@ var (
 // tokenLimits are those that we announce for a channel of so many tokens.
 func (p Policy) tokenLimits(tokens amount.Units) tally.TokenLimits {
 	return tally.TokenLimits{Reserve: tokens / 100 * amount.Units(p.ReservePercent), HTLCMinimum: 1, MaxInFlight: tokens}
+}
+
+// receivers is how many outputs with tokens our commitments may have.
+func (c *Config) receivers() uint8 {
+	return min(max(c.Receivers, script.MinReceivers), script.MaxReceivers)
 }
 
 // forAsset changes the limits that we announce to those of a channel with tokens; accepted
@@ -53,8 +51,8 @@ func (p Policy) forAsset(l *channel.Limits, tokens amount.Units, accepted uint16
 }
 
 // record is what a message says of our limits, and of whether we want the channel announced.
-func record(l tally.TokenLimits, announce bool) wire.AssetLimits {
-	out := wire.AssetLimits{Reserve: l.Reserve, HTLCMinimum: l.HTLCMinimum, MaxInFlight: l.MaxInFlight, MaxReceivers: script.MaxReceivers}
+func record(l tally.TokenLimits, receivers uint8, announce bool) wire.AssetLimits {
+	out := wire.AssetLimits{Reserve: l.Reserve, HTLCMinimum: l.HTLCMinimum, MaxInFlight: l.MaxInFlight, MaxReceivers: receivers}
 	if announce {
 		out.Flags = wire.AssetAnnounce
 	}
@@ -68,8 +66,8 @@ func (p Policy) checkAsset(l *channel.Limits, m *wire.AssetLimits, tokens amount
 	switch {
 	case m.Flags&^wire.AssetAnnounce != 0:
 		return refusef("asset_flags of %d are not known", m.Flags)
-	case m.MaxReceivers < script.MaxReceivers:
-		return refusef("max_asset_receivers of %d is less than %d", m.MaxReceivers, script.MaxReceivers)
+	case m.MaxReceivers < script.MinReceivers:
+		return refusef("max_asset_receivers of %d is less than %d", m.MaxReceivers, script.MinReceivers)
 	case l.MaxAcceptedHTLCs > accepted:
 		return refusef("max_accepted_htlcs of %d is more than the %d that can be with tokens", l.MaxAcceptedHTLCs, accepted)
 	case l.DustLimit < script.ScriptHashDust:
@@ -85,18 +83,38 @@ func (p Policy) checkAsset(l *channel.Limits, m *wire.AssetLimits, tokens amount
 	return nil
 }
 
+// rules are those of commitments with so many receivers.
+func (t *terms) rules(receivers uint8) tally.Rules {
+	openers, accepters := script.TokenHTLCs(receivers)
+	r := tally.Rules{Format: script.Tokens, Opener: dance.Remote, HTLCs: int(openers + accepters)}
+	if t.params.LocalIsOpener {
+		r.Opener = dance.Local
+	}
+	return r
+}
+
+// affordable is how many receivers a channel that we open should have: as many as we can,
+// while the fee of a commitment with all of them, which we always have to keep, is no more
+// than a quarter of what we put in at twice the feerate.
+func (t *terms) affordable() uint8 {
+	n := t.cfg.receivers()
+	for ; n > script.MinReceivers; n-- {
+		if r := t.rules(n); r.Cost(tally.Twice(t.feePerKw), r.HTLCs) <= tally.Msat(t.params.Capacity.Msat()-t.push)/4 {
+			break
+		}
+	}
+	return n
+}
+
 // checkTokens checks what both sides start with: tokens that there can be, and the satoshi
-// that must be with them.
-func (t *terms) checkTokens() error {
-	a, p := t.asset, &t.params
+// that must be with them in commitments with so many receivers.
+func (t *terms) checkTokens(receivers uint8) error {
+	a := t.asset
 	if a.Property == 0 || a.Tokens == 0 || a.Tokens > amount.MaxUnits || a.Push > a.Tokens {
 		return refusef("%d units of property %d, of which %d are pushed", a.Tokens, a.Property, a.Push)
 	}
 	local, remote := t.loads()
-	rules := tally.Rules{Format: script.Tokens, Opener: dance.Remote}
-	if p.LocalIsOpener {
-		rules.Opener = dance.Local
-	}
+	rules := t.rules(receivers)
 	start := tally.Start(local, local.Add(remote))
 	if !rules.MayBear(&start, tally.Twice(t.feePerKw)) {
 		return refusef("too few satoshi are with the tokens: fund more, or push more with what is pushed, at feerate_per_kw %d", t.feePerKw)

@@ -75,6 +75,35 @@ func TestTwoNodesOpenAChannelWithTokens(t *testing.T) {
 	}
 }
 
+// The HTLCs of a channel are as many as both sides' bitcoin nodes relay, and as the opener
+// can pay for.
+func TestBothSidesAgreeOnHowManyHTLCsWithTokensThereAre(t *testing.T) {
+	for _, c := range []struct {
+		alice, bob         uint8
+		feePerKw           uint32
+		openers, accepters uint16
+	}{
+		{0, 0, 2000, 3, 2}, {7, 26, 2000, 3, 2}, {26, 0, 2000, 3, 2}, {8, 8, 2000, 3, 3}, {9, 26, 2000, 4, 3}, {26, 26, 2000, 12, 12}, {26, 25, 2000, 12, 11},
+		{255, 255, 2000, 12, 12}, {26, 26, 50_000, 3, 3}, {26, 26, 30_000, 7, 7}, {26, 26, 90_000, 3, 2},
+	} {
+		r, alice, bob := tokenWish(), tokenSide("alice"), tokenSide("bob")
+		alice.Receivers, bob.Receivers, r.FeePerKw = c.alice, c.bob, c.feePerKw
+		r.Push = 200_000_000
+		both := converse(t, alice, bob, r)
+		both.finish(t)
+		for i := range both.done {
+			p := both.done[i].A.Channel.Params()
+			opener, accepter := p.LocalLimits, p.RemoteLimits
+			if i == 1 {
+				opener, accepter = accepter, opener
+			}
+			if opener.MaxAcceptedHTLCs != c.accepters || accepter.MaxAcceptedHTLCs != c.openers {
+				t.Errorf("%+v: side %d: the opener offers %d, the other side %d", c, i, accepter.MaxAcceptedHTLCs, opener.MaxAcceptedHTLCs)
+			}
+		}
+	}
+}
+
 func TestAChannelWithTokensIsAnnouncedWhenBothWishIt(t *testing.T) {
 	for _, wish := range []struct{ opener, private, want bool }{{true, false, true}, {true, true, false}, {false, false, false}} {
 		r, bob := tokenWish(), tokenSide("bob")

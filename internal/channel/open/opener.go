@@ -69,8 +69,16 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	if r.Reserve != nil {
 		limits.ChannelReserve = *r.Reserve
 	}
+	o := &Opener{terms: terms{cfg: cfg, push: r.Push, feePerKw: r.FeePerKw}, depth: max(1, r.MinimumDepth)}
+	p := &o.params
+	p.LocalIsOpener, p.Announce = true, r.Announce
+	p.ChannelType = channelType(r.UseAlias, r.ZeroConf)
+	p.Capacity, p.Pushed = r.Funding, r.Push
+	receivers := uint8(0)
 	if r.Asset != nil {
-		cfg.Policy.forAsset(&limits, r.Asset.Tokens, acceptersHTLCs)
+		receivers = o.affordable()
+		_, accepters := script.TokenHTLCs(receivers)
+		cfg.Policy.forAsset(&limits, r.Asset.Tokens, accepters)
 	}
 	if err := checkRequest(&cfg, r, limits); err != nil {
 		return nil, nil, err
@@ -78,15 +86,10 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	if (r.ZeroConf || r.UseAlias) && cfg.Alias == 0 {
 		return nil, nil, fmt.Errorf("%w: it needs an alias", ErrRequest)
 	}
-	o := &Opener{terms: terms{cfg: cfg, push: r.Push, feePerKw: r.FeePerKw}, depth: max(1, r.MinimumDepth)}
 	o.ours(limits)
-	p := &o.params
-	p.LocalIsOpener, p.Announce = true, r.Announce
-	p.ChannelType = channelType(r.UseAlias, r.ZeroConf)
-	p.Capacity, p.Pushed = r.Funding, r.Push
 	if r.Asset != nil {
 		o.carry(r.Asset)
-		if err := o.checkTokens(); err != nil {
+		if err := o.checkTokens(receivers); err != nil {
 			return nil, nil, fmt.Errorf("%w: %w", ErrRequest, err)
 		}
 	}
@@ -103,7 +106,7 @@ func Start(cfg Config, r Request) (*Opener, *wire.OpenChannel, error) {
 	}
 	switch {
 	case r.Asset != nil:
-		o.sent.Asset = &wire.OpenAsset{Property: r.Asset.Property, Funding: r.Asset.Tokens, Push: r.Asset.Push, Limits: record(limits.Tokens, r.Announce)}
+		o.sent.Asset = &wire.OpenAsset{Property: r.Asset.Property, Funding: r.Asset.Tokens, Push: r.Asset.Push, Limits: record(limits.Tokens, receivers, r.Announce)}
 	case r.Announce:
 		o.sent.ChannelFlags = 1
 	}
@@ -199,9 +202,11 @@ func (o *Opener) Accepted(m *wire.AcceptChannel) (Output, error) {
 	}
 	if o.asset != nil {
 		policy.MinAcceptedHTLCs = 1
-		if err := policy.checkAsset(&limits, m.Asset, o.asset.Tokens, openersHTLCs); err != nil {
+		openers, accepters := script.TokenHTLCs(min(o.sent.Asset.Limits.MaxReceivers, m.Asset.MaxReceivers))
+		if err := policy.checkAsset(&limits, m.Asset, o.asset.Tokens, openers); err != nil {
 			return Output{}, err
 		}
+		o.params.LocalLimits.MaxAcceptedHTLCs = min(o.params.LocalLimits.MaxAcceptedHTLCs, accepters)
 		o.params.Announce = o.params.Announce && m.Asset.Flags&wire.AssetAnnounce != 0
 	}
 	if err := policy.checkLimits(limits, o.params.Capacity, &o.params.LocalLimits); err != nil {

@@ -26,6 +26,7 @@ type Config struct {
 	Alias        wire.ShortChannelID // ours in channel_ready; zero: none. Needed when option_scid_alias is negotiated
 	TrustPeer    bool                // we take the peer's unconfirmed funding for good (option_zeroconf)
 	Private      bool                // a channel with tokens that the peer opens is not announced
+	Receivers    uint8               // outputs with tokens that a commitment may have as far as we are concerned ([script.Receivers]); less than [script.MinReceivers]: that
 }
 
 // both tells whether a feature was negotiated.

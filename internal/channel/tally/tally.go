@@ -66,6 +66,7 @@ type Rules struct {
 	Format    script.Format
 	Opener    dance.Side
 	DustLimit [2]amount.Satoshi // by whose commitment it is
+	HTLCs     int               // how many both sides together accept; what a commitment with tokens can have
 }
 
 // Fees are feerates in satoshi per 1000 weight: that of the commitment, and the one after

@@ -73,7 +73,7 @@ func floor(feePerKw uint32) int64 {
 // openerKeeps is what the opener has at any time: the fee of the largest commitment, and
 // what its tokens need.
 func (r *Rules) openerKeeps(feePerKw uint32) int64 {
-	return r.Cost(feePerKw, script.MaxTokenHTLCs) + floor(feePerKw)
+	return r.Cost(feePerKw, r.HTLCs) + floor(feePerKw)
 }
 
 // MayBear tells whether both balances can bear a feerate.

@@ -78,12 +78,19 @@ func Opening(rng *rand.Rand) open.Policy {
 	return p
 }
 
-// TokenLimits draws those of a channel with tokens: so many HTLCs fit into a commitment.
-func TokenLimits(rng *rand.Rand, l *channel.Limits, units amount.Units, opener bool) {
+// Receivers draws how many outputs with tokens the commitments of a channel have at the
+// most.
+func Receivers(rng *rand.Rand) uint8 {
+	return []uint8{script.MinReceivers, script.MinReceivers + uint8(rng.IntN(script.MaxReceivers-script.MinReceivers)), script.MaxReceivers}[rng.IntN(3)] //nolint:gosec // small
+}
+
+// TokenLimits draws those of a channel with tokens, with so many receivers.
+func TokenLimits(rng *rand.Rand, l *channel.Limits, units amount.Units, receivers uint8, opener bool) {
 	l.DustLimit = script.ScriptHashDust
 	l.ChannelReserve = max(l.ChannelReserve, l.DustLimit)
-	if l.MaxAcceptedHTLCs = 3; opener { // of the other side
-		l.MaxAcceptedHTLCs = 2
+	openers, accepters := script.TokenHTLCs(receivers)
+	if l.MaxAcceptedHTLCs = openers; opener { // of the other side
+		l.MaxAcceptedHTLCs = accepters
 	}
 	l.Tokens = tally.TokenLimits{Reserve: units / 100 * amount.Units(rng.IntN(2)), HTLCMinimum: 1, MaxInFlight: units} //nolint:gosec // not negative
 }
