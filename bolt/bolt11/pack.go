@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+
+	"github.com/leyden-ln/leyden/amount"
 )
 
 // Known is what of an invoice stands beside its text where it is kept. Zero and empty
@@ -12,13 +14,34 @@ type Known struct {
 	PaymentHash   [32]byte
 	PaymentSecret [32]byte
 	Description   string
+	Amount        *amount.MilliSatoshi // that is asked for, or paid; zero: any; nil: not known
+}
+
+// humanReadable is the human-readable part of a network's invoice for the amount; empty when
+// there is none.
+func (k *Known) humanReadable(n Network) string {
+	if k.Amount == nil {
+		return ""
+	}
+	asks := k.Amount
+	if *asks == 0 {
+		asks = nil
+	}
+	hrp, err := humanReadable(n, asks)
+	if err != nil {
+		return "" // none begins like this
+	}
+	return hrp
 }
 
 // The forms of a packed text, in its first byte.
 const (
 	asItIs = 0 // the text follows
 	short  = 1 // a byte for the length of the human-readable part, that part, flags, and groups of 5 bits
+	plain  = 2 // and 3, 4, 5, one for each of networks: as short, with the part of its invoice for the amount that is known
 )
+
+var networks = []Network{Mainnet, Testnet, Signet, Regtest}
 
 // Pack is a shorter form of an invoice's text, or of any other text: letters of 5 bits
 // take 5, the checksum and what is known are left out. [Unpack] gives the very text
@@ -66,7 +89,10 @@ func pack(text string, known Known) ([]byte, bool) {
 	}
 	out = append(out, data[end:]...)
 	b := append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
-	b = append(b, left|byte(len(out)%8)<<knownBits)    //nolint:gosec // three bits
+	if i := slices.IndexFunc(networks, func(n Network) bool { return known.humanReadable(n) == hrp }); i >= 0 {
+		b = []byte{byte(plain + i)} //nolint:gosec // few
+	}
+	b = append(b, left|byte(len(out)%8)<<knownBits) //nolint:gosec // three bits
 	return append(b, packed(out)...), true
 }
 
@@ -99,10 +125,17 @@ func Unpack(b []byte, known Known) (string, error) {
 	if b[0] == asItIs {
 		return string(b[1:]), nil
 	}
-	if b[0] != short || len(b) < 2 || len(b) < 2+int(b[1])+1 {
+	var hrp string
+	switch form := int(b[0]) - plain; {
+	case b[0] == short && len(b) > 1 && len(b) > 2+int(b[1]):
+		hrp, b = string(b[2:2+b[1]]), b[2+b[1]:]
+	case form >= 0 && form < len(networks) && len(b) > 1:
+		if hrp, b = known.humanReadable(networks[form]), b[1:]; hrp == "" {
+			return "", ErrPacked
+		}
+	default:
 		return "", ErrPacked
 	}
-	hrp, b := string(b[2:2+b[1]]), b[2+b[1]:]
 	left, data := b[0]&(1<<knownBits-1), ungroupAll(b[1:])
 	for len(data)%8 != int(b[0]>>knownBits) {
 		if len(data) == 0 {

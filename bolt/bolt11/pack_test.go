@@ -3,11 +3,14 @@
 package bolt11
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/btcsuite/btcd/address/v2/bech32"
+
+	"github.com/leyden-ln/leyden/amount"
 )
 
 func TestAPackedInvoiceIsShorterAndGivesTheSameText(t *testing.T) {
@@ -32,11 +35,30 @@ func TestAPackedInvoiceIsShorterAndGivesTheSameText(t *testing.T) {
 				t.Errorf("%s: %d bytes of %d", what, len(b), len(v))
 			}
 		}
+		// With the amount the human-readable part is known too, unless it is written otherwise.
+		for what, k := range map[string]*amount.MilliSatoshi{"its amount": cmp.Or(inv.Amount, new(amount.MilliSatoshi)), "another": ptr(1234), "any": new(amount.MilliSatoshi)} {
+			with := known
+			with.Amount = k
+			b := Pack(v, with)
+			if again, err := Unpack(b, with); err != nil || again != v {
+				t.Errorf("%s: %q, %v, not %q", what, again, err, v)
+			}
+			if b[0] >= plain {
+				if again, err := Unpack(b, known); err == nil {
+					t.Errorf("without %s: %q", what, again)
+				}
+			}
+			if what == "its amount" && b[0] == short {
+				t.Errorf("%q is packed with its human-readable part", v)
+			}
+		}
 		if all, none := Pack(v, known), Pack(v, Known{}); all[0] == short && len(all)+32 > len(none) {
 			t.Errorf("%d bytes, and %d without what is known", len(all), len(none))
 		}
 	}
 }
+
+func ptr(a amount.MilliSatoshi) *amount.MilliSatoshi { return &a }
 
 func TestAnyTextIsGivenBack(t *testing.T) {
 	for _, text := range []string{"", "x", "\x00", "\x01", "lnbc1", "LNBC1QQQQ", "no invoice at all", strings.Repeat("1", 300), "lnbc1" + strings.Repeat("q", 200)} {
@@ -58,7 +80,7 @@ func TestADamagedPackIsRefused(t *testing.T) {
 	known := Known{PaymentHash: inv.PaymentHash}
 	b := Pack(v, known)
 	for what, bad := range map[string][]byte{
-		"another form": {2}, "no length": {1}, "no rest": {1, 4, 'l', 'n', 'b', 'c'}, "short": b[:len(b)/2], "one byte less": b[:len(b)-1],
+		"another form": {6, 1, 2}, "an amount that is not known": append([]byte{plain}, b[7:]...), "a form alone": {plain}, "no length": {1}, "no rest": {1, 4, 'l', 'n', 'b', 'c'}, "short": b[:len(b)/2], "one byte less": b[:len(b)-1],
 	} {
 		if got, err := Unpack(bad, known); err == nil {
 			t.Errorf("%s gave %q", what, got)
@@ -99,7 +121,7 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(Pack(v, Known{}), v)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, text string) {
-		known := Known{PaymentHash: [32]byte{1}, PaymentSecret: [32]byte{2}, Description: "d"}
+		known := Known{PaymentHash: [32]byte{1}, PaymentSecret: [32]byte{2}, Description: "d", Amount: ptr(2_500_000_000)}
 		if again, err := Unpack(Pack(text, known), known); err != nil || again != text {
 			t.Fatalf("%q: %q, %v", text, again, err)
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,13 +36,12 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 			DescHashOnly: boolean(r.DescriptionHashOnly), Bolt11: r.text,
 			CreatedAt: integer(r.CreatedAt), ExpiresAt: integer(r.ExpiresAt), MinFinalCltv: integer(r.MinFinalCLTVExpiryDelta),
 			Hold: boolean(r.Hold), Property: integer(r.Property), Units: integer(r.Units),
+			Room: make([]byte, 12), // for what its end will write, as resultRoom of a payment
 		})
 		if r.Assigned != nil {
 			*r.Assigned = unsigned[uint64](index)
 		}
-		if w.texts == 0 {
-			w.texts = index
-		}
+		w.texts = cmp.Or(w.texts, index)
 		return true, err
 	case invoice.PaidRow:
 		updated, err := w.next(invoiceUpdates)
@@ -63,11 +63,17 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		}
 		return true, found(w.q.ExpireInvoice(w.ctx, db.ExpireInvoiceParams{UpdatedIndex: updated, PaymentHash: r.PaymentHash[:]}))
 	case invoice.DeletedRow:
+		if err := w.indexTexts(); err != nil {
+			return true, err
+		}
 		if _, err := w.next(invoiceDeletes); err != nil {
 			return true, err
 		}
 		return true, found(w.q.DeleteInvoice(w.ctx, r.PaymentHash[:]))
 	case invoice.BareRow:
+		if err := w.indexTexts(); err != nil {
+			return true, err
+		}
 		updated, err := w.next(invoiceUpdates)
 		if err != nil {
 			return true, err
@@ -83,6 +89,17 @@ func (w *writing) invoiceRow(r any) (bool, error) {
 		return true, w.q.AddCounter(w.ctx, db.AddCounterParams{Name: cleaned + string(r.Status), Value: int64(r.Count)})
 	}
 	return w.heldRow(r)
+}
+
+// indexTexts adds the texts of this transaction's invoices to their index: all at once at its
+// end, and before one of them may be taken out again.
+func (w *writing) indexTexts() error {
+	from := w.texts
+	if from == 0 {
+		return nil
+	}
+	w.texts = 0
+	return w.q.IndexTexts(w.ctx, from)
 }
 
 // packedInvoice is an invoice with its text as it is stored.
@@ -106,7 +123,7 @@ func ahead(rows []durable.Row) []durable.Row {
 func packed(r invoice.Row) []byte { return bolt11.Pack(r.Bolt11, known(&r)) }
 
 func known(r *invoice.Row) bolt11.Known {
-	return bolt11.Known{PaymentHash: r.PaymentHash, PaymentSecret: r.Secret, Description: r.Description}
+	return bolt11.Known{PaymentHash: r.PaymentHash, PaymentSecret: r.Secret, Description: r.Description, Amount: &r.Amount.Msat}
 }
 
 // found is for a change that somebody else may have overtaken.

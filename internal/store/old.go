@@ -5,6 +5,7 @@ import (
 
 	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
+	"github.com/leyden-ln/leyden/internal/store/compact"
 	"github.com/leyden-ln/leyden/internal/store/db"
 )
 
@@ -85,14 +86,12 @@ func (s *Store) CountForwardsAfter(ctx context.Context, after uint64, of ...Forw
 // PaymentsBefore lists up to limit payments that ended with a status until a time, with a
 // created_index of at least start, in that order.
 func (s *Store) PaymentsBefore(ctx context.Context, status pay.Status, until, start uint64, limit int) ([]pay.PaymentRow, error) {
-	r, err := s.q.PaymentsBefore(ctx, db.PaymentsBeforeParams{
-		Status: string(status), CompletedAt: place(until), CreatedIndex: place(start), Limit: int64(limit),
-	})
+	r, err := s.q.PaymentsBefore(ctx, db.PaymentsBeforeParams{Status: compact.Status(status), CompletedAt: place(until), CreatedIndex: place(start), Limit: int64(limit)})
 	return all(r, err, s.payments(ctx))
 }
 
 // CountPaymentsAfter counts payments that ended with a status after a time.
 func (s *Store) CountPaymentsAfter(ctx context.Context, status pay.Status, after uint64) (uint64, error) {
-	n, err := s.q.CountPaymentsAfter(ctx, db.CountPaymentsAfterParams{Status: string(status), CompletedAt: place(after)})
+	n, err := s.q.CountPaymentsAfter(ctx, db.CountPaymentsAfterParams{Status: compact.Status(status), CompletedAt: place(after)})
 	return unsigned[uint64](n), err
 }

@@ -28,9 +28,9 @@ func (w *writing) paymentRow(r any) (bool, error) {
 		}
 		return true, found(w.q.PutPayment(w.ctx, db.PutPaymentParams{
 			PaymentHash: r.PaymentHash[:], Manual: boolean(r.Manual), Destination: compact.PutNode(r.Destination, w.number),
-			AmountMsat: integer(r.Amount), Bolt11: bolt11.Pack(r.Bolt11, bolt11.Known{PaymentHash: r.PaymentHash, Description: r.Description}), Label: r.Label, Description: r.Description,
+			AmountMsat: integer(r.Amount), Bolt11: bolt11.Pack(r.Bolt11, asked(&r)), Label: r.Label, Description: r.Description,
 			Groupid: integer(r.Group), CreatedAt: integer(r.CreatedAt), MaxFeeMsat: integer(r.MaxFee),
-			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil), Exclude: r.Exclude,
+			MaxDelay: integer(r.MaxDelay), RetryUntil: integer(r.RetryUntil) - integer(r.CreatedAt), Exclude: r.Exclude,
 			Property: integer(r.Property), Units: integer(r.Units), MaxFeeUnits: integer(r.MaxFeeUnits),
 			Room: make([]byte, resultRoom),
 		}))
@@ -62,9 +62,14 @@ func (w *writing) paymentRow(r any) (bool, error) {
 	return false, nil
 }
 
+// asked is what is known of the invoice of a payment.
+func asked(r *pay.PaymentRow) bolt11.Known {
+	return bolt11.Known{PaymentHash: r.PaymentHash, Description: r.Description, Amount: &r.Amount}
+}
+
 // resultRoom is how many bytes a payment keeps free for its preimage and what else its end
 // will write: a row that grew would split its page, and leave half of it empty.
-const resultRoom = 48
+const resultRoom = 36
 
 func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 	updated, err := w.next(paymentUpdates)
@@ -72,7 +77,7 @@ func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 		return err
 	}
 	p := db.EndPaymentParams{
-		Status: string(r.Status), SentMsat: integer(r.AmountSent), SentUnits: integer(r.UnitsSent), Parts: integer(r.Parts),
+		Status: compact.Status(r.Status), SentMsat: integer(r.AmountSent), SentUnits: integer(r.UnitsSent), Parts: integer(r.Parts),
 		CompletedAt: integer(r.CompletedAt), Code: int64(r.Code), Message: r.Message, UpdatedIndex: updated, PaymentHash: r.PaymentHash[:],
 	}
 	if r.Status == pay.Complete {
@@ -88,7 +93,7 @@ func (w *writing) attemptResult(r pay.AttemptResultRow) error {
 		return err
 	}
 	p := db.EndAttemptParams{
-		Status: string(r.Status), CompletedAt: integer(r.CompletedAt), UpdatedIndex: updated, ID: integer(r.ID),
+		Status: compact.Status(r.Status), CompletedAt: integer(r.CompletedAt), UpdatedIndex: updated, ID: integer(r.ID),
 	}
 	if r.Status == pay.Complete {
 		if err := w.q.KeepPreimage(w.ctx, db.KeepPreimageParams{Preimage: r.Preimage[:], ID: integer(r.ID)}); err != nil {
@@ -147,11 +152,11 @@ func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 		Manual: r.Manual != 0, Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Label: r.Label,
 		Description: r.Description, Group: unsigned[uint64](r.Groupid), CreatedAt: unsigned[uint64](r.CreatedAt),
 		MaxFee: unsigned[amount.MilliSatoshi](r.MaxFeeMsat), MaxDelay: unsigned[uint32](r.MaxDelay),
-		RetryUntil: unsigned[uint64](r.RetryUntil), Exclude: r.Exclude,
+		RetryUntil: unsigned[uint64](r.CreatedAt + r.RetryUntil), Exclude: r.Exclude,
 		Property: unsigned[amount.Property](r.Property), Units: unsigned[amount.Units](r.Units), MaxFeeUnits: unsigned[amount.Units](r.MaxFeeUnits),
 		Result: pay.PaymentResultRow{
-			Status: pay.Status(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
-			Parts: unsigned[uint32](r.Parts), CompletedAt: unsigned[uint64](r.CompletedAt), Code: pay.Code(r.Code), Message: r.Message,
+			Status: compact.ReadStatus(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
+			Parts: unsigned[uint32](r.Parts), CompletedAt: compact.ReadEnd(r.Status, r.CreatedAt, r.CompletedAt), Code: pay.Code(r.Code), Message: r.Message,
 		},
 		CreatedIndex: unsigned[uint64](r.CreatedIndex), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 	}
@@ -164,7 +169,7 @@ func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 	if out.Destination, err = compact.ReadNode(r.Destination, node); err != nil {
 		c.fail("destination: %v", err)
 	}
-	if out.Bolt11, err = bolt11.Unpack(r.Bolt11, bolt11.Known{PaymentHash: out.PaymentHash, Description: out.Description}); err != nil {
+	if out.Bolt11, err = bolt11.Unpack(r.Bolt11, asked(&out)); err != nil {
 		c.fail("%v", err)
 	}
 	return out, c.err
@@ -189,7 +194,7 @@ func readAttempt(of db.AttemptsOfPaymentRow, node compact.Node) (pay.AttemptRow,
 		Property: unsigned[amount.Property](of.Property), Units: unsigned[amount.Units](r.Units), UnitsSent: unsigned[amount.Units](r.SentUnits),
 		CreatedAt: unsigned[uint64](r.CreatedAt), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 		Result: pay.AttemptResultRow{
-			ID: unsigned[uint64](r.ID), Status: pay.Status(r.Status), CompletedAt: unsigned[uint64](r.CompletedAt),
+			ID: unsigned[uint64](r.ID), Status: compact.ReadStatus(r.Status), CompletedAt: compact.ReadEnd(r.Status, r.CreatedAt, r.CompletedAt),
 		},
 	}
 	c.fixed(out.PaymentHash[:], of.PaymentHash)

@@ -2,11 +2,13 @@ package store
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/leyden-ln/leyden/bolt/wire"
 	"github.com/leyden-ln/leyden/internal/durable"
+	"github.com/leyden-ln/leyden/internal/invoice"
 	"github.com/leyden-ln/leyden/internal/pay"
 	"github.com/leyden-ln/leyden/internal/store/ready"
 )
@@ -71,5 +73,36 @@ func TestAPaymentThatHasEndedKeepsNoRoom(t *testing.T) {
 		if err := s.read.QueryRowContext(t.Context(), "SELECT coalesce(length(room), 0) FROM payments WHERE payment_hash = ?", hash[:]).Scan(&size); err != nil || size != want {
 			t.Errorf("%s keeps %d bytes, want %d, %v", hash, size, want, err)
 		}
+	}
+}
+
+// An invoice that is paid finds room in its page, and one that has ended keeps none.
+func TestAnInvoiceThatIsPaidFindsRoomInItsPage(t *testing.T) {
+	s := opened(t, ready.Dir(t, t.TempDir()))
+	const count = 600
+	var ends []durable.Row
+	for i := range count {
+		hash := wire.PaymentHash(sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
+		r := invoice.Row{Label: fmt.Sprint(i), PaymentHash: hash, Description: strings.Repeat("x", 100+i%30), CreatedAt: 1_800_000_000, ExpiresAt: 1_800_003_600}
+		if err := s.Write(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, invoice.PaidRow{PaymentHash: hash, Received: 1_000_000, PaidAt: 1_800_000_001})
+	}
+	expired := wire.PaymentHash{1}
+	ends = append(ends, invoice.ExpiredRow{PaymentHash: expired})
+	if err := s.Write(t.Context(), invoice.Row{Label: "old", PaymentHash: expired}); err != nil {
+		t.Fatal(err)
+	}
+	pages := s.pagesOf(t, "invoices")
+	if err := s.Write(t.Context(), ends...); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.pagesOf(t, "invoices"); after != pages {
+		t.Errorf("%d pages have become %d", pages, after)
+	}
+	var kept int
+	if err := s.read.QueryRowContext(t.Context(), "SELECT count(*) FROM invoices WHERE room IS NOT NULL").Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("%d keep their room, %v", kept, err)
 	}
 }

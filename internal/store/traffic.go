@@ -56,10 +56,7 @@ func (w *writing) end() error {
 			return err
 		}
 	}
-	if w.texts > 0 {
-		return w.q.IndexTexts(w.ctx, w.texts)
-	}
-	return nil
+	return w.indexTexts()
 }
 
 // Traffic is what HTLCs have carried over each channel, towards us and from us.

@@ -120,7 +120,7 @@ func (q *Queries) DeleteInvoice(ctx context.Context, paymentHash []byte) (int64,
 }
 
 const expireInvoice = `-- name: ExpireInvoice :execrows
-UPDATE invoices SET status = 'expired', updated_index = ? WHERE payment_hash = ? AND status = 'unpaid'
+UPDATE invoices SET status = 'expired', room = NULL, updated_index = ? WHERE payment_hash = ? AND status = 'unpaid'
 `
 
 type ExpireInvoiceParams struct {
@@ -137,7 +137,7 @@ func (q *Queries) ExpireInvoice(ctx context.Context, arg ExpireInvoiceParams) (i
 }
 
 const expiredInvoicesBefore = `-- name: ExpiredInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE status = 'expired' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type ExpiredInvoicesBeforeParams struct {
@@ -179,6 +179,7 @@ func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoices
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -194,7 +195,7 @@ func (q *Queries) ExpiredInvoicesBefore(ctx context.Context, arg ExpiredInvoices
 }
 
 const heldInvoices = `-- name: HeldInvoices :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE hold = 1 AND created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type HeldInvoicesParams struct {
@@ -236,6 +237,7 @@ func (q *Queries) HeldInvoices(ctx context.Context, arg HeldInvoicesParams) ([]I
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -331,8 +333,8 @@ func (q *Queries) InsertHeldPart(ctx context.Context, arg InsertHeldPartParams) 
 
 const insertInvoice = `-- name: InsertInvoice :execlastid
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?)
+    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units, room)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?, ?)
 `
 
 type InsertInvoiceParams struct {
@@ -350,6 +352,7 @@ type InsertInvoiceParams struct {
 	Hold          int64
 	Property      int64
 	Units         int64
+	Room          []byte
 }
 
 func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) (int64, error) {
@@ -368,6 +371,7 @@ func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) (i
 		arg.Hold,
 		arg.Property,
 		arg.Units,
+		arg.Room,
 	)
 	if err != nil {
 		return 0, err
@@ -376,7 +380,7 @@ func (q *Queries) InsertInvoice(ctx context.Context, arg InsertInvoiceParams) (i
 }
 
 const invoiceByHash = `-- name: InvoiceByHash :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE payment_hash = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE payment_hash = ?
 `
 
 func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoice, error) {
@@ -407,12 +411,13 @@ func (q *Queries) InvoiceByHash(ctx context.Context, paymentHash []byte) (Invoic
 		&i.Property,
 		&i.Units,
 		&i.ReceivedUnits,
+		&i.Room,
 	)
 	return i, err
 }
 
 const invoiceByLabel = `-- name: InvoiceByLabel :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE label = ?
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE label = ?
 `
 
 func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, error) {
@@ -443,12 +448,13 @@ func (q *Queries) InvoiceByLabel(ctx context.Context, label string) (Invoice, er
 		&i.Property,
 		&i.Units,
 		&i.ReceivedUnits,
+		&i.Room,
 	)
 	return i, err
 }
 
 const invoiceByPayIndex = `-- name: InvoiceByPayIndex :one
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE pay_index > ? ORDER BY pay_index LIMIT 1
 `
 
 func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64) (Invoice, error) {
@@ -479,12 +485,13 @@ func (q *Queries) InvoiceByPayIndex(ctx context.Context, payIndex sql.NullInt64)
 		&i.Property,
 		&i.Units,
 		&i.ReceivedUnits,
+		&i.Room,
 	)
 	return i, err
 }
 
 const invoicesByCreated = `-- name: InvoicesByCreated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE created_index >= ? ORDER BY created_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesByCreatedParams struct {
@@ -526,6 +533,7 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -541,7 +549,7 @@ func (q *Queries) InvoicesByCreated(ctx context.Context, arg InvoicesByCreatedPa
 }
 
 const invoicesByUpdated = `-- name: InvoicesByUpdated :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE updated_index >= ? AND updated_index > 0 ORDER BY updated_index LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesByUpdatedParams struct {
@@ -583,6 +591,7 @@ func (q *Queries) InvoicesByUpdated(ctx context.Context, arg InvoicesByUpdatedPa
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -631,7 +640,7 @@ func (q *Queries) InvoicesOfStatus(ctx context.Context, arg InvoicesOfStatusPara
 }
 
 const invoicesToExpire = `-- name: InvoicesToExpire :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE status = 'unpaid' AND expires_at <= ? ORDER BY expires_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type InvoicesToExpireParams struct {
@@ -673,6 +682,7 @@ func (q *Queries) InvoicesToExpire(ctx context.Context, arg InvoicesToExpirePara
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -699,7 +709,7 @@ func (q *Queries) NextInvoiceExpiry(ctx context.Context) (int64, error) {
 }
 
 const paidInvoicesBefore = `-- name: PaidInvoicesBefore :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT CAST(?2 AS INTEGER)
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices WHERE status = 'paid' AND paid_at <= ? ORDER BY paid_at LIMIT CAST(?2 AS INTEGER)
 `
 
 type PaidInvoicesBeforeParams struct {
@@ -741,6 +751,7 @@ func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBefore
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -756,7 +767,7 @@ func (q *Queries) PaidInvoicesBefore(ctx context.Context, arg PaidInvoicesBefore
 }
 
 const payInvoice = `-- name: PayInvoice :execrows
-UPDATE invoices SET status = 'paid', received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
+UPDATE invoices SET status = 'paid', room = NULL, received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid'
 `
 
@@ -785,7 +796,7 @@ func (q *Queries) PayInvoice(ctx context.Context, arg PayInvoiceParams) (int64, 
 }
 
 const searchInvoices = `-- name: SearchInvoices :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices
 WHERE created_index < ?1 AND created_index >= ?2
     AND (CAST(?3 AS TEXT) = '' OR instr(lower(label), lower(CAST(?3 AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(?3 AS TEXT))) > 0)
@@ -855,6 +866,7 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}
@@ -870,7 +882,7 @@ func (q *Queries) SearchInvoices(ctx context.Context, arg SearchInvoicesParams) 
 }
 
 const searchInvoicesAmong = `-- name: SearchInvoicesAmong :many
-SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units FROM invoices
+SELECT created_index, label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only, bolt11, created_at, expires_at, min_final_cltv, status, received_msat, paid_at, updated_index, pay_index, hold, accepted_at, deadline, cancelled_at, property, units, received_units, room FROM invoices
 WHERE created_index IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))
     AND (CAST(?2 AS TEXT) = '' OR instr(lower(label), lower(CAST(?2 AS TEXT))) > 0
         OR instr(lower(description), lower(CAST(?2 AS TEXT))) > 0)
@@ -938,6 +950,7 @@ func (q *Queries) SearchInvoicesAmong(ctx context.Context, arg SearchInvoicesAmo
 			&i.Property,
 			&i.Units,
 			&i.ReceivedUnits,
+			&i.Room,
 		); err != nil {
 			return nil, err
 		}

@@ -316,6 +316,7 @@ type Invoice struct {
 	Property      int64
 	Units         int64
 	ReceivedUnits int64
+	Room          []byte
 }
 
 type InvoicesText struct {

@@ -185,7 +185,7 @@ func (q *Queries) AttemptsOfPayment(ctx context.Context, paymentHash []byte) ([]
 }
 
 const countPaymentsAfter = `-- name: CountPaymentsAfter :one
-SELECT COUNT(*) FROM payments WHERE status = ? AND completed_at > ?
+SELECT COUNT(*) FROM payments WHERE status = ?1 AND created_at + completed_at > CAST(?2 AS INTEGER)
 `
 
 type CountPaymentsAfterParams struct {
@@ -219,8 +219,9 @@ func (q *Queries) DeletePayment(ctx context.Context, paymentHash []byte) error {
 }
 
 const endAttempt = `-- name: EndAttempt :execrows
-UPDATE attempts SET status = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
-WHERE id = ? AND status = 'pending'
+UPDATE attempts SET status = ?1, failure = ?2, completed_at = CAST(?3 AS INTEGER) - created_at,
+    session = NULL, updated_index = ?4
+WHERE id = ?5 AND status = 'pending'
 `
 
 type EndAttemptParams struct {
@@ -246,9 +247,10 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 }
 
 const endPayment = `-- name: EndPayment :execrows
-UPDATE payments SET status = ?, room = NULL, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
-    updated_index = ?
-WHERE payment_hash = ? AND status <> 'complete'
+UPDATE payments SET status = ?1, room = NULL, preimage = coalesce(?2, preimage), sent_msat = ?3,
+    sent_units = ?4, parts = ?5, completed_at = CAST(?6 AS INTEGER) - created_at,
+    code = ?7, message = ?8, updated_index = ?9
+WHERE payment_hash = ?10 AND status <> ''
 `
 
 type EndPaymentParams struct {
@@ -468,7 +470,8 @@ func (q *Queries) PaymentByHash(ctx context.Context, paymentHash []byte) (Paymen
 }
 
 const paymentsBefore = `-- name: PaymentsBefore :many
-SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(?4 AS INTEGER)
+SELECT created_index, payment_hash, manual, destination, amount_msat, bolt11, label, description, groupid, created_at, max_fee_msat, max_delay, retry_until, "exclude", status, preimage, sent_msat, parts, completed_at, code, message, updated_index, property, units, max_fee_units, sent_units, room FROM payments WHERE status = ?1 AND created_at + completed_at <= CAST(?2 AS INTEGER) AND created_index >= ?3
+ORDER BY created_index LIMIT CAST(?4 AS INTEGER)
 `
 
 type PaymentsBeforeParams struct {

@@ -1,14 +1,14 @@
 -- name: InsertInvoice :execlastid
 INSERT INTO invoices (label, payment_hash, preimage, payment_secret, amount_msat, description, desc_hash_only,
-    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?);
+    bolt11, created_at, expires_at, min_final_cltv, status, hold, property, units, room)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'unpaid', ?, ?, ?, ?);
 
 -- name: PayInvoice :execrows
-UPDATE invoices SET status = 'paid', received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
+UPDATE invoices SET status = 'paid', room = NULL, received_msat = ?, received_units = ?, paid_at = ?, pay_index = ?, updated_index = ?
 WHERE payment_hash = ? AND status = 'unpaid';
 
 -- name: ExpireInvoice :execrows
-UPDATE invoices SET status = 'expired', updated_index = ? WHERE payment_hash = ? AND status = 'unpaid';
+UPDATE invoices SET status = 'expired', room = NULL, updated_index = ? WHERE payment_hash = ? AND status = 'unpaid';
 
 -- name: DeleteInvoice :execrows
 DELETE FROM invoices WHERE payment_hash = ?;

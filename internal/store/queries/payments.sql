@@ -12,9 +12,10 @@ ON CONFLICT (payment_hash) DO UPDATE SET
 WHERE payments.status = 'failed';
 
 -- name: EndPayment :execrows
-UPDATE payments SET status = ?, room = NULL, preimage = coalesce(?, preimage), sent_msat = ?, sent_units = ?, parts = ?, completed_at = ?, code = ?, message = ?,
-    updated_index = ?
-WHERE payment_hash = ? AND status <> 'complete';
+UPDATE payments SET status = sqlc.arg(status), room = NULL, preimage = coalesce(sqlc.narg(preimage), preimage), sent_msat = sqlc.arg(sent_msat),
+    sent_units = sqlc.arg(sent_units), parts = sqlc.arg(parts), completed_at = CAST(sqlc.arg(completed_at) AS INTEGER) - created_at,
+    code = sqlc.arg(code), message = sqlc.arg(message), updated_index = sqlc.arg(updated_index)
+WHERE payment_hash = sqlc.arg(payment_hash) AND status <> '';
 
 -- name: PaymentByHash :one
 SELECT * FROM payments WHERE payment_hash = ?;
@@ -41,8 +42,9 @@ SELECT sqlc.arg(id), created_index, sqlc.arg(groupid), sqlc.arg(partid), sqlc.ar
 FROM payments WHERE payment_hash = sqlc.arg(payment_hash);
 
 -- name: EndAttempt :execrows
-UPDATE attempts SET status = ?, failure = ?, completed_at = ?, session = NULL, updated_index = ?
-WHERE id = ? AND status = 'pending';
+UPDATE attempts SET status = sqlc.arg(status), failure = sqlc.arg(failure), completed_at = CAST(sqlc.arg(completed_at) AS INTEGER) - created_at,
+    session = NULL, updated_index = sqlc.arg(updated_index)
+WHERE id = sqlc.arg(id) AND status = 'pending';
 
 -- name: AttemptsOfPayment :many
 SELECT sqlc.embed(attempts), payments.payment_hash, payments.preimage, payments.property FROM attempts JOIN payments ON payments.created_index = attempts.payment
@@ -75,7 +77,8 @@ SELECT * FROM payments WHERE created_index IN (
 SELECT * FROM payments ORDER BY created_index DESC LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: PaymentsBefore :many
-SELECT * FROM payments WHERE status = ? AND completed_at <= ? AND created_index >= ? ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
+SELECT * FROM payments WHERE status = sqlc.arg(status) AND created_at + completed_at <= CAST(sqlc.arg(completed_at) AS INTEGER) AND created_index >= sqlc.arg(created_index)
+ORDER BY created_index LIMIT CAST(sqlc.arg('limit') AS INTEGER);
 
 -- name: CountPaymentsAfter :one
-SELECT COUNT(*) FROM payments WHERE status = ? AND completed_at > ?;
+SELECT COUNT(*) FROM payments WHERE status = sqlc.arg(status) AND created_at + completed_at > CAST(sqlc.arg(completed_at) AS INTEGER);

@@ -38,7 +38,7 @@ CREATE TABLE invoices (
     paid_at        INTEGER NOT NULL DEFAULT 0,
     updated_index  INTEGER NOT NULL DEFAULT 0,
     pay_index      INTEGER
-, hold INTEGER NOT NULL DEFAULT 0, accepted_at INTEGER NOT NULL DEFAULT 0, deadline INTEGER NOT NULL DEFAULT 0, cancelled_at INTEGER NOT NULL DEFAULT 0, property INTEGER NOT NULL DEFAULT 0, units INTEGER NOT NULL DEFAULT 0, received_units INTEGER NOT NULL DEFAULT 0);
+, hold INTEGER NOT NULL DEFAULT 0, accepted_at INTEGER NOT NULL DEFAULT 0, deadline INTEGER NOT NULL DEFAULT 0, cancelled_at INTEGER NOT NULL DEFAULT 0, property INTEGER NOT NULL DEFAULT 0, units INTEGER NOT NULL DEFAULT 0, received_units INTEGER NOT NULL DEFAULT 0, room BLOB);
 CREATE UNIQUE INDEX invoices_pay_index ON invoices (pay_index) WHERE pay_index IS NOT NULL;
 CREATE INDEX invoices_updated_index ON invoices (updated_index) WHERE updated_index > 0;
 CREATE INDEX invoices_unpaid ON invoices (expires_at) WHERE status = 'unpaid';
@@ -351,16 +351,6 @@ CREATE TABLE deliveries (
     PRIMARY KEY (webhook, event)
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_pending ON deliveries (webhook, next_try) WHERE state = 'pending';
-CREATE VIRTUAL TABLE invoices_text USING fts5(
-    label, description, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram'
-);
-CREATE TRIGGER invoices_text_delete AFTER DELETE ON invoices BEGIN
-    DELETE FROM invoices_text WHERE rowid = old.created_index;
-END;
-CREATE TRIGGER invoices_text_update AFTER UPDATE OF description ON invoices BEGIN
-    UPDATE invoices_text SET label = new.label, description = new.description WHERE rowid = new.created_index;
-END;
-CREATE INDEX invoices_status ON invoices (status, created_index);
 CREATE TABLE asset_seen (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     height INTEGER NOT NULL,
@@ -477,6 +467,17 @@ CREATE TABLE asset_gossip (
     raw   BLOB NOT NULL,
     PRIMARY KEY (kind, about)
 ) WITHOUT ROWID;
+CREATE VIRTUAL TABLE invoices_text USING fts5(
+    label, description, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
+);
+CREATE TRIGGER invoices_text_delete AFTER DELETE ON invoices BEGIN
+    INSERT INTO invoices_text (invoices_text, rowid, label, description) VALUES ('delete', old.created_index, old.label, old.description);
+END;
+CREATE TRIGGER invoices_text_update AFTER UPDATE OF description ON invoices BEGIN
+    INSERT INTO invoices_text (invoices_text, rowid, label, description) VALUES ('delete', old.created_index, old.label, old.description);
+    INSERT INTO invoices_text (rowid, label, description) VALUES (new.created_index, new.label, new.description);
+END;
+CREATE INDEX invoices_status ON invoices (status);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (1, 0, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (2, 1, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (3, 2, 1);
@@ -504,6 +505,7 @@ INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (24, 23, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (25, 24, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (26, 25, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (27, 26, 1);
+INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (28, 27, 1);
 -- auto_vacuum 2
 -- journal_mode wal
 -- user_version 0
