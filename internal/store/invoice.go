@@ -110,13 +110,13 @@ type packedInvoice struct {
 
 // ahead does with rows what can be done before it is the writer's turn.
 func ahead(rows []durable.Row) []durable.Row {
+	out := slices.Clone(rows)
 	for i, r := range rows {
 		if r, ok := r.(invoice.Row); ok {
-			rows = slices.Clone(rows)
-			rows[i] = packedInvoice{r, packed(r)}
+			out[i] = packedInvoice{r, packed(r)}
 		}
 	}
-	return rows
+	return out
 }
 
 // packed is an invoice's text without what stands in other columns.
