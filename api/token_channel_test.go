@@ -120,20 +120,27 @@ func TestAChannelHoldsTokensAndGivesThemBack(t *testing.T) {
 	has(t, w.bob, 3, "100")
 }
 
+// tea has alice issue so much of property 3 and open a channel of so many satoshi with bob:
+// 500 of it, of which 100 are his.
+func (w *network) tea(t *testing.T, issued string, sat int) {
+	t.Helper()
+	w.read(t)
+	ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": issued})
+	w.block(t)
+	ask[struct{}](t, w.alice, "connect", at(w.bob))
+	ask[struct{}](t, w.alice, "fundchannel", named{"id": w.bob.ID(), "amount": sat, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000})
+	for range 6 {
+		w.block(t)
+	}
+}
+
 // A peer that is gone takes no tokens with it: they come home when the delay is over.
 func TestTokensOfAChannelThatIsClosedByForceComeHome(t *testing.T) {
 	race.Leave(t, "hundreds of blocks, and node's goroutines")
 	w := newNetwork(t)
 	w.fund(t, w.alice, 1_000_000)
 	w.fund(t, w.alice, 100_000)
-	w.read(t)
-	ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000.5"})
-	w.block(t)
-	ask[struct{}](t, w.alice, "connect", at(w.bob))
-	ask[struct{}](t, w.alice, "fundchannel", named{"id": w.bob.ID(), "amount": 200_000, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000})
-	for range 6 {
-		w.block(t)
-	}
+	w.tea(t, "1000.5", 200_000)
 	c := w.stands(t, w.alice, "CHANNELD_NORMAL").Channels[0]
 	if err := w.bob.Close(); err != nil {
 		t.Fatal(err)
@@ -178,14 +185,7 @@ func TestAsManyHTLCsCarryTokensAsNodesRelay(t *testing.T) {
 			w.fund(t, w.bob, 100_000)
 			w.fund(t, w.alice, 100_000)
 		}
-		w.read(t)
-		ask[assetSent](t, w.alice, "assetissue", named{"kind": "fixed", "name": "Tea", "amount": "1000"})
-		w.block(t)
-		ask[struct{}](t, w.alice, "connect", at(w.bob))
-		ask[struct{}](t, w.alice, "fundchannel", named{"id": w.bob.ID(), "amount": 1_000_000, "asset": 3, "asset_amount": "500", "push_asset": "100", "push_msat": 20_000_000})
-		for range 6 {
-			w.block(t)
-		}
+		w.tea(t, "1000", 1_000_000)
 		c := w.stands(t, w.alice, "CHANNELD_NORMAL").Channels[0]
 		equal(t, "what alice accepts", c.HTLCs, wants.accepters)
 		equal(t, "what bob accepts", w.stands(t, w.bob, "CHANNELD_NORMAL").Channels[0].HTLCs, wants.openers)

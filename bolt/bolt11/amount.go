@@ -2,6 +2,7 @@ package bolt11
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,9 +22,7 @@ const picoPerMsat = 10
 
 // humanReadable is an invoice's prefix and amount.
 func humanReadable(n Network, a *amount.MilliSatoshi) (string, error) {
-	switch n {
-	case Mainnet, Testnet, Signet, Regtest:
-	default:
+	if !slices.Contains(networks, n) {
 		return "", fmt.Errorf("%w, not %q", ErrPrefix, n)
 	}
 	if a == nil {
@@ -52,24 +51,26 @@ func FormatAmount(a amount.MilliSatoshi) (string, error) {
 // parseHumanReadable is the reverse of humanReadable. It takes any multiplier that
 // gives whole millisatoshi.
 func parseHumanReadable(hrp string) (Network, *amount.MilliSatoshi, error) {
-	digits := strings.IndexAny(hrp, "0123456789")
-	if digits < 0 {
-		digits = len(hrp)
-	}
-	n := Network(hrp[:digits])
-	switch n {
-	case Mainnet, Testnet, Signet, Regtest:
-	default:
+	n, of := cutNetwork(hrp)
+	if !slices.Contains(networks, n) {
 		return "", nil, fmt.Errorf("%w: this one begins with %q", ErrPrefix, n)
 	}
-	if digits == len(hrp) {
+	if of == "" {
 		return n, nil, nil
 	}
-	a, err := ParseAmount(hrp[digits:])
+	a, err := ParseAmount(of)
 	if err != nil {
 		return "", nil, err
 	}
 	return n, &a, nil
+}
+
+// cutNetwork is what stands before and from the first digit on.
+func cutNetwork(hrp string) (n Network, of string) {
+	if digits := strings.IndexAny(hrp, "0123456789"); digits >= 0 {
+		return Network(hrp[:digits]), hrp[digits:]
+	}
+	return Network(hrp), ""
 }
 
 // ParseAmount is the reverse of [FormatAmount]. It takes any multiplier that gives

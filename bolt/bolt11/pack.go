@@ -88,9 +88,12 @@ func pack(text string, known Known) ([]byte, bool) {
 		return nil, false
 	}
 	out = append(out, data[end:]...)
-	b := append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
-	if i := slices.IndexFunc(networks, func(n Network) bool { return known.humanReadable(n) == hrp }); i >= 0 {
+	var b []byte
+	n, _ := cutNetwork(hrp)
+	if i := slices.Index(networks, n); i >= 0 && known.humanReadable(n) == hrp {
 		b = []byte{byte(plain + i)} //nolint:gosec // few
+	} else {
+		b = append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
 	}
 	b = append(b, left|byte(len(out)%8)<<knownBits) //nolint:gosec // three bits
 	return append(b, packed(out)...), true
