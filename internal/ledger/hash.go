@@ -15,7 +15,8 @@ import (
 )
 
 // Hash is Omni Core's consensus hash of the state (omni_getcurrentconsensushash), so far
-// as no exchange was used, whose offers it has too: SHA256 over lines of balances by
+// as no exchange was used, whose offers it has too, and nobody holds OMN that came from the
+// developers' share, which grows with each block's time: SHA256 over lines of balances by
 // address and property, of open crowdsales, and of properties with their issuers, nothing
 // between them. It prints as theirs does.
 func (l *Ledger) Hash() chainhash.Hash {

@@ -130,7 +130,7 @@ func (v *View) AssetHoldings(ctx context.Context, address string) ([]ledger.Hold
 	}
 	out := []ledger.Holding{}
 	for _, b := range all {
-		free, err := units(b.Balance)
+		held, err := units(b.Balance) // what is frozen with it
 		if err != nil {
 			return nil, err
 		}
@@ -138,13 +138,12 @@ func (v *View) AssetHoldings(ctx context.Context, address string) ([]ledger.Hold
 		if err != nil {
 			return nil, err
 		}
-		sum, ok := free.Add(frozen)
-		if !ok {
-			return nil, fmt.Errorf("%w: more than there can be of property %d", ErrAnswer, b.ID)
+		if frozen > held {
+			return nil, fmt.Errorf("%w: more of property %d is frozen than there is", ErrAnswer, b.ID)
 		}
-		if sum > 0 {
+		if held > 0 {
 			key := asset.Key{Address: address, Property: b.ID}
-			out = append(out, ledger.Holding{Balance: asset.Balance{Key: key, Units: sum}, Frozen: frozen > 0})
+			out = append(out, ledger.Holding{Balance: asset.Balance{Key: key, Units: held}, Frozen: frozen > 0})
 		}
 	}
 	slices.SortFunc(out, func(a, b ledger.Holding) int { return cmp.Compare(a.Property, b.Property) })

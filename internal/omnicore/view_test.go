@@ -4,144 +4,49 @@ package omnicore
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
-	"os"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
-	btcwire "github.com/btcsuite/btcd/wire/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/leyden-ln/leyden/amount"
-	"github.com/leyden-ln/leyden/bolt/bolt11"
-	"github.com/leyden-ln/leyden/bolt/omni"
 	"github.com/leyden-ln/leyden/internal/asset"
-	"github.com/leyden-ln/leyden/internal/chain"
-	"github.com/leyden-ln/leyden/internal/chain/bitcoind"
 	"github.com/leyden-ln/leyden/internal/ledger"
+	"github.com/leyden-ln/leyden/internal/omnicore/record"
 	"github.com/leyden-ln/leyden/internal/store"
-	"github.com/leyden-ln/leyden/internal/store/ready"
 )
 
 const (
-	tea  amount.Property = 2147483651
-	cups amount.Property = 2147483652
+	tea  = record.Tea
+	cups = record.Cups
 )
 
-func fallback(name string) bolt11.Fallback {
-	f := bolt11.Fallback{Version: bolt11.ScriptHash, Program: make([]byte, 20)}
-	copy(f.Program, name)
-	return f
-}
+func addr(name string) string { return record.Named(name).Address() }
 
-func addr(name string) string { return fallback(name).Address(bolt11.Regtest) }
-
-// replay is a server that answers what it answered once. Its fields are those of Omni
-// Core's rpc-api.md.
-type replay map[string]json.RawMessage
-
-func recorded(t *testing.T) replay {
+// kept is what a ledger of ours makes of the blocks after which the server answered.
+func kept(t *testing.T, r *record.Recording) *store.Store {
 	t.Helper()
-	b, err := os.ReadFile("testdata/answers.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for _, name := range []string{"a", "b"} {
-		text = strings.ReplaceAll(text, "ADDRESS "+name, addr(name))
-	}
-	var r replay
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func (r replay) Call(_ context.Context, result any, method string, params ...any) error {
-	key := method
-	for _, p := range params {
-		key += fmt.Sprint(" ", p)
-	}
-	if answer, ok := r[key]; ok {
-		return json.Unmarshal(answer, result)
-	}
-	return &bitcoind.Error{Code: -8, Message: "Property identifier does not exist"}
-}
-
-// kept is what a ledger of ours makes of the transactions after which the server answered.
-func kept(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), ready.Dir(t, t.TempDir()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	params := asset.Regtest()
-	l, err := ledger.New(params, chain.BlockRef{Height: 100}).Commit(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload := func(b []byte, err error) []byte {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	of := func(typ byte, p amount.Property, more ...byte) []byte {
-		return append(binary.BigEndian.AppendUint32([]byte{0, 0, 0, typ}, uint32(p)), more...)
-	}
-	freeze := append(append(make([]byte, 8), 0xc4), fallback("b").Program...)
-	for _, step := range []struct {
-		payload []byte
-		to      string
-	}{
-		{payload(asset.IssueFixed(true, true, asset.About{Category: "Drinks", Subcategory: "Hot", Name: "Tea", URL: "tea.example", Data: "Earl Grey"}, 100_000_000_000)), ""},
-		{payload(omni.SimpleSend(tea, 1_050_000_000)), "b"},
-		{payload(asset.IssueManaged(true, false, asset.About{Name: "Cups"})), ""},
-		{payload(asset.Grant(cups, 7)), "b"},
-		{of(71, cups), ""},
-		{of(185, cups, freeze...), ""},
-	} {
-		tx := btcwire.NewMsgTx(2)
-		tx.AddTxIn(new(btcwire.TxIn))
-		tx.AddTxOut(&btcwire.TxOut{PkScript: omni.Script(step.payload)})
-		if step.to != "" {
-			tx.AddTxOut(&btcwire.TxOut{PkScript: fallback(step.to).Script()})
-		}
-		b := chain.Block{Prev: l.Seen().Hash, Time: time.Unix(1, 0), Txs: []chain.Tx{{Index: 1, MsgTx: tx}}}
-		b.BlockRef = chain.BlockRef{Height: l.Seen().Height + 1, Hash: chainhash.Hash{byte(l.Seen().Height)}}
-		outcome, err := l.Apply(t.Context(), chain.Connected{Block: b}, prevouts{}, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries, err := outcome.Commit(t.Context(), s)
-		if err != nil || len(entries) != 1 || entries[0].Failure != "" {
-			t.Fatal(entries, err)
+	f := follow(t, r)
+	for _, b := range r.Blocks[:r.At] {
+		for _, e := range f.block(b) {
+			if e.Failure != "" {
+				t.Fatal(e)
+			}
 		}
 	}
-	return s
-}
-
-type prevouts struct{}
-
-func (prevouts) Spent(context.Context, chain.BlockRef) (chain.Scripts, error) {
-	return chain.Scripts{{}: fallback("a").Script()}, nil
+	return f.disk
 }
 
 // Whoever knows the tokens, what is shown of them is the same.
 func TestAServerShowsWhatTheLedgerShows(t *testing.T) {
-	for name, v := range map[string]ledger.View{"the ledger": kept(t), "the server": New(recorded(t))} {
+	r := recorded(t)
+	for name, v := range map[string]ledger.View{"the ledger": kept(t, &r), "the server": New(replay(r.Answers))} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			if height, ok, err := v.AssetHeight(ctx); err != nil || !ok || height != 106 {
+			if height, ok, err := v.AssetHeight(ctx); err != nil || !ok || height != r.Blocks[r.At-1].Height {
 				t.Errorf("at block %d: %v", height, err)
 			}
 			want := asset.Property{
@@ -181,7 +86,7 @@ func TestAServerShowsWhatTheLedgerShows(t *testing.T) {
 				return ledger.Holding{Balance: asset.Balance{Key: asset.Key{Address: addr(name), Property: p}, Units: u}, Frozen: frozen}
 			}
 			for who, want := range map[string][]ledger.Holding{
-				"a": {holding("a", tea, 98_950_000_000, false)},
+				"a": {holding("a", asset.OMN, r.Start[0].Units, false), holding("a", asset.TOMN, r.Start[1].Units, false), holding("a", tea, 98_950_000_000, false)},
 				"b": {holding("b", tea, 1_050_000_000, false), holding("b", cups, 7, true)},
 				"c": nil,
 			} {
@@ -202,17 +107,18 @@ func TestAnAnswerThatCannotBeIsAnError(t *testing.T) {
 	}{
 		"words":              {`{"balance": "much", "frozen": "0"}`, ErrAnswer},
 		"less than nothing":  {`{"balance": "-1", "frozen": "0"}`, ErrAnswer},
-		"more than can be":   {`{"balance": "9223372036854775807", "frozen": "1"}`, ErrAnswer},
+		"more than can be":   {`{"balance": "9223372036854775808", "frozen": "0"}`, ErrAnswer},
+		"more frozen":        {`{"balance": "1", "frozen": "2"}`, ErrAnswer},
 		"nine decimals":      {`{"balance": "0.000000001", "frozen": "0"}`, ErrAnswer},
 		"nothing of frozen":  {`{"balance": "1"}`, ErrAnswer},
 		"a number of floats": {`{"balance": 1.5, "frozen": "0"}`, nil},
 	} {
-		v := New(replay{"omni_getallbalancesforaddress x": json.RawMessage("[" + c.balance + "]")})
+		v := New(replay{"omni_getallbalancesforaddress x": {Result: json.RawMessage("[" + c.balance + "]")}})
 		if got, err := v.AssetHoldings(t.Context(), "x"); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}
-	v := New(replay{"omni_getproperty 3": json.RawMessage(`{"propertyid": 4}`)})
+	v := New(replay{"omni_getproperty 3": {Result: json.RawMessage(`{"propertyid": 4}`)}})
 	if _, _, err := v.Asset(t.Context(), 3); !errors.Is(err, ErrAnswer) {
 		t.Error(err)
 	}
