@@ -34,12 +34,40 @@ func (k *Known) humanReadable(n Network) string {
 	return hrp
 }
 
-// The forms of a packed text, in its first byte.
+// The forms of a packed text, in its first byte. From [older] on there are those of package
+// versions before, which are only read.
 const (
-	asItIs = 0 // the text follows
-	short  = 1 // a byte for the length of the human-readable part, that part, flags, and groups of 5 bits
-	plain  = 2 // and 3, 4, 5, one for each of networks: as short, with the part of its invoice for the amount that is known
+	asItIs = 0    // the text follows
+	older  = 1    // and up to 5
+	lean   = 0x80 // a flag, with those below; groups of 5 bits follow
 )
+
+// The flags of a lean text. Its human-readable part is that of an invoice of a network for the
+// amount that is known, or follows as it is, after a byte for its length.
+const (
+	odd         = 1 // the last byte's rest would hold one more group
+	leftBits    = 1 // where the bits stand of what is left out
+	networkBits = 4 // where the network's number stands
+	named       = 0x40
+)
+
+// A field of a lean text is its tag, a group for the length, and the value. Of a field that is
+// left out there is the tag. Others have lengths below these:
+const (
+	usualLength = 30 // the length that BOLT 11 wants of a field with this tag
+	longLength  = 31 // two groups follow
+)
+
+// usual is the length in groups that a tag's field has to have; -1: there is none.
+func usual(tag byte) int {
+	switch tag {
+	case tagPaymentHash, tagPaymentSecret, tagDescriptionHash:
+		return 52
+	case tagPayee:
+		return 53
+	}
+	return -1
+}
 
 var networks = []Network{Mainnet, Testnet, Signet, Regtest}
 
@@ -64,44 +92,71 @@ func pack(text string, known Known) ([]byte, bool) {
 	out := slices.Clone(data[:timestampGroups])
 	end := len(data) - signatureGroups
 	at := timestampGroups
-	var left, met byte // which of the known are left out, and had a field of their size
+	var left, met byte // which of the known are left out, and had a field
 	for at+tagGroups <= end {
-		size := tagGroups + int(data[at+1])<<groupBits + int(data[at+2])
+		tag, size := data[at], int(data[at+1])<<groupBits+int(data[at+2])
+		at += tagGroups
 		if size > end-at {
 			return nil, false
 		}
-		field := data[at+tagGroups : at+size]
-		out = append(out, data[at:at+tagGroups]...)
-		v, bit := known.of(data[at])
-		if met&bit != 0 || len(v) != len(field) {
-			bit = 0
-		}
-		met |= bit
-		if bit != 0 && bytes.Equal(v, field) {
+		out = append(out, tag)
+		v, bit := known.of(tag)
+		if bit&^met != 0 && bytes.Equal(v, data[at:at+size]) {
 			left |= bit
 		} else {
-			out = append(out, field...)
+			out = append(appendLength(out, tag, size), data[at:at+size]...)
 		}
+		met |= bit
 		at += size
 	}
 	if at != end {
 		return nil, false
 	}
 	out = append(out, data[end:]...)
+	flags := lean | left<<leftBits
+	if len(out)*groupBits%8 > 0 && len(out)*groupBits%8 <= 8-groupBits {
+		flags |= odd
+	}
 	var b []byte
 	n, _ := cutNetwork(hrp)
 	if i := slices.Index(networks, n); i >= 0 && known.humanReadable(n) == hrp {
-		b = []byte{byte(plain + i)} //nolint:gosec // few
+		b = []byte{flags | byte(i)<<networkBits} //nolint:gosec // few
 	} else {
-		b = append([]byte{short, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
+		b = append([]byte{flags | named, byte(len(hrp))}, hrp...) //nolint:gosec // bounded
 	}
-	b = append(b, left|byte(len(out)%8)<<knownBits) //nolint:gosec // three bits
 	return append(b, packed(out)...), true
 }
 
-// knownBits is how many bits say what is left out. The lowest three of the number of
-// groups stand behind them.
-const knownBits = 3
+func appendLength(out []byte, tag byte, size int) []byte {
+	switch {
+	case size == usual(tag):
+		return append(out, usualLength)
+	case size < usualLength:
+		return append(out, byte(size)) //nolint:gosec // bounded
+	}
+	return append(out, longLength, byte(size>>groupBits), byte(size&(1<<groupBits-1))) //nolint:gosec // two groups
+}
+
+// cutField reads the length and the value of a tag's field.
+func cutField(b []byte, tag byte) (value, rest []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, nil, false
+	}
+	size, b := int(b[0]), b[1:]
+	switch size {
+	case usualLength:
+		size = usual(tag)
+	case longLength:
+		if len(b) < 2 {
+			return nil, nil, false
+		}
+		size, b = int(b[0])<<groupBits+int(b[1]), b[2:]
+	}
+	if size < 0 || size > len(b) {
+		return nil, nil, false
+	}
+	return b[:size], b[size:], true
+}
 
 // of is what is known of a field, in groups, and the bit that says that it is left out;
 // zero: nothing is known.
@@ -125,49 +180,49 @@ func Unpack(b []byte, known Known) (string, error) {
 	if len(b) == 0 {
 		return "", nil
 	}
-	if b[0] == asItIs {
+	flags := b[0]
+	switch {
+	case flags == asItIs:
 		return string(b[1:]), nil
+	case flags < lean:
+		return unpackOlder(b, known)
 	}
 	var hrp string
-	switch form := int(b[0]) - plain; {
-	case b[0] == short && len(b) > 1 && len(b) > 2+int(b[1]):
-		hrp, b = string(b[2:2+b[1]]), b[2+b[1]:]
-	case form >= 0 && form < len(networks) && len(b) > 1:
-		if hrp, b = known.humanReadable(networks[form]), b[1:]; hrp == "" {
+	b = b[1:]
+	if flags&named != 0 {
+		if len(b) == 0 || len(b) < 1+int(b[0]) || flags>>networkBits&3 != 0 {
 			return "", ErrPacked
 		}
-	default:
+		hrp, b = string(b[1:1+b[0]]), b[1+b[0]:]
+	} else if hrp = known.humanReadable(networks[flags>>networkBits&3]); hrp == "" {
 		return "", ErrPacked
 	}
-	left, data := b[0]&(1<<knownBits-1), ungroupAll(b[1:])
-	for len(data)%8 != int(b[0]>>knownBits) {
-		if len(data) == 0 {
-			return "", ErrPacked
-		}
-		data = data[:len(data)-1] // of the last byte's rest
+	data := ungroupAll(b)
+	if flags&odd != 0 && len(data) > 0 {
+		data = data[:len(data)-1]
 	}
 	if len(data) < timestampGroups+signatureGroups {
 		return "", ErrPacked
 	}
-	out := slices.Clone(data[:timestampGroups])
 	end := len(data) - signatureGroups
-	for at := timestampGroups; at < end; {
-		if end-at < tagGroups {
+	out, fields := slices.Clone(data[:timestampGroups]), data[timestampGroups:end]
+	left := flags >> leftBits & (1<<knownBits - 1)
+	for len(fields) > 0 {
+		tag := fields[0]
+		fields = fields[1:]
+		v, bit := known.of(tag)
+		if bit &= left; bit != 0 {
+			left &^= bit
+		} else {
+			var ok bool
+			if v, fields, ok = cutField(fields, tag); !ok {
+				return "", ErrPacked
+			}
+		}
+		if len(v) > maxDataGroups {
 			return "", ErrPacked
 		}
-		size := int(data[at+1])<<groupBits + int(data[at+2])
-		v, bit := known.of(data[at])
-		out = append(out, data[at:at+tagGroups]...)
-		at += tagGroups
-		switch {
-		case bit&left != 0 && len(v) == size:
-			out, left = append(out, v...), left&^bit
-		case size > end-at:
-			return "", ErrPacked
-		default:
-			out = append(out, data[at:at+size]...)
-			at += size
-		}
+		out = append(append(out, tag, byte(len(v)>>groupBits), byte(len(v)&(1<<groupBits-1))), v...) //nolint:gosec // bounded
 	}
 	if left != 0 {
 		return "", ErrPacked

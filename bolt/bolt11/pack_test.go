@@ -4,6 +4,7 @@ package bolt11
 
 import (
 	"cmp"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -43,16 +44,16 @@ func TestAPackedInvoiceIsShorterAndGivesTheSameText(t *testing.T) {
 			if again, err := Unpack(b, with); err != nil || again != v {
 				t.Errorf("%s: %q, %v, not %q", what, again, err, v)
 			}
-			if b[0] >= plain {
+			if b[0] >= lean && b[0]&named == 0 {
 				if again, err := Unpack(b, known); err == nil {
 					t.Errorf("without %s: %q", what, again)
 				}
 			}
-			if what == "its amount" && b[0] == short {
+			if what == "its amount" && b[0]&named != 0 {
 				t.Errorf("%q is packed with its human-readable part", v)
 			}
 		}
-		if all, none := Pack(v, known), Pack(v, Known{}); all[0] == short && len(all)+32 > len(none) {
+		if all, none := Pack(v, known), Pack(v, Known{}); all[0]&named != 0 && len(all)+32 > len(none) {
 			t.Errorf("%d bytes, and %d without what is known", len(all), len(none))
 		}
 	}
@@ -80,7 +81,7 @@ func TestADamagedPackIsRefused(t *testing.T) {
 	known := Known{PaymentHash: inv.PaymentHash}
 	b := Pack(v, known)
 	for what, bad := range map[string][]byte{
-		"another form": {6, 1, 2}, "an amount that is not known": append([]byte{plain}, b[7:]...), "a form alone": {plain}, "no length": {1}, "no rest": {1, 4, 'l', 'n', 'b', 'c'}, "short": b[:len(b)/2], "one byte less": b[:len(b)-1],
+		"another form": {6, 1, 2}, "an amount that is not known": append([]byte{lean}, b[6:]...), "a form alone": {lean}, "an older form alone": {olderPlain}, "both a name and a network": append([]byte{b[0] | 1<<networkBits}, b[1:]...), "no length": {1}, "no rest": {1, 4, 'l', 'n', 'b', 'c'}, "short": b[:len(b)/2], "one byte less": b[:len(b)-1],
 	} {
 		if got, err := Unpack(bad, known); err == nil {
 			t.Errorf("%s gave %q", what, got)
@@ -88,6 +89,31 @@ func TestADamagedPackIsRefused(t *testing.T) {
 	}
 	if got, err := Unpack(b, Known{}); err == nil {
 		t.Errorf("without the hash: %q", got)
+	}
+}
+
+// What was packed with the lengths of what it leaves out is read still.
+func TestAnOlderPackIsRead(t *testing.T) {
+	for i, old := range map[int]string{
+		0: "02370b25fe64500d021a343f2807040234f3a78a0d5ccdfd8b68058b651537e09fe0f3f9266bac7076cd275360449d09790d328a64a501b08eee86ba2b1b28ca202ce352fdbfe1d00932b0d2ea5897c404",
+		1: "021f0b25fe64500d021a341430041e14038201cb3c7ff7a728bc86690f22b1a63d1360edbfea9e7f4f2f35cf3be5b73b95eb12d97fc348f171a460fd259102728c996fcdde4dc8298957c6666f2c3bb8bd156202",
+	} {
+		text := examples(t)[i]
+		inv, err := Decode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := Known{PaymentHash: inv.PaymentHash, PaymentSecret: inv.PaymentSecret, Description: *inv.Description, Amount: cmp.Or(inv.Amount, new(amount.MilliSatoshi))}
+		b, err := hex.DecodeString(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Unpack(b, known); err != nil || got != text {
+			t.Errorf("%q, %v, not %q", got, err, text)
+		}
+		if now := Pack(text, known); len(now) > len(b)-3 {
+			t.Errorf("%d bytes, and %d before", len(now), len(b))
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (w *writing) paymentRow(r any) (bool, error) {
 		}
 		return true, one(w.q.InsertAttempt(w.ctx, db.InsertAttemptParams{
 			ID: integer(r.ID), PaymentHash: r.PaymentHash[:], Groupid: integer(r.Group), Partid: integer(r.Part),
-			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent), Hops: compact.Route([]byte{}, r.Sent, r.Hops, w.number),
+			AmountMsat: integer(r.Amount), SentMsat: integer(r.Sent) - integer(r.Amount), Hops: compact.Route([]byte{}, r.Sent, r.Hops, w.number),
 			Session: r.Session[:], CreatedAt: integer(r.CreatedAt),
 			Units: integer(r.Units), SentUnits: integer(r.UnitsSent), HopUnits: compact.Units(r.Hops),
 		}))
@@ -69,7 +69,7 @@ func asked(r *pay.PaymentRow) bolt11.Known {
 
 // resultRoom is how many bytes a payment keeps free for its preimage and what else its end
 // will write: a row that grew would split its page, and leave half of it empty.
-const resultRoom = 36
+const resultRoom = 31
 
 func (w *writing) paymentResult(r pay.PaymentResultRow) error {
 	updated, err := w.next(paymentUpdates)
@@ -155,8 +155,8 @@ func readPayment(r db.Payment, node compact.Node) (pay.PaymentRow, error) {
 		RetryUntil: unsigned[uint64](r.CreatedAt + r.RetryUntil), Exclude: r.Exclude,
 		Property: unsigned[amount.Property](r.Property), Units: unsigned[amount.Units](r.Units), MaxFeeUnits: unsigned[amount.Units](r.MaxFeeUnits),
 		Result: pay.PaymentResultRow{
-			Status: compact.ReadStatus(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
-			Parts: unsigned[uint32](r.Parts), CompletedAt: compact.ReadEnd(r.Status, r.CreatedAt, r.CompletedAt), Code: pay.Code(r.Code), Message: r.Message,
+			Status: compact.ReadStatus(r.Status), AmountSent: unsigned[amount.MilliSatoshi](r.AmountMsat + r.SentMsat), UnitsSent: unsigned[amount.Units](r.SentUnits),
+			Parts: unsigned[uint32](r.Parts), CompletedAt: compact.ReadMore(r.Status, r.CreatedAt, r.CompletedAt), Code: pay.Code(r.Code), Message: r.Message,
 		},
 		CreatedIndex: unsigned[uint64](r.CreatedIndex), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 	}
@@ -190,11 +190,11 @@ func readAttempt(of db.AttemptsOfPaymentRow, node compact.Node) (pay.AttemptRow,
 	r := of.Attempt
 	out := pay.AttemptRow{
 		ID: unsigned[uint64](r.ID), Group: unsigned[uint64](r.Groupid), Part: unsigned[uint64](r.Partid),
-		Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Sent: unsigned[amount.MilliSatoshi](r.SentMsat),
+		Amount: unsigned[amount.MilliSatoshi](r.AmountMsat), Sent: unsigned[amount.MilliSatoshi](r.AmountMsat + r.SentMsat),
 		Property: unsigned[amount.Property](of.Property), Units: unsigned[amount.Units](r.Units), UnitsSent: unsigned[amount.Units](r.SentUnits),
 		CreatedAt: unsigned[uint64](r.CreatedAt), UpdatedIndex: unsigned[uint64](r.UpdatedIndex),
 		Result: pay.AttemptResultRow{
-			ID: unsigned[uint64](r.ID), Status: compact.ReadStatus(r.Status), CompletedAt: compact.ReadEnd(r.Status, r.CreatedAt, r.CompletedAt),
+			ID: unsigned[uint64](r.ID), Status: compact.ReadStatus(r.Status), CompletedAt: compact.ReadMore(r.Status, r.CreatedAt, r.CompletedAt),
 		},
 	}
 	c.fixed(out.PaymentHash[:], of.PaymentHash)

@@ -22,11 +22,11 @@ func TestAPaymentThatEndsFindsRoomInItsPage(t *testing.T) {
 	for i := range count {
 		preimage := wire.Preimage{byte(i), byte(i >> 8)}
 		hash := wire.PaymentHash(sha256.Sum256(preimage[:]))
-		p := pay.PaymentRow{PaymentHash: hash, Amount: 1000, Description: strings.Repeat("x", 100+i%30), Group: 1, CreatedAt: 1_800_000_000, RetryUntil: 1_800_000_060}
+		p := pay.PaymentRow{PaymentHash: hash, Amount: 1_000_000_000, Description: strings.Repeat("x", 100+i%30), Group: 1, CreatedAt: 1_800_000_000, RetryUntil: 1_800_000_060}
 		if err := s.Write(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		ends = append(ends, pay.PaymentResultRow{PaymentHash: hash, Status: pay.Complete, Preimage: preimage, AmountSent: 1_000_000_000, Parts: 1, CompletedAt: 1_800_000_001})
+		ends = append(ends, pay.PaymentResultRow{PaymentHash: hash, Status: pay.Complete, Preimage: preimage, AmountSent: 1_000_300_000, Parts: 1, CompletedAt: 1_800_000_001})
 	}
 	pages := s.pagesOf(t, "payments")
 	if err := s.Write(t.Context(), ends...); err != nil {

@@ -3,7 +3,8 @@ package compact
 import "github.com/leyden-ln/leyden/internal/pay"
 
 // What has ended is mostly complete, and there are millions of them: the empty text says so,
-// and a time is what it is more than that of the creation.
+// a time is what it is more than that of the creation, and what was sent what it is more
+// than the amount.
 
 // Status is the short form of a status.
 func Status(s pay.Status) string {
@@ -21,11 +22,11 @@ func ReadStatus(s string) pay.Status {
 	return pay.Status(s)
 }
 
-// ReadEnd is when something has ended, in unix seconds, that was created at a time, and so
-// many seconds after; zero: it has not.
-func ReadEnd(status string, created, after int64) uint64 {
+// ReadMore is what the end of something says by how much more it is than what the beginning
+// said: of a time in unix seconds, or of an amount; zero: it has not ended.
+func ReadMore(status string, than, more int64) uint64 {
 	if ReadStatus(status) == pay.Pending {
 		return 0
 	}
-	return uint64(created + after) //nolint:gosec // the bits are those that were stored
+	return uint64(than + more) //nolint:gosec // the bits are those that were stored
 }

@@ -247,7 +247,8 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 }
 
 const endPayment = `-- name: EndPayment :execrows
-UPDATE payments SET status = ?1, room = NULL, preimage = coalesce(?2, preimage), sent_msat = ?3,
+UPDATE payments SET status = ?1, room = NULL, preimage = coalesce(?2, preimage),
+    sent_msat = CAST(?3 AS INTEGER) - amount_msat,
     sent_units = ?4, parts = ?5, completed_at = CAST(?6 AS INTEGER) - created_at,
     code = ?7, message = ?8, updated_index = ?9
 WHERE payment_hash = ?10 AND status <> ''

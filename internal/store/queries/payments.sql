@@ -12,7 +12,8 @@ ON CONFLICT (payment_hash) DO UPDATE SET
 WHERE payments.status = 'failed';
 
 -- name: EndPayment :execrows
-UPDATE payments SET status = sqlc.arg(status), room = NULL, preimage = coalesce(sqlc.narg(preimage), preimage), sent_msat = sqlc.arg(sent_msat),
+UPDATE payments SET status = sqlc.arg(status), room = NULL, preimage = coalesce(sqlc.narg(preimage), preimage),
+    sent_msat = CAST(sqlc.arg(sent_msat) AS INTEGER) - amount_msat,
     sent_units = sqlc.arg(sent_units), parts = sqlc.arg(parts), completed_at = CAST(sqlc.arg(completed_at) AS INTEGER) - created_at,
     code = sqlc.arg(code), message = sqlc.arg(message), updated_index = sqlc.arg(updated_index)
 WHERE payment_hash = sqlc.arg(payment_hash) AND status <> '';

@@ -506,6 +506,7 @@ INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (25, 24, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (26, 25, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (27, 26, 1);
 INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (28, 27, 1);
+INSERT INTO goose_db_version (id, version_id, is_applied) VALUES (29, 28, 1);
 -- auto_vacuum 2
 -- journal_mode wal
 -- user_version 0
