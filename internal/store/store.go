@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -177,7 +178,6 @@ func (s *Store) view(ctx context.Context, f func(q *db.Queries) error) error {
 
 // connect opens path with the pragmas that durability and speed ask for.
 func connect(path, txlock string) (*sql.DB, error) {
-	v := url.Values{"_txlock": {txlock}}
 	pragmas := []string{
 		"busy_timeout(5000)",
 		"synchronous(FULL)",
@@ -190,9 +190,7 @@ func connect(path, txlock string) (*sql.DB, error) {
 		// while others write would wait for its turn, and might never get it.
 		pragmas = append(pragmas, "journal_mode(WAL)", "auto_vacuum(INCREMENTAL)")
 	}
-	for _, pragma := range pragmas {
-		v.Add("_pragma", pragma)
-	}
+	v := url.Values{"_txlock": {txlock}, "_pragma": pragmas}
 	return sql.Open("sqlite", "file:"+fileURL(path)+"?"+v.Encode())
 }
 
@@ -297,10 +295,12 @@ func (s *Store) signal() {
 }
 
 // writer is the one goroutine that writes: it takes all that waits, and while
-// the disk is busy with it, more gathers. The disk is the timer.
+// the disk is busy with it, more gathers. The disk is the timer. Who is ready to run, and
+// may be about to write, comes before it, so that fewer transactions have more in them.
 func (s *Store) writer() {
 	defer close(s.stopped)
 	for range s.wake {
+		runtime.Gosched()
 		s.mu.Lock()
 		group, closed := s.waiting, s.closed
 		s.waiting = nil
