@@ -11,9 +11,6 @@ const (
 	olderPlain = older + 1
 )
 
-// knownBits is how many bits say what is left out.
-const knownBits = 3
-
 func unpackOlder(b []byte, known Known) (string, error) {
 	var hrp string
 	switch form := int(b[0]) - olderPlain; {

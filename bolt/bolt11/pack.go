@@ -46,7 +46,7 @@ const (
 // amount that is known, or follows as it is, after a byte for its length.
 const (
 	odd         = 1 // the last byte's rest would hold one more group
-	leftBits    = 1 // where the bits stand of what is left out
+	leftBits    = 1 // where the bits stand of what is left out, knownBits of them
 	networkBits = 4 // where the network's number stands
 	named       = 0x40
 )
@@ -134,7 +134,7 @@ func appendLength(out []byte, tag byte, size int) []byte {
 	case size < usualLength:
 		return append(out, byte(size)) //nolint:gosec // bounded
 	}
-	return append(out, longLength, byte(size>>groupBits), byte(size&(1<<groupBits-1))) //nolint:gosec // two groups
+	return append(append(out, longLength), fixed(uint64(size), tagGroups-1)...) //nolint:gosec // not negative
 }
 
 // cutField reads the length and the value of a tag's field.
@@ -157,6 +157,9 @@ func cutField(b []byte, tag byte) (value, rest []byte, ok bool) {
 	}
 	return b[:size], b[size:], true
 }
+
+// knownBits is how many bits say what is left out.
+const knownBits = 3
 
 // of is what is known of a field, in groups, and the bit that says that it is left out;
 // zero: nothing is known.
@@ -205,7 +208,7 @@ func Unpack(b []byte, known Known) (string, error) {
 		return "", ErrPacked
 	}
 	end := len(data) - signatureGroups
-	out, fields := slices.Clone(data[:timestampGroups]), data[timestampGroups:end]
+	out, fields := writer{data: slices.Clone(data[:timestampGroups])}, data[timestampGroups:end]
 	left := flags >> leftBits & (1<<knownBits - 1)
 	for len(fields) > 0 {
 		tag := fields[0]
@@ -219,15 +222,12 @@ func Unpack(b []byte, known Known) (string, error) {
 				return "", ErrPacked
 			}
 		}
-		if len(v) > maxDataGroups {
-			return "", ErrPacked
-		}
-		out = append(append(out, tag, byte(len(v)>>groupBits), byte(len(v)&(1<<groupBits-1))), v...) //nolint:gosec // bounded
+		out.field(tag, v)
 	}
-	if left != 0 {
+	if left != 0 || out.err != nil {
 		return "", ErrPacked
 	}
-	return encode(hrp, append(out, data[end:]...)), nil
+	return encode(hrp, append(out.data, data[end:]...)), nil
 }
 
 // ungroupAll is the reverse of packed, with the groups of the padding.
