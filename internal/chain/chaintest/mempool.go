@@ -12,30 +12,38 @@ import (
 	"github.com/leyden-ln/leyden/internal/chain"
 )
 
-func broadcast(b *bench) {
+// sent mines coins, and broadcasts a payment that the source watches; at is the tip before it.
+func (b *bench) sent(key byte) (tx *btcwire.MsgTx, at chain.BlockRef) {
+	b.Helper()
 	b.mine(105)
 	b.follow(b.genesis())
-	at := b.tip()
-	tx := b.pay(script.P2WPKH(wire.Point{2, 1}))
+	at = b.tip()
+	tx = b.pay(script.P2WPKH(wire.Point{2, key}))
 	b.s.Watch(tx.TxOut[0].PkScript)
 	b.broadcast(tx)
-	b.waits(tx)
-	b.broadcast(tx)
+	return tx, at
+}
+
+// confirmed mines a block and finds the transaction after a block.
+func (b *bench) confirmed(tx *btcwire.MsgTx, at chain.BlockRef) {
+	b.Helper()
 	b.mine(1)
 	blocks, _ := b.follow(at)
 	if _, _, ok := find(blocks, tx.TxHash()); !ok {
 		b.Error("the transaction is in no block")
 	}
+}
+
+func broadcast(b *bench) {
+	tx, at := b.sent(1)
+	b.waits(tx)
+	b.broadcast(tx)
+	b.confirmed(tx, at)
 	b.broadcast(tx) // it is in a block
 }
 
 func rebroadcast(b *bench) {
-	b.mine(105)
-	b.follow(b.genesis())
-	at := b.tip()
-	tx := b.pay(script.P2WPKH(wire.Point{2, 3}))
-	b.s.Watch(tx.TxOut[0].PkScript)
-	b.broadcast(tx)
+	tx, at := b.sent(3)
 	b.mine(1)
 	b.follow(at)
 	at = b.tip()
@@ -49,11 +57,7 @@ func rebroadcast(b *bench) {
 	at = b.tip()
 	b.broadcast(tx)
 	b.waits(tx)
-	b.mine(1)
-	blocks, _ := b.follow(at)
-	if _, _, ok := find(blocks, tx.TxHash()); !ok {
-		b.Error("the transaction is in no block again")
-	}
+	b.confirmed(tx, at)
 }
 
 func rejected(b *bench) {
