@@ -99,8 +99,11 @@ func (m *maker) mine(n int) error {
 			return err
 		}
 		var refused string
-		if err := m.server.Call(m, &refused, "submitblock", hex.EncodeToString(raw.Bytes())); err != nil || refused != "" {
-			return fmt.Errorf("block %d: %q %w", m.fed+1, refused, err)
+		if err := m.server.Call(m, &refused, "submitblock", hex.EncodeToString(raw.Bytes())); err != nil {
+			return err
+		}
+		if refused != "" {
+			return fmt.Errorf("block %d is refused: %s", m.fed+1, refused)
 		}
 	}
 	var none any // Omni's part of the server reads blocks a little later
